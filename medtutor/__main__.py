@@ -1,0 +1,7 @@
+"""`python -m medtutor`, which is also what torchrun starts."""
+
+import sys
+
+from .cli import main
+
+sys.exit(main())

@@ -1,0 +1,297 @@
+"""The command line. `medtutor COMMAND --help` says more.
+
+Exit codes: 0 done; 1 failed; 2 wrong input, with one line that names it and
+the remedy; 130 interrupted by Ctrl-C. With `--json`, exactly one JSON object
+on stdout; bars and remarks go to stderr.
+"""
+
+import argparse
+import json
+import os
+import subprocess
+import sys
+import warnings
+from importlib.metadata import version
+from pathlib import Path
+
+from .errors import InputError, MedtutorError, unknown
+
+
+def main(arguments=None):
+    """Run one command; returns its exit code."""
+    parser = _parser()
+    try:
+        options = parser.parse_args(arguments)
+    except InputError as error:
+        return _complain(error, error.exit_code)
+    if options.debug:
+        return options.command(options)
+    try:
+        with warnings.catch_warnings():
+            # One clear line instead of a warning with a source line under it.
+            warnings.showwarning = lambda message, *_: print(message, file=sys.stderr)
+            return options.command(options)
+    except MedtutorError as error:
+        return _complain(error, error.exit_code)
+    except KeyboardInterrupt:
+        return _complain("interrupted", 130)
+    except BrokenPipeError:
+        # The reader (`| head`) has left: nothing more to say.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
+    except Exception as error:
+        return _complain(f"unexpected {type(error).__name__}: {error}; run again with --debug for the traceback", 1)
+
+
+def _complain(error, code):
+    print(f"medtutor: {' '.join(str(error).split())}", file=sys.stderr)
+    return code
+
+
+class _OneLineParser(argparse.ArgumentParser):
+    def error(self, message):
+        raise InputError(f"{message}; see: {self.prog} --help")
+
+
+def _parser():
+    parser = _OneLineParser(prog="medtutor", description="Run the review: data, training, measures, lessons.")
+    parser.add_argument("--version", action="version", version=f"medtutor {version('medtutor')}")
+    commands = parser.add_subparsers(title="commands", required=True, metavar="COMMAND", parser_class=_OneLineParser)
+
+    def command(name, function, summary, json_output=True):
+        sub = commands.add_parser(name, help=summary, description=summary)
+        sub.set_defaults(command=function)
+        sub.add_argument("--debug", action="store_true", help="show tracebacks")
+        if json_output:
+            sub.add_argument("--json", action="store_true", help="print one JSON object")
+        return sub
+
+    data = commands.add_parser("data", help="what data sets there are; fetch one")
+    data_commands = data.add_subparsers(required=True, metavar="list | fetch", parser_class=_OneLineParser)
+    for name, function, summary in (
+        ("list", data_list, "what data sets there are, and where"),
+        ("fetch", data_fetch, "fetch a data set, with its MD5 checked"),
+    ):
+        sub = data_commands.add_parser(name, help=summary, description=summary)
+        sub.set_defaults(command=function)
+        sub.add_argument("--root", help="folder to look in first and to fetch to")
+        sub.add_argument("--json", action="store_true", help="print one JSON object")
+        sub.add_argument("--debug", action="store_true", help="show tracebacks")
+        if name == "fetch":
+            sub.add_argument("name", help="such as pneumoniamnist")
+            sub.add_argument("--size", type=int, default=28, help="pixels: 28, 64, 128 or 224 (3-D: 28 or 64)")
+
+    train = command("train", train_command, "train a model on a data set and measure it")
+    train.add_argument("dataset", help="such as pneumoniamnist")
+    train.add_argument("--model", default="cnn", help="cnn (default), mlp, lenet, vgg, swish_cnn, resnet18")
+    train.add_argument("--size", type=int, default=28, help="pixels: 28, 64, 128 or 224 (3-D: 28 or 64)")
+    train.add_argument("--epochs", type=int, help="in place of the recipe's")
+    train.add_argument("--seed", type=int, default=0, help="of weights, batch order and augmentation")
+    train.add_argument("--out", help="folder to save the run to")
+    train.add_argument("--resume", action="store_true", help="go on with the interrupted run in --out")
+    train.add_argument("--source", default="auto", help="auto (default), medmnist or phantom")
+    train.add_argument("--root", help="folder to look for data in first")
+    train.add_argument("--device", default="auto", help="auto (default) or cpu")
+
+    evaluate = command("evaluate", evaluate_command, "the numbers of a saved run, beside the published ones")
+    evaluate.add_argument("run", help="folder of a run")
+
+    lab = command("lab", lab_command, "open the lessons in JupyterLab", json_output=False)
+    lab.add_argument("options", nargs="*", help="passed on to jupyter lab, after --")
+    command("doctor", doctor_command, "what works here, and what to do about the rest")
+    notebooks = commands.add_parser("notebooks", help="build the lessons from their sources")
+    notebook_commands = notebooks.add_subparsers(required=True, metavar="build", parser_class=_OneLineParser)
+    build = notebook_commands.add_parser("build", help="execute the sources and write the notebooks")
+    build.add_argument("lessons", nargs="*", help="numbers such as 01; all when left out")
+    build.add_argument("--debug", action="store_true", help="show tracebacks")
+    build.set_defaults(command=notebooks_build)
+    bench = command("bench", bench_command, "speed, each figure as a ratio to a reference measured in the same run")
+    bench.add_argument("parts", nargs="*", help="data, gemm, reference; all when left out")
+    return parser
+
+
+def _is_main_process():
+    # Under torchrun every process runs this file; one of them speaks.
+    return os.environ.get("RANK", "0") == "0"
+
+
+def _print_json(value):
+    print(json.dumps(value, indent=1, allow_nan=False, default=str))
+
+
+# --- data ---------------------------------------------------------------------------
+
+
+def data_list(options):
+    from .data import catalog
+    from .data.loading import find
+    from .data.phantoms import NAMES
+
+    rows = []
+    for name in catalog.names():
+        card = catalog.card(name)
+        found = {size: find(name, size, options.root) for size in catalog.sizes(name)}
+        rows.append(
+            {
+                "name": name,
+                "modality": card.modality,
+                "task": card.task,
+                "classes": list(card.classes),
+                "cases": catalog.counts(name),
+                "sizes": list(catalog.sizes(name)),
+                "on_disk": {size: str(path) for size, path in found.items() if path},
+                "phantom": name in NAMES,
+                "licence": card.licence,
+            }
+        )
+    if options.json:
+        _print_json({"datasets": rows})
+        return 0
+    print(f"{'name':17}{'modality':27}{'task':12}{'classes':>8}{'train':>8}{'val':>7}{'test':>7}  sizes (px); * on disk")
+    for row in rows:
+        sizes = " ".join(f"{size}{'*' if size in row['on_disk'] else ''}" for size in row["sizes"])
+        cases = row["cases"]
+        print(
+            f"{row['name']:17}{row['modality']:27}{row['task']:12}{len(row['classes']):8}"
+            f"{cases['train']:8}{cases['val']:7}{cases['test']:7}  {sizes}"
+        )
+    print("\nLicence CC BY 4.0, dermamnist CC BY-NC 4.0. Fetch one: medtutor data fetch NAME [--size S]")
+    return 0
+
+
+def data_fetch(options):
+    from .data.loading import fetch_set, find, load
+
+    found = find(options.name.strip().lower(), options.size, options.root) if options.name else None
+    path = found or fetch_set(options.name, options.size, options.root)
+    # Decoding checks the MD5 and the arrays.
+    dataset = load(options.name, options.size, source="medmnist", root=path.parent)
+    if options.json:
+        _print_json({"name": dataset.card.name, "size": options.size, "path": str(path), "fetched": found is None})
+    else:
+        print(f"{dataset}\n{'was on disk' if found else 'fetched to'}: {path}")
+    return 0
+
+
+# --- train, evaluate ----------------------------------------------------------------
+
+
+def train_command(options):
+    from .data import load
+    from .evaluation import comparison_table
+    from .models import build
+    from .training import Run, default_recipe, fit
+    from .training.processes import finish
+
+    # Everything that can be wrong is found before the work starts.
+    if options.resume and not options.out:
+        raise InputError("--resume needs --out FOLDER, the folder of the interrupted run")
+    earlier = Run.load(options.out) if options.resume else None
+    if options.out:
+        _check_writable(options.out)
+    dataset = load(options.dataset, options.size, source=options.source, root=options.root)
+    if earlier is not None:
+        recipe = earlier.recipe
+        model = build(earlier.model.name, dataset, seed=recipe.seed, **earlier.model.options)
+    else:
+        recipe = default_recipe(dataset.card, seed=options.seed)
+        if options.epochs is not None:
+            recipe = recipe.but(epochs=options.epochs)
+        model = build(options.model, dataset, seed=options.seed)
+    run = fit(model, dataset, recipe, device=options.device, resume=earlier)
+    if _is_main_process():
+        if options.out:
+            run.save(options.out)
+        if options.json:
+            _print_json(run.summary())
+        else:
+            print(f"{run}\n\n{comparison_table(run)}")
+            if options.out:
+                print(f"\nsaved to {options.out}; look again: medtutor evaluate {options.out}")
+        if run.interrupted and options.out:
+            print(f"go on with: medtutor train {options.dataset} --out {options.out} --resume", file=sys.stderr)
+    finish()
+    return 130 if run.interrupted else 0
+
+
+def _check_writable(folder):
+    from .doctor import nearest_existing
+
+    existing = nearest_existing(Path(folder))
+    if not existing.is_dir() or not os.access(existing, os.W_OK):
+        raise InputError(f"--out {folder} cannot be written; choose a folder that can")
+
+
+def evaluate_command(options):
+    from .evaluation import compare, comparison_table
+    from .training import Run
+
+    run = Run.load(options.run)
+    if options.json:
+        _print_json(run.summary() | {"comparison": [vars(row) for row in compare(run)]})
+    else:
+        print(f"{run}\n\n{comparison_table(run)}")
+    return 0
+
+
+# --- lessons, doctor, bench ----------------------------------------------------------
+
+
+def _notebooks():
+    """The lessons' folder, beside the package in a clone of the repository."""
+    folder = Path(__file__).resolve().parent.parent / "notebooks"
+    if not folder.is_dir():
+        raise InputError("the lessons are not beside this package; clone the repository and run: make lab")
+    return folder
+
+
+def notebooks_build(options):
+    from .course import build_notebook, sources
+
+    found = sources(_notebooks())
+    for number in options.lessons:
+        if number not in [source.name[:2] for source in found]:
+            raise unknown("lesson", number, [source.name[:2] for source in found])
+    for source in found:
+        if not options.lessons or source.name[:2] in options.lessons:
+            print(f"{source.name} …", file=sys.stderr)
+            print(build_notebook(source))
+    return 0
+
+
+def lab_command(options):
+    folder = _notebooks()
+    try:
+        import jupyterlab  # noqa: F401
+    except ImportError:
+        raise InputError('JupyterLab is not installed; run: pip install "medtutor[lab]"') from None
+    # As root, which is usual in containers, JupyterLab wants to be told.
+    root = ["--allow-root"] if hasattr(os, "geteuid") and os.geteuid() == 0 else []
+    start = [sys.executable, "-m", "jupyterlab", f"--ServerApp.root_dir={folder}", *root, *options.options]
+    return subprocess.run(start).returncode
+
+
+def doctor_command(options):
+    from .doctor import examine
+
+    findings = examine()
+    if options.json:
+        _print_json({"ok": all(f.ok for f in findings), "findings": [vars(f) for f in findings]})
+    else:
+        for finding in findings:
+            print(f"{'ok  ' if finding.ok else 'NOT '} {finding.subject:12} {finding.text}")
+            if finding.remedy:
+                print(f"     {'':12} -> {finding.remedy}")
+    return 0 if all(finding.ok or not finding.needed for finding in findings) else 1
+
+
+def bench_command(options):
+    from .bench import PARTS, measure_all
+
+    for part in options.parts:
+        if part not in PARTS:
+            raise InputError(f"unknown part {part!r}; choose from {', '.join(PARTS)}")
+    figures = measure_all(options.parts or list(PARTS), report=None if options.json else print)
+    if options.json:
+        _print_json(figures)
+    return 0

@@ -1,0 +1,210 @@
+"""What is known of each data set: the 18 MedMNIST sets and their cards.
+
+The `medmnist` package's `INFO` is the catalogue: names, addresses, MD5 sums,
+labels, licences. Here stands only what it does not say: the modality as one
+short name, the symmetries that keep the label, and what to beware of.
+
+Source of the facts: Yang et al., MedMNIST v2, Scientific Data 10:41 (2023),
+and medmnist.com.
+"""
+
+from dataclasses import dataclass
+from functools import cache
+from importlib.util import find_spec, module_from_spec, spec_from_file_location
+from pathlib import Path
+
+from ..errors import InputError, unknown
+from .published import published_rows
+
+TASKS = ("binary", "multi-class", "multi-label", "ordinal")
+
+_TASK_OF_MEDMNIST = {
+    "binary-class": "binary",
+    "multi-class": "multi-class",
+    "multi-label, binary-class": "multi-label",
+    "ordinal-regression": "ordinal",
+}
+
+# name: (modality, axes along which a mirrored image keeps its label).
+# Axes count from the end: -1 is left-right, -2 up-down, -3 through the slices.
+# Organs have a side (left and right kidney are two classes): never mirrored.
+_MODALITY = {
+    "pathmnist": ("colon pathology", (-1, -2)),
+    "chestmnist": ("chest X-ray", (-1,)),
+    "dermamnist": ("dermatoscope", (-1, -2)),
+    "octmnist": ("retinal OCT", (-1,)),
+    "pneumoniamnist": ("chest X-ray", (-1,)),
+    "retinamnist": ("fundus camera", (-1, -2)),
+    "breastmnist": ("breast ultrasound", (-1,)),
+    "bloodmnist": ("blood cell microscope", (-1, -2)),
+    "tissuemnist": ("kidney cortex microscope", (-1, -2)),
+    "organamnist": ("abdominal CT, axial", ()),
+    "organcmnist": ("abdominal CT, coronal", ()),
+    "organsmnist": ("abdominal CT, sagittal", ()),
+    "organmnist3d": ("abdominal CT", ()),
+    "nodulemnist3d": ("chest CT", (-1, -2, -3)),
+    "adrenalmnist3d": ("shape from abdominal CT", (-1, -2, -3)),
+    "fracturemnist3d": ("chest CT", (-1,)),
+    "vesselmnist3d": ("shape from brain MRA", (-1, -2, -3)),
+    "synapsemnist3d": ("electron microscope", (-1, -2, -3)),
+}
+
+_WARNINGS = {
+    "chestmnist": (
+        "Accuracy says nothing here: answering 'no finding' for every image "
+        "scores 0.947. Read the AUC.",
+    ),
+    "dermamnist": (
+        "CC BY-NC 4.0: not for commercial use, unlike the other sets.",
+        "Images of one lesion stand in more than one split (Abhishek et al., "
+        "Scientific Data 12:196, 2025): results are too good.",
+    ),
+    "breastmnist": ("The test set has 156 images: one image is 0.64 points of accuracy. Read the intervals.",),
+    "pneumoniamnist": (
+        "Validation and test images come from different source splits: the "
+        "test images are harder (74 % against 62 % pneumonia).",
+    ),
+    "adrenalmnist3d": ("The validation split has 98 volumes: small differences on it are noise.",),
+}
+
+CITATION = "Yang et al., MedMNIST v2, Scientific Data 10:41 (2023)"
+NOT_CLINICAL = "For teaching and research; not for clinical use."
+
+
+@dataclass(frozen=True)
+class Card:
+    """What is known of one data set.
+
+    name      as given to `load`, such as "pneumoniamnist"
+    title     as written in print, such as "PneumoniaMNIST"
+    modality  what made the images
+    task      "binary", "multi-class", "multi-label" or "ordinal"
+    classes   the names of the labels, by number
+    channels  1 for grey, 3 for colour
+    shape     (height, width), or (depth, height, width) of a volume
+    frames    how many images make one sequence; None where one image is one case
+    mirror    axes (-1 left-right, -2 up-down, -3 through slices) along which
+              a mirrored image keeps its label
+    licence, citation, description, warnings: to be shown with the data
+    """
+
+    name: str
+    title: str
+    modality: str
+    task: str
+    classes: tuple[str, ...]
+    channels: int
+    shape: tuple[int, ...]
+    frames: int | None = None
+    mirror: tuple[int, ...] = ()
+    licence: str = "not stated"
+    citation: str = ""
+    description: str = ""
+    warnings: tuple[str, ...] = ()
+
+    @property
+    def size(self):
+        """Pixels along the last axis: 28 for a 28 x 28 image."""
+        return self.shape[-1]
+
+    @property
+    def dims(self):
+        """2 for images, 3 for volumes."""
+        return len(self.shape)
+
+    @property
+    def published(self):
+        """Published results on this set, rows of `published.csv`."""
+        return published_rows(self.name)
+
+    def __str__(self):
+        size = " x ".join(map(str, self.shape))
+        if self.frames:
+            size = f"{self.frames} frames of {size}"
+        lines = [
+            f"{self.title}: {self.modality}, {self.task}, {size}, {'colour' if self.channels == 3 else 'grey'}",
+            f"classes: {', '.join(f'{i} {name}' for i, name in enumerate(self.classes))}",
+            f"licence: {self.licence}. {self.citation}".strip(),
+            *(f"beware: {warning}" for warning in self.warnings),
+            NOT_CLINICAL,
+        ]
+        return "\n".join(lines)
+
+
+@cache
+def _info():
+    # `import medmnist` brings pandas, scikit-image and torchvision: two seconds
+    # and 100 MB for a table. Its catalogue is a file of its own, read alone here.
+    file = Path(find_spec("medmnist").submodule_search_locations[0]) / "info.py"
+    spec = spec_from_file_location("medmnist_info", file)
+    info = module_from_spec(spec)
+    spec.loader.exec_module(info)
+    return info.INFO
+
+
+def names():
+    """The names of all MedMNIST sets, 2-D before 3-D."""
+    return tuple(_MODALITY)
+
+
+def check_name(name):
+    """`name` in lower case. Raises `InputError` for one that is not known."""
+    lowered = str(name).strip().lower()
+    if lowered not in _MODALITY:
+        raise unknown("data set", name, names())
+    return lowered
+
+
+def sizes(name):
+    """The sizes in pixels that MedMNIST publishes of a set: (28, 64, …)."""
+    info = _info()[check_name(name)]
+    return (28, *(size for size in (64, 128, 224) if f"MD5_{size}" in info))
+
+
+def counts(name):
+    """The number of cases in each split: {"train": …, "val": …, "test": …}."""
+    return dict(_info()[check_name(name)]["n_samples"])
+
+
+def card(name, size=28):
+    """The `Card` of a MedMNIST set at a size.
+
+    Raises `InputError` for an unknown name or a size that is not published.
+    """
+    name = check_name(name)
+    if size not in sizes(name):
+        known = ", ".join(map(str, sizes(name)))
+        raise InputError(f"{name} is not published at size {size}; choose one of {known}")
+    info = _info()[name]
+    modality, mirror = _MODALITY[name]
+    return Card(
+        name=name,
+        title=info["python_class"],
+        modality=modality,
+        task=_TASK_OF_MEDMNIST[info["task"]],
+        classes=tuple(info["label"][str(i)] for i in range(len(info["label"]))),
+        channels=info["n_channels"],
+        shape=(size,) * (3 if name.endswith("3d") else 2),
+        mirror=mirror,
+        licence=info["license"],
+        citation=CITATION,
+        description=info["description"],
+        warnings=_WARNINGS.get(name, ()),
+    )
+
+
+def filename(name, size=28):
+    """The name of the set's file, as the medmnist package writes it."""
+    return f"{name}.npz" if size == 28 else f"{name}_{size}.npz"
+
+
+def address(name, size=28):
+    """(url, md5) of the set's file."""
+    suffix = "" if size == 28 else f"_{size}"
+    info = _info()[name]
+    return info[f"url{suffix}"], info[f"MD5{suffix}"]
+
+
+def default_folder():
+    """Where the medmnist package keeps its files: `~/.medmnist`."""
+    return Path.home() / ".medmnist"

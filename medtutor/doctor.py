@@ -1,0 +1,110 @@
+"""What works on this machine, and what to do about the rest."""
+
+import os
+import platform
+import shutil
+import socket
+import sys
+from dataclasses import dataclass
+from importlib.metadata import PackageNotFoundError, version
+from urllib.parse import urlparse
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One thing looked at. `needed`: without it, no lesson runs."""
+
+    subject: str
+    ok: bool
+    text: str
+    remedy: str = ""
+    needed: bool = False
+
+
+def examine():
+    """[Finding, …] about Python, torch, memory, data, network and notebooks."""
+    return [_python(), _torch(), _threads(), _memory(), _data(), _writable(), _network(), *_notebooks()]
+
+
+def _python():
+    ok = sys.version_info >= (3, 11)
+    return Finding("python", ok, platform.python_version(), "" if ok else "install Python 3.11 or newer", needed=True)
+
+
+def _torch():
+    import torch
+
+    device = f"GPU {torch.cuda.get_device_name()}" if torch.cuda.is_available() else "CPU"
+    return Finding("torch", True, f"{version('torch')}, trains on the {device}", needed=True)
+
+
+def _threads():
+    from .training.processes import cpu_quota
+
+    seen, quota = os.cpu_count(), cpu_quota()
+    text = f"{quota} of {seen} CPUs may be used; torch gets as many threads"
+    given = os.environ.get("OMP_NUM_THREADS")
+    if given and given.isdigit() and int(given) > quota:
+        return Finding("threads", False, f"OMP_NUM_THREADS={given}, but {quota} CPUs may be used", "unset OMP_NUM_THREADS")
+    return Finding("threads", True, text)
+
+
+def _memory():
+    try:
+        free = os.sysconf("SC_AVPHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") / 1e9
+    except (ValueError, OSError):
+        return Finding("memory", True, "could not be read on this system; lessons need 1.5 GB")
+    remedy = "" if free > 1.5 else "close other programs: a lesson needs up to 1.5 GB"
+    return Finding("memory", free > 1.5, f"{free:.1f} GB free", remedy)
+
+
+def _data():
+    from .data import catalog
+    from .data.loading import find, folders
+
+    found = [name for name in catalog.names() if find(name)]
+    looked = ", ".join(map(str, folders()))
+    if found:
+        return Finding("data", True, f"{len(found)} of 18 sets on disk at 28 px ({', '.join(found)}); looked in {looked}")
+    return Finding(
+        "data", False, f"no MedMNIST set on disk; looked in {looked}",
+        "medtutor data fetch pneumoniamnist; until then lessons use phantoms and say so",
+    )  # fmt: skip
+
+
+def _writable():
+    from .data.loading import folders
+
+    folder = folders()[0]
+    existing = nearest_existing(folder)
+    free = shutil.disk_usage(existing).free / 1e9
+    ok = os.access(existing, os.W_OK) and free > 0.5
+    remedy = "" if ok else "set MEDTUTOR_DATA to a folder that can be written, with 0.5 GB free"
+    return Finding("folder", ok, f"{folder}: {free:.0f} GB free{'' if ok else ', cannot be used'}", remedy)
+
+
+def nearest_existing(path):
+    """The path itself, or the nearest of its parents that exists: where it would be made."""
+    return next(place for place in (path, *path.absolute().parents) if place.exists())
+
+
+def _network():
+    from .data import catalog
+
+    host = urlparse(catalog.address("pneumoniamnist")[0]).hostname
+    try:
+        socket.create_connection((host, 443), timeout=3).close()
+        return Finding("network", True, f"{host} answers: missing sets are fetched")
+    except OSError as error:
+        return Finding(
+            "network", False, f"{host} cannot be reached ({error.strerror or error})",
+            "missing sets become phantoms; or copy the files into the data folder by hand",
+        )  # fmt: skip
+
+
+def _notebooks():
+    for package in ("jupyterlab", "ipywidgets"):
+        try:
+            yield Finding(package, True, version(package))
+        except PackageNotFoundError:
+            yield Finding(package, False, "not installed", 'pip install "medtutor[lab]"')

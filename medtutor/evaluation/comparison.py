@@ -1,0 +1,89 @@
+"""A Run beside the published results on the same data set."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Row:
+    """One line of the comparison: a model's test AUC and ACC, and where they come from."""
+
+    model: str
+    size: str
+    auc: float
+    acc: float
+    source: str
+    auc_interval: tuple[float, float] | None = None
+    acc_interval: tuple[float, float] | None = None
+
+
+def compare(run):
+    """[Row, …]: the run first, then the published results at its image size.
+
+    A run on phantoms or on your own arrays stands alone: its numbers are not
+    about the same images. The run must be finished (`run.test` is there), else
+    the list is empty.
+    """
+    if run.test is None:
+        return []
+    test = run.test
+    own = Row(
+        f"{run.model.name}, this run", str(run.card.size), test.auc, test.acc,
+        f"seed {run.recipe.seed}, {run.epochs_done} epochs, {run.seconds:.0f} s",
+        test.auc_interval, test.acc_interval,
+    )  # fmt: skip
+    return [own, *(Row(row.model, row.size, row.auc, row.acc, row.source) for row in published_beside(run.card, run.provenance))]
+
+
+def published_beside(card, provenance):
+    """The published rows that a result may be shown beside: same images, same size."""
+    if provenance != "medmnist":
+        return []
+    return [row for row in card.published if row.size.split()[0] == str(card.size)]
+
+
+def comparison_table(run):
+    """The comparison as text for a terminal, and one sentence that reads it."""
+    rows = compare(run)
+    if not rows:
+        return "no test result yet: the run is not finished"
+    sources = list(dict.fromkeys(row.source for row in rows[1:]))
+    table = [("test split", "px", "AUC", "ACC")]
+    for row in rows:
+        # The sources are long: numbered below the table.
+        note = f" [{sources.index(row.source) + 1}]" if row is not rows[0] else ""
+        auc, acc = _cell(row.auc, row.auc_interval), _cell(row.acc, row.acc_interval)
+        table.append((row.model + note, row.size.replace(" upsampled to ", " -> "), auc, acc))
+    widths = [max(map(len, column)) for column in zip(*table)]
+    lines = ["  ".join(f"{cell:{width}}" for cell, width in zip(line, widths)).rstrip() for line in table]
+    lines += ["", *(f"[{number}] {source}" for number, source in enumerate(sources, 1))]
+    return "\n".join([*lines, reading(run)])
+
+
+def _cell(value, interval):
+    return f"{value:.3f}" + (f" [{interval[0]:.3f}, {interval[1]:.3f}]" if interval else "")
+
+
+def reading(run):
+    """One sentence on how the run's test AUC stands to the published ResNet-18's.
+
+    The interval is over the test cases only: another seed moves the number too.
+    """
+    if run.provenance == "phantom":
+        return "PHANTOM images, drawn by medtutor: nothing published to compare with, and nothing learned about patients."
+    if run.provenance == "arrays":
+        return "Your own images: nothing published to compare with."
+    reference = next(iter(published_beside(run.card, run.provenance)), None)
+    if reference is None:
+        return f"Nothing published at {run.card.size} pixels to compare with."
+    low, high = run.test.auc_interval
+    verdict = (
+        "lies below this run's 95 % interval: this run is better"
+        if reference.auc < low
+        else "lies above this run's 95 % interval: this run is worse"
+        if reference.auc > high
+        else "lies inside this run's 95 % interval: no difference can be told from this run alone"
+    )
+    return (
+        f"The published {reference.model} at {reference.size} px has AUC {reference.auc:.3f}, which {verdict}. "
+        "(The interval is over test cases, not over seeds.)"
+    )

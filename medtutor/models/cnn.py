@@ -1,0 +1,197 @@
+"""Convolutional networks for classification, and the MLP they are judged against.
+
+Every model takes float images (B, C, H, W), or volumes (B, C, D, H, W) where
+its docstring says so, in the range -1…1, and returns logits (B, classes).
+Each non-linearity is an `nn.ReLU` module of its own and each residual sum an
+`Add`: explanation methods such as DeepLift and LRP hook modules, and a
+functional `relu` or a bare `+` is invisible to them.
+
+Sizes below are for one grey channel, 28 x 28 pixels and two classes.
+"""
+
+import torch
+from torch import nn
+
+CONV = {2: nn.Conv2d, 3: nn.Conv3d}
+BATCH_NORM = {2: nn.BatchNorm2d, 3: nn.BatchNorm3d}
+MAX_POOL = {2: nn.MaxPool2d, 3: nn.MaxPool3d}
+GLOBAL_MEAN = {2: nn.AdaptiveAvgPool2d, 3: nn.AdaptiveAvgPool3d}
+GLOBAL_MAX = {2: nn.AdaptiveMaxPool2d, 3: nn.AdaptiveMaxPool3d}
+
+
+class Add(nn.Module):
+    """x + y as a module, so that an explanation method can see the sum."""
+
+    def forward(self, x, y):
+        return x + y
+
+
+class MLP(nn.Module):
+    """Multi-layer perceptron: sees pixels, but not which are neighbours.
+
+    784 -> 128 -> 64 -> 2, 109 k parameters. Volumes too.
+    """
+
+    def __init__(self, channels=1, shape=(28, 28), classes=2, width=128):
+        super().__init__()
+        pixels = channels * torch.Size(shape).numel()
+        self.layers = nn.Sequential(
+            nn.Flatten(),  # (B, C, H, W) -> (B, C*H*W)
+            nn.Linear(pixels, width),
+            nn.ReLU(),
+            nn.Linear(width, width // 2),
+            nn.ReLU(),
+            nn.Linear(width // 2, classes),
+        )
+
+    def forward(self, x):
+        return self.layers(x)
+
+
+class LeNet(nn.Module):
+    """The size of LeNet-5 (LeCun et al., Proc. IEEE 1998), with ReLU and max-pooling.
+
+    Two 5 x 5 convolutions, three linear layers, 61 k parameters. Images only.
+    """
+
+    def __init__(self, channels=1, shape=(28, 28), classes=2):
+        super().__init__()
+        self.features = nn.Sequential(
+            nn.Conv2d(channels, 6, 5, padding=2),
+            nn.ReLU(),
+            nn.MaxPool2d(2),  # (B, 6, 14, 14)
+            nn.Conv2d(6, 16, 5),
+            nn.ReLU(),
+            nn.MaxPool2d(2),  # (B, 16, 5, 5)
+        )
+        height, width = ((side // 2 - 4) // 2 for side in shape)
+        self.classifier = nn.Sequential(
+            nn.Flatten(),  # (B, 400)
+            nn.Linear(16 * height * width, 120),
+            nn.ReLU(),
+            nn.Linear(120, 84),
+            nn.ReLU(),
+            nn.Linear(84, classes),
+        )
+
+    def forward(self, x):
+        return self.classifier(self.features(x))
+
+
+class VGG(nn.Module):
+    """VGG-style: pairs of 3 x 3 convolutions between poolings.
+
+    After Simonyan & Zisserman, arXiv:1409.1556 (2014), narrowed to 28 pixels
+    and with batch normalisation; 288 k parameters. Images only.
+    """
+
+    def __init__(self, channels=1, shape=(28, 28), classes=2, widths=(32, 64, 128), activation=nn.ReLU):
+        super().__init__()
+        layers, before = [], channels
+        for width in widths:
+            for _ in range(2):
+                layers += [nn.Conv2d(before, width, 3, padding=1, bias=False), nn.BatchNorm2d(width), activation()]
+                before = width
+            layers.append(nn.MaxPool2d(2))  # 28 -> 14 -> 7 -> 3
+        self.features = nn.Sequential(*layers)
+        self.pool = nn.AdaptiveAvgPool2d(1)  # (B, 128, 3, 3) -> (B, 128, 1, 1)
+        self.flatten = nn.Flatten()  # (B, 128)
+        self.classifier = nn.Linear(before, classes)
+
+    def forward(self, x):
+        return self.classifier(self.flatten(self.pool(self.features(x))))
+
+
+class SwishCNN(VGG):
+    """The VGG-style network with Swish, x * sigmoid(x), in place of ReLU.
+
+    One variable changed against `VGG`, so that the two can be compared.
+    Swish: Ramachandran et al., arXiv:1710.05941 (2017).
+    """
+
+    def __init__(self, channels=1, shape=(28, 28), classes=2, widths=(32, 64, 128)):
+        super().__init__(channels, shape, classes, widths, activation=nn.SiLU)
+
+
+class ResidualBlock(nn.Module):
+    """Two 3 x 3 convolutions and a skip connection (He et al., arXiv:1512.03385).
+
+    The skip is the identity, or a 1 x 1 convolution where width or stride change.
+    """
+
+    def __init__(self, before, width, stride=1, dims=2):
+        super().__init__()
+        conv, norm = CONV[dims], BATCH_NORM[dims]
+        self.conv1 = conv(before, width, 3, stride=stride, padding=1, bias=False)
+        self.norm1 = norm(width)
+        self.relu1 = nn.ReLU()
+        self.conv2 = conv(width, width, 3, padding=1, bias=False)
+        self.norm2 = norm(width)
+        self.skip = nn.Identity()
+        if stride != 1 or before != width:
+            self.skip = nn.Sequential(conv(before, width, 1, stride=stride, bias=False), norm(width))
+        self.add = Add()
+        self.relu2 = nn.ReLU()
+
+    def forward(self, x):
+        y = self.relu1(self.norm1(self.conv1(x)))
+        y = self.norm2(self.conv2(y))
+        return self.relu2(self.add(y, self.skip(x)))
+
+
+class CNN(nn.Module):
+    """The default: a small residual network for images and volumes.
+
+    A stem convolution, then one residual block at each of three resolutions,
+    then the maximum over all places: a finding counts wherever it is. 173 k
+    parameters. In 3-D the stem halves the resolution and the blocks are
+    narrower, (16, 32, 64): 225 k parameters, and 3-D costs enough as it is.
+    """
+
+    def __init__(self, channels=1, shape=(28, 28), classes=2, widths=None):
+        super().__init__()
+        dims = len(shape)
+        widths = widths or {2: (24, 48, 96), 3: (16, 32, 64)}[dims]
+        self.stem = nn.Sequential(
+            CONV[dims](channels, widths[0], 3, padding=1, stride=1 if dims == 2 else 2, bias=False),
+            BATCH_NORM[dims](widths[0]),
+            nn.ReLU(),
+        )
+        blocks, before = [], widths[0]
+        for i, width in enumerate(widths):
+            blocks.append(ResidualBlock(before, width, stride=1 if i == 0 else 2, dims=dims))
+            before = width
+        self.blocks = nn.Sequential(*blocks)  # (B, 24, 28, 28) -> (B, 48, 14, 14) -> (B, 96, 7, 7)
+        self.pool = GLOBAL_MAX[dims](1)
+        self.flatten = nn.Flatten()  # (B, 96)
+        self.classifier = nn.Linear(before, classes)
+
+    def forward(self, x):
+        return self.classifier(self.flatten(self.pool(self.blocks(self.stem(x)))))
+
+
+class ResNet18(nn.Module):
+    """ResNet-18 (He et al., arXiv:1512.03385) in the form of the MedMNIST benchmark.
+
+    For 28 pixels the stem is one 3 x 3 convolution without stride or pooling;
+    the rest is the original: 11.17 M parameters. Volumes too, with the same
+    layers in 3-D (33.2 M parameters).
+    """
+
+    def __init__(self, channels=1, shape=(28, 28), classes=2):
+        super().__init__()
+        dims = len(shape)
+        self.stem = nn.Sequential(
+            CONV[dims](channels, 64, 3, padding=1, bias=False), BATCH_NORM[dims](64), nn.ReLU()
+        )
+        blocks, before = [], 64
+        for width, stride in ((64, 1), (128, 2), (256, 2), (512, 2)):
+            blocks += [ResidualBlock(before, width, stride, dims), ResidualBlock(width, width, 1, dims)]
+            before = width
+        self.blocks = nn.Sequential(*blocks)  # 28 -> 14 -> 7 -> 4 pixels
+        self.pool = GLOBAL_MEAN[dims](1)
+        self.flatten = nn.Flatten()  # (B, 512)
+        self.classifier = nn.Linear(512, classes)
+
+    def forward(self, x):
+        return self.classifier(self.flatten(self.pool(self.blocks(self.stem(x)))))

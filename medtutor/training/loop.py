@@ -1,0 +1,284 @@
+"""`fit`: model + Dataset + Recipe -> Run. One loop, for one process or many."""
+
+import platform
+import sys
+import time
+import warnings
+from importlib.metadata import version
+from typing import NamedTuple
+
+import torch
+import torch.nn.functional as F
+from torch.optim.swa_utils import AveragedModel
+from tqdm import tqdm
+
+from ..data.augmentation import apply_affine, draw_affine
+from ..data.dataset import normalise
+from ..errors import InputError, MedtutorError
+from ..evaluation.metrics import measure
+from .processes import gather_rows, make_accelerator, share, synchronise_batch_norm, use_cpu_quota
+from .recipe import default_recipe
+from .run import Run, predict_logits, probabilities, to_model
+
+
+class Reached(NamedTuple):
+    """How far a training has come, at the end of an epoch."""
+
+    history: list
+    seconds: float
+    cpu_seconds: float
+    state: dict
+
+
+class Interrupted(MedtutorError):
+    """Ctrl-C before one epoch was done: there is nothing to keep."""
+
+    exit_code = 130  # what a shell gives a program that Ctrl-C ended
+
+
+def fit(model, dataset, recipe=None, *, device="auto", progress=True, resume=None):
+    """Train a model and measure it: on val after each epoch, on test once at the end.
+
+    model    from `build`; trained in place
+    dataset  a `Dataset`
+    recipe   a `Recipe`; left out: the one that ships for this data set
+    device   "auto" (a GPU where there is one) or "cpu"
+    resume   an interrupted `Run` of the same recipe: goes on after its last epoch
+
+    The weights kept are the moving average after the last epoch: nothing is
+    selected. Ctrl-C keeps the last finished epoch: the Run comes back with
+    `interrupted` true and test unread. On one machine the same model, recipe
+    and number of threads give the same Run, bit for bit, resumed or not.
+
+    Raises `InputError` where model, data and recipe do not fit each other,
+    `MedtutorError` where the loss stops being a number, `Interrupted` for a
+    Ctrl-C in the first epoch.
+    """
+    recipe = recipe or default_recipe(dataset.card)
+    _check(model, dataset, recipe, resume)
+    use_cpu_quota()
+    trainer = _Trainer(model, dataset, recipe, make_accelerator(device), progress)
+    if resume is not None:
+        trainer.restore(resume)
+    try:
+        for epoch in range(trainer.epochs_done, recipe.epochs):
+            trainer.train_epoch(epoch)
+    except KeyboardInterrupt:
+        if trainer.epochs_done == 0:
+            raise Interrupted("interrupted before the first epoch was done: there is nothing to keep") from None
+        tqdm.write(f"interrupted: keeping the {trainer.epochs_done} finished of {recipe.epochs} epochs", file=sys.stderr)
+        trainer.back_to_last_epoch()
+    finally:
+        trainer.bar.close()
+    return trainer.as_run()
+
+
+def _check(model, dataset, recipe, resume):
+    card = dataset.card
+    if card.frames:
+        raise InputError(f"{card.name} holds sequences, which no model here reads yet; use the volumes or single images")
+    if getattr(model, "name", None) is None:
+        raise InputError("the model must come from medtutor.build(name, dataset), so that its run can be saved")
+    if resume is not None and not resume.interrupted:
+        raise InputError("this run is finished; there is nothing to resume")
+    if resume is not None:
+        then = (resume.card, resume.provenance, resume.recipe, resume.model.name, resume.model.options)
+        if resume.state is None or then != (card, dataset.provenance, recipe, model.name, model.options):
+            raise InputError("a run can only be resumed with its own data, model and recipe; leave them as they were")
+    try:
+        with torch.no_grad():
+            was_training = model.training
+            device = next(model.parameters()).device
+            logits = model.eval()(normalise(dataset.train.images[:2]).to(device))
+            model.train(was_training)
+    except RuntimeError as error:
+        raise InputError(
+            f"the model does not take images of shape {tuple(dataset.train.images.shape[1:])} "
+            f"({str(error).splitlines()[0]}); build it for this data set"
+        ) from error
+    if logits.shape != (2, len(card.classes)):
+        raise InputError(f"the model answers {tuple(logits.shape)} for 2 images of {len(card.classes)} classes; build it for this data set")
+
+
+class _Trainer:
+    """The state of one training: weights, their average, optimiser, step."""
+
+    def __init__(self, model, dataset, recipe, accelerator, progress):
+        self.dataset, self.recipe, self.accelerator = dataset, recipe, accelerator
+        self.card, self.train = dataset.card, dataset.train
+        self.mirror = self.card.mirror if recipe.mirror else ()
+        order = torch.channels_last if self.card.dims == 2 else torch.channels_last_3d
+        # `network` is the user's model; `model` the same, wrapped for many processes.
+        self.network = synchronise_batch_norm(model.to(accelerator.device, memory_format=order), accelerator)
+        optimiser = torch.optim.AdamW(model.parameters(), recipe.learning_rate, weight_decay=recipe.weight_decay)
+        self.model, self.optimiser = accelerator.prepare(self.network, optimiser)
+        self.average = AveragedModel(self.network, multi_avg_fn=_moving_average(recipe.average), use_buffers=True)
+        # The last partial batch is left out: its statistics would be of few cases.
+        self.batch = min(recipe.batch_size, len(self.train))
+        self.steps = len(self.train) // self.batch
+        self.schedule = torch.optim.lr_scheduler.OneCycleLR(
+            optimiser, recipe.learning_rate, total_steps=self.steps * recipe.epochs + 1
+        )
+        # Replaced as one at the end of an epoch: Ctrl-C finds either the old or the new.
+        self.reached = Reached([], 0.0, 0.0, {})
+        self.bar = tqdm(
+            total=self.steps * recipe.epochs, unit="step", dynamic_ncols=True,
+            desc=f"{model.name} on {dataset.title}", disable=not (progress and accelerator.is_main_process),
+        )  # fmt: skip
+
+    @property
+    def epochs_done(self):
+        return len(self.reached.history)
+
+    def train_epoch(self, epoch):
+        wall, cpu = time.perf_counter(), time.process_time()
+        # Everything random in an epoch hangs on (seed, epoch) alone, so that a
+        # resumed run continues as if it had never stopped.
+        generator = torch.Generator().manual_seed(self.recipe.seed * 100_003 + epoch)
+        torch.manual_seed(self.recipe.seed * 100_003 + epoch)
+        self.model.train()
+        order = torch.randperm(len(self.train), generator=generator)
+        total = 0.0
+        for step in range(self.steps):
+            rows = order[step * self.batch : (step + 1) * self.batch]
+            loss = self.step(rows, generator)
+            if loss != loss or loss in (float("inf"), float("-inf")):
+                raise MedtutorError(
+                    f"the loss is {loss} in epoch {epoch + 1}, step {step + 1}; "
+                    f"the learning rate {self.recipe.learning_rate:g} is probably too high"
+                )
+            total += loss
+            self.bar.set_postfix_str(self._status(loss), refresh=False)
+            self.bar.update()
+        # For the curve the plain image must do; averaging over views takes many times as long.
+        val = self.evaluate("val", views=(), resamples=0)[0]
+        seconds = self.reached.seconds + time.perf_counter() - wall
+        cpu_seconds = self.reached.cpu_seconds + time.process_time() - cpu
+        row = {"epoch": epoch + 1, "loss": total / self.steps, "val_auc": val.auc, "val_acc": val.acc}
+        history = [*self.reached.history, row | {"seconds": round(seconds, 3)}]
+        self.reached = Reached(history, seconds, cpu_seconds, self.state())
+        self.bar.set_postfix_str(self._status(loss))
+
+    def step(self, rows, generator):
+        """One step on a batch; returns its mean loss over all processes."""
+        mine = share(len(rows), self.accelerator)
+        recipe, device = self.recipe, self.accelerator.device
+        # The random numbers of the whole batch, on every process alike.
+        affine = None
+        if self.mirror or recipe.rotation or recipe.scale or recipe.shift:
+            affine = draw_affine(
+                len(rows), self.card.shape, mirror=self.mirror, rotation=recipe.rotation, scale=recipe.scale,
+                shift=recipe.shift, generator=generator,
+            )[mine]  # fmt: skip
+        x = to_model(normalise(self.train.images[rows[mine]]), device)
+        if affine is not None:
+            x = to_model(apply_affine(x, affine), device)
+        labels = self.train.labels[rows[mine]].to(device)
+        losses = case_losses(self.model(x), labels, self.card.task, recipe.label_smoothing)
+        # Gradients are averaged over processes: scaled so that the average is
+        # that of the whole batch, however unequal the shares.
+        loss = losses.sum() / len(rows)
+        self.accelerator.backward(loss * self.accelerator.num_processes)
+        self.optimiser.step()
+        self.optimiser.zero_grad()
+        self.schedule.step()
+        self.average.update_parameters(self.network)
+        return self.accelerator.reduce(loss.detach(), "sum").item()
+
+    def evaluate(self, split, views, **options):
+        """(Metrics, probabilities, labels) of a split, over all processes.
+
+        `views` are the mirror axes and the shift that predictions are averaged over.
+        """
+        cases = getattr(self.dataset, split)
+        mine = share(len(cases), self.accelerator)
+        logits = predict_logits(self.average.module, cases.images[mine], *views)
+        logits = gather_rows(logits.to(self.accelerator.device), len(cases), self.accelerator).cpu()
+        scores = probabilities(logits, self.card.task)
+        return measure(cases.labels, scores, self.card.task, **options), scores, cases.labels
+
+    def _status(self, loss):
+        history = self.reached.history
+        return f"loss {loss:.3f}" + (f", val AUC {history[-1]['val_auc']:.3f}" if history else "")
+
+    def state(self):
+        """A copy of all that a resumed run needs, as flat tensors."""
+        tensors = {f"last.{key}": value for key, value in self.network.state_dict().items()}
+        tensors |= {f"average.{key}": value for key, value in self.average.state_dict().items()}
+        for index, values in self.optimiser.state_dict()["state"].items():
+            tensors |= {f"optimiser.{index}.{key}": torch.as_tensor(value) for key, value in values.items()}
+        return {key: value.detach().clone() for key, value in tensors.items()}
+
+    def restore(self, run):
+        """Go on from where an interrupted Run stopped."""
+        self.reached = Reached(run.history, run.seconds, run.cpu_seconds, run.state)
+        self.back_to_last_epoch()
+        with warnings.catch_warnings():
+            # torch warns of a schedule that moves before the first optimiser step: here it must.
+            warnings.simplefilter("ignore", UserWarning)
+            for _ in range(self.steps * self.epochs_done):
+                self.schedule.step()
+        self.bar.update(self.steps * self.epochs_done)
+
+    def back_to_last_epoch(self):
+        """Weights, average and optimiser as they were at the end of the last finished epoch."""
+        parts = {"last": {}, "average": {}, "optimiser": {}}
+        for key, value in self.reached.state.items():
+            part, name = key.split(".", 1)
+            parts[part][name] = value
+        self.network.load_state_dict(parts["last"])
+        self.average.load_state_dict(parts["average"])
+        moments = {}
+        for key, value in parts["optimiser"].items():
+            index, name = key.split(".")
+            moments.setdefault(int(index), {})[name] = value
+        self.optimiser.load_state_dict({**self.optimiser.state_dict(), "state": moments})
+
+    def as_run(self):
+        views = (self.mirror, self.recipe.shift_at_test)
+        val, val_scores, val_labels = self.evaluate("val", views)
+        finished = self.epochs_done == self.recipe.epochs
+        predictions, labels, test = {"val": val_scores}, {"val": val_labels}, None
+        if finished:
+            # The one place where the test split is read.
+            test, predictions["test"], labels["test"] = self.evaluate("test", views)
+        self.network.load_state_dict(self.average.module.state_dict())
+        return Run(
+            model=self.network.cpu().eval(), card=self.card, recipe=self.recipe, provenance=self.dataset.provenance,
+            history=self.reached.history, val=val, test=test, predictions=predictions, labels=labels, seconds=self.reached.seconds,
+            cpu_seconds=self.reached.cpu_seconds, device=self.accelerator.device.type,
+            processes=self.accelerator.num_processes, versions=_versions(), state=None if finished else self.reached.state,
+        )  # fmt: skip
+
+
+def case_losses(logits, labels, task, smoothing=0.0):
+    """(N,) loss of each case: cross-entropy, for multi-label the mean over labels."""
+    if task == "multi-label":
+        target = labels.float() * (1 - smoothing) + smoothing / 2
+        return F.binary_cross_entropy_with_logits(logits, target, reduction="none").mean(dim=1)
+    return F.cross_entropy(logits, labels, label_smoothing=smoothing, reduction="none")
+
+
+def _moving_average(decay):
+    """In-place update of the averaged tensors towards the current ones.
+
+    Early on the average forgets faster, or it would long hold the untrained weights.
+    """
+
+    def update(averaged, current, count):
+        keep = min(decay, (1 + int(count)) / (10 + int(count)))
+        for old, new in zip(averaged, current):
+            if old.is_floating_point():
+                old.lerp_(new, 1 - keep)
+            else:
+                old.copy_(new)
+
+    return update
+
+
+def _versions():
+    packages = {name: version(name) for name in ("medtutor", "torch", "numpy", "medmnist")}
+    return {"python": platform.python_version(), **packages}
+
+
+__all__ = ["Interrupted", "case_losses", "fit"]

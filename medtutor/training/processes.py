@@ -1,0 +1,149 @@
+"""Where training runs: threads, devices, and one run over many processes.
+
+One process or many: the same batches, the same augmentation, the same sums.
+Each process draws the whole batch's random numbers, works on its share
+of the cases, and gradients and batch statistics are those of the whole batch.
+"""
+
+import math
+import os
+from pathlib import Path
+
+import torch
+import torch.distributed as dist
+from accelerate import Accelerator
+from torch import nn
+from torch.distributed.nn.functional import all_reduce
+
+from ..errors import InputError
+
+DEVICES = ("auto", "cpu")
+
+
+def cpu_quota():
+    """The CPUs this process may use: its affinity, cut by the cgroup's quota.
+
+    A container often shows all cores of the machine but may use two; with more
+    threads than that, training is tens of times slower.
+    """
+    cpus = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    for quota, period in _cgroup_limits():
+        cpus = min(cpus, max(1, math.floor(quota / period)))
+    return cpus
+
+
+def _cgroup_limits(root=Path("/sys/fs/cgroup")):
+    """(quota, period) in microseconds, of cgroup v2 or v1, where one is set."""
+    try:
+        quota, period = (root / "cpu.max").read_text().split()
+        if quota != "max":
+            yield int(quota), int(period)
+    except (OSError, ValueError):
+        pass
+    try:
+        quota = int((root / "cpu/cpu.cfs_quota_us").read_text())
+        if quota > 0:
+            yield quota, int((root / "cpu/cpu.cfs_period_us").read_text())
+    except (OSError, ValueError):
+        pass
+
+
+def use_cpu_quota():
+    """Give torch as many threads as there are CPUs to use, shared by the processes here.
+
+    A user's `OMP_NUM_THREADS` is left alone. torchrun sets that to 1 for its
+    workers by itself, so there it counts only when more than 1.
+    """
+    processes = int(os.environ.get("LOCAL_WORLD_SIZE", 1))
+    given = os.environ.get("OMP_NUM_THREADS")
+    if given and not (processes > 1 and given == "1"):
+        return
+    torch.set_num_threads(max(1, cpu_quota() // processes))
+
+
+def make_accelerator(device="auto"):
+    """Accelerate's `Accelerator`: device, processes, gradient exchange.
+
+    device: "auto" (a GPU where there is one) or "cpu". Raises `InputError` for
+    others, and where this Python process already trains on another device.
+    """
+    if device not in DEVICES:
+        raise InputError(f"unknown device {device!r}; choose auto or cpu")
+    has_gpu = torch.cuda.is_available() or torch.backends.mps.is_available()
+    try:
+        return Accelerator(cpu=device == "cpu" or not has_gpu)
+    except ValueError:
+        raise InputError(f"this Python process already trains on another device than {device!r}; start a new one") from None
+
+
+def share(count, accelerator):
+    """The rows of a batch of `count` that this process works on."""
+    return slice(accelerator.process_index, count, accelerator.num_processes)
+
+
+def gather_rows(rows, total, accelerator):
+    """All rows of a split in order, from each process's `share` of them.
+
+    The shares may differ by one row: the short ones are padded for the
+    exchange and the padding is cut off again, so that each case counts once.
+    """
+    if accelerator.num_processes == 1:
+        return rows
+    longest = math.ceil(total / accelerator.num_processes)
+    padded = torch.cat([rows, rows.new_zeros(longest - len(rows), *rows.shape[1:])])
+    gathered = accelerator.gather(padded).view(accelerator.num_processes, longest, *rows.shape[1:])
+    return gathered.transpose(0, 1).flatten(0, 1)[:total]  # process-major -> case order
+
+
+def synchronise_batch_norm(model, accelerator):
+    """The model with batch statistics taken over all processes.
+
+    torch's `SyncBatchNorm` on a GPU; it refuses the CPU, so there our own.
+    """
+    if accelerator.num_processes == 1:
+        return model
+    if accelerator.device.type != "cpu":
+        return nn.SyncBatchNorm.convert_sync_batchnorm(model)
+    for module in model.modules():
+        if isinstance(module, nn.modules.batchnorm._BatchNorm):
+            module.forward = _SumOverProcesses(module)
+    return model
+
+
+class _SumOverProcesses:
+    """Batch normalisation whose mean and variance are those of all processes' cases.
+
+    Replaces the `forward` of one BatchNorm module; weights, running statistics
+    and names in the state dict stay the module's own.
+    """
+
+    def __init__(self, module):
+        self.module, self.alone = module, module.forward
+
+    def __call__(self, x):
+        module = self.module
+        if not module.training:
+            return self.alone(x)
+        axes = [0, *range(2, x.dim())]
+        shape = (1, -1, *[1] * (x.dim() - 2))
+        # (3, channels): count, sum, and sum of squares about the running mean,
+        # which keeps the difference of two large numbers small.
+        centre = module.running_mean.view(shape)
+        moved = x - centre
+        count = torch.full_like(module.running_mean, x.numel() / x.shape[1])
+        count, total, squares = all_reduce(torch.stack([count, moved.sum(axes), moved.square().sum(axes)]))
+        mean = total / count
+        variance = squares / count - mean.square()
+        with torch.no_grad():
+            module.num_batches_tracked += 1
+            module.running_mean.lerp_(module.running_mean + mean, module.momentum)
+            module.running_var.lerp_(variance * count / (count - 1), module.momentum)
+        scale = module.weight / (variance + module.eps).sqrt()
+        return (moved - mean.view(shape)) * scale.view(shape) + module.bias.view(shape)
+
+
+def finish():
+    """Leave the process group, so that many-process runs end without a warning."""
+    if dist.is_initialized():
+        dist.barrier()
+        dist.destroy_process_group()

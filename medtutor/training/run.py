@@ -1,0 +1,251 @@
+"""`Run`: what came of a training, and its folder on disk.
+
+A folder holds `run.json` and safetensors files; nothing in it is executed
+when it is read. `run.json` names each file with its SHA-256 and is replaced in
+one step after all files are written: a kill at any moment leaves either the
+old Run or the new one, whole.
+"""
+
+import hashlib
+import json
+import os
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load as tensors_from_bytes
+from safetensors.torch import save as tensors_to_bytes
+from torch import nn
+
+from ..data.catalog import Card
+from ..data.dataset import normalise
+from ..data.augmentation import test_views
+from ..errors import InputError, MedtutorError
+from ..evaluation.metrics import Metrics
+from ..models import build, parameter_count
+from .recipe import Recipe
+
+FORMAT = 1
+
+
+@dataclass(eq=False)
+class Run:
+    """What came of a training.
+
+    model        the trained network, in eval mode on the CPU
+    card, recipe what it was trained on, and how
+    history      one dict per finished epoch: epoch, loss, val_auc, seconds
+    val, test    `Metrics`; test is None until the last epoch is done, since it
+                 is read once, at the end
+    predictions  {"val": (N, classes) probabilities, "test": …}
+    labels       {"val": (N,) or (N, L), "test": …}
+    seconds      wall time of training, evaluation of val included
+    cpu_seconds  processor time of the same, over all threads of this process
+    provenance   "medmnist", "phantom" or "arrays"
+    device, processes, versions: where and with what
+    state        what `fit(resume=…)` needs, where the run was interrupted
+    """
+
+    model: nn.Module
+    card: Card
+    recipe: Recipe
+    provenance: str
+    history: list = field(default_factory=list)
+    val: Metrics | None = None
+    test: Metrics | None = None
+    predictions: dict = field(default_factory=dict)
+    labels: dict = field(default_factory=dict)
+    seconds: float = 0.0
+    cpu_seconds: float = 0.0
+    device: str = "cpu"
+    processes: int = 1
+    versions: dict = field(default_factory=dict)
+    state: dict | None = None
+
+    @property
+    def epochs_done(self):
+        return len(self.history)
+
+    @property
+    def interrupted(self):
+        return self.epochs_done < self.recipe.epochs
+
+    @property
+    def parameters(self):
+        return parameter_count(self.model)
+
+    def predict(self, images):
+        """(N, classes) probabilities of uint8 images shaped like the data set's."""
+        mirror = self.card.mirror if self.recipe.mirror else ()
+        return probabilities(predict_logits(self.model, images, mirror, self.recipe.shift_at_test), self.card.task)
+
+    def summary(self):
+        """The run as plain values, for JSON."""
+        return {
+            "dataset": self.card.name,
+            "model": self.model.name,
+            "task": self.card.task,
+            "size": self.card.size,
+            "parameters": self.parameters,
+            "epochs": self.epochs_done,
+            "seed": self.recipe.seed,
+            "seconds": round(self.seconds, 3),
+            "cpu_seconds": round(self.cpu_seconds, 3),
+            "provenance": self.provenance,
+            "device": self.device,
+            "processes": self.processes,
+            "interrupted": self.interrupted,
+            "val": asdict(self.val) if self.val else None,
+            "test": asdict(self.test) if self.test else None,
+        }
+
+    def __str__(self):
+        phantom = "PHANTOM images, drawn by medtutor: says nothing about patients\n" if self.provenance == "phantom" else ""
+        stopped = f" (interrupted after {self.epochs_done} of {self.recipe.epochs} epochs)" if self.interrupted else ""
+        test = str(self.test) if self.test else "not read: the run is not finished"
+        return (
+            f"{phantom}{self.model.name} on {self.card.title}, {self.parameters:,} parameters, "
+            f"{self.epochs_done} epochs in {self.seconds:.0f} s{stopped}\nval   {self.val}\ntest  {test}"
+        )
+
+    __repr__ = __str__
+
+    def save(self, folder):
+        """Write the Run to a folder; an older Run there is replaced in one step.
+
+        Raises `MedtutorError` where the folder cannot be written; then what
+        stood there before still stands.
+        """
+        folder = Path(folder)
+        groups = {
+            "model": self.model.state_dict(),
+            "predictions": {f"{kind}.{split}": tensor for kind in ("predictions", "labels") for split, tensor in getattr(self, kind).items()},
+        }
+        if self.state is not None:
+            groups["state"] = self.state
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            listed = {name: _write_tensors(folder, name, tensors) for name, tensors in groups.items()}
+            record = {
+                "format": FORMAT,
+                **self.summary(),
+                "options": self.model.options,
+                "card": asdict(self.card),
+                "recipe": self.recipe.as_dict(),
+                "history": self.history,
+                "versions": self.versions,
+                "files": listed,
+            }
+            _replace(folder / "run.json", (json.dumps(record, indent=1) + "\n").encode())
+        except OSError as error:
+            raise MedtutorError(
+                f"the run could not be written to {folder} ({error.strerror or error}); "
+                "choose a folder that can be written and has room"
+            ) from error
+        # Only now are the files of an older Run of no use.
+        keep = {entry["file"] for entry in listed.values()}
+        for stale in [*folder.glob("*.safetensors"), *folder.glob("*.partial")]:
+            if stale.name not in keep:
+                stale.unlink(missing_ok=True)
+
+    @classmethod
+    def load(cls, folder):
+        """Read a Run from a folder. Raises `InputError` if a file is missing or altered."""
+        folder = Path(folder)
+        try:
+            record = json.loads((folder / "run.json").read_text(encoding="utf-8"))
+        except OSError:
+            raise InputError(f"{folder} holds no run (no run.json); make one with: medtutor train … --out {folder}") from None
+        except ValueError:
+            raise InputError(f"{folder}/run.json is damaged; train again with --out {folder}") from None
+        if not isinstance(record, dict) or record.get("format") != FORMAT:
+            raise InputError(f"{folder} was written by another version of medtutor; train again with --out {folder}")
+        groups = {name: _read_tensors(folder, entry) for name, entry in record.get("files", {}).items()}
+        try:
+            card = Card(**{key: _tupled(value) for key, value in record["card"].items()})
+            recipe = Recipe(**record["recipe"])
+            model = build(record["model"], card, **{key: _tupled(value) for key, value in record["options"].items()})
+            model.load_state_dict(groups["model"])
+            stored = {"predictions": {}, "labels": {}}
+            for key, tensor in groups["predictions"].items():
+                kind, split = key.split(".")
+                stored[kind][split] = tensor
+            return cls(
+                model=model.eval(), card=card, recipe=recipe, provenance=record["provenance"],
+                history=record["history"], val=_metrics(record["val"]), test=_metrics(record["test"]),
+                seconds=record["seconds"], cpu_seconds=record["cpu_seconds"], device=record["device"],
+                processes=record["processes"], versions=record["versions"], state=groups.get("state"), **stored,
+            )  # fmt: skip
+        except (InputError, KeyError, TypeError, AttributeError, RuntimeError) as error:
+            raise InputError(f"{folder}/run.json was altered and does not fit its files ({error}); train again with --out {folder}") from error
+
+
+def predict_logits(model, images, mirror=(), shift=0, batch_size=64):
+    """(N, classes) float32 logits of uint8 images, averaged over their `test_views`.
+
+    The model is put in eval mode and back.
+    """
+    device = next(model.parameters()).device
+    was_training = model.training
+    model.eval()
+    batches = []
+    with torch.inference_mode():
+        for start in range(0, len(images), batch_size):
+            x = normalise(images[start : start + batch_size]).to(device)
+            logits = [model(to_model(view, device)).float() for view in test_views(x, mirror, shift)]
+            batches.append(torch.stack(logits).mean(dim=0).cpu())
+    model.train(was_training)
+    return torch.cat(batches)
+
+
+def probabilities(logits, task):
+    """Logits to probabilities: sigmoid for multi-label, softmax for the others."""
+    return logits.sigmoid() if task == "multi-label" else logits.softmax(dim=1)
+
+
+def to_model(images, device):
+    """A batch on the device, in the memory order that convolutions are fastest in."""
+    order = torch.channels_last if images.dim() == 4 else torch.channels_last_3d
+    return images.to(device=device, memory_format=order)
+
+
+def _write_tensors(folder, name, tensors):
+    """Write one safetensors file named by its content; returns its entry for run.json."""
+    content = tensors_to_bytes({key: tensor.detach().cpu().contiguous() for key, tensor in tensors.items()})
+    digest = hashlib.sha256(content).hexdigest()
+    file = f"{name}-{digest[:12]}.safetensors"
+    _replace(folder / file, content)
+    return {"file": file, "sha256": digest}
+
+
+def _read_tensors(folder, entry):
+    path = folder / Path(entry["file"]).name  # never outside the folder
+    try:
+        content = path.read_bytes()
+    except OSError:
+        raise InputError(f"{path.name} is missing from {folder}; copy the whole folder, or train again") from None
+    if hashlib.sha256(content).hexdigest() != entry["sha256"]:
+        raise InputError(f"{path.name} in {folder} was altered or damaged; copy the folder again, or train again")
+    try:
+        return tensors_from_bytes(content)
+    except SafetensorError as error:
+        raise InputError(f"{path.name} in {folder} is no safetensors file ({error}); train again") from None
+
+
+def _replace(path, content):
+    """Write a file so that it is there whole or not at all."""
+    partial = path.with_name(path.name + ".partial")
+    with open(partial, "wb") as file:
+        file.write(content)
+        file.flush()
+        os.fsync(file.fileno())
+    os.replace(partial, path)
+
+
+def _tupled(value):
+    return tuple(value) if isinstance(value, list) else value
+
+
+def _metrics(values):
+    return None if values is None else Metrics(**{key: _tupled(value) for key, value in values.items()})

@@ -1,0 +1,44 @@
+"""What the tests share: small data sets, and no look at the user's own files."""
+
+import os
+
+# Before torch is imported: tests train tiny networks, two threads only get in each other's way.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+
+import numpy as np
+import pytest
+
+import medtutor as mt
+
+
+@pytest.fixture
+def empty_home(tmp_path, monkeypatch):
+    """A home without data, and no MEDTUTOR_DATA: what a new user has."""
+    monkeypatch.setenv("HOME", str(tmp_path / "home"))
+    monkeypatch.delenv("MEDTUTOR_DATA", raising=False)
+    return tmp_path / "home"
+
+
+def blobs(count, seed, size=16, channels=1, depth=None, classes=2):
+    """(images, labels): a bright square whose place tells the class, in noise."""
+    generator = np.random.default_rng(seed)
+    labels = np.arange(count) % classes
+    shape = (count, *([depth] if depth else []), size, size, *([channels] if channels == 3 else []))
+    images = generator.integers(0, 120, shape, dtype=np.uint8)
+    for image, label in zip(images, labels):
+        start = 1 + label * (size // classes)
+        window = (slice(None),) * (1 if depth else 0) + (slice(start, start + 4), slice(2, 6))
+        image[window] = 220
+    return images, labels
+
+
+@pytest.fixture
+def tiny():
+    """A two-class grey data set that a network learns in a second."""
+    return mt.from_arrays(blobs(48, 0), blobs(21, 1), blobs(19, 2), classes=["top", "bottom"], name="tiny")
+
+
+@pytest.fixture
+def quick():
+    """A recipe of three short epochs."""
+    return mt.Recipe(epochs=3, batch_size=16, rotation=5.0, scale=0.05, shift=1.0)

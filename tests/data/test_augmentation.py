@@ -1,0 +1,76 @@
+"""Augmentation moves pixels, never labels, and repeats."""
+
+import torch
+
+from medtutor.data import card, names
+from medtutor.data.augmentation import apply_affine, draw_affine, test_views
+
+
+def generator():
+    return torch.Generator().manual_seed(0)
+
+
+def test_nothing_asked_for_changes_nothing():
+    for shape in ((9, 7), (5, 9, 7)):
+        images = torch.rand(3, 1, *shape)
+        moved = apply_affine(images, draw_affine(3, shape, generator=generator()))
+        assert torch.allclose(moved, images, atol=1e-5)
+
+
+def test_mirror_flips_only_the_axes_given():
+    """Over many draws an image is seen as it is or flipped, about half each."""
+    for shape, axis in (((6, 8), -1), ((6, 8), -2), ((5, 6, 8), -3), ((5, 6, 8), -1)):
+        image = torch.rand(1, 1, *shape)
+        many = image.expand(200, -1, *[-1] * len(shape))
+        moved = apply_affine(many, draw_affine(200, shape, mirror=(axis,), generator=generator()))
+        same = (moved - image).flatten(1).abs().amax(1) < 1e-4
+        flipped = (moved - image.flip(axis)).flatten(1).abs().amax(1) < 1e-4
+        assert (same ^ flipped).all() and 60 < flipped.sum() < 140
+
+
+def test_shift_is_in_pixels():
+    image = torch.zeros(1, 1, 11, 11)
+    image[0, 0, 5, 5] = 1
+    affine = draw_affine(1, (11, 11))
+    affine[0, 0, 2] = 2 * 2 / 11  # what a shift of two pixels along x becomes
+    moved = apply_affine(image, affine)
+    assert moved[0, 0, 5, 3] > 0.99
+    drawn = draw_affine(2000, (10, 20), shift=3.0, generator=generator())[:, :, 2]
+    assert torch.allclose(drawn.abs().amax(0), torch.tensor([3 * 2 / 20, 3 * 2 / 10]), rtol=0.02)
+
+
+def test_rotation_keeps_length_and_stays_in_range():
+    for dims in (2, 3):
+        matrix = draw_affine(500, (8,) * dims, rotation=14.0, generator=generator())[:, :, :dims]
+        assert torch.allclose(matrix @ matrix.transpose(1, 2), torch.eye(dims).expand(500, -1, -1), atol=1e-5)
+        if dims == 2:
+            degrees = torch.atan2(matrix[:, 1, 0], matrix[:, 0, 0]).rad2deg()
+            assert 13 < degrees.abs().max() <= 14.001
+
+
+def test_each_case_moves_on_its_own_and_the_same_seed_repeats():
+    first = draw_affine(4, (8, 8), rotation=10, scale=0.1, shift=1, generator=generator())
+    again = draw_affine(4, (8, 8), rotation=10, scale=0.1, shift=1, generator=generator())
+    assert torch.equal(first, again)
+    assert len({tuple(row.flatten().tolist()) for row in first}) == 4
+
+
+def test_organs_are_never_mirrored():
+    """Left and right kidney are two classes: a flip would make the label false."""
+    for name in names():
+        assert (card(name).mirror == ()) == name.startswith("organ"), name
+
+
+def test_views_at_test_time_are_all_flips_and_moves():
+    image = torch.arange(20.0).view(1, 1, 4, 5)
+    assert [torch.equal(a, b) for a, b in zip(test_views(image), [image])] == [True]
+    flips = list(test_views(image, (-1, -2)))
+    assert [view.tolist() for view in flips] == [
+        image.flip(axes).tolist() if axes else image.tolist() for axes in ((), (-1,), (-2,), (-1, -2))
+    ]
+    moved = list(test_views(image, (-1,), shift=1))
+    assert len(moved) == 18
+    # The first is moved down and right; the border's own value continues.
+    assert torch.equal(moved[0][0, 0, 1:, 1:], image[0, 0, :-1, :-1])
+    assert torch.equal(moved[0][0, 0, 0, 1:], image[0, 0, 0, :-1])
+    assert len(list(test_views(torch.zeros(2, 1, 4, 4, 4), (-1, -2, -3), 1))) == 8 * 27

@@ -1,0 +1,175 @@
+"""The command line as a user meets it: exit codes, one-line errors, one JSON object."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from dataclasses import replace
+
+import pytest
+
+import medtutor as mt
+from conftest import blobs
+from medtutor import cli
+from medtutor.data import catalog, loading
+
+
+@pytest.fixture
+def offline(empty_home, monkeypatch):
+    """No file on disk and a network that refuses at once."""
+    monkeypatch.setattr(catalog, "address", lambda name, size=28: ("http://127.0.0.1:9/x.npz", "0" * 32))
+
+
+@pytest.fixture
+def small(offline, monkeypatch):
+    """`load` gives a small set of two squares under the name of a real one."""
+    card = catalog.card("breastmnist")
+
+    def load(name, size=28, **_):
+        catalog.card(name, size)
+        data = mt.from_arrays(*[blobs(count, i, size=28) for i, count in enumerate((40, 20, 20))])
+        return replace(data, card=card, provenance="medmnist")
+
+    monkeypatch.setattr("medtutor.data.load", load)
+
+
+def run(*arguments):
+    return cli.main([str(argument) for argument in arguments])
+
+
+def error_line(capsys):
+    out, err = capsys.readouterr()
+    assert "Traceback" not in err and out == ""
+    line = err.strip().splitlines()[-1]
+    assert line.startswith("medtutor: ")
+    return line
+
+
+@pytest.mark.parametrize(
+    "arguments, words",
+    [
+        (["train", "pneumonamnist"], "did you mean pneumoniamnist"),
+        (["train", "pneumoniamnist", "--size", "32"], "choose one of 28, 64, 128, 224"),
+        (["train", "vesselmnist3d", "--size", "128"], "choose one of 28, 64"),
+        (["train", "pneumoniamnist", "--source", "web"], "choose one of auto, medmnist, phantom"),
+        (["train", "breastmnist", "--source", "phantom", "--model", "lenett"], "did you mean lenet"),
+        (["train", "breastmnist", "--source", "phantom", "--epochs", "0"], "epochs must be above 0"),
+        (["train", "breastmnist", "--source", "phantom", "--epochs", "many"], "invalid int value: 'many'"),
+        (["train", "breastmnist", "--source", "phantom", "--device", "tpu"], "choose auto or cpu"),
+        (["train", "breastmnist", "--resume"], "--resume needs --out"),
+        (["train", "pathmnist", "--source", "phantom"], "no phantom of pathmnist"),
+        (["train"], "required: dataset"),
+        (["evaluate", "nowhere"], "no run.json"),
+        (["data", "fetch", "brestmnist"], "did you mean breastmnist"),
+        (["bench", "speed"], "choose from data, gemm, reference"),
+        (["notebooks", "build", "99"], "unknown lesson '99'"),
+        (["trane"], "invalid choice"),
+    ],
+)
+def test_wrong_input_exits_2_with_one_line(offline, capsys, arguments, words):
+    assert run(*arguments) == 2
+    assert words in error_line(capsys)
+
+
+def test_a_set_that_cannot_be_had_exits_1(offline, capsys):
+    assert run("train", "pneumoniamnist", "--source", "medmnist") == 1
+    assert "127.0.0.1" in error_line(capsys)
+    assert run("data", "fetch", "pneumoniamnist") == 1
+
+
+def test_out_that_cannot_be_written_is_found_before_training(offline, tmp_path, capsys, monkeypatch):
+    (tmp_path / "file").write_text("")
+    monkeypatch.setattr("medtutor.training.fit", lambda *_, **__: pytest.fail("trained before --out was checked"))
+    assert run("train", "breastmnist", "--source", "phantom", "--out", tmp_path / "file" / "run") == 2
+    assert "cannot be written" in error_line(capsys)
+
+
+def test_train_json_is_one_object_with_the_promised_keys(small, capsys, tmp_path):
+    assert run("train", "breastmnist", "--epochs", 2, "--json", "--out", tmp_path / "run") == 0
+    out, err = capsys.readouterr()
+    answer = json.loads(out)
+    promised = "dataset model task parameters epochs seed seconds provenance device processes val test"
+    assert set(promised.split()) <= set(answer)
+    assert answer["dataset"] == "breastmnist" and answer["epochs"] == 2 and answer["provenance"] == "medmnist"
+    assert {"auc", "acc"} <= set(answer["val"]) and {"auc", "acc"} <= set(answer["test"])
+    assert "val AUC" in err  # the bar
+    assert run("evaluate", tmp_path / "run", "--json") == 0
+    again = json.loads(capsys.readouterr().out)
+    assert again["test"] == answer["test"] and again["comparison"][1]["model"] == "ResNet-18"
+
+
+def test_train_and_evaluate_explain_to_a_terminal(small, capsys, tmp_path):
+    assert run("train", "breastmnist", "--epochs", 1, "--out", tmp_path / "run") == 0
+    trained = capsys.readouterr().out
+    assert "ResNet-18" in trained and "0.901" in trained and "95 % interval" in trained
+    assert run("evaluate", tmp_path / "run") == 0
+    assert capsys.readouterr().out.strip() in trained
+
+
+def test_phantoms_say_so_and_stand_alone(offline, capsys):
+    """`auto` without files and network: drawn images, named as such, beside nothing published."""
+    assert run("train", "breastmnist", "--model", "lenet", "--epochs", 1) == 0
+    out, err = capsys.readouterr()
+    assert "PHANTOM" in err and out.startswith("PHANTOM") and "ResNet" not in out
+
+
+def test_data_list(offline, capsys):
+    assert run("data", "list", "--json") == 0
+    rows = json.loads(capsys.readouterr().out)["datasets"]
+    assert len(rows) == 18 and rows[0]["name"] == "pathmnist" and rows[0]["on_disk"] == {}
+    assert run("data", "list") == 0
+    assert "vesselmnist3d" in capsys.readouterr().out
+
+
+def test_doctor(offline, capsys):
+    assert run("doctor", "--json") == 0
+    findings = json.loads(capsys.readouterr().out)["findings"]
+    missing = {finding["subject"]: finding for finding in findings}["data"]
+    assert not missing["ok"] and "medtutor data fetch" in missing["remedy"]
+    assert run("doctor") == 0
+
+
+def test_an_unexpected_error_is_one_line_and_debug_shows_more(offline, monkeypatch, capsys):
+    monkeypatch.setattr(loading, "find", lambda *_: 1 / 0)
+    assert run("data", "list") == 1
+    assert "unexpected ZeroDivisionError" in error_line(capsys)
+    with pytest.raises(ZeroDivisionError):
+        run("data", "list", "--debug")
+
+
+def test_ctrl_c_keeps_what_was_reached_and_resume_ends_as_without(tmp_path, empty_home):
+    """A real process, a real SIGINT, and the same numbers as a run that was never stopped."""
+    environment = os.environ | {"HOME": str(empty_home), "OMP_NUM_THREADS": "1"}
+    start = [sys.executable, "-m", "medtutor", "train", "breastmnist", "--source", "phantom", "--epochs", "8"]
+    start += ["--model", "lenet", "--json", "--out"]
+    folder = tmp_path / "run"
+    with subprocess.Popen([*start, str(folder)], stderr=subprocess.PIPE, stdout=subprocess.PIPE, env=environment) as process:
+        seen = b""
+        while b"val AUC" not in seen:  # the first epoch is done
+            seen += os.read(process.stderr.fileno(), 4096)
+        process.send_signal(signal.SIGINT)
+        out, err = process.communicate(timeout=60)
+    assert process.returncode == 130, err
+    stopped = json.loads(out)
+    assert stopped["interrupted"] and 0 < stopped["epochs"] < 8 and stopped["test"] is None
+    assert b"--resume" in err
+    resumed = subprocess.run([*start, str(folder), "--resume"], capture_output=True, env=environment, check=True)
+    whole = subprocess.run([*start, str(tmp_path / "whole")], capture_output=True, env=environment, check=True)
+    resumed, whole = json.loads(resumed.stdout), json.loads(whole.stdout)
+    assert resumed["test"] == whole["test"] and resumed["val"] == whole["val"] and not resumed["interrupted"]
+
+
+def test_import_costs_little(tmp_path):
+    """`import medtutor` and all that a first lesson needs, over `import torch` alone."""
+
+    def seconds(code):
+        times = []
+        for _ in range(3):
+            begin = time.perf_counter()
+            subprocess.run([sys.executable, "-c", code], check=True)
+            times.append(time.perf_counter() - begin)
+        return min(times)
+
+    assert seconds("import torch, medtutor") < seconds("import torch") + 0.5

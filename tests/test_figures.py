@@ -1,0 +1,81 @@
+"""Pictures: real PNGs with alt text, marked where phantoms are shown, the same bytes each time."""
+
+import numpy as np
+import pytest
+from matplotlib.figure import Figure
+
+import medtutor as mt
+from conftest import blobs
+from medtutor import figures
+from medtutor.errors import InputError
+
+
+@pytest.fixture
+def run(tiny, quick):
+    return mt.fit(mt.build("cnn", tiny, widths=(4, 8, 8)), tiny, quick, progress=False)
+
+
+DRAWN = ["history", "roc", "confusion", "comparison"]
+
+
+@pytest.mark.parametrize("name", DRAWN)
+def test_each_picture_of_a_run(name, run):
+    draw = getattr(figures, name)
+    picture = draw(run)
+    assert picture.png.startswith(b"\x89PNG") and len(picture.png) > 2000
+    assert len(picture.alt) > 40 and "Phantom" not in picture.alt
+    assert draw(run).png == picture.png
+    run.provenance = "phantom"
+    marked = draw(run)
+    assert marked.alt.startswith("Phantom images") and marked.png != picture.png
+
+
+def test_alt_text_tells_the_numbers(run):
+    matrix = figures.confusion(run).alt
+    labels = run.labels["test"].numpy()
+    right = int((run.predictions["test"].argmax(1).numpy() == labels)[labels == 0].sum())
+    assert f"of {(labels == 0).sum()} top, {right} are called so" in matrix
+    assert f"{run.test.auc:.3f}" in figures.roc(run).alt
+
+
+@pytest.mark.parametrize("options", [{}, {"channels": 3}, {"depth": 5}])
+def test_gallery_of_images_colours_and_volumes(options):
+    dataset = mt.from_arrays(*[blobs(20, seed, **options) for seed in range(3)])
+    assert "class 0, class 1" in figures.gallery(dataset).alt
+
+
+def test_a_class_with_few_images_leaves_places_empty():
+    dataset = mt.from_arrays(*[blobs(6, seed) for seed in range(3)])
+    assert figures.gallery(dataset, columns=8).png
+
+
+def test_shown_as_an_image_with_alt_text(run):
+    shown = figures.history(run)._repr_mimebundle_()
+    assert shown["text/html"].startswith('<img alt="Two curves') and shown["text/plain"]
+
+
+def test_a_picture_without_alt_text_is_refused():
+    with pytest.raises(InputError, match="alt text"):
+        figures.picture(Figure(), " ")
+
+
+def test_what_cannot_be_drawn_is_said(tiny, quick):
+    labels = np.array([[0, 1], [1, 0], [1, 1], [0, 0]] * 5)
+    many = mt.from_arrays(*[(blobs(20, seed)[0], labels) for seed in range(3)])
+    run = mt.fit(mt.build("cnn", many, widths=(4, 8, 8)), many, quick, progress=False)
+    for draw in (figures.confusion, figures.roc):
+        with pytest.raises(InputError, match="multi-label"):
+            draw(run)
+    with pytest.raises(InputError, match="several labels"):
+        figures.gallery(many)
+    run.test = None
+    run.predictions.pop("test")
+    for draw in (figures.comparison, figures.confusion):
+        with pytest.raises(InputError, match="not finished"):
+            draw(run)
+
+
+def test_saved(run, tmp_path):
+    picture = figures.history(run)
+    picture.save(tmp_path / "curve.png")
+    assert (tmp_path / "curve.png").read_bytes() == picture.png

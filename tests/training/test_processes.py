@@ -1,0 +1,85 @@
+"""Threads by quota, and two processes that do what one does."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+
+from conftest import blobs
+from medtutor.training import processes
+from medtutor.training.processes import cpu_quota, gather_rows, share
+
+HERE = Path(__file__).parent
+
+
+def launch(count, model):
+    start = [sys.executable, "-m", "torch.distributed.run", "--standalone", f"--nproc-per-node={count}"]
+    environment = os.environ | {"PYTHONPATH": str(HERE.parent), "OMP_NUM_THREADS": "1"}
+    result = subprocess.run(
+        [*start, str(HERE / "worker.py"), model], capture_output=True, text=True, env=environment, timeout=240
+    )
+    assert result.returncode == 0, result.stderr[-3000:]
+    return json.loads(result.stdout)
+
+
+@pytest.mark.parametrize("model", ["cnn", "mlp"])
+def test_two_processes_do_what_one_does(model):
+    """With batch normalisation and without; batches and splits of odd sizes."""
+    one, two = launch(1, model), launch(2, model)
+    assert (one["processes"], two["processes"]) == (1, 2)
+    assert one["losses"] == pytest.approx(two["losses"], abs=1e-5)
+    # Every case of the split once, in order.
+    assert two["labels"] == blobs(27, 2)[1].tolist() and two["test"] == 27
+    assert torch.allclose(torch.tensor(one["val"]), torch.tensor(two["val"]), atol=1e-3)
+    assert one["auc"] == pytest.approx(two["auc"], abs=1e-3)
+
+
+class Pretend:
+    """An Accelerator of three processes, of which this is one after the other."""
+
+    num_processes = 3
+
+    def __init__(self, rows):
+        self.rows = rows
+
+    def gather(self, _):
+        longest = max(len(rows) for rows in self.rows)
+        return torch.cat([torch.cat([r, r.new_zeros(longest - len(r), *r.shape[1:])]) for r in self.rows])
+
+
+@pytest.mark.parametrize("total", [1, 2, 3, 7, 8, 9])
+def test_each_row_is_gathered_once_and_in_order(total):
+    rows = torch.arange(total * 2.0).view(total, 2)
+    accelerator = Pretend([])
+    for index in range(3):
+        accelerator.process_index = index
+        accelerator.rows.append(rows[share(total, accelerator)])
+    assert torch.equal(gather_rows(accelerator.rows[0], total, accelerator), rows)
+
+
+def test_cgroup_limits(tmp_path):
+    (tmp_path / "cpu.max").write_text("150000 100000\n")
+    assert list(processes._cgroup_limits(tmp_path)) == [(150000, 100000)]
+    (tmp_path / "cpu.max").write_text("max 100000\n")
+    assert list(processes._cgroup_limits(tmp_path)) == []
+    (tmp_path / "cpu").mkdir()
+    (tmp_path / "cpu/cpu.cfs_quota_us").write_text("400000")
+    (tmp_path / "cpu/cpu.cfs_period_us").write_text("100000")
+    assert list(processes._cgroup_limits(tmp_path)) == [(400000, 100000)]
+
+
+def test_quota_is_at_least_one_and_never_above_the_machine(monkeypatch):
+    assert 1 <= cpu_quota() <= os.cpu_count()
+    monkeypatch.setattr(processes, "_cgroup_limits", lambda: [(50_000, 100_000)])
+    assert cpu_quota() == 1
+
+
+def test_a_users_thread_count_is_left_alone(monkeypatch):
+    before = torch.get_num_threads()
+    monkeypatch.setenv("OMP_NUM_THREADS", "1")
+    processes.use_cpu_quota()
+    assert torch.get_num_threads() == before
