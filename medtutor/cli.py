@@ -96,15 +96,40 @@ def _parser():
     evaluate = command("evaluate", evaluate_command, "the numbers of a saved run, beside the published ones")
     evaluate.add_argument("run", help="folder of a run")
 
+    trial = commands.add_parser("trial", help="the review's claims: list them, collect evidence, report the verdicts")
+    trial_commands = trial.add_subparsers(required=True, metavar="list | run | report", parser_class=_OneLineParser)
+    for name, function, summary in (
+        ("list", trial_list, "the claims and their verdicts"),
+        ("run", trial_run, "collect the evidence for claims; interrupted, it goes on after the last training"),
+        ("report", trial_report, "all claims with rule, evidence and verdict, as Markdown"),
+    ):
+        sub = trial_commands.add_parser(name, help=summary, description=summary)
+        sub.set_defaults(command=function)
+        sub.add_argument("--json", action="store_true", help="print one JSON object")
+        sub.add_argument("--debug", action="store_true", help="show tracebacks")
+        if name == "run":
+            sub.add_argument("claims", nargs="*", metavar="ID", help="of a claim; all when left out")
+            sub.add_argument("--source", default="medmnist", help="medmnist (default), auto or phantom")
+            sub.add_argument("--root", help="folder to look for data in first")
+            sub.add_argument("--out", help="folder for the evidence; left out: the package's own, in a clone")
+            sub.add_argument("--seeds", nargs="+", type=int, metavar="SEED", help="in place of the claims' own: gives no verdict")
+            sub.add_argument("--device", default="auto", help="auto (default) or cpu")
+
     lab = command("lab", lab_command, "open the lessons in JupyterLab", json_output=False)
     lab.add_argument("options", nargs="*", help="passed on to jupyter lab, after --")
     command("doctor", doctor_command, "what works here, and what to do about the rest")
-    notebooks = commands.add_parser("notebooks", help="build the lessons from their sources")
-    notebook_commands = notebooks.add_subparsers(required=True, metavar="build", parser_class=_OneLineParser)
-    build = notebook_commands.add_parser("build", help="execute the sources and write the notebooks")
-    build.add_argument("lessons", nargs="*", help="numbers such as 01; all when left out")
-    build.add_argument("--debug", action="store_true", help="show tracebacks")
-    build.set_defaults(command=notebooks_build)
+    notebooks = commands.add_parser("notebooks", help="build the lessons from their sources; check them")
+    notebook_commands = notebooks.add_subparsers(required=True, metavar="build | check", parser_class=_OneLineParser)
+    for name, function, summary in (
+        ("build", notebooks_build, "execute the sources and write the notebooks"),
+        ("check", notebooks_check, "are the notebooks in step with their sources, do they keep the course's rules and budgets"),
+    ):
+        sub = notebook_commands.add_parser(name, help=summary, description=summary)
+        sub.add_argument("lessons", nargs="*", help="numbers such as 01; all when left out")
+        if name == "check":
+            sub.add_argument("--fast", action="store_true", help="only what needs no execution: no budgets of time and memory")
+        sub.add_argument("--debug", action="store_true", help="show tracebacks")
+        sub.set_defaults(command=function)
     bench = command("bench", bench_command, "speed, each figure as a ratio to a reference measured in the same run")
     bench.add_argument("parts", nargs="*", help="data, gemm, reference; all when left out")
     return parser
@@ -234,6 +259,87 @@ def evaluate_command(options):
     return 0
 
 
+# --- trial --------------------------------------------------------------------------
+
+
+def trial_list(options):
+    from .review import claims, read_evidence, verdict
+
+    rows = [(claim, verdict(claim, read_evidence(claim.id))) for claim in claims()]
+    if options.json:
+        fields = [
+            {"id": claim.id, "lesson": claim.lesson, "verdict": found.word, "reason": found.reason, "sentence": claim.tested}
+            for claim, found in rows
+        ]
+        _print_json({"claims": fields})
+        return 0
+    widths = [max(len(text) for text in column) for column in zip(*[(c.id, c.lesson, v.word) for c, v in rows])]
+    for claim, found in rows:
+        print(f"{claim.id:{widths[0]}}  {claim.lesson:{widths[1]}}  {found.word:{widths[2]}}  {claim.tested}")
+    return 0
+
+
+def trial_run(options):
+    from functools import partial
+
+    from .review import card, claim, claims, verdict
+
+    # Everything that can be wrong is found before the work starts.
+    chosen = [claim(claim_id) for claim_id in options.claims] or claims()
+    out = _evidence_folder(options, chosen)
+
+    from .data.loading import SOURCES, load
+    from .review.trials import forget_trainings, run_trial
+
+    if options.source not in SOURCES:
+        raise InputError(f"unknown source {options.source!r}; choose one of {', '.join(SOURCES)}")
+    records = []
+    for each in chosen:
+        evidence = run_trial(
+            each, seeds=options.seeds, load=partial(load, source=options.source, root=options.root), folder=out,
+            device=options.device, report=partial(print, file=sys.stderr, flush=True),
+        )  # fmt: skip
+        path = evidence.save(out)
+        print(f"evidence: {path}", file=sys.stderr)
+        found = verdict(each, evidence)
+        records.append(card.as_record(each, evidence, found))
+        if not options.json:
+            print(card.as_text(each, evidence, found), end="\n\n", flush=True)
+    # Kept for the case of an interruption, and for claims that share them.
+    forget_trainings(out)
+    if options.json:
+        _print_json({"out": str(out), "claims": records})
+    return 0
+
+
+def _evidence_folder(options, chosen):
+    """Where `trial run` writes. Into the package goes only what can carry a verdict."""
+    from .review.evidence import FOLDER
+
+    seeds = options.seeds
+    if seeds and (min(seeds) < 0 or len(set(seeds)) < len(seeds)):
+        raise InputError("--seeds must be whole numbers from 0, each once")
+    if options.out:
+        _check_writable(options.out)
+        return Path(options.out)
+    if options.source != "medmnist" or (seeds and any(sorted(seeds) != sorted(claim.seeds) for claim in chosen)):
+        raise InputError("other images or seeds than the claim's give no verdict; say where to with --out FOLDER")
+    if not (FOLDER.parents[2] / "pyproject.toml").is_file() or not os.access(FOLDER.parent, os.W_OK):
+        raise InputError("the installed package keeps its own evidence; say where to with --out FOLDER")
+    return FOLDER
+
+
+def trial_report(options):
+    from .review import card, claims, read_evidence, verdict
+
+    found = [(claim, evidence, verdict(claim, evidence)) for claim in claims() for evidence in [read_evidence(claim.id)]]
+    if options.json:
+        _print_json({"claims": [card.as_record(*each) for each in found]})
+    else:
+        print("\n\n".join(["# The review's claims on trial", *(card.as_markdown(*each) for each in found)]))
+    return 0
+
+
 # --- lessons, doctor, bench ----------------------------------------------------------
 
 
@@ -245,18 +351,48 @@ def _notebooks():
     return folder
 
 
-def notebooks_build(options):
-    from .course import build_notebook, sources
+def _chosen_sources(options):
+    from .course.builder import sources
 
-    found = sources(_notebooks())
+    found = {source.name[:2]: source for source in sources(_notebooks())}
     for number in options.lessons:
-        if number not in [source.name[:2] for source in found]:
-            raise unknown("lesson", number, [source.name[:2] for source in found])
-    for source in found:
-        if not options.lessons or source.name[:2] in options.lessons:
-            print(f"{source.name} …", file=sys.stderr)
-            print(build_notebook(source))
+        if number not in found:
+            raise unknown("lesson", number, list(found))
+    return [source for number, source in found.items() if not options.lessons or number in options.lessons]
+
+
+def notebooks_build(options):
+    from .course.builder import build
+
+    for source in _chosen_sources(options):
+        print(f"{source.name} …", file=sys.stderr)
+        for path, cost in build(source).items():
+            print(f"{path.relative_to(_notebooks())}  {cost}")
     return 0
+
+
+def notebooks_check(options):
+    from .course.builder import execute, read
+    from .course.inspection import COURSE_SECONDS, inspect_lesson, orphans, over_budget
+
+    chosen = _chosen_sources(options)
+    problems = [] if options.lessons else orphans(_notebooks())
+    seconds = 0.0
+    for source in chosen:
+        problems += inspect_lesson(source)
+        if not options.fast:
+            print(f"{source.name} …", file=sys.stderr)
+            cost = execute(read(source, solved=False), source)
+            seconds += cost.seconds
+            problems += [f"{source.name}: {problem}" for problem in over_budget(cost)]
+            print(f"{source.name}  {cost}")
+    if seconds > COURSE_SECONDS:
+        problems.append(f"all lessons together took {seconds / 60:.0f} minutes; at most {COURSE_SECONDS // 60}")
+    for problem in problems:
+        print(f"NOT  {problem}")
+    if not problems:
+        print(f"ok   {len(chosen)} lessons{', nothing executed' if options.fast else ''}")
+    return 1 if problems else 0
 
 
 def lab_command(options):

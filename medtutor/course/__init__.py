@@ -1,5 +1,7 @@
-"""From one source a lesson: the builder of notebooks."""
+"""What makes a notebook a lesson: predictions, checks, quizzes, and the builder."""
 
-from .builder import build_notebook, sources
+from .check import Exercise, Mistake, check
+from .prediction import Prediction
+from .quiz import Quiz
 
-__all__ = ["build_notebook", "sources"]
+__all__ = ["Exercise", "Mistake", "Prediction", "Quiz", "check"]

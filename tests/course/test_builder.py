@@ -1,10 +1,10 @@
-"""The builder: the same source gives the same file, and an error keeps the old one."""
+"""The builder: the same source gives the same files, and an error keeps the old ones."""
 
 import json
 
 import pytest
 
-from medtutor.course import build_notebook, sources
+from medtutor.course.builder import blanked, build, products, read, solutions, sources, without_marks
 from medtutor.errors import InputError, MedtutorError
 
 SOURCE = """# %% [markdown]
@@ -14,6 +14,15 @@ SOURCE = """# %% [markdown]
 import sys
 print("bar", file=sys.stderr)
 print(2 + 2)
+
+# %%
+def half(x):
+    ### BEGIN SOLUTION
+    return x / 2
+    ### END SOLUTION
+
+# %%
+half(8)
 
 # %%
 2 + 2
@@ -31,29 +40,62 @@ def source(tmp_path):
     return path
 
 
-def test_built_twice_is_the_same_file(source):
-    first = build_notebook(source).read_bytes()
-    assert build_notebook(source).read_bytes() == first
-    notebook = json.loads(first)
-    code = [cell for cell in notebook["cells"] if cell["cell_type"] == "code"]
+def built(source):
+    """(student notebook, solved notebook) as plain values."""
+    build(source)
+    return [json.loads(path.read_text()) for path in products(source)]
+
+
+def test_built_twice_is_the_same_files(source):
+    build(source)
+    first = [path.read_bytes() for path in products(source)]
+    build(source)
+    assert [path.read_bytes() for path in products(source)] == first
+
+
+def test_outputs_are_kept_and_bars_are_not(source):
+    student, _ = built(source)
+    code = [cell for cell in student["cells"] if cell["cell_type"] == "code"]
     assert code[0]["outputs"] == [{"name": "stdout", "output_type": "stream", "text": "4\n"}]
-    assert code[1]["outputs"][0]["data"]["text/plain"] == "4"
-    assert len({cell["id"] for cell in notebook["cells"]}) == 4
+    assert code[-1]["outputs"][0]["data"]["text/plain"] == "4"
+    assert len({cell["id"] for cell in student["cells"]}) == 6
+    assert "VmHWM" not in str(student)
+
+
+def test_the_student_gets_blanks_and_the_solved_notebook_solutions(source):
+    student, solved = built(source)
+    assert student["cells"][2]["source"] == "def half(x):\n    ...  # your code here"
+    assert solved["cells"][2]["source"] == "def half(x):\n    return x / 2"
+    # A blank that is not filled in still runs to the end.
+    assert student["cells"][3]["outputs"] == [] and solved["cells"][3]["outputs"][0]["data"]["text/plain"] == "4.0"
+    assert [cell["id"] for cell in student["cells"]] == [cell["id"] for cell in solved["cells"]]
+
+
+def test_several_solutions_in_one_cell():
+    code = "a = 1\n### BEGIN SOLUTION\nb = 2\n\nc = 3\n### END SOLUTION\nif a:\n    ### BEGIN SOLUTION\n    d = 4\n    ### END SOLUTION\n    e = 5"
+    assert blanked(code) == "a = 1\n...  # your code here\nif a:\n    ...  # your code here\n    e = 5"
+    assert without_marks(code) == "a = 1\nb = 2\n\nc = 3\nif a:\n    d = 4\n    e = 5"
+
+
+def test_the_answers_that_a_lesson_checks_are_found(source):
+    source.write_text(SOURCE + "\n# %%\ncheck.auc(half)\n")
+    assert solutions(source)["auc"](8) == 4
 
 
 def test_a_cell_keeps_its_id_when_one_is_added_before_it(source):
-    before = json.loads(build_notebook(source).read_text())["cells"][1]["id"]
+    before = read(source, solved=False).cells[1]["id"]
     source.write_text("# %%\n1\n\n" + SOURCE)
-    assert json.loads(build_notebook(source).read_text())["cells"][2]["id"] == before
+    assert read(source, solved=False).cells[2]["id"] == before
 
 
 def test_an_error_keeps_the_old_notebook(source):
-    path = build_notebook(source)
-    old = path.read_bytes()
+    student, _ = products(source)
+    build(source)
+    old = student.read_bytes()
     source.write_text(SOURCE + "\n# %%\n1 / 0\n")
     with pytest.raises(MedtutorError, match="00_example.py did not run.*division by zero"):
-        build_notebook(source)
-    assert path.read_bytes() == old and not list(path.parent.glob("*.partial"))
+        build(source)
+    assert student.read_bytes() == old and not list(student.parent.rglob("*.partial"))
 
 
 def test_a_fallback_to_phantoms_is_refused(source):
@@ -62,7 +104,19 @@ def test_a_fallback_to_phantoms_is_refused(source):
         "warnings.warn('PHANTOM IMAGES stand in', PhantomWarning)\n"
     )
     with pytest.raises(MedtutorError, match="fell back to phantoms.*MEDTUTOR_DATA"):
-        build_notebook(source)
+        build(source)
+
+
+def test_time_and_memory_are_measured(source):
+    cost = list(build(source).values())[0]
+    assert 0.1 < cost.seconds < 60 and 1e7 < cost.peak < 5e8
+
+
+def test_who_builds_keeps_his_guesses_to_himself(source, tmp_path, monkeypatch):
+    monkeypatch.setenv("MEDTUTOR_HOME", str(tmp_path / "mine"))
+    source.write_text("# %%\nimport os\nprint(os.environ['MEDTUTOR_HOME'] == " + repr(str(tmp_path / "mine")) + ")\n")
+    student, _ = built(source)
+    assert student["cells"][0]["outputs"][0]["text"] == "False\n"
 
 
 def test_no_sources(tmp_path):

@@ -1,0 +1,156 @@
+"""Are the notebooks in step with their sources, and do they keep what the course promises?
+
+`inspect_lesson` needs no execution and takes a fraction of a second; the
+budgets of time and memory (`over_budget`) need one.
+"""
+
+import html.parser
+import json
+import re
+from pathlib import Path
+
+from .builder import products, read
+
+LESSON_SECONDS, LESSON_BYTES = 180, 1.5e9
+COURSE_SECONDS = 25 * 60
+CELL_LINES, CELL_COLUMNS = 15, 79
+# What a reader finds in every lesson.
+SECTIONS = ("key points", "references")
+NOT_CLINICAL = "not for clinical use"
+# Folders of one machine. "~/.medmnist" and "/proc/..." are everybody's.
+MACHINE_PATH = re.compile(r"(?<![\w.:/~-])(/home/|/root/|/Users/|/tmp/|/work/|/mnt/|/content/|[A-Z]:\\Users)[\w./\\-]*")
+LINK = re.compile(r"(?<!!)\[[^\]]*\]\(([^)\s]+)\)")
+ENCODED = re.compile(r"base64,[A-Za-z0-9+/=\s]+")
+
+
+def inspect_lesson(source):
+    """[sentence, …]: all that is wrong with a source and its notebooks; empty where nothing is."""
+    problems = inspect_source(source)
+    for path, solved in products(source).items():
+        name = str(path.relative_to(source.parent.parent))
+        if not path.exists():
+            problems.append(f"{name} is missing; run: medtutor notebooks build {source.name[:2]}")
+            continue
+        built = json.loads(path.read_text(encoding="utf-8"))
+        problems += [f"{name}: {problem}" for problem in [*_out_of_step(built, source, solved), *inspect_notebook(built, path)]]
+    return problems
+
+
+def inspect_source(source):
+    """What is wrong with the text of a lesson."""
+    notebook = read(source, solved=True)
+    prose = "\n".join(cell.source for cell in notebook.cells if cell.cell_type == "markdown")
+    headings = {heading.strip().lower() for heading in re.findall(r"^#+ (.*)", prose, re.M)}
+    problems = [f"{source.name}: no section '{section}'" for section in SECTIONS if section not in headings]
+    if NOT_CLINICAL not in prose.lower():
+        problems.append(f"{source.name}: does not say '{NOT_CLINICAL}'")
+    for number, cell in enumerate(notebook.cells, 1):
+        if cell.cell_type != "code":
+            continue
+        lines = cell.source.splitlines()
+        if len(lines) > CELL_LINES:
+            problems.append(f"{source.name}, cell {number}: {len(lines)} lines of code; at most {CELL_LINES}, one idea each")
+        wide = max(map(len, lines), default=0)
+        if wide > CELL_COLUMNS:
+            problems.append(f"{source.name}, cell {number}: a line of {wide} columns; at most {CELL_COLUMNS}")
+    return problems
+
+
+def inspect_notebook(built, path):
+    """What is wrong with a built notebook: errors, alt text, paths of a machine, dead links."""
+    problems = []
+    headings = _anchors(built)
+    for number, cell in enumerate(built["cells"], 1):
+        text = "".join(cell["source"])
+        if cell["cell_type"] == "markdown":
+            problems += [f"cell {number}: {problem}" for problem in [*_without_alt(text), *_dead_links(text, path, headings)]]
+        else:
+            if cell["execution_count"] is None:
+                problems.append(f"cell {number} was not executed")
+            for output in cell["outputs"]:
+                problems += [f"cell {number}: {problem}" for problem in _inspect_output(output)]
+        for found in MACHINE_PATH.finditer(text):
+            problems.append(f"cell {number}: names a folder of one machine: {found[0]}")
+    return problems
+
+
+def over_budget(cost):
+    """What an execution's `Cost` is above the budget in."""
+    problems = []
+    if cost.seconds > LESSON_SECONDS:
+        problems.append(f"took {cost.seconds:.0f} s; at most {LESSON_SECONDS}")
+    if cost.peak > LESSON_BYTES:
+        problems.append(f"took {cost.peak / 1e9:.2f} GB; at most {LESSON_BYTES / 1e9}")
+    return problems
+
+
+def orphans(notebooks):
+    """Sentences about notebooks that no source stands behind."""
+    notebooks = Path(notebooks)
+    known = {source.stem for source in (notebooks / "source").glob("*.py")}
+    found = [*notebooks.glob("*.ipynb"), *(notebooks / "solutions").glob("*.ipynb")]
+    return [f"{path.relative_to(notebooks)} has no source; delete it, or write source/{path.stem}.py" for path in found if path.stem not in known]
+
+
+def _out_of_step(built, source, solved):
+    wanted = read(source, solved)
+    seen = [(cell["cell_type"], cell.get("id"), "".join(cell["source"])) for cell in built["cells"]]
+    if seen != [(cell.cell_type, cell["id"], cell.source) for cell in wanted.cells]:
+        return [f"not in step with its source; run: medtutor notebooks build {source.name[:2]}"]
+    return []
+
+
+def _inspect_output(output):
+    if output["output_type"] == "error":
+        return [f"ends in {output['ename']}: {output['evalue']}"]
+    data = output.get("data", {})
+    problems = []
+    if any(kind.startswith("image/") for kind in data):
+        problems.append("a bare picture, whose alt text no page shows; use medtutor.figures")
+    if any("widget-view" in kind for kind in data):
+        problems.append("a widget without a kernel behind it was kept")
+    text = ENCODED.sub("", "".join(map("".join, [output.get("text", ""), data.get("text/html", ""), data.get("text/plain", "")])))
+    problems += _without_alt(text)
+    problems += [f"its output names a folder of one machine: {found[0]}" for found in MACHINE_PATH.finditer(text)]
+    return problems
+
+
+class _Images(html.parser.HTMLParser):
+    """Counts images without alt text."""
+
+    def __init__(self):
+        super().__init__()
+        self.bare = 0
+
+    def handle_starttag(self, tag, attributes):
+        if tag == "img" and not (dict(attributes).get("alt") or "").strip():
+            self.bare += 1
+
+
+def _without_alt(text):
+    images = _Images()
+    images.feed(text)
+    bare = images.bare + len(re.findall(r"!\[\s*\]\(", text))
+    return [f"{bare} picture(s) without alt text"] if bare else []
+
+
+def _anchors(built):
+    """The names by which Jupyter links to headings: blanks become hyphens."""
+    text = "\n".join("".join(cell["source"]) for cell in built["cells"] if cell["cell_type"] == "markdown")
+    return {heading.strip().replace(" ", "-") for heading in re.findall(r"^#+ (.*)", text, re.M)}
+
+
+def _dead_links(text, path, own_headings):
+    problems = []
+    for target in LINK.findall(text):
+        if re.match(r"[a-z]+:", target):
+            continue
+        file, _, anchor = target.partition("#")
+        linked = path.parent / file if file else path
+        if file and not linked.exists():
+            problems.append(f"dead link: {target}")
+        elif anchor and linked.suffix == ".ipynb":
+            headings = own_headings if not file else _anchors(json.loads(linked.read_text(encoding="utf-8")))
+            if anchor not in headings:
+                problems.append(f"dead link: {target} (no such heading)")
+    return problems

@@ -1,0 +1,133 @@
+"""`Prediction`: a guess committed before the run, looked at again after it.
+
+Who has said a number first is surprised by the result, and remembers it. The
+guess is kept in a file, so that it survives a restart of the kernel.
+"""
+
+import json
+import os
+from pathlib import Path
+
+import ipywidgets
+from filelock import FileLock
+
+from ..errors import InputError
+from ..explorers.explorer import Explorer, answering
+from .box import Box
+
+
+def guesses_file():
+    """Where guesses are kept: `guesses.json` in `$MEDTUTOR_HOME`, else in `~/.medtutor`."""
+    return Path(os.environ.get("MEDTUTOR_HOME") or Path.home() / ".medtutor") / "guesses.json"
+
+
+class Prediction(Explorer):
+    """A question that is answered with a number or a choice before a run.
+
+    key       names the guess in the file; one per question, such as "01/auc"
+    question  plain text
+    choices   the answers to choose from, or
+    low, high, step  the range of a number, and its steps
+
+    Show it in one cell; in a later one call `reconcile`. Nothing waits for an
+    answer: in an unattended run the question is shown and the run goes on.
+    Raises `InputError` where neither choices nor a range are given.
+    """
+
+    def __init__(self, key, question, *, choices=None, low=None, high=None, step=None):
+        super().__init__()
+        if (choices is None) == (low is None or high is None):
+            raise InputError(f"prediction {key!r} needs either choices, or low and high")
+        self.key, self.question, self.choices = key, question, choices and tuple(choices)
+        self.low, self.high = low, high
+        self.guess = self._stored()
+        self._build(step)
+
+    def reconcile(self, result, why=""):
+        """A `Box` with guess, result and gap, and why it came so.
+
+        result  a number, or one of the choices
+        """
+        shown = result if self.choices else _number(result)
+        if self.choices and result not in self.choices:
+            raise InputError(f"the result {result!r} is not one of the choices {', '.join(self.choices)}")
+        if self.guess is None:
+            return Box("told", f"It is {shown}.", f"You made no guess: go back, commit one, and run on. {why}".strip())
+        if self.choices:
+            said = "As you said" if self.guess == result else f"You said: {self.guess}"
+            return Box("right" if self.guess == result else "told", f"It is: {result}.", f"{said}. {why}".strip())
+        gap = result - self.guess
+        words = "exactly that" if shown == _number(self.guess) else f"{_number(abs(gap))} {'more' if gap > 0 else 'less'} than that"
+        return Box("told", f"It is {shown}.", f"You said {_number(self.guess)}; it is {words}. {why}".strip())
+
+    def still(self):
+        # Never the guess itself: this is what a notebook file keeps for others.
+        options = ", ".join(self.choices) if self.choices else f"a number from {self.low:g} to {self.high:g}"
+        return Box("open", f"Predict: {self.question}", f"({options}; run the cell to commit a guess)")._repr_html_()
+
+    def _build(self, step):
+        heading = ipywidgets.HTML(Box("open", f"Predict: {self.question}")._repr_html_())
+        wide = {"description_width": "initial"}
+        if self.choices:
+            self.answer = ipywidgets.RadioButtons(
+                options=self.choices, value=self.guess, layout={"width": "auto"}, description="your guess", style=wide
+            )
+        else:
+            middle = self.guess if self.guess is not None else (self.low + self.high) / 2
+            step = step or (self.high - self.low) / 100
+            self.answer = ipywidgets.BoundedFloatText(
+                value=middle, min=self.low, max=self.high, step=step, description="your guess", style=wide
+            )
+        self.button = ipywidgets.Button(description="Commit", tooltip="keep this guess")
+        self.button.on_click(self._commit)
+        self.state = ipywidgets.HTML()
+        self.box.children = [heading, ipywidgets.HBox([self.answer, self.button]), self.state, self.message]
+        self._show()
+
+    @answering
+    def _commit(self, _=None):
+        if self.answer.value is None:
+            raise InputError("choose an answer first")
+        self.guess = self.answer.value
+        self._show()
+        self._store()
+
+    def _show(self):
+        if self.guess is not None:
+            shown = self.guess if self.choices else _number(self.guess)
+            self.state.value = Box("told", f"Your guess: {shown}.", "Now run on. You can commit another until you have seen the result.")._repr_html_()
+
+    def _stored(self):
+        guess = _read().get(self.key)
+        if self.choices:
+            return guess if guess in self.choices else None
+        fits = isinstance(guess, (int, float)) and self.low <= guess <= self.high
+        return guess if fits else None
+
+    def _store(self):
+        path = guesses_file()
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            # Two notebooks may commit at once: read anew, under a lock.
+            with FileLock(path.with_suffix(".lock"), timeout=5):
+                partial = path.with_suffix(".partial")
+                partial.write_text(json.dumps({**_read(), self.key: self.guess}, indent=1), encoding="utf-8")
+                partial.replace(path)
+        except (OSError, TimeoutError) as error:
+            raise InputError(
+                f"the guess holds until the kernel stops; it could not be kept in {path.parent} ({error}): "
+                "set MEDTUTOR_HOME to a folder that can be written"
+            ) from error
+
+
+def _read():
+    """All kept guesses; none where the file is missing or not ours to understand."""
+    try:
+        guesses = json.loads(guesses_file().read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
+    return guesses if isinstance(guesses, dict) else {}
+
+
+def _number(value):
+    return f"{value:.3g}"

@@ -1,0 +1,116 @@
+"""`Quiz`: questions with feedback for each answer, from a plain text file.
+
+    ? A question
+    - a wrong answer
+      what to say to whoever chooses it
+    + the right answer
+      what to say
+
+The text lies in the package, `course/quizzes/NAME.txt`, not in the notebook:
+who reads the notebook file finds the questions, not which answer is right.
+"""
+
+import html
+from dataclasses import dataclass
+from importlib.resources import files
+
+import ipywidgets
+
+from ..errors import InputError, unknown
+from ..explorers.explorer import Explorer, answering
+from .box import Box
+
+
+@dataclass(frozen=True)
+class Answer:
+    text: str
+    right: bool
+    feedback: str
+
+
+@dataclass(frozen=True)
+class Question:
+    text: str
+    answers: tuple[Answer, ...]
+
+
+def parse(text, name="quiz"):
+    """[Question, …] of a quiz text.
+
+    Raises `InputError` naming the line for what does not follow the form: each
+    question needs two answers or more, exactly one right, each with feedback.
+    """
+    questions = []
+    for number, line in enumerate(text.splitlines(), 1):
+        mark, rest = line[:1], line[1:].strip()
+        if not line.strip() or mark == "#":
+            continue
+        if mark == "?":
+            questions.append((rest, []))
+        elif mark in "+-" and questions:
+            questions[-1][1].append([rest, mark == "+", ""])
+        elif mark == " " and questions and questions[-1][1]:
+            answer = questions[-1][1][-1]
+            answer[2] = f"{answer[2]} {rest}".strip()
+        elif mark == " " and questions:
+            questions[-1] = (f"{questions[-1][0]} {rest}", questions[-1][1])
+        else:
+            raise InputError(f"{name}, line {number}: a line begins with ?, -, + or a blank, and with a question first")
+    for question, answers in questions:
+        if len(answers) < 2 or sum(right for _, right, _ in answers) != 1:
+            raise InputError(f"{name}: {question!r} needs two answers or more, exactly one of them right")
+        if not all(feedback for _, _, feedback in answers):
+            raise InputError(f"{name}: {question!r} has an answer without feedback")
+    if not questions:
+        raise InputError(f"{name}: no question")
+    return [Question(question, tuple(Answer(*answer) for answer in answers)) for question, answers in questions]
+
+
+class Quiz(Explorer):
+    """The questions of a lesson: `Quiz("01_cnn_classification")`.
+
+    Raises `InputError` for a name without a quiz.
+    """
+
+    def __init__(self, name):
+        super().__init__()
+        folder = files(__package__) / "quizzes"
+        known = sorted(file.name.removesuffix(".txt") for file in folder.iterdir() if file.name.endswith(".txt"))
+        if name not in known:
+            raise unknown("quiz", name, known)
+        self.questions = parse((folder / f"{name}.txt").read_text(encoding="utf-8"), name)
+        self.first_try = {}
+        self.score = ipywidgets.HTML()
+        parts = [self._ask(number, question) for number, question in enumerate(self.questions, 1)]
+        self.box.children = [*parts, self.score, self.message]
+
+    def still(self):
+        items = "".join(
+            f"<li>{html.escape(question.text)}<ul>"
+            + "".join(f"<li>{html.escape(answer.text)}</li>" for answer in question.answers)
+            + "</ul></li>"
+            for question in self.questions
+        )
+        return f"<p><b>Quiz</b> (run the cell to answer)</p><ol>{items}</ol>"
+
+    def _ask(self, number, question):
+        heading = ipywidgets.HTML(f"<b>{number}. {html.escape(question.text)}</b>", layout={"max_width": "46em"})
+        choice = ipywidgets.RadioButtons(
+            options=[answer.text for answer in question.answers], value=None,
+            layout={"width": "auto"}, description=f"answer {number}", style={"description_width": "initial"},
+        )  # fmt: skip
+        button = ipywidgets.Button(description=f"Check answer {number}")
+        feedback = ipywidgets.HTML()
+        button.on_click(lambda _: self._check(number, question, choice, feedback))
+        return ipywidgets.VBox([heading, choice, button, feedback])
+
+    @answering
+    def _check(self, number, question, choice, feedback):
+        if choice.value is None:
+            feedback.value = Box("open", "Choose an answer first.")._repr_html_()
+            return
+        answer = next(answer for answer in question.answers if answer.text == choice.value)
+        self.first_try.setdefault(number, answer.right)
+        feedback.value = Box("right" if answer.right else "wrong", "Yes." if answer.right else "Not quite.", answer.feedback)._repr_html_()
+        answered, right = len(self.first_try), sum(self.first_try.values())
+        self.score.value = f'<p role="status">{right} right at the first try, of {answered} answered; {len(self.questions)} in all.</p>'

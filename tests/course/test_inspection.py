@@ -1,0 +1,136 @@
+"""The inspection finds what it promises to find, and the lessons have nothing of it."""
+
+import json
+import time
+from pathlib import Path
+
+import pytest
+
+from medtutor.cli import main
+from medtutor.course.builder import Cost, build, products, sources
+from medtutor.course.inspection import inspect_lesson, inspect_notebook, inspect_source, orphans, over_budget
+
+NOTEBOOKS = Path(__file__).parents[2] / "notebooks"
+LESSON = """# %% [markdown]
+# # A lesson
+# Not for clinical use.
+
+# %%
+1 + 1
+
+# %% [markdown]
+# ## Key points
+# ## References
+"""
+
+
+@pytest.fixture
+def source(tmp_path):
+    (tmp_path / "source").mkdir()
+    path = tmp_path / "source" / "00_example.py"
+    path.write_text(LESSON)
+    return path
+
+
+def found_in(cell, path=Path("x.ipynb")):
+    """What the inspection says about one cell."""
+    whole = {"cell_type": "code", "source": "", "execution_count": 1, "outputs": [], **cell}
+    return " ".join(inspect_notebook({"cells": [whole]}, path))
+
+
+def html_output(text):
+    return {"outputs": [{"output_type": "display_data", "data": {"text/html": text}}]}
+
+
+def test_the_lessons_keep_the_rules_and_that_is_found_out_fast(capsys):
+    start = time.perf_counter()
+    assert main(["notebooks", "check", "--fast"]) == 0, capsys.readouterr().out
+    assert time.perf_counter() - start < 20
+    assert capsys.readouterr().out.startswith("ok")
+
+
+def test_a_lesson_that_is_built_is_in_step(source):
+    build(source)
+    assert inspect_lesson(source) == []
+
+
+def test_a_source_changed_after_the_build_is_found(source):
+    build(source)
+    source.write_text(LESSON.replace("1 + 1", "1 + 2"))
+    student, solved = inspect_lesson(source)
+    assert "00_example.ipynb: not in step" in student and "solutions/00_example.ipynb: not in step" in solved
+    assert "medtutor notebooks build 00" in student
+
+
+def test_a_notebook_edited_by_hand_is_found(source):
+    build(source)
+    path = next(iter(products(source)))
+    notebook = json.loads(path.read_text())
+    notebook["cells"][1]["source"] = "1 + 3"
+    path.write_text(json.dumps(notebook))
+    assert "not in step" in inspect_lesson(source)[0]
+
+
+def test_a_lesson_not_built_is_found(source):
+    assert "00_example.ipynb is missing; run: medtutor notebooks build 00" in inspect_lesson(source)
+
+
+def test_a_notebook_without_a_source_is_found(source):
+    build(source)
+    source.rename(source.with_name("01_other.py"))
+    assert len(orphans(source.parent.parent)) == 2
+
+
+@pytest.mark.parametrize(
+    "text, problem",
+    [
+        (LESSON.replace("1 + 1", "1\n" * 16), "16 lines of code"),
+        (LESSON.replace("1 + 1", "x = '" + "x" * 80 + "'"), "a line of 86 columns"),
+        (LESSON.replace("Key points", "End"), "no section 'key points'"),
+        (LESSON.replace("Not for clinical use", "Enjoy"), "not for clinical use"),
+    ],
+)
+def test_rules_of_the_text(source, text, problem):
+    source.write_text(text)
+    assert problem in " ".join(inspect_source(source))
+
+
+@pytest.mark.parametrize(
+    "cell, problem",
+    [
+        ({"execution_count": None}, "not executed"),
+        ({"outputs": [{"output_type": "error", "ename": "ValueError", "evalue": "no"}]}, "ends in ValueError: no"),
+        ({"outputs": [{"output_type": "display_data", "data": {"image/png": "abc"}}]}, "bare picture"),
+        ({"outputs": [{"output_type": "display_data", "data": {"application/vnd.jupyter.widget-view+json": {}}}]}, "widget"),
+        (html_output("<img src='data:image/png;base64,AAAA'>"), "without alt text"),
+        (html_output("<img alt=' ' src='x'>"), "without alt text"),
+        ({"cell_type": "markdown", "source": "![](picture.png)"}, "without alt text"),
+        ({"outputs": [{"output_type": "stream", "text": "saved to /home/ann/x"}]}, "one machine: /home/ann/x"),
+        ({"source": "load(root='/tmp/data')"}, "one machine: /tmp/data"),
+        ({"cell_type": "markdown", "source": "[see](02_other.ipynb)"}, "dead link: 02_other.ipynb"),
+        ({"cell_type": "markdown", "source": "[see](#Nowhere)"}, "no such heading"),
+    ],
+)
+def test_rules_of_the_notebook(cell, problem):
+    assert problem in found_in(cell)
+
+
+@pytest.mark.parametrize(
+    "cell",
+    [
+        html_output('<img alt="a lung" src="data:image/png;base64,/home/AAA/tmp/">'),
+        {"cell_type": "markdown", "source": "# A heading\n[up](#A-heading), [out](https://example.org/home/x)"},
+        {"outputs": [{"output_type": "stream", "text": "in ~/.medmnist; train/val"}]},
+    ],
+)
+def test_what_is_fine_is_left_in_peace(cell):
+    assert found_in(cell) == ""
+
+
+def test_budgets():
+    assert over_budget(Cost(179, int(1.4e9))) == []
+    assert len(over_budget(Cost(181, int(1.6e9)))) == 2
+
+
+def test_the_course_has_its_lessons():
+    assert [source.stem for source in sources(NOTEBOOKS)][:2] == ["00_start_here", "01_cnn_classification"]

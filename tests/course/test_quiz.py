@@ -1,0 +1,92 @@
+"""Quizzes: the text's form, feedback for each answer, and nothing of the answers in the file."""
+
+from importlib.resources import files
+
+import pytest
+
+from medtutor.course import Quiz
+from medtutor.course.quiz import parse
+from medtutor.errors import InputError
+
+NAMES = [file.name.removesuffix(".txt") for file in (files("medtutor.course") / "quizzes").iterdir()]
+
+
+def parts(quiz, number):
+    """(choice, button, feedback) of a question."""
+    return quiz.box.children[number - 1].children[1:]
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_every_answer_has_its_feedback(name):
+    quiz = Quiz(name)
+    for number, question in enumerate(quiz.questions, 1):
+        choice, button, feedback = parts(quiz, number)
+        for answer in question.answers:
+            choice.value = answer.text
+            button.click()
+            assert ("✓" in feedback.value) is answer.right
+            assert ("✗" in feedback.value) is not answer.right
+            # Escaped in the page.
+            assert answer.feedback.split(".")[0][:20].split("'")[0] in feedback.value
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_the_right_answer_is_not_always_at_the_same_place(name):
+    places = [[answer.right for answer in question.answers].index(True) for question in Quiz(name).questions]
+    assert len(places) < 3 or len(set(places)) > 1
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_notebook_file_tells_questions_but_not_answers(name):
+    quiz = Quiz(name)
+    bundle = str(quiz._repr_mimebundle_())
+    assert quiz.questions[0].answers[0].text[:20] in bundle
+    assert "✓" not in bundle and "feedback" not in bundle
+    for question in quiz.questions:
+        for answer in question.answers:
+            assert answer.feedback not in bundle
+
+
+def test_the_first_try_counts():
+    quiz = Quiz("00_start_here")
+    choice, button, _ = parts(quiz, 1)
+    wrong, right = (next(a.text for a in quiz.questions[0].answers if a.right is kind) for kind in (False, True))
+    choice.value = wrong
+    button.click()
+    choice.value = right
+    button.click()
+    assert "0 right at the first try, of 1 answered" in quiz.score.value
+
+
+def test_nothing_chosen_is_said():
+    quiz = Quiz("00_start_here")
+    _, button, feedback = parts(quiz, 1)
+    button.click()
+    assert "Choose an answer first" in feedback.value and not quiz.first_try
+
+
+def test_an_unknown_quiz_names_those_there_are():
+    with pytest.raises(InputError, match="00_start_here"):
+        Quiz("00_start")
+
+
+@pytest.mark.parametrize(
+    "text, message",
+    [
+        ("- answer\n  said", "line 1"),
+        ("? q\n* a", "line 2"),
+        ("? q\n+ a\n  yes", "two answers or more"),
+        ("? q\n+ a\n  yes\n+ b\n  yes", "exactly one"),
+        ("? q\n- a\n  no\n- b\n  no", "exactly one"),
+        ("? q\n+ a\n  yes\n- b", "without feedback"),
+        ("# nothing", "no question"),
+    ],
+)
+def test_a_text_that_breaks_the_form_is_refused(text, message):
+    with pytest.raises(InputError, match=message):
+        parse(text)
+
+
+def test_questions_and_feedback_may_run_over_lines():
+    (question,) = parse("? one\n  two\n+ a\n  yes\n  indeed\n- b\n  no")
+    assert question.text == "one two" and question.answers[0].feedback == "yes indeed"
