@@ -293,14 +293,18 @@ def trial_run(options):
 
     if options.source not in SOURCES:
         raise InputError(f"unknown source {options.source!r}; choose one of {', '.join(SOURCES)}")
-    records = []
+    remark, records = partial(print, file=sys.stderr, flush=True), []
     for each in chosen:
-        evidence = run_trial(
-            each, seeds=options.seeds, load=partial(load, source=options.source, root=options.root), folder=out,
-            device=options.device, report=partial(print, file=sys.stderr, flush=True),
-        )  # fmt: skip
+        try:
+            evidence = run_trial(
+                each, seeds=options.seeds, load=partial(load, source=options.source, root=options.root), folder=out,
+                device=options.device, report=remark,
+            )  # fmt: skip
+        except KeyboardInterrupt:
+            remark("the finished trainings are kept: the same command goes on after them")
+            raise
         path = evidence.save(out)
-        print(f"evidence: {path}", file=sys.stderr)
+        remark(f"evidence: {path}")
         found = verdict(each, evidence)
         records.append(card.as_record(each, evidence, found))
         if not options.json:
