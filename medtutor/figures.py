@@ -12,8 +12,10 @@ import io
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import numpy as np
+import torch
 from matplotlib.figure import Figure
-from sklearn.metrics import confusion_matrix, roc_curve
+from sklearn.metrics import average_precision_score, confusion_matrix, precision_recall_curve, roc_curve
 
 from .errors import InputError
 from .evaluation.comparison import compare
@@ -171,6 +173,119 @@ def roc(run, split="test"):
         f"{found:.0%} of '{run.card.classes[1]}' are found and "
         f"{mistaken:.0%} of '{run.card.classes[0]}' are called so by mistake.",
         phantom=run.provenance == "phantom",
+    )
+
+
+def precision_recall(run, split="test"):
+    """Precision against recall of a binary run, with the point where the score is one half.
+
+    Chance is the share of class 1: unlike the ROC curve, this one depends on it.
+    """
+    labels, scores = _predictions(run, split)
+    if run.card.task != "binary":
+        raise InputError(f"a precision-recall curve is drawn for binary tasks; this one is {run.card.task}")
+    precision, recall, _ = precision_recall_curve(labels, scores[:, 1])
+    area, share = average_precision_score(labels, scores[:, 1]), labels.mean()
+    called = scores[:, 1] > 0.5
+    at_half = labels[called].mean() if called.any() else float("nan")
+    found = called[labels == 1].mean()
+    figure = _figure(3.6, 3.6)
+    ax = figure.subplots()
+    ax.axhline(share, linestyle=":", color=GREY, label=f"chance, {share:.2f}")
+    ax.plot(recall, precision, color=BLUE, label=f"{run.model.name}, average {area:.3f}")
+    ax.plot(found, at_half, "o", color=ORANGE, label="threshold one half")
+    ax.set(xlabel="recall (sensitivity)", ylabel="precision", xlim=(-0.02, 1.02), ylim=(0, 1.02), aspect="equal")
+    ax.legend(loc="lower left", fontsize=8, frameon=False)
+    return picture(
+        figure,
+        f"Precision against recall on the {split} split, average precision {area:.3f}, chance {share:.2f}. At a threshold "
+        f"of one half, {found:.0%} of '{run.card.classes[1]}' are found, and {at_half:.0%} of those called so are so.",
+        phantom=run.provenance == "phantom",
+    )
+
+
+def images(pictures, titles, alt, *, phantom=False):
+    """Images or maps in a row, each with its title.
+
+    pictures  2-D tensors: uint8 is shown from black to white; floats, which may
+              be negative, from blue over white to red, each on its own scale
+    """
+    figure = _figure(1.75 * len(pictures), 2.1)
+    for ax, pixels, title in zip(figure.subplots(1, len(pictures), squeeze=False)[0], pictures, titles):
+        pixels = torch.as_tensor(pixels).squeeze()
+        if pixels.dtype == torch.uint8:
+            ax.imshow(pixels, cmap="gray", vmin=0, vmax=255)
+        else:
+            largest = max(pixels.abs().max().item(), 1e-9)
+            ax.imshow(pixels, cmap="RdBu_r", vmin=-largest, vmax=largest)
+        ax.set_axis_off()
+        ax.set_title(title, size=9)
+    return picture(figure, alt, phantom=phantom)
+
+
+def curves(x, lines, xlabel, ylabel, alt, *, phantom=False):
+    """Named lines over x: `{"CNN": [...], "MLP": [...]}`."""
+    figure = _figure(5, 2.8)
+    ax = figure.subplots()
+    styles = zip((BLUE, VERMILION, GREEN, ORANGE, GREY), ("o-", "s--", "^-.", "d:", "v-"))
+    for (name, y), (colour, style) in zip(lines.items(), styles):
+        ax.plot(x, y, style, color=colour, label=name, markersize=4)
+    ax.set(xlabel=xlabel, ylabel=ylabel)
+    ax.legend(fontsize=8, frameon=False)
+    ax.spines[["top", "right"]].set_visible(False)
+    return picture(figure, alt, phantom=phantom)
+
+
+def ladder(runs, split="test"):
+    """The AUC of several runs on the same images, one under the other, with intervals and sizes."""
+    figure = _figure(6.5, 0.42 * len(runs) + 0.8)
+    ax = figure.subplots()
+    names = []
+    for place, run in enumerate(runs):
+        metrics = getattr(run, split)
+        if metrics.auc_interval:
+            ax.plot(metrics.auc_interval, [place, place], color=BLUE, linewidth=3, alpha=0.4, solid_capstyle="round")
+        ax.plot(metrics.auc, place, "o", color=BLUE)
+        names.append(f"{run.model.name}, {run.parameters / 1000:,.0f} k parameters")
+    ax.set_yticks(range(len(runs)), names, fontsize=9)
+    ax.set_xlabel(f"{split} AUC, with the 95 % interval over images")
+    ax.grid(axis="x", alpha=0.3)
+    ax.spines[["top", "right", "left"]].set_visible(False)
+    ax.tick_params(axis="y", length=0)
+    ax.invert_yaxis()
+    words = "; ".join(f"{name}: {getattr(run, split).auc:.3f}" for name, run in zip(names, runs))
+    return picture(figure, f"{split} AUC of {len(runs)} models. {words}.", phantom=runs[0].provenance == "phantom")
+
+
+def worst_mistakes(run, dataset, split="test", count=6):
+    """The images that a binary run is most sure about and wrong, in two rows.
+
+    Above, images of class 0 with the highest scores; below, of class 1 with the lowest.
+    """
+    labels, scores = _predictions(run, split)
+    if run.card.task != "binary":
+        raise InputError(f"mistakes are sorted for binary tasks; this one is {run.card.task}")
+    cases, score = getattr(dataset, split), scores[:, 1]
+    figure = _figure(count * 1.15 + 1.6, 3.0)
+    wrong = []
+    for label, line in enumerate(figure.subplots(2, count)):
+        sure = np.argsort(-score if label == 0 else score)
+        chosen = [i for i in sure if labels[i] == label and (score[i] > 0.5) != label][:count]
+        wrong.append(len(chosen))
+        for ax in line:
+            ax.set_xticks([])
+            ax.set_yticks([])
+            ax.spines[:].set_visible(False)
+        for ax, i in zip(line, chosen):
+            _show(ax, cases.images[i])
+            ax.set_title(f"{score[i]:.2f}", size=9)
+        line[0].set_ylabel(f"{run.card.classes[label]},\ncalled\n{run.card.classes[1 - label]}", rotation=0, ha="right", va="center")
+    figure.suptitle(f"{dataset.title}: most sure, and wrong; score for '{run.card.classes[1]}'", size=10)
+    return picture(
+        figure,
+        f"The {wrong[0]} images of '{run.card.classes[0]}' with the highest scores and the {wrong[1]} of '{run.card.classes[1]}' "
+        f"with the lowest, all on the wrong side of one half, from the {split} split.",
+        phantom=dataset.is_phantom,
     )
 
 
