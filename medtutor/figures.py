@@ -13,7 +13,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
-import torch
 from matplotlib.figure import Figure
 from sklearn.metrics import average_precision_score, confusion_matrix, precision_recall_curve, roc_curve
 
@@ -212,11 +211,11 @@ def images(pictures, titles, alt, *, phantom=False):
     """
     figure = _figure(1.75 * len(pictures), 2.1)
     for ax, pixels, title in zip(figure.subplots(1, len(pictures), squeeze=False)[0], pictures, titles):
-        pixels = torch.as_tensor(pixels).squeeze()
-        if pixels.dtype == torch.uint8:
+        pixels = np.asarray(pixels).squeeze()
+        if pixels.dtype == np.uint8:
             ax.imshow(pixels, cmap="gray", vmin=0, vmax=255)
         else:
-            largest = max(pixels.abs().max().item(), 1e-9)
+            largest = max(np.abs(pixels).max(), 1e-9)
             ax.imshow(pixels, cmap="RdBu_r", vmin=-largest, vmax=largest)
         ax.set_axis_off()
         ax.set_title(title, size=9)

@@ -15,7 +15,7 @@ def run(tiny, quick):
     return mt.fit(mt.build("cnn", tiny, widths=(4, 8, 8)), tiny, quick, progress=False)
 
 
-DRAWN = ["history", "roc", "confusion", "comparison"]
+DRAWN = ["history", "roc", "precision_recall", "confusion", "comparison"]
 
 
 @pytest.mark.parametrize("name", DRAWN)
@@ -36,6 +36,26 @@ def test_alt_text_tells_the_numbers(run):
     right = int((run.predictions["test"].argmax(1).numpy() == labels)[labels == 0].sum())
     assert f"of {(labels == 0).sum()} top, {right} are called so" in matrix
     assert f"{run.test.auc:.3f}" in figures.roc(run).alt
+
+
+def test_several_runs_and_the_worst_mistakes(run, tiny):
+    ladder = figures.ladder([run, run])
+    assert ladder.alt.count(f"{run.test.auc:.3f}") == 2
+    # Called wrong on purpose, so that there are mistakes to show.
+    run.predictions["test"] = run.predictions["test"].flip(1)
+    worst = figures.worst_mistakes(run, tiny)
+    assert "6 images of 'top' with the highest scores" in worst.alt
+    right = int((run.predictions["test"].argmax(1) == run.labels["test"]).sum())
+    assert right < len(tiny.test) / 2
+
+
+def test_images_maps_and_curves(tiny):
+    image = tiny.train.images[0, 0]
+    row = figures.images([image, image.float() - 100], ["image", "map"], "An image and a map.")
+    marked = figures.images([image, image.float() - 100], ["image", "map"], "An image and a map.", phantom=True)
+    assert row.png != marked.png and marked.alt.startswith("Phantom images")
+    lines = figures.curves([0, 1], {"cnn": [0.9, 0.8], "mlp": [0.9, 0.5]}, "moved by", "AUC", "Two falling lines.")
+    assert lines.png.startswith(b"\x89PNG")
 
 
 @pytest.mark.parametrize("options", [{}, {"channels": 3}, {"depth": 5}])
@@ -63,7 +83,7 @@ def test_what_cannot_be_drawn_is_said(tiny, quick):
     labels = np.array([[0, 1], [1, 0], [1, 1], [0, 0]] * 5)
     many = mt.from_arrays(*[(blobs(20, seed)[0], labels) for seed in range(3)])
     run = mt.fit(mt.build("cnn", many, widths=(4, 8, 8)), many, quick, progress=False)
-    for draw in (figures.confusion, figures.roc):
+    for draw in (figures.confusion, figures.roc, figures.precision_recall, lambda run: figures.worst_mistakes(run, many)):
         with pytest.raises(InputError, match="multi-label"):
             draw(run)
     with pytest.raises(InputError, match="several labels"):

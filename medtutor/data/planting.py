@@ -1,0 +1,115 @@
+"""Evidence and shortcuts planted into images: what decides the label is then known.
+
+On a real image nobody knows which pixels ought to decide. Put a spot into half
+of the images, make the spot the label, and it is known: an explanation that
+does not point there is wrong. Put a marker into the images of one class, and a
+network has a shortcut. Either way the images are phantoms from then on.
+"""
+
+from dataclasses import replace
+
+import numpy as np
+import torch
+
+from ..errors import InputError, unknown
+from .dataset import SPLITS, Dataset, Split
+
+SPOTS = ("bright", "dark", "texture")
+# kind: (smallest and largest radius in pixels, change in grey levels). A spot of
+# texture must be larger: it is told by its pattern, not by its brightness.
+_SPOT = {"bright": (1.6, 2.4, 70), "dark": (1.6, 2.4, -70), "texture": (2.6, 3.4, 45)}
+MARGIN = 4  # pixels from the border to a spot's centre
+MARKER = (slice(1, 4), slice(1, 5))  # rows and columns: 3 x 4 pixels, top left
+WHITE = 255
+
+
+def plant_spots(dataset, kind="bright", *, share=0.5, seed=0):
+    """A phantom `Dataset` whose label is whether a spot was planted; where it was is `evidence`.
+
+    dataset  of grey images (N, 1, H, W); its own labels are forgotten
+    kind     "bright", "dark" or "texture" (a checkerboard as bright as what was there)
+    share    of images with a spot, between 0 and 1
+    seed     of which images, and where
+
+    Raises `InputError` for an unknown kind, colour images, volumes and sequences.
+    """
+    if kind not in SPOTS:
+        raise unknown("kind of spot", kind, SPOTS)
+    if not 0 < share < 1:
+        raise InputError(f"share must lie between 0 and 1, not {share}: both classes are needed")
+    _check(dataset)
+    generator = np.random.default_rng(seed)
+    card = replace(
+        dataset.card,
+        name=f"{dataset.card.name}-{kind}-spots",
+        title=f"{dataset.card.title} with planted {kind} spots",
+        task="binary",
+        classes=("no spot", "spot"),
+        mirror=(-1,),
+        warnings=("PHANTOM: the spots were planted by medtutor and decide the label.",),
+    )
+    splits = {name: _with_spots(getattr(dataset, name), kind, share, generator) for name in SPLITS}
+    return Dataset(**splits, card=card, provenance="phantom")
+
+
+def plant_marker(dataset, agreement, *, seed=0):
+    """A phantom `Dataset`: its labels stay, and a white marker in the corner goes with label 1.
+
+    dataset    of grey images and two classes
+    agreement  {split: share}, or one share for all: how many of class 1, and one
+               minus how many of class 0, get the marker. 0.95 is a shortcut, 0.5
+               says nothing, 0.05 is the shortcut turned round, None is no marker
+    seed       of which images
+
+    `evidence` marks the place of the marker in every image, also where it is
+    not: what an explanation must not look at. Raises `InputError` as `plant_spots`.
+    """
+    _check(dataset)
+    if len(dataset.card.classes) != 2:
+        raise InputError(f"a marker goes with one of two classes, but {dataset.card.name} has {len(dataset.card.classes)}")
+    shares = agreement if isinstance(agreement, dict) else dict.fromkeys(SPLITS, agreement)
+    for share in shares.values():
+        if share is not None and not 0 <= share <= 1:
+            raise InputError(f"agreement must lie in 0…1, not {share}")
+    generator = np.random.default_rng(seed)
+    card = replace(
+        dataset.card,
+        name=f"{dataset.card.name}-marker",
+        title=f"{dataset.card.title} with a planted marker",
+        mirror=(),  # mirrored, the marker would be in the other corner
+        warnings=("PHANTOM: a marker that goes with the label was planted by medtutor.",),
+    )
+    splits = {name: _with_marker(getattr(dataset, name), shares.get(name), generator) for name in SPLITS}
+    return Dataset(**splits, card=card, provenance="phantom")
+
+
+def _check(dataset):
+    if dataset.card.dims != 2 or dataset.card.channels != 1 or dataset.card.frames:
+        raise InputError(f"planting is for grey images; {dataset.card.name} holds others")
+
+
+def _with_spots(split, kind, share, generator):
+    count, (height, width) = len(split), split.images.shape[-2:]
+    labels = generator.permutation(count) < round(share * count)
+    small, large, change = _SPOT[kind]
+    centres = generator.uniform(MARGIN, [height - 1 - MARGIN, width - 1 - MARGIN], (count, 2))
+    radii = generator.uniform(small, large, count)
+    rows, columns = np.mgrid[:height, :width]
+    distance = np.hypot(rows - centres[:, :1, None], columns - centres[:, 1:, None])  # (N, H, W)
+    # One pixel of soft edge: a hard one would be a cue of its own.
+    weight = np.clip(radii[:, None, None] + 0.5 - distance, 0, 1) * labels[:, None, None]
+    pattern = np.where((rows + columns) % 2, 1, -1) if kind == "texture" else 1
+    images = split.images[:, 0].numpy() + change * weight * pattern
+    images = torch.from_numpy(images.round().clip(0, 255).astype(np.uint8))[:, None]
+    return Split(images, torch.from_numpy(labels.astype(np.int64)), evidence=torch.from_numpy(weight > 0.5))
+
+
+def _with_marker(split, share, generator):
+    images = split.images.clone()
+    evidence = torch.zeros(len(split), *images.shape[-2:], dtype=torch.bool)
+    evidence[:, *MARKER] = True
+    if share is not None:
+        wanted = np.where(split.labels.numpy() == 1, share, 1 - share)
+        marked = torch.from_numpy(generator.random(len(split)) < wanted)
+        images[marked, :, *MARKER] = WHITE
+    return Split(images, split.labels, evidence=evidence)
