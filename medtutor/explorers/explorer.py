@@ -2,7 +2,10 @@
 
 The same cell output must serve three readers. With a kernel, JupyterLab takes
 the widget. In a saved notebook, on GitHub or on a static page there is none:
-the reader gets the picture, with its alt text. And where something inside goes
+the reader gets the picture, with its alt text. (One case escapes: a notebook
+that a user has run and saved in JupyterLab is trusted there, so that Lab, when
+it is opened again, looks for the widget and writes "model not found" until the
+cell is run, unless Lab's setting "Save Widget State Automatically" is on.) And where something inside goes
 wrong, the explorer says so in a sentence and stays alive.
 """
 
@@ -16,6 +19,9 @@ from ..errors import MedtutorError
 from ..figures import Picture
 
 VIEW = "application/vnd.jupyter.widget-view+json"
+# JupyterLab keeps the arrow keys and letters for itself, but for sliders and number fields.
+# Radio buttons and open lists (`RadioButtons`, `Select`) cannot be operated by keyboard there: no explorer uses them.
+KEYS = "By keyboard: Tab goes on, arrow keys move a slider, Space opens a list or presses a button, Enter chooses."
 
 
 class Explorer:
@@ -23,10 +29,12 @@ class Explorer:
 
     box      the ipywidgets container that is shown where a kernel runs
     message  an HTML widget for sentences about errors; put it into the box
+    keys     an HTML widget that says how to do without a mouse; put it below
     """
 
     def __init__(self):
         self.message = ipywidgets.HTML()
+        self.keys = ipywidgets.HTML(f"<small>{KEYS}</small>")
         self.box = ipywidgets.VBox()
 
     def still(self):

@@ -372,7 +372,7 @@ def test_phantom_on_demand(info, tmp_path, phantoms):
         assert load("pneumoniamnist", source="phantom", root=tmp_path).is_phantom
 
 
-def test_phantom_that_does_not_exist(phantoms):
+def test_phantom_that_does_not_exist():
     with pytest.raises(InputError, match="no phantom of bloodmnist at size 28") as error:
         load("bloodmnist", source="phantom")
     assert "pneumoniamnist" in one_sentence(error)
