@@ -42,3 +42,16 @@ def tiny():
 def quick():
     """A recipe of three short epochs."""
     return mt.Recipe(epochs=3, batch_size=16, rotation=5.0, scale=0.05, shift=1.0)
+
+
+# What test_check.py saw: (exercise, wrong answer, hint).
+REFUSED = []
+
+
+def pytest_terminal_summary(terminalreporter):
+    """The table of checks and the wrong answers that they refuse, for who reads the test output."""
+    if REFUSED:
+        terminalreporter.section("wrong answers, and the hint each one gets")
+        widths = [max(map(len, column)) for column in zip(*REFUSED)]
+        for exercise, mistake, hint in REFUSED:
+            terminalreporter.write_line(f"{exercise:{widths[0]}}  {mistake:{widths[1]}}  {hint}")
