@@ -69,8 +69,9 @@ class Prediction(Explorer):
         heading = ipywidgets.HTML(Box("open", f"Predict: {self.question}")._repr_html_())
         wide = {"description_width": "initial"}
         if self.choices:
-            self.answer = ipywidgets.RadioButtons(
-                options=self.choices, value=self.guess, layout={"width": "auto"}, description="your guess", style=wide
+            # Not radio buttons: JupyterLab keeps the arrow keys that would move them.
+            self.answer = ipywidgets.ToggleButtons(
+                options=self.choices, value=self.guess, description="your guess", style=wide | {"button_width": "auto"}
             )
         else:
             middle = self.guess if self.guess is not None else (self.low + self.high) / 2
@@ -81,7 +82,7 @@ class Prediction(Explorer):
         self.button = ipywidgets.Button(description="Commit", tooltip="keep this guess")
         self.button.on_click(self._commit)
         self.state = ipywidgets.HTML()
-        self.box.children = [heading, ipywidgets.HBox([self.answer, self.button]), self.state, self.message]
+        self.box.children = [heading, ipywidgets.HBox([self.answer, self.button]), self.state, self.message, self.keys]
         self._show()
 
     @answering

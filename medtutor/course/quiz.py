@@ -82,7 +82,7 @@ class Quiz(Explorer):
         self.first_try = {}
         self.score = ipywidgets.HTML()
         parts = [self._ask(number, question) for number, question in enumerate(self.questions, 1)]
-        self.box.children = [*parts, self.score, self.message]
+        self.box.children = [*parts, self.score, self.message, self.keys]
 
     def still(self):
         items = "".join(
@@ -95,22 +95,20 @@ class Quiz(Explorer):
 
     def _ask(self, number, question):
         heading = ipywidgets.HTML(f"<b>{number}. {html.escape(question.text)}</b>", layout={"max_width": "46em"})
-        choice = ipywidgets.RadioButtons(
-            options=[answer.text for answer in question.answers], value=None,
-            layout={"width": "auto"}, description=f"answer {number}", style={"description_width": "initial"},
-        )  # fmt: skip
-        button = ipywidgets.Button(description=f"Check answer {number}")
         feedback = ipywidgets.HTML()
-        button.on_click(lambda _: self._check(number, question, choice, feedback))
-        return ipywidgets.VBox([heading, choice, button, feedback])
+        buttons = [self._button(number, answer, feedback) for answer in question.answers]
+        return ipywidgets.VBox([heading, *buttons, feedback])
+
+    def _button(self, number, answer, feedback):
+        # A button for each answer: JupyterLab keeps the arrow keys that would move radio buttons.
+        button = ipywidgets.Button(description=answer.text, layout={"width": "auto", "align_self": "flex-start"})
+        button.on_click(lambda _: self._answered(number, answer, feedback))
+        return button
 
     @answering
-    def _check(self, number, question, choice, feedback):
-        if choice.value is None:
-            feedback.value = Box("open", "Choose an answer first.")._repr_html_()
-            return
-        answer = next(answer for answer in question.answers if answer.text == choice.value)
+    def _answered(self, number, answer, feedback):
         self.first_try.setdefault(number, answer.right)
-        feedback.value = Box("right" if answer.right else "wrong", "Yes." if answer.right else "Not quite.", answer.feedback)._repr_html_()
+        kind, words = ("right", "Yes.") if answer.right else ("wrong", "Not quite.")
+        feedback.value = Box(kind, f"“{answer.text}” {words}", answer.feedback)._repr_html_()
         answered, right = len(self.first_try), sum(self.first_try.values())
         self.score.value = f'<p role="status">{right} right at the first try, of {answered} answered; {len(self.questions)} in all.</p>'

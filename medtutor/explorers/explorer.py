@@ -1,12 +1,13 @@
 """What every explorer is: a box of widgets, a picture for where no kernel runs, sentences for errors.
 
 The same cell output must serve three readers. With a kernel, JupyterLab takes
-the widget. In a saved notebook, on GitHub or on a static page there is none:
-the reader gets the picture, with its alt text. (One case escapes: a notebook
-that a user has run and saved in JupyterLab is trusted there, so that Lab, when
-it is opened again, looks for the widget and writes "model not found" until the
-cell is run, unless Lab's setting "Save Widget State Automatically" is on.) And where something inside goes
-wrong, the explorer says so in a sentence and stays alive.
+the widget. In a published notebook, on GitHub or on a static page there is
+none: the reader gets the picture, with its alt text. And where something inside
+goes wrong, the explorer says so in a sentence and stays alive.
+
+One case escapes. A notebook that was run and saved in JupyterLab is trusted
+there; opened again, Lab looks for the widget and writes "model not found" until
+the cell is run, unless its setting "Save Widget State Automatically" is on.
 """
 
 import functools

@@ -1,0 +1,64 @@
+"""Paging through many images: two buttons and a page number, all by keyboard."""
+
+import ipywidgets
+
+
+class Pages:
+    """Which page is shown of a number of items, `per_page` on each.
+
+    box  the widgets to put into an explorer: previous, page number, next
+    """
+
+    def __init__(self, per_page, turned):
+        """`turned()` is called when the user has chosen another page."""
+        self.per_page, self.items = per_page, 0
+        self._turned, self._quiet = turned, False
+        self.previous = ipywidgets.Button(description="previous", icon="arrow-left", layout={"width": "7em"})
+        self.next = ipywidgets.Button(description="next", icon="arrow-right", layout={"width": "7em"})
+        self.number = ipywidgets.BoundedIntText(
+            value=1, min=1, max=1, description="page", layout={"width": "8em"}, style={"description_width": "3em"}
+        )
+        self.of = ipywidgets.HTML()
+        self.box = ipywidgets.HBox(
+            [self.previous, self.number, self.of, self.next], layout=ipywidgets.Layout(flex_flow="row wrap", align_items="center")
+        )
+        # A button is never disabled at an end: it would throw the keyboard's focus away.
+        self.previous.on_click(lambda _: self._go(-1))
+        self.next.on_click(lambda _: self._go(+1))
+        self.number.observe(self._changed, "value")
+
+    @property
+    def count(self):
+        """How many pages there are, at least 1."""
+        return max(1, -(-self.items // self.per_page))
+
+    @property
+    def shown(self):
+        """The items of this page, as a slice."""
+        start = (self.number.value - 1) * self.per_page
+        return slice(start, start + self.per_page)
+
+    @property
+    def place(self):
+        """The place of this page in words: "1 to 16 of 70"."""
+        last = min(self.shown.stop, self.items)
+        if self.items == 0:
+            return "none"
+        return f"{last} of {self.items}" if last == self.shown.start + 1 else f"{self.shown.start + 1} to {last} of {self.items}"
+
+    def restart(self, items):
+        """Back to the first page of other items; `turned` is not called."""
+        self._quiet = True
+        try:
+            self.items = items
+            self.number.max, self.number.value = self.count, 1
+            self.of.value = f"of {self.count}"
+        finally:
+            self._quiet = False
+
+    def _go(self, step):
+        self.number.value = min(max(self.number.value + step, 1), self.count)
+
+    def _changed(self, _):
+        if not self._quiet:
+            self._turned()

@@ -1,0 +1,70 @@
+"""Fixtures of the browser tests: one JupyterLab and one Chromium for all of them.
+
+Where there is no browser they are skipped, and the summary says in one line
+how to get it. With MEDTUTOR_NEEDS_BROWSER=1 that is an error instead.
+"""
+
+import os
+
+import pytest
+
+from .lab import FLAGS, JupyterLab, NotebookPage, chromium, missing
+
+_skipped = pytest.StashKey[str]()
+
+
+def pytest_configure(config):
+    config.addinivalue_line("markers", "browser: drives a real JupyterLab in Chromium; skipped where there is none")
+
+
+def pytest_terminal_summary(terminalreporter, config):
+    if _skipped in config.stash:
+        terminalreporter.write_line(f"browser tests skipped: {config.stash[_skipped]}", yellow=True)
+
+
+@pytest.fixture(scope="session")
+def chrome(request):
+    """A running headless Chromium, of playwright's sync API."""
+    if lack := missing():
+        if os.environ.get("MEDTUTOR_NEEDS_BROWSER") == "1":
+            pytest.fail(f"MEDTUTOR_NEEDS_BROWSER=1, but {lack}", pytrace=False)
+        request.config.stash[_skipped] = lack
+        pytest.skip(lack)
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as driver:
+        browser = driver.chromium.launch(executable_path=chromium(), headless=True, args=FLAGS)
+        yield browser
+        browser.close()
+
+
+@pytest.fixture(scope="session")
+def lab(chrome, tmp_path_factory):
+    """A running `JupyterLab` on an empty folder."""
+    server = JupyterLab(tmp_path_factory.mktemp("notebooks"), tmp_path_factory.mktemp("home"))
+    yield server
+    server.stop()
+
+
+@pytest.fixture
+def page(chrome, lab):
+    """A `NotebookPage` in a fresh browser profile; checked again when the test is over."""
+    context = chrome.new_context(viewport={"width": 1200, "height": 1200})
+    page = NotebookPage(context.new_page(), lab)
+    yield page
+    try:
+        page.check()
+    finally:
+        context.close()
+
+
+@pytest.fixture
+def notebook(page, lab):
+    """A function: code cells -> their `NotebookPage`, run to the end and checked."""
+
+    def run(*cells):
+        page.open(lab.write(f"n{os.urandom(4).hex()}.ipynb", *cells)).run_all()
+        page.check()
+        return page
+
+    return run
