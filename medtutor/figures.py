@@ -22,6 +22,7 @@ from .evaluation.comparison import compare
 # Okabe & Ito (2008).
 BLUE, ORANGE, GREEN, VERMILION, GREY = "#0072B2", "#E69F00", "#009E73", "#D55E00", "#767676"
 DPI = 100
+PHANTOM = "PHANTOM: drawn, no patient"
 
 
 @dataclass(frozen=True)
@@ -51,7 +52,8 @@ def picture(figure, alt, *, phantom=False):
         raise InputError("a picture needs alt text: say in a sentence what it shows")
     if phantom:
         alt = f"Phantom images, drawn by medtutor. {alt}"
-        figure.text(0.995, 0.005, "PHANTOM: drawn, no patient", ha="right", va="bottom", color=VERMILION, weight="bold", size=9)
+        # As a label of the whole figure it has a line of its own, below everything else.
+        figure.supxlabel(PHANTOM, x=0.995, ha="right", color=VERMILION, weight="bold", size=9)
     buffer = io.BytesIO()
     # No date and no version in the file: the same figure gives the same bytes.
     figure.savefig(buffer, format="png", dpi=DPI, facecolor="white", metadata={"Software": None})
@@ -251,7 +253,7 @@ def ladder(runs, split="test"):
     ax.grid(axis="x", alpha=0.3)
     ax.spines[["top", "right", "left"]].set_visible(False)
     ax.tick_params(axis="y", length=0)
-    ax.invert_yaxis()
+    ax.set_ylim(len(runs) - 0.5, -0.5)
     words = "; ".join(f"{name}: {getattr(run, split).auc:.3f}" for name, run in zip(names, runs))
     return picture(figure, f"{split} AUC of {len(runs)} models. {words}.", phantom=runs[0].provenance == "phantom")
 

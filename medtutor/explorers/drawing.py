@@ -19,7 +19,7 @@ import numpy as np
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from PIL import Image, ImageDraw, ImageFont
 
-from ..figures import VERMILION, Picture
+from ..figures import PHANTOM, VERMILION, Picture
 
 SCALE = 2
 INK, FAINT = "#202020", "#5f5f5f"
@@ -152,7 +152,7 @@ def finished(sheet, alt, *, phantom=False):
         marked = Image.new("RGB", (sheet.width, sheet.height + 18 * SCALE), "white")
         marked.paste(sheet)
         corner = (sheet.width - GAP * SCALE, marked.height - 4 * SCALE)
-        ImageDraw.Draw(marked).text(corner, "PHANTOM: drawn, no patient", VERMILION, font(11, True), anchor="rs")
+        ImageDraw.Draw(marked).text(corner, PHANTOM, VERMILION, font(11, True), anchor="rs")
         sheet = marked
     return Picture(png(sheet), alt)
 

@@ -345,7 +345,7 @@ check.sensitivity_and_specificity(sensitivity_and_specificity)
 # %%
 transfer = Prediction(
     "01/transfer",
-    "With that threshold, what share of the normal *test* images is called "
+    "With that threshold, what share of the normal test images is called "
     "normal?",
     low=0.0, high=1.0, step=0.01,
 )
