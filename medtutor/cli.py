@@ -96,6 +96,16 @@ def _parser():
     evaluate = command("evaluate", evaluate_command, "the numbers of a saved run, beside the published ones")
     evaluate.add_argument("run", help="folder of a run")
 
+    explain = command("explain", explain_command, "why a saved run answers as it does on one image: a picture and its scores")
+    explain.add_argument("run", help="folder of a run")
+    explain.add_argument("--index", type=int, required=True, help="which image of the split, from 0")
+    explain.add_argument("--split", default="test", help="train, val or test (default)")
+    explain.add_argument("--method", default="integrated_gradients", help="integrated_gradients (default), grad_cam, lrp, occlusion, …")
+    explain.add_argument("--target", help="class name or number; the class that the model predicts when left out")
+    explain.add_argument("--layer", help="of grad_cam: which layer to look at")
+    explain.add_argument("--out", required=True, help="PNG file to write")
+    explain.add_argument("--root", help="folder to look for data in first")
+
     trial = commands.add_parser("trial", help="the review's claims: list them, collect evidence, report the verdicts")
     trial_commands = trial.add_subparsers(required=True, metavar="list | run | report", parser_class=_OneLineParser)
     for name, function, summary in (
@@ -257,6 +267,128 @@ def evaluate_command(options):
     else:
         print(f"{run}\n\n{comparison_table(run)}")
     return 0
+
+
+# --- explain ------------------------------------------------------------------------
+
+
+def explain_command(options):
+    from dataclasses import asdict
+
+    from .data.dataset import SPLITS
+    from .explanation import explain, score
+    from .explanation.attribution import checked_method
+    from .training import Run
+
+    # Everything that can be wrong is found before the work starts.
+    checked_method(options.method)
+    if options.split not in SPLITS:
+        raise unknown("split", options.split, SPLITS)
+    out = _checked_png(options.out)
+    run = Run.load(options.run)
+    dataset = _dataset_of(run, options.root)
+    cases = getattr(dataset, options.split)
+    if not 0 <= options.index < len(cases):
+        raise InputError(f"--index {options.index} is out of range; the {options.split} split has images 0…{len(cases) - 1}")
+    target = int(options.target) if (options.target or "").isdecimal() else options.target
+    image = cases.images[options.index]
+    attribution = explain(run, image, options.method, target=target, layer=options.layer)
+    evidence = None if cases.evidence is None else cases.evidence[options.index]
+    scores = score(run, image, attribution, evidence=evidence)
+    label = _label_of(dataset.card, cases.labels[options.index])
+    picture = _attribution_picture(dataset, image, attribution, f"{options.split} image {options.index}, label {label}", scores)
+    try:
+        picture.save(out)
+    except OSError as error:
+        raise MedtutorError(f"{out} could not be written ({error.strerror or error})") from error
+    if options.json:
+        answer = {
+            "run": options.run, "dataset": dataset.card.name, "model": run.model.name, "provenance": run.provenance,
+            "split": options.split, "index": options.index, "label": label, "method": attribution.method,
+            "target": attribution.target.name, "predicted": attribution.predicted.name,
+            "probability": attribution.probability, "score": attribution.score, "layer": attribution.layer,
+            "options": attribution.options, "scores": asdict(scores), "seconds": attribution.seconds, "file": str(out),
+        }  # fmt: skip
+        _print_json(answer)
+    else:
+        print(f"{dataset.title}, {options.split} image {options.index}, label: {label}\n{attribution}")
+        for name, value in asdict(scores).items():
+            if value is not None:
+                print(f"  {name:20}{value:.3f}")
+        print(f"saved to {out}")
+    return 0
+
+
+def _checked_png(file):
+    """The path of a PNG file that can be written."""
+    out = Path(file)
+    if out.suffix.lower() != ".png":
+        raise InputError(f"--out {file} is no PNG file; give a name that ends in .png")
+    _check_writable(out.parent)
+    try:
+        out.parent.mkdir(parents=True, exist_ok=True)
+        writable = not out.is_dir() and os.access(out if out.exists() else out.parent, os.W_OK)
+    except OSError:
+        writable = False
+    if not writable:
+        raise InputError(f"--out {file} cannot be written; choose a file that can")
+    return out
+
+
+def _dataset_of(run, root):
+    """The images a run was trained on, from where it had them."""
+    from .data import load
+    from .data.catalog import names
+
+    if run.provenance == "arrays" or run.card.name not in names():
+        raise InputError(
+            f"the run was trained on {run.card.name}, which has no name to load it by; "
+            "explain it in Python: medtutor.explanation.explain(run, image)"
+        )
+    return load(run.card.name, run.card.size, source=run.provenance, root=root)
+
+
+def _label_of(card, label):
+    if card.task == "multi-label":
+        return ", ".join(name for name, present in zip(card.classes, label.tolist()) if present) or "none"
+    return card.classes[int(label)]
+
+
+def _attribution_picture(dataset, image, attribution, caption, scores):
+    """Image, map and overlay side by side, with a colour bar; of a volume, the strongest slice."""
+    import numpy as np
+    from matplotlib.cm import ScalarMappable
+    from matplotlib.colors import ListedColormap, Normalize
+    from matplotlib.figure import Figure
+
+    from .explanation import colours, overlay
+    from .explanation.overlay import scale, strongest_slice
+    from .figures import picture
+
+    values, limit, where = attribution.map, scale(attribution.map) or 1.0, ""
+    if values.dim() == 3:
+        depth = strongest_slice(values)
+        image, values, where = image[:, depth], values[depth], f", slice {depth}"
+    figure = Figure(figsize=(8.4, 3.4), layout="constrained")
+    axes = figure.subplots(1, 3)
+    blank = np.zeros(values.shape, dtype=np.float32)
+    panels = (overlay(image, blank, limit=1), colours(values, limit=limit), overlay(image, values, limit=limit))
+    for ax, pixels, title in zip(axes, panels, ("image", "map", "both")):
+        ax.imshow(pixels)
+        ax.set(title=title, xticks=[], yticks=[])
+    lowest = -limit if attribution.signed else 0
+    ramp = np.linspace(lowest, limit, 256, dtype=np.float32)[None]
+    shades = ScalarMappable(Normalize(lowest, limit), ListedColormap(colours(ramp, limit=limit)[0] / 255))
+    figure.colorbar(shades, ax=axes, shrink=0.75, label="against … for" if attribution.signed else "importance")
+    figure.suptitle(f"{attribution}{where}\n{dataset.title}, {caption}", fontsize=9)
+    share = np.clip(values.numpy(), 0, None)
+    row, column = np.unravel_index(int(share.argmax()), share.shape)
+    words = (
+        f"Three panels: {caption}{where}; the map of {attribution}; the map over the image. "
+        f"The highest value is at row {row}, column {column} of {values.shape[0]} x {values.shape[1]}. "
+        f"Deletion area {scores.deletion:.3f}, insertion area {scores.insertion:.3f}."
+    )
+    return picture(figure, words, phantom=dataset.is_phantom)
 
 
 # --- trial --------------------------------------------------------------------------

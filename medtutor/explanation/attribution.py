@@ -1,0 +1,258 @@
+"""`explain`: why a model gave an image its score, as an `Attribution`."""
+
+import time
+from dataclasses import dataclass, field
+
+import torch
+import torch.nn.functional as F
+
+from ..errors import InputError, unknown
+from .anatomy import Trace, feature_maps, last_feature_map, trace
+from .methods import METHODS, PIXELS, baseline
+from .subject import Subject, Target
+
+# Attention rollout reads the attention of a transformer (Abnar & Zuidema, arXiv:2005.00928).
+TRANSFORMERS_ONLY = ("attention_rollout",)
+
+
+@dataclass(frozen=True, eq=False)
+class Attribution:
+    """One explanation of one image.
+
+    method       a name of `METHODS`
+    target       `Target(index, name)`: the class that is explained
+    predicted    `Target` of the class with the highest score
+    score        the model's logit for the target
+    probability  of the target, of this one image without test-time mirroring
+    map          float32 (H, W) or (D, H, W): the channels of `raw` added up; of
+                 Grad-CAM, the layer's map enlarged bilinearly
+    raw          as the method gives it: (C, H, W), (C, D, H, W), or of Grad-CAM
+                 the coarse (1, h, w) of its layer
+    options      all options, those left out with their default
+    layer        the layer Grad-CAM looked at, else None
+    expected_sum what the values of `map` should add up to, where the method
+                 promises something: the score, or its difference from the
+                 baseline's; else None
+    seconds      wall time; of a batch, the mean
+    """
+
+    method: str
+    target: Target
+    predicted: Target
+    score: float
+    probability: float
+    map: torch.Tensor = field(repr=False)
+    raw: torch.Tensor = field(repr=False)
+    options: dict
+    layer: str | None
+    expected_sum: float | None
+    seconds: float
+
+    @property
+    def title(self):
+        return METHODS[self.method].title
+
+    @property
+    def signed(self):
+        """Whether negative values speak against the target."""
+        return METHODS[self.method].signed
+
+    @property
+    def completeness_error(self):
+        """How far the map's sum misses `expected_sum`, as a share of it; None where nothing is promised.
+
+        0 is perfect. Where `expected_sum` is close to zero, a large share says little.
+        """
+        if self.expected_sum is None:
+            return None
+        missed = abs(self.map.sum(dtype=torch.float64).item() - self.expected_sum)
+        return missed / max(abs(self.expected_sum), 1e-6)
+
+    def __str__(self):
+        where = f", layer {self.layer}" if self.layer else ""
+        return f"{self.title} for '{self.target.name}' (probability {self.probability:.3f}){where}"
+
+
+def explain(run_or_model, image, method="integrated_gradients", *, target=None, layer=None, **options):
+    """Why a model gave an image its score: an `Attribution`.
+
+    run_or_model  a `Run`, or any torch model from images in -1…1 to (B, classes)
+    image         uint8: (C, H, W), a volume (C, D, H, W), or either without C
+    method        a name of `METHODS`: "saliency", "integrated_gradients", …
+    target        class number or name; left out: the class the model predicts
+    layer         of Grad-CAM, a name of `layers(run_or_model)`; left out: the last
+                  one with feature maps
+    options       of the method, see `METHODS[method].options`, such as steps=64
+
+    The model itself is not changed: all is done on a twin that shares its weights.
+
+    Raises `InputError`, before any work, for an unknown method, option, target or
+    layer, an image that the model does not take, a model whose output is not
+    finite, and a method that cannot work on this model.
+    """
+    return _explain(run_or_model, image, False, method, target, layer, options)[0]
+
+
+def explain_batch(run_or_model, images, method="integrated_gradients", *, target=None, layer=None, **options):
+    """`explain` for many images at once: a list of `Attribution`, one for each.
+
+    images  uint8 (B, C, H, W) or (B, C, D, H, W), or a list of images
+    target  one class for all, or a list of B classes; left out: what the model
+            predicts for each
+
+    Otherwise as `explain`. For gradients this is several times faster than one by one.
+    """
+    return _explain(run_or_model, images, True, method, target, layer, options)
+
+
+def layers(run_or_model, shape=None):
+    """The layers that Grad-CAM can look at: {name: (C, h, w)} in the order of the forward pass.
+
+    shape  of one image (C, H, W) or (C, D, H, W); a `Run` knows it, a bare model
+           is tried with 28 pixels a side
+    """
+    subject = Subject.of(run_or_model)
+    spatial = subject.shape or (28,) * (subject.dims or 2)
+    x = torch.zeros(1, *(shape or (subject.channels or 1, *spatial)), device=subject.device)
+    with torch.inference_mode(False):
+        subject.scores(x)
+        return feature_maps(trace(subject.net, x), x.dim() - 2)
+
+
+def attribute_floats(subject, x, attribution):
+    """The method of an `Attribution` again, on other float images (B, C, *spatial): its raw values."""
+    how = METHODS[attribution.method]
+    with torch.enable_grad():
+        seen = _inspect(subject, x, how)
+        return _attribute(how, seen, x, [attribution.target] * len(x), attribution.layer, attribution.options)
+
+
+def checked_method(method):
+    """The `Method` of a name. Raises `InputError` for one that is not known."""
+    if method in METHODS:
+        return METHODS[method]
+    if method in TRANSFORMERS_ONLY:
+        raise InputError(
+            f"{method} needs a transformer that returns its attention, and no model here does yet; "
+            f"choose one of {', '.join(METHODS)}"
+        )
+    raise unknown("method", method, list(METHODS))
+
+
+def _explain(run_or_model, images, many, method, target, layer, options):
+    how = checked_method(method)
+    subject = Subject.of(run_or_model)
+    begin = time.perf_counter()
+    # A caller may be in inference mode, where no gradient can be had.
+    with torch.inference_mode(False), torch.enable_grad():
+        x = subject.batch(images, many)
+        options = how.complete(options, tuple(x.shape[2:]))
+        logits = _checked_scores(subject, x)
+        targets = _targets(subject, target, logits)
+        seen = _inspect(subject, x, how)
+        layer = _checked_layer(how, method, layer, seen, x.dim() - 2)
+        raw = _attribute(how, seen, x, targets, layer, options)
+        expected = _expected_sums(how, subject, x, logits, targets, options)
+        return _as_attributions(subject, method, x, logits, targets, raw, expected, layer, options, begin)
+
+
+def _checked_scores(subject, x):
+    size = max(1, PIXELS // x.shape[2:].numel())
+    return torch.cat([subject.scores(part) for part in x.split(size)])
+
+
+def _targets(subject, wanted, logits):
+    """One `Target` for each image."""
+    count = logits.shape[1]
+    if wanted is None:
+        return [subject.target(index, count) for index in logits.argmax(dim=1).tolist()]
+    if isinstance(wanted, torch.Tensor):
+        wanted = wanted.tolist()
+    if isinstance(wanted, list):
+        if len(wanted) != len(logits):
+            raise InputError(f"there are {len(wanted)} targets for {len(logits)} images; give one for each, or one for all")
+        return [subject.target(one, count) for one in wanted]
+    return [subject.target(wanted, count)] * len(logits)
+
+
+def _inspect(subject, x, how):
+    """The `Trace` of a forward pass, once the method's guard has passed; empty where the method hooks nothing."""
+    if how.guard is None:
+        return Trace(subject.net, [], [], {})
+    seen = trace(subject.net, x[:1])
+    how.guard(seen, x.dim() - 2)
+    return seen
+
+
+def _checked_layer(how, method, layer, seen, dims):
+    if not how.needs_layer:
+        if layer is not None:
+            raise InputError(f"{method} looks at the whole model, not at a layer; leave layer out, or choose grad_cam")
+        return None
+    if layer is None:
+        return last_feature_map(seen, dims)
+    maps = feature_maps(seen, dims)
+    if layer in maps:
+        return layer
+    call = next((call for call in seen.calls if call.name == layer), None)
+    if call is None:
+        raise unknown("layer", layer, _worth_naming(seen, maps))
+    shape = "no tensor" if call.output is None else f"({', '.join(map(str, call.output.shape[1:]))})"
+    raise InputError(
+        f"grad_cam needs feature maps of several pixels, and layer {layer} gives {shape}; "
+        f"choose one of {', '.join(_worth_naming(seen, maps))}"
+    )
+
+
+def _worth_naming(seen, maps):
+    """Of the layers in `maps`, the blocks and convolutions: a message should be short."""
+    return [call.name for call in seen.calls if call.name in maps and (not call.is_leaf or "Conv" in type(call.module).__name__)]
+
+
+def _attribute(how, seen, x, targets, layer, options):
+    """(B, C or 1, *spatial), computed in portions that fit into memory."""
+    size = max(1, PIXELS // (x.shape[2:].numel() * how.passes(options)))
+    target = torch.tensor([one.index for one in targets], device=x.device)
+    parts = [
+        how.attribute(seen, part.detach().requires_grad_(), label, layer, options).detach()
+        for part, label in zip(x.split(size), target.split(size))
+    ]
+    return torch.cat(parts)
+
+
+def _expected_sums(how, subject, x, logits, targets, options):
+    """What each map should add up to, [B]; None where the method promises nothing."""
+    if how.sums_to is None:
+        return [None] * len(x)
+    score = logits[range(len(x)), [one.index for one in targets]]
+    if how.sums_to == "difference":
+        base = _checked_scores(subject, baseline(x, options["baseline"]))
+        score = score - base[range(len(x)), [one.index for one in targets]]
+    return score.tolist()
+
+
+def _as_attributions(subject, method, x, logits, targets, raw, expected, layer, options, begin):
+    raw, logits = raw.float().cpu().contiguous(), logits.float().cpu()
+    maps = raw.sum(dim=1)
+    if maps.shape[1:] != x.shape[2:]:
+        mode = "bilinear" if x.dim() == 4 else "trilinear"
+        maps = F.interpolate(raw, size=x.shape[2:], mode=mode, align_corners=False)[:, 0]
+    chances = subject.probabilities(logits)
+    predicted = [subject.target(index, logits.shape[1]) for index in logits.argmax(dim=1).tolist()]
+    seconds = (time.perf_counter() - begin) / len(x)
+    return [
+        Attribution(
+            method=method,
+            target=targets[i],
+            predicted=predicted[i],
+            score=logits[i, targets[i].index].item(),
+            probability=chances[i, targets[i].index].item(),
+            map=maps[i],
+            raw=raw[i],
+            options=dict(options),
+            layer=layer,
+            expected_sum=expected[i],
+            seconds=seconds,
+        )
+        for i in range(len(x))
+    ]

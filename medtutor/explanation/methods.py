@@ -1,0 +1,494 @@
+"""The methods of attribution: what each computes, what it needs, its options. Captum does the work.
+
+Every method explains the *score* of one class (its logit), not the probability:
+softmax would mix in the evidence for the other classes. Images are seen as the
+model sees them, -1 (black) to 1 (white).
+"""
+
+import warnings
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from scipy import ndimage
+from torch import nn
+
+from ..errors import InputError, unknown
+from .anatomy import LINEAR, Copied, feature_maps, replace
+
+BASELINES = ("black", "blurred", "mean")
+# Pixels that go through a network at once: 256 images of 28 x 28, a few hundred MB with gradients.
+PIXELS = 256 * 28 * 28
+
+
+def baseline(x, kind):
+    """The image without its content, to compare with: float (B, C, *spatial) like `x`.
+
+    "black"    all pixels -1
+    "blurred"  the image blurred with a Gaussian of a seventh of its width: no
+               shapes, but the same brightness in each region
+    "mean"     each channel's mean over the image
+    """
+    if kind == "black":
+        return torch.full_like(x, -1.0)
+    if kind == "mean":
+        return x.mean(dim=tuple(range(2, x.dim())), keepdim=True).expand_as(x).clone()
+    if kind != "blurred":
+        raise unknown("baseline", kind, BASELINES)
+    sigma = (0, 0, *(side / 7 for side in x.shape[2:]))
+    blurred = ndimage.gaussian_filter(x.detach().cpu().numpy(), sigma, mode="nearest")
+    return torch.from_numpy(blurred).to(x)
+
+
+@dataclass(frozen=True)
+class Option:
+    """One setting of a method.
+
+    default  for 28 pixels a side
+    low      the least that makes sense; less is refused
+    high     the most that a slider offers; more is allowed
+    step     of a slider
+    choices  names to choose from, for an option that is no number
+    meaning  one phrase
+    """
+
+    name: str
+    default: int | float | str
+    meaning: str
+    low: int | float | None = None
+    high: int | float | None = None
+    step: int | float | None = None
+    choices: tuple = ()
+
+    def check(self, value):
+        """`value`, or an `InputError` that says what is allowed."""
+        if self.choices:
+            if value not in self.choices:
+                raise unknown(self.name, value, self.choices)
+            return value
+        whole = isinstance(self.default, int)
+        number = isinstance(value, (int, np.integer) if whole else (int, float, np.number)) and not isinstance(value, bool)
+        if not number or not value >= self.low or not value < float("inf"):
+            raise InputError(f"{self.name} is {value!r}; give a {'whole ' if whole else ''}number from {self.low}")
+        return int(value) if whole else float(value)
+
+
+@dataclass(frozen=True)
+class Method:
+    """One method of attribution.
+
+    title, computes, paper: for people
+    attribute   (seen, x, target, layer, options) -> (B, C or 1, *spatial); seen is
+                the `Trace` of the network, empty where there is no guard
+    signed      whether negative values speak against the class; else all are >= 0
+    live        answers within 100 ms on the default network (28 pixels, two cores)
+    sums_to     what the attributions of all pixels add up to: "score", "difference"
+                (from the score of the baseline), or None
+    needs_layer it looks at feature maps of one layer
+    options     `Option`s
+    guard       (seen, dims) -> None; raises `InputError` where it cannot work; None
+                for a method that only asks for scores and gradients
+    passes      options -> how many copies of an image go through the network
+    """
+
+    title: str
+    computes: str
+    paper: str
+    attribute: Callable
+    signed: bool
+    live: bool = True
+    sums_to: str | None = None
+    needs_layer: bool = False
+    options: tuple = ()
+    guard: Callable | None = None
+    passes: Callable = lambda options: 1
+
+    def complete(self, given, shape):
+        """All options of the method for images of a shape: those given, checked, and defaults for the rest."""
+        known = {option.name: option for option in self.options}
+        for name in given:
+            if name not in known:
+                raise unknown(f"option of {self.title}", name, list(known) or ["none: it has no options"])
+        values = {name: option.default for name, option in known.items()} | _sized(known, shape)
+        values |= {name: known[name].check(value) for name, value in given.items()}
+        if "stride" in values and "stride" not in given:
+            values["stride"] = min(values["stride"], values["window"])
+        _check_window(values, shape)
+        return values
+
+
+def _sized(known, shape):
+    """Windows and patches grow with the image; a volume gets larger ones, as it has more places."""
+    if "window" in known:
+        # 13 x 13 places on an image whatever its size, 4 x 4 x 4 in a volume.
+        window = max(1, round(min(shape) / 7)) if len(shape) == 2 else max(1, round(min(shape) / 4))
+        return {"window": window, "stride": max(1, window // 2) if len(shape) == 2 else window}
+    if "patch" in known:
+        return {"patch": max(1, round(min(shape) / (7 if len(shape) == 2 else 4)))}
+    return {}
+
+
+def _check_window(values, shape):
+    for name in ("window", "patch"):
+        if values.get(name, 0) > min(shape):
+            raise InputError(f"{name} is {values[name]}, larger than the image; give at most {min(shape)}")
+    if values.get("stride", 0) > values.get("window", 0):
+        raise InputError(
+            f"stride is {values['stride']}, larger than the window: pixels would be left out; give at most {values['window']}"
+        )
+
+
+# --- what each method does; `seen.net` is the twin ------------------------------------
+
+
+def _saliency(seen, x, target, layer, options):
+    from captum.attr import Saliency
+
+    return Saliency(seen.net).attribute(x, target=target)
+
+
+def _input_x_gradient(seen, x, target, layer, options):
+    from captum.attr import InputXGradient
+
+    return InputXGradient(seen.net).attribute(x, target=target)
+
+
+def _integrated_gradients(seen, x, target, layer, options):
+    from captum.attr import IntegratedGradients
+
+    return IntegratedGradients(seen.net).attribute(
+        x,
+        baselines=baseline(x, options["baseline"]),
+        target=target,
+        n_steps=options["steps"],
+        # Along the way a network of ReLUs and maxima has kinks: captum's default, Gauss-Legendre, is for smooth curves.
+        method="riemann_middle",
+        internal_batch_size=max(len(x), at_once(x)),
+    )
+
+
+def _smoothgrad(seen, x, target, layer, options):
+    from captum.attr import NoiseTunnel, Saliency
+
+    samples = options["samples"]
+    with seeded(options["seed"]):
+        gradients = NoiseTunnel(Saliency(seen.net)).attribute(
+            x,
+            nt_samples=samples,
+            nt_samples_batch_size=min(samples, max(1, at_once(x) // len(x))),
+            stdevs=2 * options["noise"],  # -1…1 is 2 wide
+            target=target,
+            abs=False,
+        )
+    return gradients.abs()
+
+
+def _gradient_shap(seen, x, target, layer, options):
+    from captum.attr import GradientShap
+
+    shap, base = GradientShap(seen.net), baseline(x, options["baseline"])
+    samples, most = options["samples"], at_once(x)
+    portions = [min(most, samples - start) for start in range(0, samples, most)]
+    rows = []
+    with seeded(options["seed"]):
+        # One image at a time: captum draws each baseline at random from all that it is given.
+        for image, own, label in zip(x.split(1), base.split(1), target.split(1)):
+            parts = [
+                size * shap.attribute(image, baselines=own, n_samples=size, stdevs=2 * options["noise"], target=label)
+                for size in portions
+            ]
+            rows.append(sum(parts) / samples)
+    return torch.cat(rows)
+
+
+def _deep_lift(seen, x, target, layer, options):
+    from captum.attr import DeepLift
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # that hooks are set, and taken off again
+        return DeepLift(_as_deep_lift_needs_it(seen)).attribute(x, baselines=baseline(x, options["baseline"]), target=target)
+
+
+def _lrp(seen, x, target, layer, options):
+    from .lrp import relevance
+
+    return relevance(seen, x, target)
+
+
+def _grad_cam(seen, x, target, layer, options):
+    from captum.attr import LayerGradCam
+
+    return LayerGradCam(seen.net, seen.net.get_submodule(layer)).attribute(x, target=target, relu_attributions=True)
+
+
+def _guided_backprop(seen, x, target, layer, options):
+    from captum.attr import GuidedBackprop
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # that hooks are set, and taken off again
+        return GuidedBackprop(seen.net).attribute(x, target=target)
+
+
+def _occlusion(seen, x, target, layer, options):
+    from captum.attr import Occlusion
+
+    channels, dims = x.shape[1], x.dim() - 2
+    falls = Occlusion(seen.net).attribute(
+        x,
+        sliding_window_shapes=(channels, *[options["window"]] * dims),
+        strides=(channels, *[options["stride"]] * dims),
+        baselines=baseline(x, options["baseline"]),
+        target=target,
+        perturbations_per_eval=max(1, at_once(x) // len(x)),  # 1 by default: slow
+    )
+    return falls / channels  # a window covers all channels: what falls is shared among them
+
+
+def _kernel_shap(seen, x, target, layer, options):
+    from captum.attr import KernelShap
+
+    patches = superpixels(x.shape[2:], options["patch"])
+    sizes = torch.bincount(patches.flatten())[patches] * x.shape[1]  # how many numbers share a value
+    base, rows = baseline(x, options["baseline"]), []
+    with seeded(options["seed"]):
+        for image, own, label in zip(x.split(1), base.split(1), target.split(1)):
+            values = KernelShap(seen.net).attribute(
+                image,
+                baselines=own,
+                target=label,
+                feature_mask=patches.expand(1, x.shape[1], *patches.shape).to(x.device),
+                n_samples=options["samples"],
+                perturbations_per_eval=at_once(x),
+            )
+            rows.append(values / sizes.to(x.device))
+    return torch.cat(rows)
+
+
+def superpixels(shape, patch):
+    """The image cut into squares (cubes) of `patch` pixels: their numbers, int64 of that shape."""
+    grid = torch.zeros(tuple(shape), dtype=torch.int64)
+    for axis, side in enumerate(shape):
+        place = (torch.arange(side) // patch).view(-1, *[1] * (len(shape) - 1 - axis))
+        grid = grid * (-(-side // patch)) + place
+    return grid
+
+
+def at_once(x):
+    """How many images like those of the batch `x` go through the network at once."""
+    return max(1, PIXELS // x.shape[2:].numel())
+
+
+class seeded:
+    """A context in which torch and numpy draw from a seed; their own random state is left as it was."""
+
+    def __init__(self, seed):
+        self.seed = seed
+
+    def __enter__(self):
+        devices = range(torch.cuda.device_count()) if torch.cuda.is_initialized() else []
+        self.fork = torch.random.fork_rng(devices=devices)
+        self.fork.__enter__()
+        self.numpy_state = np.random.get_state()  # captum's GradientShap draws from numpy's global generator
+        torch.manual_seed(self.seed)
+        np.random.seed(self.seed % 2**32)
+
+    def __exit__(self, *error):
+        np.random.set_state(self.numpy_state)
+        self.fork.__exit__(*error)
+
+
+def _as_deep_lift_needs_it(seen):
+    """The network in a form that captum's DeepLift gets right.
+
+    It knows no adaptive max-pooling, so the plain one that does the same stands
+    in. And where a non-linearity takes the very tensor that another one returned,
+    such as a pooling after a ReLU, captum hooks that one tensor twice; the first
+    then sees the gradient from before the second one's rule, and half of the
+    attribution is wrong without a word. A copy of the tensor between them mends it.
+    """
+    from captum.attr._core.deep_lift import SUPPORTED_NON_LINEAR
+
+    plain = {nn.AdaptiveMaxPool2d: nn.MaxPool2d, nn.AdaptiveMaxPool3d: nn.MaxPool3d}
+    for call in seen.leaves:
+        module = call.module
+        if type(module) in plain:
+            module = plain[type(module)](tuple(a // b for a, b in zip(call.input.shape[2:], call.output.shape[2:])))
+        if type(module) in SUPPORTED_NON_LINEAR:
+            replace(seen.net, call.name, nn.Sequential(Copied(), module))
+    return seen.net
+
+
+# --- what each method cannot do -------------------------------------------------------
+
+
+def _needs_layers_captum_knows(seen, dims):
+    from captum.attr._core.deep_lift import SUPPORTED_NON_LINEAR
+
+    adaptive = (nn.AdaptiveMaxPool2d, nn.AdaptiveMaxPool3d)
+    for call in seen.leaves:
+        if type(call.module) in adaptive:
+            if any(a % b for a, b in zip(call.input.shape[2:], call.output.shape[2:])):
+                raise InputError(f"deep_lift cannot work on {call.name}: it pools into windows of unequal size")
+        elif type(call.module) not in SUPPORTED_NON_LINEAR and (odd := _first_not_linear(seen.inside.get(call.name, []))):
+            raise InputError(
+                f"deep_lift has no rule for {type(call.module).__name__} (layer {call.name}, '{odd}'): "
+                "its answer would be a plain gradient; choose integrated_gradients"
+            )
+    if odd := _first_not_linear(seen.hidden):
+        raise InputError(
+            f"deep_lift cannot see '{odd}', which the model computes outside of any module; write it as a module, such as nn.ReLU"
+        )
+    if twice := seen.called_twice((*SUPPORTED_NON_LINEAR, *adaptive)):
+        raise InputError(
+            f"deep_lift needs each non-linearity called once, but {twice[0]} is called several times; make one for each call"
+        )
+
+
+def _first_not_linear(operations):
+    return next((name for name in operations if name not in LINEAR), None)
+
+
+def _needs_relu_modules(seen, dims):
+    if hidden := [name for name in seen.hidden if name.startswith("relu")]:
+        raise InputError(
+            f"guided_backprop cannot see '{hidden[0]}', which the model computes outside of any module; write it as nn.ReLU"
+        )
+    if not any(isinstance(call.module, nn.ReLU) for call in seen.leaves):
+        raise InputError("guided_backprop changes ReLUs, and the model has none: it would be plain saliency; choose saliency")
+
+
+def _needs_lrp_rules(seen, dims):
+    from .lrp import check
+
+    check(seen)
+
+
+def _needs_feature_maps(seen, dims):
+    if not feature_maps(seen, dims):
+        raise InputError("grad_cam needs a layer that gives feature maps, and the model has none; choose integrated_gradients")
+
+
+_STEPS = Option("steps", 32, "points on the way from baseline to image", 2, 256, 2)
+_SEED = Option("seed", 0, "of the random numbers", 0, 99, 1)
+_BLACK = Option("baseline", "black", "what the image is compared with", choices=BASELINES)
+_MEAN = Option("baseline", "mean", "what covers the image", choices=BASELINES)
+
+METHODS = {
+    "saliency": Method(
+        "Saliency",
+        "How much the score changes with each pixel: the size of the gradient.",
+        "Simonyan et al., arXiv:1312.6034 (2013)",
+        _saliency,
+        signed=False,
+    ),
+    "input_x_gradient": Method(
+        "Input x gradient",
+        "The gradient times the pixel; as the model sees it, mid-grey is zero and black is -1.",
+        "Shrikumar et al., arXiv:1605.01713 (2016)",
+        _input_x_gradient,
+        signed=True,
+    ),
+    "integrated_gradients": Method(
+        "Integrated gradients",
+        "Gradients gathered on the straight way from a baseline to the image; they add up to the change of the score.",
+        "Sundararajan et al., ICML 2017, arXiv:1703.01365",
+        _integrated_gradients,
+        signed=True,
+        sums_to="difference",
+        options=(_STEPS, _BLACK),
+        passes=lambda options: options["steps"],
+    ),
+    "smoothgrad": Method(
+        "SmoothGrad",
+        "The size of the gradient averaged over noisy copies of the image.",
+        "Smilkov et al., arXiv:1706.03825 (2017)",
+        _smoothgrad,
+        signed=False,
+        options=(
+            Option("samples", 16, "noisy copies", 1, 64, 1),
+            Option("noise", 0.15, "spread of the noise, as a share of black to white", 0.0, 0.5, 0.01),
+            _SEED,
+        ),
+        passes=lambda options: options["samples"],
+    ),
+    "gradient_shap": Method(
+        "GradientSHAP",
+        "Gradients at random points between a baseline and noisy copies of the image: expected Shapley values.",
+        "Lundberg & Lee, NeurIPS 2017, arXiv:1705.07874",
+        _gradient_shap,
+        signed=True,
+        sums_to="difference",
+        options=(
+            Option("samples", 32, "random points", 1, 128, 1),
+            Option("noise", 0.05, "spread of the noise, as a share of black to white", 0.0, 0.5, 0.01),
+            _BLACK,
+            _SEED,
+        ),
+    ),
+    "deep_lift": Method(
+        "DeepLIFT",
+        "What each unit does differently than for a baseline, passed back through the layers (rescale rule).",
+        "Shrikumar et al., ICML 2017, arXiv:1704.02685",
+        _deep_lift,
+        signed=True,
+        sums_to="difference",
+        options=(_BLACK,),
+        guard=_needs_layers_captum_knows,
+        passes=lambda options: 2,
+    ),
+    "lrp": Method(
+        "Layer-wise relevance propagation",
+        "The score shared out layer by layer, down to the pixels, none of it lost.",
+        "Bach et al., PLOS ONE 10:e0130140 (2015); rules of Kohlbrenner et al., arXiv:1910.09840 (2019)",
+        _lrp,
+        signed=True,
+        sums_to="score",
+        guard=_needs_lrp_rules,
+        passes=lambda options: 3,
+    ),
+    "grad_cam": Method(
+        "Grad-CAM",
+        "The feature maps of one layer, each weighted by its mean gradient, negative sums cut off.",
+        "Selvaraju et al., ICCV 2017, arXiv:1610.02391",
+        _grad_cam,
+        signed=False,
+        needs_layer=True,
+        guard=_needs_feature_maps,
+    ),
+    "guided_backprop": Method(
+        "Guided backpropagation",
+        "The gradient, with everything negative cut off at each ReLU: sharp, and almost blind to what was learned.",
+        "Springenberg et al., arXiv:1412.6806 (2014); warning of Adebayo et al., arXiv:1810.03292 (2018)",
+        _guided_backprop,
+        signed=True,
+        guard=_needs_relu_modules,
+    ),
+    "occlusion": Method(
+        "Occlusion",
+        "How far the score falls when a window is covered, averaged over all windows that cover a pixel.",
+        "Zeiler & Fergus, ECCV 2014, arXiv:1311.2901",
+        _occlusion,
+        signed=True,
+        options=(
+            Option("window", 4, "side of the window in pixels", 1, 14, 1),
+            Option("stride", 2, "pixels from one window to the next", 1, 7, 1),
+            _MEAN,
+        ),
+    ),
+    "kernel_shap": Method(
+        "Kernel SHAP",
+        "Shapley values of square patches, fitted to the scores of images with random patches covered.",
+        "Lundberg & Lee, NeurIPS 2017, arXiv:1705.07874",
+        _kernel_shap,
+        signed=True,
+        live=False,
+        sums_to="difference",
+        options=(
+            Option("patch", 4, "side of a patch in pixels", 1, 14, 1),
+            Option("samples", 200, "random choices of patches", 10, 1000, 10),
+            _MEAN,
+            _SEED,
+        ),
+    ),
+}

@@ -1,0 +1,104 @@
+"""The test of randomised weights: a map that stays the same without what was learned does not show it.
+
+After Adebayo et al., "Sanity checks for saliency maps", arXiv:1810.03292 (2018).
+"""
+
+from copy import deepcopy
+from dataclasses import dataclass, replace
+
+import torch
+from torch import nn
+
+from ..errors import InputError, unknown
+from .methods import seeded
+from .subject import model_of
+
+NORMS = (nn.BatchNorm1d, nn.BatchNorm2d, nn.BatchNorm3d, nn.GroupNorm, nn.LayerNorm)
+
+
+def weighted_layers(run_or_model):
+    """The layers with weights, from the head down to the image: {name: names of its modules}.
+
+    A normalisation belongs to the layer before it. The order is that in which the
+    model defines them, reversed.
+    """
+    model = model_of(run_or_model)
+    groups = []
+    for name, module in model.named_modules():
+        if next(module.parameters(recurse=False), None) is None:
+            continue
+        if not hasattr(module, "reset_parameters"):
+            raise InputError(
+                f"{name or 'the model'} ({type(module).__name__}) has weights but no reset_parameters() to randomise them"
+            )
+        if isinstance(module, NORMS) and groups:
+            groups[-1].append(name)
+        else:
+            groups.append([name])
+    return {names[0]: names for names in reversed(groups)}
+
+
+def randomised(run_or_model, upto="all", *, seed=0):
+    """A copy whose weights are those of a network that has learned nothing, from the head down.
+
+    upto  "all"; "head", the last layer alone; or a name of `weighted_layers`:
+          that layer and all between it and the head
+    seed  of the weights: the same seed gives each layer the same weights,
+          however far down the randomisation goes
+
+    A `Run` comes back as a `Run` without results, a model as a model, in eval mode.
+    Raises `InputError` for an unknown layer.
+    """
+    model = model_of(run_or_model)
+    layers = weighted_layers(model)
+    names = list(layers)
+    if not names:
+        raise InputError("the model has no weights to randomise")
+    last = {"all": names[-1], "head": names[0]}.get(upto, upto)
+    if last not in layers:
+        raise unknown("layer", upto, ["all", "head", *names])
+    copy = deepcopy(model).eval()
+    with seeded(seed):
+        for name in names[: names.index(last) + 1]:
+            for module in layers[name]:
+                copy.get_submodule(module).reset_parameters()
+    if model is run_or_model:
+        return copy
+    return replace(run_or_model, model=copy, history=[], val=None, test=None, predictions={}, labels={}, state=None)
+
+
+@dataclass(frozen=True)
+class Stage:
+    """How much of the trained network's maps is left once the layers down to this one are random.
+
+    layer         the last layer randomised; "trained" for none
+    similarity    to the trained network's map, mean over the images, -1…1
+    similarities  of each image
+    """
+
+    layer: str
+    similarity: float
+    similarities: tuple
+
+
+def cascade(run_or_model, images, method="integrated_gradients", *, target=None, layer=None, seed=0, **options):
+    """A `Stage` for the trained network, and for each layer that becomes random, from the head down.
+
+    images, method, target, layer, options: as of `explain_batch`; a target left out
+    is what the trained network predicts. Seconds: (layers + 1) times those of
+    `explain_batch`.
+    """
+    from .attribution import explain_batch
+    from .scores import similarity
+
+    def maps(subject, target):
+        return explain_batch(subject, images, method, target=target, layer=layer, **options)
+
+    trained = maps(run_or_model, target)
+    targets = [one.target for one in trained]
+    stages = [Stage("trained", 1.0, (1.0,) * len(trained))]
+    for name in weighted_layers(run_or_model):
+        left = maps(randomised(run_or_model, name, seed=seed), targets)
+        values = tuple(similarity(one, other) for one, other in zip(trained, left))
+        stages.append(Stage(name, sum(values) / len(values), values))
+    return stages

@@ -1,0 +1,46 @@
+"""A default network that was trained for seconds, once for all tests here."""
+
+from functools import cache
+
+import pytest
+import torch
+
+import medtutor as mt
+from conftest import blobs
+
+
+@cache
+def _data():
+    sets = [blobs(count, seed, size=28) for seed, count in enumerate((96, 20, 20))]
+    return mt.from_arrays(*sets, classes=["top", "bottom"], name="squares")
+
+
+@cache
+def _run():
+    return mt.fit(mt.build("cnn", _data()), _data(), mt.Recipe(epochs=4, batch_size=16, seed=0), progress=False)
+
+
+@pytest.fixture
+def data():
+    """Bright squares, top or bottom, 28 x 28."""
+    return _data()
+
+
+@pytest.fixture
+def run():
+    return _run()
+
+
+@pytest.fixture
+def images():
+    """Eight test images, uint8 (8, 1, 28, 28)."""
+    return _data().test.images[:8]
+
+
+@pytest.fixture
+def evidence():
+    """Where the squares of those images are, bool (8, 28, 28)."""
+    places = torch.zeros(8, 28, 28, dtype=torch.bool)
+    for mask, label in zip(places, _data().test.labels.tolist()):
+        mask[1 + 14 * label : 5 + 14 * label, 2:6] = True
+    return places

@@ -1,0 +1,367 @@
+"""`explain`: right against plain torch, complete, refusing what cannot work, and harmless to the model."""
+
+import copy
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+import medtutor as mt
+from medtutor.data.dataset import normalise
+from medtutor.errors import InputError
+from medtutor.explanation import BASELINES, METHODS, Attribution, explain, explain_batch, layers
+from medtutor.explanation.methods import baseline, superpixels
+from squares import data, images, run  # noqa: F401 (fixtures)
+
+CHEAP = {"integrated_gradients": {"steps": 4}, "smoothgrad": {"samples": 2}, "gradient_shap": {"samples": 2},
+         "kernel_shap": {"samples": 20, "patch": 7}, "occlusion": {"window": 7, "stride": 7}}  # fmt: skip
+
+
+def gradient(model, x, target):
+    x = x.clone().requires_grad_()
+    return torch.autograd.grad(model(x)[:, target].sum(), x)[0]
+
+
+# --- right ------------------------------------------------------------------------------
+
+
+def test_saliency_is_the_size_of_the_gradient(run, images):
+    ours = explain(run, images[0], "saliency", target=1)
+    theirs = gradient(run.model, normalise(images[:1]), 1).abs()
+    torch.testing.assert_close(ours.raw, theirs[0], rtol=1e-4, atol=1e-6)
+    torch.testing.assert_close(ours.map, theirs[0, 0], rtol=1e-4, atol=1e-6)
+
+
+def test_integrated_gradients_are_the_mean_gradient_on_the_way(run, images):
+    # In double precision: rounding decides which of two equal pixels is the maximum, and so where its gradient goes.
+    x, model = normalise(images[:1]).double(), copy.deepcopy(run.model).double()
+    for kind in BASELINES:
+        start = baseline(x, kind)
+        total = sum(gradient(model, start + (k + 0.5) / 8 * (x - start), 0) for k in range(8)) / 8
+        ours = explain(model, images[0], target=0, steps=8, baseline=kind)
+        torch.testing.assert_close(ours.map, (total * (x - start))[0, 0].float(), rtol=1e-3, atol=1e-5)
+
+
+def test_input_x_gradient_and_grad_cam(run, images):
+    x, model = normalise(images[:1]), run.model
+    ours = explain(run, images[0], "input_x_gradient", target=1)
+    torch.testing.assert_close(ours.map, (x * gradient(model, x, 1))[0, 0], rtol=1e-4, atol=1e-6)
+    features = model.blocks(model.stem(x)).detach().requires_grad_()
+    score = model.classifier(model.flatten(model.pool(features)))[0, 1]
+    weights = torch.autograd.grad(score, features)[0].mean((2, 3), keepdim=True)
+    coarse = (weights * features).sum(1, keepdim=True).clamp(min=0)
+    ours = explain(run, images[0], "grad_cam", target=1)
+    assert ours.layer == "blocks.2" and ours.raw.shape == (1, 7, 7)
+    torch.testing.assert_close(ours.raw, coarse[0], rtol=1e-3, atol=1e-6)
+    large = nn.functional.interpolate(coarse, (28, 28), mode="bilinear", align_corners=False)
+    torch.testing.assert_close(ours.map, large[0, 0], rtol=1e-3, atol=1e-6)
+
+
+def test_occlusion_is_the_fall_of_the_score(run, images):
+    image = images[0]
+    covered = normalise(image[None])
+    covered[..., :14, 14:] = -1
+    with torch.no_grad():
+        fall = (run.model(normalise(image[None])) - run.model(covered))[0, 0]
+    ours = explain(run, image, "occlusion", target=0, window=14, stride=14, baseline="black")
+    torch.testing.assert_close(ours.map[:14, 14:], fall.expand(14, 14), rtol=1e-3, atol=1e-5)
+
+
+def test_of_a_linear_model_all_complete_methods_say_the_same():
+    """Weight times change of the pixel: there is nothing else to say."""
+    model = nn.Sequential(nn.Flatten(), nn.Linear(3 * 6 * 6, 2))
+    image = torch.randint(0, 256, (3, 6, 6), dtype=torch.uint8, generator=torch.Generator().manual_seed(0))
+    expected = (model[1].weight[1].view(3, 6, 6) * (normalise(image) + 1)).detach()
+    for method, options in {
+        "integrated_gradients": {"steps": 2}, "deep_lift": {}, "gradient_shap": {"noise": 0.0},
+    }.items():  # fmt: skip
+        ours = explain(model, image, method, target=1, baseline="black", **options)
+        torch.testing.assert_close(ours.raw, expected, rtol=1e-4, atol=1e-5)
+        torch.testing.assert_close(ours.map, expected.sum(0), rtol=1e-4, atol=1e-5)
+    shapley = explain(model, image, "kernel_shap", target=1, baseline="black", patch=3, samples=100)
+    torch.testing.assert_close(shapley.map[:3, :3].sum(), expected[:, :3, :3].sum(), rtol=1e-2, atol=1e-2)
+
+
+# --- complete -----------------------------------------------------------------------------
+
+
+def test_what_a_method_promises_to_add_up_does(run, images):
+    for kind in BASELINES:
+        attributions = explain_batch(run, images[:4], steps=256, baseline=kind)
+        told = [one for one in attributions if abs(one.expected_sum) > 0.3]  # a share of almost nothing says nothing
+        assert told, kind
+        for attribution in told:
+            assert attribution.completeness_error < 0.01, (kind, attribution.expected_sum)
+    for method in ("deep_lift", "kernel_shap"):
+        for kind in BASELINES:
+            for attribution in explain_batch(run, images[:3], method, baseline=kind):
+                assert attribution.completeness_error < 0.01, (method, kind)
+    assert explain(run, images[0], "saliency").completeness_error is None
+
+
+@pytest.mark.parametrize("name", ["vgg", "lenet", "mlp", "resnet18"])
+def test_deep_lift_is_complete_on_every_network_of_relus(name, data, images):
+    """A ReLU followed by a pooling is where captum alone loses attribution."""
+    model = mt.build(name, data)
+    for attribution in explain_batch(model, images[:2], "deep_lift"):
+        assert abs(attribution.map.sum().item() - attribution.expected_sum) < 1e-3 * max(1, attribution.map.abs().sum().item())
+
+
+# --- every method ---------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_one_image_and_a_batch_say_the_same(method, run, images):
+    options = CHEAP.get(method, {})
+    one = [explain(run, image, method, **options) for image in images[:2]]
+    for alone, together in zip(one, explain_batch(run, images[:2], method, **options)):
+        assert isinstance(alone, Attribution) and alone.map.shape == (28, 28) and torch.isfinite(alone.map).all()
+        assert alone.target == together.target == alone.predicted
+        assert alone.options == together.options and set(options) <= set(alone.options)
+        assert METHODS[method].signed or (alone.map >= 0).all()
+        if method not in ("smoothgrad", "gradient_shap", "kernel_shap"):  # these draw other numbers
+            torch.testing.assert_close(alone.map, together.map, rtol=1e-3, atol=1e-5)
+        assert alone.title in str(alone)
+    again = explain(run, images[0], method, **options)
+    torch.testing.assert_close(one[0].map, again.map, rtol=0, atol=0)
+
+
+@pytest.mark.parametrize("method", METHODS)
+@pytest.mark.parametrize("shape", [(3, 28, 28), (1, 16, 16, 16)])
+def test_colour_and_volumes(method, shape):
+    model = mt.models.CNN(shape[0], shape[1:], 3, widths=(4, 8, 8))
+    image = torch.randint(0, 256, shape, dtype=torch.uint8, generator=torch.Generator().manual_seed(0))
+    options = CHEAP.get(method, {}) | ({"window": 8, "stride": 8} if method == "occlusion" else {})
+    attribution = explain(model, image, method, target=2, **options)
+    assert attribution.map.shape == shape[1:] and attribution.target == (2, "class 2")
+    if method != "grad_cam":
+        assert attribution.raw.shape == shape
+        torch.testing.assert_close(attribution.map, attribution.raw.sum(0))
+
+
+def test_targets_by_number_name_and_prediction(run, images):
+    with torch.no_grad():
+        logits = run.model(normalise(images[:1]))[0]
+    called = explain(run, images[0], "saliency")
+    assert called.target.index == logits.argmax() and called.predicted == called.target
+    bottom = explain(run, images[0], "saliency", target="bottom")
+    assert bottom.target == (1, "bottom") == explain(run, images[0], "saliency", target=1).target
+    assert bottom.score == pytest.approx(logits[1].item(), abs=1e-4)
+    assert bottom.probability == pytest.approx(logits.softmax(0)[1].item(), abs=1e-4)
+    pair = explain_batch(run, images[:2], "saliency", target=["top", 1])
+    assert [one.target.index for one in pair] == [0, 1]
+
+
+def test_images_may_come_in_several_forms(run, images):
+    reference = explain(run, images[0], "saliency").map
+    for form in (images[0, 0], images[0].numpy(), images[0, 0].numpy()):
+        assert torch.equal(explain(run, form, "saliency").map, reference)
+    assert len(explain_batch(run, [images[0], images[1, 0].numpy()], "saliency")) == 2
+    read_only = np.broadcast_to(images[0].numpy(), (1, 28, 28))
+    assert torch.equal(explain(run, read_only, "saliency").map, reference)
+    with torch.inference_mode():
+        assert torch.equal(explain(run, images[0], "saliency").map, reference)
+
+
+def test_layers(run, data, images):
+    found = layers(run)
+    assert found["stem.0"] == (24, 28, 28) and found["blocks.2"] == (96, 7, 7) and "pool" not in found
+    early = explain(run, images[0], "grad_cam", layer="blocks.1")
+    assert early.raw.shape == (1, 14, 14) and early.layer == "blocks.1"
+    assert layers(mt.build("lenet", data))["features.4"] == (16, 10, 10)
+    assert explain(mt.build("lenet", data), images[0], "grad_cam").layer == "features.4"
+    assert layers(mt.build("mlp", data)) == {}
+
+
+def test_windows_grow_with_the_image():
+    occlusion = METHODS["occlusion"]
+    assert occlusion.complete({}, (28, 28)) == {"window": 4, "stride": 2, "baseline": "mean"}
+    assert occlusion.complete({}, (224, 224))["window"] == 32
+    assert occlusion.complete({"window": 1}, (28, 28))["stride"] == 1
+    patches = superpixels((5, 4), 2)
+    assert patches.tolist() == [[0, 0, 1, 1], [0, 0, 1, 1], [2, 2, 3, 3], [2, 2, 3, 3], [4, 4, 5, 5]]
+
+
+# --- what is refused -----------------------------------------------------------------------
+
+
+class Odd(nn.Module):
+    """A network with one thing wrong for DeepLift, LRP or guided backpropagation."""
+
+    def __init__(self, wrong):
+        super().__init__()
+        self.wrong = wrong
+        self.conv, self.relu, self.conv2 = nn.Conv2d(1, 4, 3, padding=1), nn.ReLU(), nn.Conv2d(4, 4, 3, padding=1)
+        self.pool, self.flatten, self.head = nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(4, 2)
+        odd = {"gelu": nn.GELU(), "layer norm": nn.LayerNorm(28), "bare norm": nn.BatchNorm2d(4)}
+        self.odd = odd.get(wrong, nn.Identity())
+
+    def forward(self, x):
+        x = self.relu(self.conv(x))
+        if self.wrong == "functional":
+            x = torch.relu(self.conv2(x))
+        elif self.wrong == "reused":
+            x = self.relu(self.conv2(x))
+        elif self.wrong == "sum":
+            x = x + self.conv2(x)
+        x = self.odd(x)
+        return self.head(self.flatten(self.pool(x)))
+
+
+@pytest.mark.parametrize(
+    "method, wrong, words",
+    [
+        ("deep_lift", "functional", "cannot see 'relu'"),
+        ("deep_lift", "reused", "relu is called several times"),
+        ("deep_lift", "gelu", "no rule for GELU"),
+        ("deep_lift", "layer norm", "no rule for LayerNorm"),
+        ("lrp", "functional", "cannot see 'relu'"),
+        ("lrp", "reused", "relu is called several times"),
+        ("lrp", "sum", "cannot see 'add'"),
+        ("lrp", "gelu", "no rule for GELU"),
+        ("lrp", "bare norm", "right after a convolution"),
+        ("guided_backprop", "functional", "cannot see 'relu'"),
+    ],
+)
+def test_a_method_that_cannot_work_says_why(method, wrong, words, images):
+    with pytest.raises(InputError, match=words):
+        explain(Odd(wrong), images[0], method)
+    assert explain(Odd(wrong), images[0], "saliency").map.shape == (28, 28)
+
+
+def test_a_sum_outside_of_modules_is_no_trouble_for_deep_lift(images):
+    assert explain(Odd("sum"), images[0], "deep_lift").completeness_error < 0.01
+
+
+@pytest.mark.parametrize("method", ["deep_lift", "lrp", "guided_backprop"])
+def test_swish_is_refused(method, data, images):
+    with pytest.raises(InputError, match="SiLU|has none"):
+        explain(mt.build("swish_cnn", data), images[0], method)
+
+
+@pytest.mark.parametrize(
+    "arguments, words",
+    [
+        ({"method": "gradcam"}, "did you mean grad_cam"),
+        ({"method": "attention_rollout"}, "needs a transformer"),
+        ({"target": "botom"}, "did you mean bottom"),
+        ({"target": 2}, "classes 0…1: top, bottom"),
+        ({"target": True}, "unknown target"),
+        ({"steps": 1}, "steps is 1; give a whole number from 2"),
+        ({"steps": 3.5}, "whole number"),
+        ({"baseline": "white"}, "Known: black, blurred, mean"),
+        ({"step": 3}, "did you mean steps"),
+        ({"layer": "blocks.2"}, "leave layer out"),
+        ({"method": "saliency", "steps": 3}, "no options"),
+        ({"method": "smoothgrad", "noise": float("nan")}, "noise is nan"),
+        ({"method": "occlusion", "window": 29}, "larger than the image"),
+        ({"method": "occlusion", "window": 2, "stride": 3}, "pixels would be left out"),
+        ({"method": "grad_cam", "layer": "block.2"}, "did you mean blocks.2"),
+        ({"method": "grad_cam", "layer": "pool"}, r"layer pool gives \(96, 1, 1\)"),
+        ({"method": "grad_cam", "layer": "classifier"}, r"layer classifier gives \(2\)"),
+    ],
+)
+def test_wrong_arguments(arguments, words, run, images):
+    with pytest.raises(InputError, match=words):
+        explain(run, images[0], **arguments)
+
+
+def test_wrong_images(run, data, images):
+    for image, words in (
+        (normalise(images[0]), "torch.float32; give uint8"),
+        (images[0].numpy().astype(int), "int64; give uint8"),
+        ([[0]], "list; give uint8"),
+        (images, r"takes \(1, 28, 28\), channels first"),
+        (images[0, 0, :20], r"shape \(1, 20, 28\)"),
+        (images[0].expand(3, 28, 28), r"shape \(3, 28, 28\); cnn takes \(1, 28, 28\)"),
+        (images[0].permute(1, 2, 0), "channels first"),
+    ):
+        with pytest.raises(InputError, match=words):
+            explain(run, image)
+    with pytest.raises(InputError, match="list is empty"):
+        explain_batch(run, [])
+    with pytest.raises(InputError, match="1 targets for 2 images"):
+        explain_batch(run, images[:2], target=[0])
+    with pytest.raises(InputError, match="cannot take an image of shape"):
+        explain(mt.build("lenet", data), torch.zeros(1, 40, 40, dtype=torch.uint8))
+    with pytest.raises(InputError, match=r"Conv2d|takes \(1, H, W\)"):
+        explain(run.model, torch.zeros(1, 8, 28, 28, dtype=torch.uint8))
+
+
+def test_models_that_cannot_be_explained(run, data, images):
+    broken = copy.deepcopy(run.model)
+    broken.classifier.weight.data.fill_(float("nan"))
+    with pytest.raises(InputError, match="NaN or infinity"):
+        explain(broken, images[0])
+    with pytest.raises(InputError, match="one score for each class"):
+        explain(nn.Conv2d(1, 2, 3), images[0])
+    with pytest.raises(InputError, match="not str"):
+        explain("run", images[0])
+    with pytest.raises(InputError, match="has none"):
+        explain(mt.build("mlp", data), images[0], "grad_cam")
+
+
+# --- the model stays as it was -------------------------------------------------------------
+
+
+def state(model):
+    """All that could be changed about a model."""
+    hooks = ("_forward_hooks", "_forward_pre_hooks", "_backward_hooks", "_backward_pre_hooks")
+    return {
+        "weights": {name: value.clone() for name, value in model.state_dict().items()},
+        "strides": [p.stride() for p in model.parameters()],
+        "modes": [m.training for m in model.modules()],
+        "grads": [None if p.grad is None else p.grad.clone() for p in model.parameters()],
+        "required": [p.requires_grad for p in model.parameters()],
+        "hooks": [sorted(getattr(m, hook)) for m in model.modules() for hook in hooks],
+        "attributes": [sorted(vars(m)) for m in model.modules()],
+        "classes": [type(m) for m in model.modules()],
+        "random": (torch.get_rng_state(), torch.from_numpy(np.random.get_state()[1].astype(np.int64))),
+    }
+
+
+def same(one, other):
+    if isinstance(one, torch.Tensor):
+        return torch.equal(one, other)
+    if isinstance(one, dict):
+        return one.keys() == other.keys() and all(same(one[key], other[key]) for key in one)
+    if isinstance(one, (list, tuple)):
+        return len(one) == len(other) and all(same(a, b) for a, b in zip(one, other))
+    return one == other
+
+
+def test_nothing_about_the_model_changes(run, data, images):
+    model = copy.deepcopy(run.model).train()
+    model.stem.eval()  # modes of its parts, too
+    model.classifier.weight.requires_grad_(False)
+    model.stem[0].weight.grad = torch.ones_like(model.stem[0].weight)
+    model.blocks.register_forward_hook(lambda *_: None)
+    before = state(model)
+    for method in METHODS:
+        explain(model, images[0], method, **CHEAP.get(method, {}))
+        assert same(before, state(model)), method
+    for wrong in ({"target": 9}, {"method": "grad_cam", "layer": "pool"}, {"method": "attention_rollout"}):
+        with pytest.raises(InputError):
+            explain(model, images[0], **wrong)
+        assert same(before, state(model)), wrong
+
+
+def test_nothing_changes_when_a_method_breaks_down(run, images, monkeypatch):
+    import captum.attr
+
+    model = copy.deepcopy(run.model).train()
+    before = state(model)
+    for method, name in (("deep_lift", "DeepLift"), ("lrp", "LRP"), ("grad_cam", "LayerGradCam"), ("smoothgrad", "NoiseTunnel")):
+        monkeypatch.setattr(getattr(captum.attr, name), "attribute", lambda *_, **__: 1 / 0)
+        with pytest.raises(ZeroDivisionError):
+            explain(model, images[0], method)
+        assert same(before, state(model)), method
+
+
+def test_every_method_says_what_it_is():
+    for name, method in METHODS.items():
+        assert method.title and method.computes.endswith(".") and any(digit in method.paper for digit in "12")
+        for option in method.options:
+            assert option.meaning and (option.choices or option.low <= option.default <= option.high), (name, option)
+            assert option.check(option.default) == option.default
