@@ -20,6 +20,7 @@ from .scores import (
     similarity,
 )
 from .subject import Target
+from .trust import trust_table
 
 __all__ = [
     "BASELINES",
@@ -47,5 +48,6 @@ __all__ = [
     "score",
     "sensitivity",
     "similarity",
+    "trust_table",
     "weighted_layers",
 ]

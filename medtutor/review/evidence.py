@@ -79,8 +79,8 @@ class Contrast:
     @classmethod
     def from_record(cls, record):
         first, second = tuple(record["first"]), tuple(record["second"])
-        if not first or len(first) != len(second) or not all(0 <= value <= 1 for value in (*first, *second)):
-            raise ValueError(f"contrast {record['name']} needs one value in 0…1 per arm and seed")
+        if not first or len(first) != len(second) or not all(-1 <= value <= 1 for value in (*first, *second)):
+            raise ValueError(f"contrast {record['name']} needs one value in -1…1 per arm and seed")
         return cls(record["name"], tuple(record["arms"]), first, second)
 
 

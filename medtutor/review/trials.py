@@ -4,8 +4,9 @@ An experiment is a generator of `Contrast`s. It is given
 
 data   {name: Dataset}, the data sets of the claim
 seeds  of the trainings
-train  train(model, dataset, seed, **options) -> `Training`: `train_once` with the
-       claim's settings; the arms of an experiment differ in nothing else
+train  train(model, dataset, seed, measure=…, **options) -> `Training`: `train_once`
+       with the claim's settings; the arms of an experiment differ in nothing else.
+       The data set is one of `data`, or was made of one and has its name in front
 
 Everything an experiment may vary stands in `settings` of claims.toml, so that
 the evidence is bound to it.
@@ -24,8 +25,11 @@ from statistics import fmean
 import torch
 
 from ..data import load as load_medmnist
+from ..data.planting import SPOTS, plant_marker, plant_spots
 from ..errors import unknown
-from ..evaluation.metrics import measure
+from ..evaluation.metrics import measure as measured
+from ..explanation.methods import METHODS
+from ..explanation.trust import WITHOUT_NETWORK, trust_table
 from ..models import build, parameter_count
 from ..training import Interrupted, default_recipe, fit
 from ..training.processes import make_accelerator, use_cpu_quota
@@ -52,7 +56,113 @@ def resnet18_against_cnn(data, seeds, train):
         yield from contrasts(name, resnet18, cnn)
 
 
-TRIALS = {"cnn_against_mlp": cnn_against_mlp, "resnet18_against_cnn": resnet18_against_cnn}
+# Test images that the methods explain, and of those, on how many deletion and insertion are drawn.
+IMAGES = 32
+CURVES = 8
+
+
+def planted_spots(data, seeds, train):
+    """Each explanation method on networks that have learned planted spots, and on the plain images.
+
+    Yields, for each method, contrasts of what the trained network's maps hit and what
+    those of the same network with random weights hit, averaged over the kinds of spot;
+    of deletion and insertion against a random map; and of the similarity to randomised
+    maps against none.
+    """
+    for dataset in data.values():
+        of_kind = {
+            kind: [train("cnn", plant_spots(dataset, kind), seed, measure=trust_of_methods) for seed in seeds] for kind in SPOTS
+        }
+        plain = [train("cnn", dataset, seed, measure=trust_of_methods) for seed in seeds]
+        for method in (*METHODS, *WITHOUT_NETWORK):
+            yield from _about_spots(method, of_kind)
+            yield from _about_method(method, [*of_kind.values()], "")
+            yield from _about_method(method, [plain], " on the plain images")
+
+
+def _about_spots(method, of_kind):
+    """Hit and mass of one method, averaged over the kinds of spot, and hit for each kind."""
+    every = list(of_kind.values())
+    if method in WITHOUT_NETWORK:
+        return
+    for column in ("hit", "mass"):
+        yield _averaged(f"{method}: {column}", every, ("trained", f"{method} {column}"), ("untrained", f"{method} {column} untrained"))
+    for kind, trainings in of_kind.items():
+        yield _averaged(
+            f"{method}: hit on {kind} spots", [trainings], ("trained", f"{method} hit"), ("untrained", f"{method} hit untrained")
+        )
+
+
+def _about_method(method, every, where):
+    """Contrasts of one method that need no evidence, averaged over lists of trainings."""
+    if method != "random map":
+        for column in ("deletion", "insertion"):
+            yield _averaged(
+                f"{method}: {column}{where}", every, (method, f"{method} {column}"), ("random map", f"random map {column}")
+            )
+    if method not in WITHOUT_NETWORK:
+        for column in ("similar all", "similar head"):
+            yield _averaged(f"{method}: {column}{where}", every, ("randomised", f"{method} {column}"), ("none", None))
+
+
+def planted_marker(data, seeds, train):
+    """Networks that learned with a marker in the corner against networks that learned without one.
+
+    Yields a contrast of the AUC when the marker is turned round, and for each method
+    one of how often its maps point to the marker.
+    """
+    for dataset in data.values():
+        marked = plant_marker(dataset, {"train": 0.95, "val": 0.95, "test": 0.05})
+        clean = plant_marker(dataset, {"train": None, "val": None, "test": 0.05})
+        learned = [train("cnn", marked, seed, measure=marker_seen) for seed in seeds]
+        control = [train("cnn", clean, seed, measure=marker_seen) for seed in seeds]
+        for key in learned[0].values:
+            arms = ("clean", "shortcut") if key == SWAP else ("shortcut", "clean")
+            first, second = (control, learned) if key == SWAP else (learned, control)
+            yield Contrast(key, arms, tuple(t.values[key] for t in first), tuple(t.values[key] for t in second))
+
+
+SWAP = "AUC with the marker turned round"
+
+
+def trust_of_methods(run, dataset):
+    """`trust_table` of a run on test images of class 1, flat: {"saliency hit": …}; without the milliseconds."""
+    chosen = (dataset.test.labels == 1).nonzero()[:IMAGES, 0]
+    evidence = None if dataset.test.evidence is None else dataset.test.evidence[chosen]
+    table = trust_table(run, dataset.test.images[chosen], [1] * len(chosen), evidence, curves=CURVES)
+    return {f"{method} {column}": value for method, row in table.items() for column, value in row.items() if column != "ms"}
+
+
+def marker_seen(run, dataset):
+    """The test AUC, and for each method how often its highest value lies on the marker, on marked images of class 1."""
+    marked = plant_marker(dataset, 1.0).test
+    chosen = (marked.labels == 1).nonzero()[:IMAGES, 0]
+    table = trust_table(run, marked.images[chosen], [1] * len(chosen), marked.evidence[chosen], curves=1)
+    return {SWAP: run.test.auc} | {f"{method}: points to the marker": table[method]["hit"] for method in METHODS}
+
+
+def _averaged(name, every, first, second):
+    """A `Contrast` of two measured keys, each averaged over lists of trainings with the same seeds.
+
+    first, second  (name of the arm, key in `Training.values`, or None for zero)
+    """
+
+    def values(key):
+        return tuple(fmean(training.values[key] if key else 0.0 for training in same_seed) for same_seed in zip(*every))
+
+    return Contrast(name, (first[0], second[0]), _rounded(values(first[1])), _rounded(values(second[1])))
+
+
+def _rounded(values):
+    return tuple(round(value, DECIMALS) for value in values)
+
+
+TRIALS = {
+    "cnn_against_mlp": cnn_against_mlp,
+    "resnet18_against_cnn": resnet18_against_cnn,
+    "planted_spots": planted_spots,
+    "planted_marker": planted_marker,
+}
 
 
 def run_trial(claim, *, seeds=None, load=load_medmnist, folder=None, device="auto", progress=True, report=None):
@@ -75,18 +185,19 @@ def run_trial(claim, *, seeds=None, load=load_medmnist, folder=None, device="aut
     done = []
 
     def train(model, dataset, seed, **options):
-        name = next(name for name, known in data.items() if known is dataset)
+        name = next(name for name in data if dataset.card.name.split("-")[0] == name)
         recipe = default_recipe(
             dataset.card, **claim.settings.get("recipe", {}), epochs=claim.settings["epochs"][name], seed=seed
         )
         if report:
-            # Every experiment has two arms.
-            report(f"{claim.id}: training {len(done) + 1} of {2 * len(data) * len(seeds)}: {model} on {name}, seed {seed}")
+            report(f"{claim.id}: training {len(done) + 1}: {model} on {dataset.card.name}, seed {seed}")
         moves = claim.settings.get("moves", [])
         done.append(train_once(model, dataset, recipe, moves, folder=folder, device=device, progress=progress, **options))
         return done[-1]
 
-    found = [contrast for contrast in TRIALS[claim.trial](data, seeds, train) if contrast.name in claim.rule.contrasts]
+    found = list(TRIALS[claim.trial](data, seeds, train))
+    if not claim.settings.get("keep_all"):
+        found = [contrast for contrast in found if contrast.name in claim.rule.contrasts]
     return Evidence(
         claim=claim.id, registered=claim.registered, seeds=seeds, contrasts=tuple(found), arms=_arms(done),
         data={name: _origin(dataset) for name, dataset in data.items()},
@@ -99,7 +210,8 @@ def run_trial(claim, *, seeds=None, load=load_medmnist, folder=None, device="aut
 class Training:
     """What one training came to.
 
-    auc      {"0": test AUC, "2": the same on test images moved by 2 pixels, …}
+    values   what was measured: {"0": test AUC, "2": the same on test images moved by 2
+             pixels, …} where `train_once` was given no `measure`
     seconds  wall time of training and measuring
     """
 
@@ -108,25 +220,28 @@ class Training:
     options: dict
     parameters: int
     recipe: dict
-    auc: dict
+    values: dict
     device: str
     threads: int
     versions: dict
     seconds: float
 
 
-def train_once(model, dataset, recipe, moves=(), *, folder=None, device="auto", progress=True, **options):
+def train_once(model, dataset, recipe, moves=(), *, measure=None, folder=None, device="auto", progress=True, **options):
     """The `Training` of a model by name, or the one kept in `folder` if it was trained there already.
 
+    measure  measure(run, dataset) -> {name: value}, a function with a name of its own;
+             the test AUC, plain and moved, when left out
+
     A training is known again by its data, initial weights, recipe, moves, versions,
-    device and threads. A change to the training loop itself it cannot see: an old
-    `folder` is better deleted.
+    device, threads and the name of `measure`. A change to the training loop or inside
+    `measure` it cannot see: an old `folder` is better deleted.
     """
     use_cpu_quota()
     device_type, threads = make_accelerator(device).device.type, torch.get_num_threads()
     versions = {name: version(name) for name in ("medtutor", "torch", "numpy")}
     network = build(model, dataset, seed=recipe.seed, **options)
-    conditions = [recipe.as_dict(), list(moves), device_type, threads, versions]
+    conditions = [recipe.as_dict(), list(moves), device_type, threads, versions, measure and measure.__name__]
     kept = Path(folder) / ".trainings" / f"{_fingerprint(network, dataset, conditions)}.json" if folder else None
     if kept and kept.is_file():
         return Training(**json.loads(kept.read_text(encoding="utf-8")))
@@ -138,10 +253,13 @@ def train_once(model, dataset, recipe, moves=(), *, folder=None, device="auto", 
     if run.interrupted:
         # `fit` answers Ctrl-C with the epochs it has: those are no evidence.
         raise KeyboardInterrupt
-    auc = {"0": run.test.auc} | {str(pixels): moved_auc(run, dataset.test, pixels) for pixels in moves}
+    if measure:
+        values = measure(run, dataset)
+    else:
+        values = {"0": run.test.auc} | {str(pixels): moved_auc(run, dataset.test, pixels) for pixels in moves}
     training = Training(
         dataset=dataset.card.name, model=model, options=options, parameters=parameter_count(network),
-        recipe=recipe.as_dict(), auc={key: round(value, DECIMALS) for key, value in auc.items()}, device=device_type,
+        recipe=recipe.as_dict(), values={key: round(value, DECIMALS) for key, value in values.items()}, device=device_type,
         threads=threads, versions=versions, seconds=round(time.perf_counter() - begin, 1),
     )  # fmt: skip
     if kept:
@@ -161,10 +279,10 @@ def contrasts(name, first, second):
         Contrast(
             name if pixels == "0" else f"{name} moved {pixels} px",
             (first[0].model, second[0].model),
-            tuple(training.auc[pixels] for training in first),
-            tuple(training.auc[pixels] for training in second),
+            tuple(training.values[pixels] for training in first),
+            tuple(training.values[pixels] for training in second),
         )
-        for pixels in first[0].auc
+        for pixels in first[0].values
     ]
 
 
@@ -186,7 +304,7 @@ def moved_auc(run, split, pixels):
     """Mean AUC of a run over the images of a split moved up, down, left and right."""
     directions = ((-pixels, 0), (pixels, 0), (0, -pixels), (0, pixels))
     scores = [run.predict(moved(split.images, *direction)) for direction in directions]
-    return fmean(measure(split.labels, score, run.card.task, resamples=0).auc for score in scores)
+    return fmean(measured(split.labels, score, run.card.task, resamples=0).auc for score in scores)
 
 
 def _arms(trainings):

@@ -134,7 +134,7 @@ def test_shipped_claims_are_well_formed():
     for each in claims():
         assert each.trial in TRIALS, each.id
         assert each.place in ("abstract", "section 1.3", "abstract and section 1.3"), "only these were seen"
-        assert len(each.seeds) == 5 and set(each.settings) <= {"epochs", "recipe", "moves"}
+        assert len(each.seeds) == 5 and set(each.settings) <= {"epochs", "recipe", "moves", "keep_all"}
         assert all(name.split()[0] in each.settings["epochs"] for name in each.rule.contrasts)
         assert "Not shown:" in each.protocol
         if SOURCES.is_dir():

@@ -1,0 +1,96 @@
+"""Many methods on many images: which of them find what is known, and which only seem to.
+
+A map that hits the evidence has shown nothing as long as the same network with
+random weights hits it too: edges and bright pixels draw every gradient. So each
+method is scored twice, and two rows need no network at all.
+"""
+
+import time
+from statistics import fmean
+
+from ..errors import InputError
+from .attribution import explain_batch
+from .methods import METHODS
+from .randomisation import randomised
+from .scores import deletion, edge_map, insertion, mass, pointing, random_map, similarity
+
+# What `trust_table` tells of each method; without evidence, the first four are missing.
+COLUMNS = {
+    "hit": "pointing game: the highest value lies on the evidence, share of images",
+    "hit untrained": "the same for the network with random weights",
+    "mass": "share of the positive attribution on the evidence",
+    "mass untrained": "the same for the network with random weights",
+    "deletion": "area under the probability while the highest pixels are taken away: low",
+    "insertion": "area under the probability while they are given back: high",
+    "similar all": "rank correlation with the map of the network with random weights: near 0",
+    "similar head": "the same where only the last layer is random",
+    "ms": "milliseconds an image",
+}
+WITHOUT_NETWORK = ("random map", "edges")
+
+
+def trust_table(run, images, targets, evidence=None, *, methods=None, seed=0, curves=16):
+    """{method: {column: mean over the images}} for methods, and for maps that need no network.
+
+    run       a trained `Run` or model
+    images    uint8 (N, C, H, W)
+    targets   class of each, [N]
+    evidence  bool (N, H, W), or None where it is not known
+    methods   names of `METHODS`; all when left out
+    seed      of the random weights and the random maps
+    curves    on how many of the images deletion and insertion are drawn: they
+              cost thirty forward passes each
+
+    Columns are those of `COLUMNS`. Raises `InputError` for no images, and what
+    `explain` raises.
+    """
+    if not len(images):
+        raise InputError("there is no image to score methods on; choose a split with some of that class")
+    untrained, headless = randomised(run, seed=seed), randomised(run, "head", seed=seed)
+    table = {}
+    for method in methods or METHODS:
+        start = time.perf_counter()
+        maps = [each.map for each in explain_batch(run, images, method, target=list(targets))]
+        seconds = time.perf_counter() - start
+        blank = [each.map for each in explain_batch(untrained, images, method, target=list(targets))]
+        head = [each.map for each in explain_batch(headless, images, method, target=list(targets))]
+        table[method] = {
+            **_on_evidence(maps, evidence),
+            **{f"{name} untrained": value for name, value in _on_evidence(blank, evidence).items()},
+            **_curves(run, images[:curves], maps, targets),
+            "similar all": fmean(map(similarity, maps, blank)),
+            "similar head": fmean(map(similarity, maps, head)),
+            "ms": 1000 * seconds / len(images),
+        }
+    shape = images.shape[2:]
+    for name in WITHOUT_NETWORK:
+        maps = [random_map(shape, seed * 10_007 + i) if name == "random map" else edge_map(image) for i, image in enumerate(images)]
+        table[name] = {**_on_evidence(maps, evidence), **_curves(run, images[:curves], maps, targets)}
+    return table
+
+
+def _on_evidence(maps, evidence):
+    if evidence is None:
+        return {}
+    return {
+        "hit": fmean(pointing(one, truth) for one, truth in zip(maps, evidence)),
+        "mass": fmean(mass(one, truth) for one, truth in zip(maps, evidence)),
+    }
+
+
+def _curves(run, images, maps, targets):
+    shown = [(image, (one, int(target))) for image, one, target in zip(images, maps, targets)]
+    return {
+        "deletion": fmean(deletion(run, *each).auc for each in shown),
+        "insertion": fmean(insertion(run, *each).auc for each in shown),
+    }
+
+
+def as_text(table):
+    """The table of `trust_table` for a terminal or a notebook; a column nobody has is left out."""
+    columns = [column for column in COLUMNS if any(column in row for row in table.values())]
+    lines = [["", *columns]]
+    for method, row in table.items():
+        lines.append([method, *("" if column not in row else f"{row[column]:.0f}" if column == "ms" else f"{row[column]:.2f}" for column in columns)])
+    widths = [max(map(len, column)) for column in zip(*lines)]
+    return "\n".join("  ".join(f"{cell:>{width}}" if i else f"{cell:{width}}" for i, (cell, width) in enumerate(zip(line, widths))).rstrip() for line in lines)
