@@ -237,6 +237,21 @@ def curves(x, lines, xlabel, ylabel, alt, *, phantom=False):
     return picture(figure, alt, phantom=phantom)
 
 
+def matrix(values, names, alt, *, phantom=False):
+    """A square table of correlations -1…1, as colours and numbers."""
+    side = 0.55 * len(names) + 1.8
+    figure = _figure(side, side * 0.9)
+    ax = figure.subplots()
+    ax.imshow(values, cmap="RdBu_r", vmin=-1, vmax=1)
+    for i in range(len(names)):
+        for j in range(len(names)):
+            colour = "white" if abs(values[i][j]) > 0.6 else "black"
+            ax.text(j, i, f"{values[i][j]:.1f}", ha="center", va="center", color=colour, fontsize=7)
+    ax.set_xticks(range(len(names)), names, rotation=90, fontsize=8)
+    ax.set_yticks(range(len(names)), names, fontsize=8)
+    return picture(figure, alt, phantom=phantom)
+
+
 def ladder(runs, split="test"):
     """The AUC of several runs on the same images, one under the other, with intervals and sizes."""
     figure = _figure(6.5, 0.42 * len(runs) + 0.8)

@@ -56,6 +56,8 @@ def test_images_maps_and_curves(tiny):
     assert row.png != marked.png and marked.alt.startswith("Phantom images")
     lines = figures.curves([0, 1], {"cnn": [0.9, 0.8], "mlp": [0.9, 0.5]}, "moved by", "AUC", "Two falling lines.")
     assert lines.png.startswith(b"\x89PNG")
+    square = figures.matrix([[1.0, 0.2], [0.2, 1.0]], ["a", "b"], "Two maps that hardly agree.")
+    assert square.png.startswith(b"\x89PNG") and square.alt == "Two maps that hardly agree."
 
 
 @pytest.mark.parametrize("options", [{}, {"channels": 3}, {"depth": 5}])

@@ -25,7 +25,12 @@ def sections(claim, evidence, verdict):
 
 
 def rows(evidence, verdict):
-    """Rows of text below `COLUMNS`, one per contrast: mean AUC of both arms, difference, interval, reading."""
+    """Rows of text below `COLUMNS`, one per contrast: mean of both arms, difference, interval, reading.
+
+    Of evidence that keeps more than the rule judges, only what is judged.
+    """
+    contrasts = evidence.contrasts if evidence else ()
+    judged = [contrast for contrast in contrasts if contrast.name in verdict.readings]
     return [
         (
             contrast.name,
@@ -36,8 +41,28 @@ def rows(evidence, verdict):
             str(len(contrast.values)),
             verdict.readings.get(contrast.name, "not judged"),
         )
-        for contrast in (evidence.contrasts if evidence else ())
+        for contrast in judged or contrasts
     ]
+
+
+def pivot(evidence, columns):
+    """Evidence whose contrasts are named "row: column", as a table: text for a terminal or a notebook.
+
+    columns  which, and in which order; each cell is the mean difference over seeds
+             and the half width of its 95 % interval
+    """
+    cells = {tuple(contrast.name.split(": ", 1)): contrast for contrast in evidence.contrasts if ": " in contrast.name}
+    names = list(dict.fromkeys(row for row, _ in cells))
+    lines = [["mean ± half of the 95 % interval", *columns]]
+    for name in names:
+        found = [cells.get((name, column)) for column in columns]
+        lines.append([name, *("" if one is None else f"{one.mean:+.2f} ±{(one.interval[1] - one.interval[0]) / 2:.2f}" for one in found)])
+    return _aligned(lines)
+
+
+def _aligned(lines):
+    widths = [max(map(len, column)) for column in zip(*lines)]
+    return "\n".join("  ".join(f"{cell:{width}}" for cell, width in zip(line, widths)).rstrip() for line in lines)
 
 
 def provenance(evidence):
@@ -64,9 +89,7 @@ def as_text(claim, evidence=None, verdict=None):
     lines += [fill(f"{heading}: {text}", 100, subsequent_indent="  ") for heading, text in sections(claim, evidence, verdict)]
     body = rows(evidence, verdict)
     if body:
-        table = [COLUMNS, *body]
-        widths = [max(map(len, column)) for column in zip(*table)]
-        lines += ["", *("  ".join(f"{cell:{width}}" for cell, width in zip(line, widths)).rstrip() for line in table)]
+        lines += ["", _aligned([COLUMNS, *body])]
     return "\n".join(lines)
 
 

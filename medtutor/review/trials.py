@@ -157,11 +157,12 @@ def _rounded(values):
     return tuple(round(value, DECIMALS) for value in values)
 
 
+# name: (experiment, its trainings per data set and seed)
 TRIALS = {
-    "cnn_against_mlp": cnn_against_mlp,
-    "resnet18_against_cnn": resnet18_against_cnn,
-    "planted_spots": planted_spots,
-    "planted_marker": planted_marker,
+    "cnn_against_mlp": (cnn_against_mlp, 2),
+    "resnet18_against_cnn": (resnet18_against_cnn, 2),
+    "planted_spots": (planted_spots, len(SPOTS) + 1),
+    "planted_marker": (planted_marker, 2),
 }
 
 
@@ -182,6 +183,7 @@ def run_trial(claim, *, seeds=None, load=load_medmnist, folder=None, device="aut
         raise unknown("trial", claim.trial, list(TRIALS))
     seeds = tuple(claim.seeds if seeds is None else seeds)
     data = {name: load(name) for name in claim.settings["epochs"]}
+    experiment, arms = TRIALS[claim.trial]
     done = []
 
     def train(model, dataset, seed, **options):
@@ -190,12 +192,13 @@ def run_trial(claim, *, seeds=None, load=load_medmnist, folder=None, device="aut
             dataset.card, **claim.settings.get("recipe", {}), epochs=claim.settings["epochs"][name], seed=seed
         )
         if report:
-            report(f"{claim.id}: training {len(done) + 1}: {model} on {dataset.card.name}, seed {seed}")
+            number, all_of_them = len(done) + 1, arms * len(data) * len(seeds)
+            report(f"{claim.id}: training {number} of {all_of_them}: {model} on {dataset.card.name}, seed {seed}")
         moves = claim.settings.get("moves", [])
         done.append(train_once(model, dataset, recipe, moves, folder=folder, device=device, progress=progress, **options))
         return done[-1]
 
-    found = list(TRIALS[claim.trial](data, seeds, train))
+    found = list(experiment(data, seeds, train))
     if not claim.settings.get("keep_all"):
         found = [contrast for contrast in found if contrast.name in claim.rule.contrasts]
     return Evidence(

@@ -56,7 +56,7 @@ from medtutor.course import Prediction, Quiz, check
 #
 # | challenge | question | lesson |
 # |---|---|---|
-# | interpretability | why did the model say that? | 09 |
+# | interpretability | why did the model say that? | [09](09_interpretability.ipynb) |
 # | few images, overfitting | what if there are only a hundred? | 10 |
 # | trust, privacy, ethics | for whom does it work, and what does it give away? | 11 |
 # | computation | how small, how fast? | 12 |

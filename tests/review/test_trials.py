@@ -2,6 +2,7 @@
 
 import json
 from dataclasses import replace
+from types import SimpleNamespace
 
 import pytest
 import torch
@@ -9,10 +10,13 @@ import torch
 import medtutor as mt
 from conftest import blobs
 from medtutor.data import catalog
+from medtutor.data.phantoms import draw
 from medtutor.errors import InputError
 from medtutor.models import build, parameter_count
 from medtutor.review import Rule, claim, verdict
 from medtutor.review import trials
+from medtutor.review.card import pivot
+from medtutor.review.evidence import Contrast
 from medtutor.review.trials import forget_trainings, matching_width, moved, moved_auc, run_trial
 from medtutor.training import Interrupted
 
@@ -146,3 +150,35 @@ def test_moved_continues_the_border():
     assert moved(image, 0, 1).flatten().tolist() == [0, 0, 1, 3, 3, 4, 6, 6, 7]
     assert moved(image, 0, -2).flatten().tolist() == [2, 2, 2, 5, 5, 5, 8, 8, 8]
     assert torch.equal(moved(image, 0, 0), image) and moved(image, 2, 2).dtype == torch.uint8
+
+
+# --- trials of explanations ------------------------------------------------------------
+
+
+def test_trials_of_explanations_measure_what_their_claims_judge(monkeypatch, tmp_path):
+    monkeypatch.setattr(trials, "IMAGES", 2)
+    monkeypatch.setattr(trials, "CURVES", 1)
+    few = {"train": 96, "val": 12, "test": 12}
+    for name in ("explanations-find-planted-evidence", "explanations-change-when-randomised", "explanations-reveal-a-shortcut"):
+        each = claim(name)
+        quick = replace(each, settings=each.settings | {"epochs": {"pneumoniamnist": 1}}, seeds=(0, 1))
+        lines = []
+        evidence = run_trial(
+            quick, load=lambda name: draw(catalog.card(name), few), folder=tmp_path, progress=False, report=lines.append
+        )
+        assert {contrast.name for contrast in evidence.contrasts} >= set(each.rule.contrasts)
+        assert evidence.on_phantoms and verdict(quick, evidence).word == "not testable here"
+        assert lines[-1].split(" training ")[1].split(":")[0] == f"{len(lines)} of {len(lines)}"
+    assert evidence.contrast("AUC with the marker turned round").arms == ("clean", "shortcut")
+
+
+def test_a_table_of_rows_and_columns():
+    contrasts = [
+        Contrast("saliency: hit", ("trained", "untrained"), (0.9, 0.7), (0.1, 0.1)),
+        Contrast("lrp: mass", ("trained", "untrained"), (0.5, 0.5), (0.2, 0.2)),
+    ]
+    evidence = SimpleNamespace(contrasts=contrasts)
+    head, saliency, lrp = pivot(evidence, ["hit", "mass"]).splitlines()
+    assert head.split() == "mean ± half of the 95 % interval hit mass".split()
+    assert saliency.startswith("saliency") and "+0.70" in saliency
+    assert lrp.split() == ["lrp", "+0.30", "±0.00"]

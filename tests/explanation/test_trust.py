@@ -1,0 +1,64 @@
+"""The table of methods: each beside its untrained twin, and maps that need no network."""
+
+import pytest
+import torch
+
+import medtutor as mt
+from conftest import blobs
+from medtutor.data.planting import plant_spots
+from medtutor.errors import InputError
+from medtutor.explanation import METHODS, trust_table
+from medtutor.explanation.trust import COLUMNS, WITHOUT_NETWORK, as_text
+
+FEW = ["saliency", "grad_cam"]
+
+
+@pytest.fixture(scope="module")
+def planted():
+    grey = mt.from_arrays(*[blobs(count, seed, size=28) for seed, count in enumerate((96, 20, 20))], name="grey")
+    return plant_spots(grey)
+
+
+@pytest.fixture(scope="module")
+def run(planted):
+    return mt.fit(mt.build("cnn", planted, widths=(4, 8, 8)), planted, mt.Recipe(epochs=2, batch_size=16), progress=False)
+
+
+@pytest.fixture(scope="module")
+def ill(planted):
+    """(images, targets, evidence) of a few test images with a spot."""
+    chosen = (planted.test.labels == 1).nonzero()[:4, 0]
+    return planted.test.images[chosen], [1] * len(chosen), planted.test.evidence[chosen]
+
+
+def test_every_column_of_every_method(run, ill):
+    table = trust_table(run, *ill, curves=2)
+    assert list(table) == [*METHODS, *WITHOUT_NETWORK]
+    for method in METHODS:
+        assert set(table[method]) == set(COLUMNS)
+    for name in WITHOUT_NETWORK:
+        assert set(table[name]) == {"hit", "mass", "deletion", "insertion"}
+    # Chance: the share of the image that is evidence.
+    share = ill[2].float().mean().item()
+    assert abs(table["random map"]["mass"] - share) < 0.02
+    assert all(0 <= row["hit"] <= 1 and 0 <= row["deletion"] <= 1 for row in table.values())
+
+
+def test_without_evidence_there_is_no_hit(run, ill):
+    table = trust_table(run, ill[0], ill[1], methods=FEW, curves=1)
+    assert "hit" not in table["saliency"] and "deletion" in table["saliency"]
+    text = as_text(table)
+    assert "hit" not in text and "similar all" in text and len(text.splitlines()) == 1 + len(FEW) + 2
+
+
+def test_the_same_seed_gives_the_same_table(run, ill):
+    def timeless(table):
+        return {method: {name: value for name, value in row.items() if name != "ms"} for method, row in table.items()}
+
+    first, second, other = (timeless(trust_table(run, *ill, methods=FEW, curves=1, seed=seed)) for seed in (3, 3, 4))
+    assert first == second != other
+
+
+def test_no_images_is_a_sentence(run):
+    with pytest.raises(InputError, match="no image"):
+        trust_table(run, torch.zeros(0, 1, 28, 28, dtype=torch.uint8), [])
