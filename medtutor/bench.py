@@ -3,6 +3,7 @@
     data       ours against medmnist's Dataset in a DataLoader, images a second
     gemm       the share of the machine's matrix product rate that training sustains
     reference  the MedMNIST recipe (one epoch x 100) against ours, in processor time
+    explorers  milliseconds from a moved control to the new picture, in the kernel
 
 Absolute times differ from machine to machine and from minute to minute;
 ratios measured side by side hardly do.
@@ -12,6 +13,7 @@ import statistics
 import sys
 import tempfile
 import time
+from itertools import cycle
 from pathlib import Path
 
 import numpy as np
@@ -223,6 +225,41 @@ def _reference_epoch(dataset):
     return time.process_time() - start
 
 
-PARTS = {"data": measure_data, "gemm": measure_gemm, "reference": measure_reference}
+MOVES = 20
+
+
+def measure_explorers(dataset):
+    """Median milliseconds of 20 moves of a control, each with what a map of its own costs.
+
+    From a control's new value to the picture in the page's widget, in the kernel; what
+    the browser adds, the tests of the explorers in a real JupyterLab print.
+    """
+    from . import explorers
+    from .explanation import METHODS
+
+    run = fit(build("cnn", dataset), dataset, default_recipe(dataset.card, epochs=1, shift_at_test=0))
+    outcomes, why, gallery = explorers.classification(run, dataset), explorers.explore(run, dataset), explorers.gallery()
+
+    def moved(control, values):
+        """Median over `MOVES` values that differ from the one before."""
+        times = []
+        for _, value in zip(range(MOVES), cycle(values)):
+            start = time.perf_counter()
+            control.value = value
+            times.append(time.perf_counter() - start)
+        return statistics.median(times) * 1000
+
+    figures = {
+        "classification, threshold": moved(outcomes.threshold, [0.30 + 0.02 * i for i in range(MOVES)]),
+        "gallery, page": moved(gallery.pages.number, range(2, MOVES + 2)),
+        "attribution, opacity": moved(why.opacity, [0.3, 0.4, 0.5, 0.6]),
+    }
+    for method in (name for name, method in METHODS.items() if method.live):
+        why.method.value = method
+        figures[f"attribution, another image, {method}"] = moved(why.pages.number, range(2, MOVES + 2))
+    return figures
+
+
+PARTS = {"data": measure_data, "gemm": measure_gemm, "reference": measure_reference, "explorers": measure_explorers}
 
 __all__ = ["PARTS", "measure_all"]

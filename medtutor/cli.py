@@ -141,7 +141,7 @@ def _parser():
         sub.add_argument("--debug", action="store_true", help="show tracebacks")
         sub.set_defaults(command=function)
     bench = command("bench", bench_command, "speed, each figure as a ratio to a reference measured in the same run")
-    bench.add_argument("parts", nargs="*", help="data, gemm, reference; all when left out")
+    bench.add_argument("parts", nargs="*", help="data, gemm, reference, explorers; all when left out")
     return parser
 
 
@@ -540,7 +540,10 @@ def lab_command(options):
     # As root, which is usual in containers, JupyterLab wants to be told.
     root = ["--allow-root"] if hasattr(os, "geteuid") and os.geteuid() == 0 else []
     start = [sys.executable, "-m", "jupyterlab", f"--ServerApp.root_dir={folder}", *root, *options.options]
-    return subprocess.run(start).returncode
+    # Widgets are saved with a notebook: opened again without a kernel it shows them as they were left.
+    settings = [str(Path(__file__).parent / "lab_settings"), os.environ.get("JUPYTER_CONFIG_PATH", "")]
+    environment = {**os.environ, "JUPYTER_CONFIG_PATH": os.pathsep.join(filter(None, settings))}
+    return subprocess.run(start, env=environment).returncode
 
 
 def doctor_command(options):

@@ -9,6 +9,7 @@ import time
 from dataclasses import replace
 
 import pytest
+from jupyter_server.services.config.manager import ConfigManager
 
 import medtutor as mt
 from conftest import blobs
@@ -173,3 +174,21 @@ def test_import_costs_little(tmp_path):
         return min(times)
 
     assert seconds("import torch, medtutor") < seconds("import torch") + 0.5
+
+
+def test_lab_starts_on_the_lessons_and_saves_widgets(monkeypatch):
+    seen = {}
+
+    def start(command, env):
+        seen.update(command=command, env=env)
+        return subprocess.CompletedProcess(command, 0)
+
+    monkeypatch.setattr(subprocess, "run", start)
+    assert cli.main(["lab", "--", "--no-browser"]) == 0
+    root = next(part for part in seen["command"] if part.startswith("--ServerApp.root_dir="))
+    assert root.endswith("notebooks") and "--no-browser" in seen["command"]
+    # As JupyterLab finds it.
+    monkeypatch.setenv("JUPYTER_CONFIG_PATH", seen["env"]["JUPYTER_CONFIG_PATH"])
+    manager = ConfigManager(config_dir_name="labconfig")
+    found = manager.get("default_setting_overrides")
+    assert found["@jupyter-widgets/jupyterlab-manager:plugin"] == {"saveState": True}
