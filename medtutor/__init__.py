@@ -16,6 +16,8 @@ _HOME = {
     "from_arrays": "data",
     "load": "data",
     "build": "models",
+    "explain": "explanation",
+    "explore": "explorers",
     "Recipe": "training",
     "Run": "training",
     "default_recipe": "training",
