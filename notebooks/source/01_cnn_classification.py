@@ -450,6 +450,10 @@ review.claim("cnn-keeps-lead-shifted")
 review.claim("deeper-is-not-better")
 
 # %% [markdown]
+# Read the third card twice. The larger network *is* a little better, by about
+# half a point of AUC, with 65 times as many parameters; the rule asked whether
+# by less than one point. "Not better" is always "not better by more than".
+#
 # ## Exercises without a check
 #
 # 1. Halve the widths: `mt.build("cnn", xray, widths=(12, 24, 48))`. How many

@@ -192,6 +192,17 @@ kinds = [f"hit on {kind} spots" for kind in ("bright", "dark", "texture")]
 print(pivot(found, kinds + ["mass"]))
 
 # %% [markdown]
+# Look along the rows. No method is best everywhere, and several of the most
+# used ones are **blind to dark spots**: integrated gradients, GradientSHAP and
+# DeepLIFT start here from a black image, and a pixel that is dark already has
+# gone no way, so it gets nothing, whatever the network makes of it. (Lung
+# disease is often white; a pneumothorax is dark.) Saliency, on texture, points
+# to the spot less often than an untrained network does.
+#
+# A network trained anew is a new draw: wide intervals say that a method works
+# on one of the five and fails on the next. The untrained network was one and
+# the same in all five.
+#
 # The other scores, on the spots and on the plain X-rays. Deletion and insertion
 # are differences from a random map:
 
@@ -229,8 +240,9 @@ figures.curves(
 )
 
 # %% [markdown]
-# Look at the first step, where only the head has become random. Two tests are
-# needed: all weights, and the head alone.
+# Look at the first step, where only the head has become random: guided
+# backpropagation hardly notices that what the network learned last is gone. Two
+# tests are needed: all weights, and the head alone.
 #
 # ## A shortcut
 #
