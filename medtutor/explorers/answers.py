@@ -1,0 +1,189 @@
+"""The maps and scores of an explorer: computed once, kept, and stopped where the user wants."""
+
+import time
+from collections import OrderedDict
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+
+from ..explanation import METHODS, Scores, deletion, explain, infidelity, insertion, mass, pointing
+from ..explanation import randomised, sensitivity, similarity
+from ..explanation.subject import Subject
+
+WEIGHTS = {"trained": None, "head at random": "head", "all at random": "all"}
+KEPT = 64  # maps, and as many scores
+SMALL = 64 * 64  # pixels of an image that one thread is enough for
+
+
+@dataclass(frozen=True)
+class Question:
+    """All that a map depends on; the same question has the same answer.
+
+    case     the key of a `Case`
+    said     the model's logits for the image as bytes, so that a model that was
+             trained on, or mended, is asked anew
+    options  of the method, as sorted pairs
+    target   class number
+    weights  one of `WEIGHTS`
+    """
+
+    case: tuple
+    said: bytes
+    method: str
+    options: tuple
+    target: int
+    layer: str | None
+    weights: str
+
+    @property
+    def title(self):
+        title = METHODS[self.method].title
+        return title if self.weights == "trained" else f"{title}, {self.weights}"
+
+    def effort(self, shape):
+        """About how many images of a shape go through the network for the map."""
+        options = dict(self.options)
+        if "window" in options:
+            return int(np.prod([-(-(side - options["window"]) // options["stride"]) + 1 for side in shape]))
+        return options.get("steps") or options.get("samples") or 1
+
+
+class Answers:
+    """Maps and scores of one run; the last `KEPT` of each are kept.
+
+    forward_seconds  what one image took through the network, at best
+    """
+
+    def __init__(self, run):
+        self._run, self._shape = run, run.card.shape
+        self._maps, self._scores, self._pace = _Recent(), _Recent(), {}
+        self.forward_seconds = float("inf")
+
+    def probabilities(self, image):
+        """The model's logits [classes] for a uint8 image, and the probabilities as a list; it is always asked anew."""
+        subject, begin = Subject.of(self._run), time.perf_counter()
+        logits = subject.scores(subject.batch(image, many=False))
+        self.forward_seconds = min(self.forward_seconds, time.perf_counter() - begin)
+        return logits[0].float().cpu(), subject.probabilities(logits.float().cpu())[0].tolist()
+
+    def map_of(self, question):
+        """The `Attribution` that answers a question, None where it was not computed yet."""
+        return self._maps.get(question)
+
+    def scores_of(self, question):
+        """The `Scores` of the answer, None where they were not computed yet."""
+        return self._scores.get(question)
+
+    def seconds(self, question):
+        """How long it will take to answer, about; infinite for a method that is never live."""
+        if not METHODS[question.method].live:
+            return float("inf")
+        if question.effort(self._shape) == 1:
+            return 0.0  # not much more than the probabilities, which are always computed
+        # Measured, or guessed: images in a batch are several times cheaper than a single one. A measured time far above
+        # that of a single one was a first time, when libraries load, or a busy moment: a live method stays live.
+        pace = min(self._pace.get(question.method, self.forward_seconds / 4), 3 * self.forward_seconds)
+        return pace * question.effort(self._shape)
+
+    def answer(self, question, case, tell=None):
+        """Compute the map, and keep it; `tell` of a `Job` hears of each image that goes through the network."""
+        begin, effort = time.perf_counter(), question.effort(self._shape)
+        with _heard(self._subject(question), tell, effort) as subject:
+            options = dict(question.options)
+            found = explain(subject, case.image, question.method, target=question.target, layer=question.layer, **options)
+        pace = (time.perf_counter() - begin) / effort
+        # The quickest counts: a busy moment must not make a live method wait for a button.
+        self._pace[question.method] = min(pace, self._pace.get(question.method, pace))
+        return self._maps.keep(question, found)
+
+    def score(self, question, case, tell):
+        """Compute the scores of a map, and keep them; `tell` hears which one is next."""
+        if question not in self._maps:
+            self.answer(question, case, lambda share=None: tell())
+        steps, values = self._steps(question, case), {}
+        for number, (name, step) in enumerate(steps.items()):
+            tell(number / len(steps), f"{question.title}: {name.replace('_', ' ')}")
+            values[name] = step(tell)
+        return self._scores.keep(question, Scores(**values))
+
+    def _subject(self, question):
+        upto = WEIGHTS[question.weights]
+        return self._run if upto is None else randomised(self._run, upto)
+
+    def _steps(self, question, case):
+        """How each of the `Scores` is computed, one by one, as `explanation.score` does it: {name: tell -> value}."""
+        run, image, evidence, found = self._subject(question), case.image, case.evidence, self._maps[question]
+
+        def stoppable(function, run=run):
+            def step(tell):
+                with _heard(run, tell) as subject:
+                    return function(subject)
+
+            return step
+
+        def unlearned(subject):
+            other = explain(subject, image, found.method, target=found.target, layer=found.layer, **found.options)
+            return similarity(found, other)
+
+        steps = {
+            "deletion": stoppable(lambda subject: deletion(subject, image, found).auc),
+            "insertion": stoppable(lambda subject: insertion(subject, image, found).auc),
+            "infidelity": stoppable(lambda subject: infidelity(subject, image, found)),
+            "sensitivity": stoppable(lambda subject: sensitivity(subject, image, found)),
+            "completeness_error": lambda tell: found.completeness_error,
+            "to_randomised": stoppable(unlearned, randomised(run)),
+        }
+        if evidence is not None and bool(evidence.any()):
+            steps["pointing"] = lambda tell: pointing(found, evidence)
+            steps["mass"] = lambda tell: mass(found, evidence)
+        return steps
+
+
+class _Recent(OrderedDict):
+    """The last `KEPT` answers."""
+
+    def keep(self, question, answer):
+        self[question] = answer
+        self.move_to_end(question)
+        while len(self) > KEPT:
+            self.popitem(last=False)
+        return answer
+
+
+@contextmanager
+def few_threads(shape):
+    """Small images are computed by one thread: two gain little, and lose a lot where something else keeps a core busy.
+
+    With a training beside it, the map of a 28-pixel image took 30 times as long with two threads as with one.
+    """
+    before = torch.get_num_threads()  # of this thread of Python: each has its own number
+    torch.set_num_threads(1 if np.prod(shape) <= SMALL else before)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
+
+
+@contextmanager
+def _heard(run, tell, effort=None):
+    """What `explanation` takes for a run, where `tell` hears of each pass through the network, and may stop it.
+
+    effort  how many images will pass; left out: `tell` is only asked whether to stop
+    """
+    if tell is None:
+        yield run
+        return
+    subject, passed = Subject.of(run), 0
+
+    def listen(net, inputs):
+        nonlocal passed
+        tell(*([] if effort is None else [passed / effort]))
+        passed += len(inputs[0])
+
+    handle = subject.net.register_forward_pre_hook(listen)
+    try:
+        yield subject
+    finally:
+        handle.remove()

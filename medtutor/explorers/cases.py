@@ -1,0 +1,142 @@
+"""Which image is looked at: cases of a data set by label and outcome, and a square that covers a region."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+
+from ..data import loading, phantoms
+from ..errors import InputError
+from ..explanation.methods import baseline
+from ..explanation.subject import Subject
+from ..training.run import Run
+
+EVERY, RIGHT, WRONG = "all", "right", "wrong"
+OUTCOMES = ("true positive", "false positive", "false negative", "true negative")
+FILLS = {"grey, the mean": "mean", "blurred": "blurred", "black": "black"}
+
+
+@dataclass(frozen=True, eq=False)
+class Case:
+    """What is explained: one image, and what is known of it.
+
+    key       tells it from all others
+    image     uint8 (C, H, W) or (C, D, H, W)
+    name      "image 12 of the test split"
+    code      the Python expression for the image
+    label     class number; a tuple of them for a multi-label task; None where unknown
+    evidence  bool, as the image without channels, or None
+    """
+
+    key: tuple
+    image: torch.Tensor
+    name: str
+    code: str
+    label: int | tuple | None = None
+    evidence: torch.Tensor | None = None
+
+
+def own_dataset(run, dataset):
+    """The run's data set, checked; or an `InputError`."""
+    if not isinstance(run, Run):
+        raise InputError(f"explore takes a Run, not {type(run).__name__}; train one with fit(…), or use explain(…)")
+    card = run.card
+    if card.frames:
+        raise InputError("this explorer shows single images and volumes, but the run is about sequences; give a run of images")
+    dataset = _loaded(run) if dataset is None else dataset
+    facts = ("name", "task", "classes", "channels", "shape", "frames")
+    same = all(getattr(card, fact) == getattr(dataset.card, fact) for fact in facts)
+    if not same or run.provenance != dataset.provenance:
+        raise InputError(
+            f"the run was made on {card.name} ({run.provenance}, {card.size} pixels), not on this data set, {dataset.card.name} "
+            f"({dataset.provenance}, {dataset.card.size} pixels); give the run's own: explore(run, dataset)"
+        )
+    for split, labels in run.labels.items():  # phantoms of one name may be drawn with another seed
+        own = getattr(dataset, split).labels
+        if labels.shape != own.shape or not bool((labels == own).all()):
+            raise InputError(f"the {split} labels of the run and of this {card.name} differ; give the run's own data set")
+    return dataset
+
+
+def _loaded(run):
+    """The data set of that name and provenance."""
+    card = run.card
+    if run.provenance == "medmnist":
+        return loading.load(card.name, card.size, source="medmnist")
+    if run.provenance == "phantom" and card.name in phantoms.NAMES:
+        return loading.load(card.name, card.size, source="phantom")
+    own = "your own arrays" if run.provenance == "arrays" else f"{card.name}, which no name alone brings back"
+    raise InputError(f"the run was made on {own}; give its data set: explore(run, dataset)")
+
+
+def loading_line(dataset):
+    """The Python line that loads a data set which `own_dataset` has found by its name."""
+    source = "phantom" if dataset.is_phantom else "medmnist"
+    return f"dataset = mt.load({dataset.card.name!r}, {dataset.card.size}, source={source!r})"
+
+
+def of_class(labels, number):
+    """bool (N,): the cases that have a label; all for -1."""
+    labels = labels.numpy()
+    if number < 0:
+        return np.ones(len(labels), dtype=bool)
+    return labels[:, number] == 1 if labels.ndim == 2 else labels == number
+
+
+def with_outcome(labels, answers, task, outcome):
+    """bool (N,): the cases in which a run's answers have that outcome."""
+    labels, answers = labels.numpy(), answers.numpy()
+    called = answers > 0.5 if task == "multi-label" else answers.argmax(1)
+    right = (called == labels).all(1) if task == "multi-label" else called == labels
+    if outcome in (RIGHT, WRONG):
+        return right if outcome == RIGHT else ~right
+    true, positive = outcome.split()
+    return (right == (true == "true")) & (called == (positive == "positive"))
+
+
+def case_of(dataset, split, number):
+    """The `Case` of that number in a split."""
+    cases = getattr(dataset, split)
+    return Case(
+        key=(split, number),
+        image=cases.images[number],
+        name=f"image {number} of the {split} split",
+        code=f"dataset.{split}.images[{number}]",
+        label=_label(cases.labels[number]),
+        evidence=None if cases.evidence is None else cases.evidence[number],
+    )
+
+
+def _label(label):
+    return int(label) if label.dim() == 0 else tuple(torch.nonzero(label).flatten().tolist())
+
+
+def as_image(image, run):
+    """A user's own array as a uint8 image (C, H, W) or (C, D, H, W) that a run's model takes; (H, W, C) is turned round.
+
+    Raises `InputError` for another type or size.
+    """
+    image = image if isinstance(image, torch.Tensor) else torch.from_numpy(np.array(image))
+    card = run.card
+    if image.dim() == 3 and card.dims == 2 and image.shape[-1] == card.channels != image.shape[0]:
+        image = image.permute(2, 0, 1)
+    Subject.of(run).batch(image, many=False)  # refuses what does not fit
+    return (image.unsqueeze(0) if image.dim() == card.dims else image).contiguous()
+
+
+def covered(image, square, fill, depth=0):
+    """A copy of a uint8 image with a square covered; in a volume a cube around slice `depth`.
+
+    square  (top, left, bottom, right)
+    fill    "mean", "blurred" or "black": what `explanation` too puts in place of pixels
+    """
+    top, left, bottom, right = square
+    x = image[None].float() / 127.5 - 1
+    ground = ((baseline(x, fill)[0] + 1) * 127.5).round().clamp(0, 255).to(torch.uint8)
+    where = (..., slice(top, bottom), slice(left, right))
+    if image.dim() == 4:
+        first = min(max(depth - (bottom - top) // 2, 0), image.shape[1] - (bottom - top))
+        where = (slice(None), slice(first, first + bottom - top), *where[1:])
+    copy = image.clone()
+    copy[where] = ground[where]
+    return copy

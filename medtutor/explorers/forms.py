@@ -1,0 +1,56 @@
+"""Labelled controls and headings, all of one measure."""
+
+import html
+
+import ipywidgets
+
+_STYLE = {"description_width": "7em"}
+_WIDE = {"width": "98%", "max_width": "400px"}
+
+
+def choice(description, options, value=None):
+    """A Dropdown; `value` left out: the first option."""
+    control = ipywidgets.Dropdown(options=options, description=description, style=_STYLE, layout=_WIDE)
+    if value is not None:
+        control.value = value
+    return control
+
+
+def slider(description, value, low, high, step, meaning=""):
+    """An IntSlider where all numbers are whole, else a FloatSlider."""
+    whole = all(isinstance(number, int) for number in (value, low, high, step))
+    made = ipywidgets.IntSlider if whole else ipywidgets.FloatSlider
+    control = made(value=value, min=low, max=high, step=step, description=description, style=_STYLE, layout=_WIDE)
+    if meaning:
+        control.set_trait("tooltip" if control.has_trait("tooltip") else "description_tooltip", meaning)  # ipywidgets 8, 7
+    return control
+
+
+def of_option(option, default, shape):
+    """The slider or list of a method's `Option`; for large images it reaches further.
+
+    shape  of the images, without channels
+    """
+    if option.choices:
+        return choice(option.name, list(option.choices), default)
+    high = option.high
+    if option.name in ("window", "patch", "stride"):
+        high = min(max(high, 2 * default), min(shape))
+    return slider(option.name, default, option.low, high, option.step, option.meaning)
+
+
+def column(width, *widgets):
+    """Widgets below each other; columns stand side by side where the page is wide enough."""
+    return ipywidgets.VBox(widgets, layout=ipywidgets.Layout(flex=f"1 1 {width}", max_width="98%"))
+
+
+def heading(words):
+    """A small title."""
+    return ipywidgets.HTML(f"<h4 style='margin:0.4em 0 0 0'>{html.escape(words)}</h4>")
+
+
+def status(sentence):
+    """A sentence as HTML that is also read out, "" for none."""
+    if not sentence:
+        return ""
+    return f'<div role="status" style="line-height:1.35">{html.escape(sentence)}</div>'
