@@ -18,8 +18,8 @@ from ..errors import InputError, unknown
 from .anatomy import LINEAR, Copied, feature_maps, replace
 
 BASELINES = ("black", "blurred", "mean")
-# Pixels that go through a network at once: 256 images of 28 x 28, a few hundred MB with gradients.
-PIXELS = 256 * 28 * 28
+# Pixels that go through a network at once: 128 images of 28 x 28, some 200 MB with gradients.
+PIXELS = 128 * 28 * 28
 
 
 def baseline(x, kind):

@@ -87,10 +87,15 @@ def _curves(run, images, maps, targets):
 
 
 def as_text(table):
-    """The table of `trust_table` for a terminal or a notebook; a column nobody has is left out."""
-    columns = [column for column in COLUMNS if any(column in row for row in table.values())]
-    lines = [["", *columns]]
+    """The table of `trust_table` for a terminal or a notebook, without columns that nobody has.
+
+    And without the milliseconds, which are others each time.
+    """
+    columns = [column for column in COLUMNS if column != "ms" and any(column in row for row in table.values())]
+    # Column heads in two lines: eight of them fit beside each other.
+    heads = [column.split() if " " in column else ["", column] for column in columns]
+    lines = [["", *(head[0] for head in heads)], ["", *(head[1] for head in heads)]]
     for method, row in table.items():
-        lines.append([method, *("" if column not in row else f"{row[column]:.0f}" if column == "ms" else f"{row[column]:.2f}" for column in columns)])
+        lines.append([method, *(f"{row[column]:.2f}" if column in row else "" for column in columns)])
     widths = [max(map(len, column)) for column in zip(*lines)]
-    return "\n".join("  ".join(f"{cell:>{width}}" if i else f"{cell:{width}}" for i, (cell, width) in enumerate(zip(line, widths))).rstrip() for line in lines)
+    return "\n".join("  ".join([f"{line[0]:{widths[0]}}", *map(str.rjust, line[1:], widths[1:])]).rstrip() for line in lines)

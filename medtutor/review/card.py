@@ -45,19 +45,26 @@ def rows(evidence, verdict):
     ]
 
 
-def pivot(evidence, columns):
+def pivot(evidence, columns, where=""):
     """Evidence whose contrasts are named "row: column", as a table: text for a terminal or a notebook.
 
     columns  which, and in which order; each cell is the mean difference over seeds
              and the half width of its 95 % interval
+    where    what follows the column in the contrasts' names; left out of the head
     """
     cells = {tuple(contrast.name.split(": ", 1)): contrast for contrast in evidence.contrasts if ": " in contrast.name}
     names = list(dict.fromkeys(row for row, _ in cells))
-    lines = [["mean ± half of the 95 % interval", *columns]]
+    lines = [["mean ± half of 95 % interval", *columns]]
     for name in names:
-        found = [cells.get((name, column)) for column in columns]
-        lines.append([name, *("" if one is None else f"{one.mean:+.2f} ±{(one.interval[1] - one.interval[0]) / 2:.2f}" for one in found)])
+        found = [cells.get((name, f"{column}{where}")) for column in columns]
+        if any(found):
+            lines.append([name, *("" if one is None else _with_half_width(one) for one in found)])
     return _aligned(lines)
+
+
+def _with_half_width(contrast):
+    low, high = contrast.interval
+    return f"{contrast.mean:+.2f} ±{(high - low) / 2:.2f}"
 
 
 def _aligned(lines):

@@ -179,6 +179,8 @@ def test_a_table_of_rows_and_columns():
     ]
     evidence = SimpleNamespace(contrasts=contrasts)
     head, saliency, lrp = pivot(evidence, ["hit", "mass"]).splitlines()
-    assert head.split() == "mean ± half of the 95 % interval hit mass".split()
+    assert head.split() == "mean ± half of 95 % interval hit mass".split()
     assert saliency.startswith("saliency") and "+0.70" in saliency
     assert lrp.split() == ["lrp", "+0.30", "±0.00"]
+    assert len(pivot(evidence, ["hit"]).splitlines()) == 2, "a row without a cell is left out"
+    assert pivot(evidence, ["h"], where="it").splitlines()[1] == pivot(evidence, ["hit"]).splitlines()[1]
