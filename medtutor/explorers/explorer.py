@@ -5,9 +5,9 @@ the widget. In a published notebook, on GitHub or on a static page there is
 none: the reader gets the picture, with its alt text. And where something inside
 goes wrong, the explorer says so in a sentence and stays alive.
 
-One case escapes. A notebook that was run and saved in JupyterLab is trusted
-there; opened again, Lab looks for the widget and writes "model not found" until
-the cell is run, unless its setting "Save Widget State Automatically" is on.
+One case needs a setting. A notebook that was run and saved in JupyterLab is trusted
+there; opened again, Lab looks for the widget and writes "model not found" until the
+cell is run, unless "Save Widget State Automatically" is on. `medtutor lab` turns it on.
 """
 
 import functools
