@@ -18,7 +18,7 @@ CELL_LINES, CELL_COLUMNS = 15, 79
 SECTIONS = ("key points", "references")
 NOT_CLINICAL = "not for clinical use"
 # Folders of one machine. "~/.medmnist" and "/proc/..." are everybody's.
-MACHINE_PATH = re.compile(r"(?<![\w.:/~-])(/home/|/root/|/Users/|/tmp/|/work/|/mnt/|/content/|[A-Z]:\\Users)[\w./\\-]*")
+MACHINE_PATH = re.compile(r"(?<![\w.:/~-])(/(?:home|root|Users|tmp|work|mnt|content)/|[A-Z]:\\Users)[\w./\\-]*")
 LINK = re.compile(r"(?<!!)\[[^\]]*\]\(([^)\s]+)\)")
 ENCODED = re.compile(r"base64,[A-Za-z0-9+/=\s]+")
 

@@ -106,7 +106,7 @@ def test_rules_of_the_text(source, text, problem):
         (html_output("<img alt=' ' src='x'>"), "without alt text"),
         ({"cell_type": "markdown", "source": "![](picture.png)"}, "without alt text"),
         ({"outputs": [{"output_type": "stream", "text": "saved to /home/ann/x"}]}, "one machine: /home/ann/x"),
-        ({"source": "load(root='/tmp/data')"}, "one machine: /tmp/data"),
+        ({"source": "load(root='/mnt/data')"}, "one machine: /mnt/data"),
         ({"cell_type": "markdown", "source": "[see](02_other.ipynb)"}, "dead link: 02_other.ipynb"),
         ({"cell_type": "markdown", "source": "[see](#Nowhere)"}, "no such heading"),
     ],
@@ -118,7 +118,7 @@ def test_rules_of_the_notebook(cell, problem):
 @pytest.mark.parametrize(
     "cell",
     [
-        html_output('<img alt="a lung" src="data:image/png;base64,/home/AAA/tmp/">'),
+        html_output('<img alt="a lung" src="data:image/png;base64,/home/AAA/mnt/">'),
         {"cell_type": "markdown", "source": "# A heading\n[up](#A-heading), [out](https://example.org/home/x)"},
         {"outputs": [{"output_type": "stream", "text": "in ~/.medmnist; train/val"}]},
     ],
