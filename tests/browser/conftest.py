@@ -17,7 +17,14 @@ def pytest_configure(config):
     config.addinivalue_line("markers", "browser: drives a real JupyterLab in Chromium; skipped where there is none")
 
 
+# Milliseconds from a key press to the changed picture: {what: median}.
+LATENCIES = {}
+
+
 def pytest_terminal_summary(terminalreporter, config):
+    if LATENCIES:
+        measured = ", ".join(f"{what} {milliseconds:.0f}" for what, milliseconds in LATENCIES.items())
+        terminalreporter.write_line(f"from key press to changed picture, median milliseconds: {measured}")
     if _skipped in config.stash:
         terminalreporter.write_line(f"browser tests skipped: {config.stash[_skipped]}", yellow=True)
 

@@ -4,6 +4,7 @@ import statistics
 
 import pytest
 
+from .conftest import LATENCIES
 from .lab import png
 
 pytestmark = pytest.mark.browser
@@ -41,7 +42,7 @@ def latencies(page, picture, key, times):
     return page.page.evaluate("window.stamps.waits")
 
 
-def test_attribution_by_keyboard(notebook, capsys):
+def test_attribution_by_keyboard(notebook):
     page = notebook(FIT, "mt.explore(run, xray)")
     picture = page.picture("its map, and the map over the image")
     picture.wait_for()
@@ -73,8 +74,7 @@ def test_attribution_by_keyboard(notebook, capsys):
     page.tab_to(page.output.get_by_role("button", name="next"))
     page.press("Space", page.picture("image 1 of the test split"))
     images = latencies(page, picture, "Enter", 10)
-    with capsys.disabled():
-        print(f"\nkey to pixels: opacity {statistics.median(looks):.0f} ms, next image {statistics.median(images):.0f} ms (two maps)")
+    LATENCIES["opacity"], LATENCIES["next image, two maps"] = statistics.median(looks), statistics.median(images)
     assert statistics.median(looks) < 1000 and statistics.median(images) < 1000
 
     page.tab_to(page.control("size"))
