@@ -136,8 +136,8 @@ class AttributionExplorer(Explorer):
         return [self._answers.scores_of(question) for question in self._state.questions]
 
     def still(self):
-        if self._state.wait is not None:
-            # A page without a kernel has no button to press.
+        if self._state.wait is not None and self._state.wait < float("inf"):
+            # A page without a kernel has no button to press; a method that is never live may still wait for it.
             self._compute(lambda *_: None)
         state, width = self._state, self._sheet.width / drawing.SCALE
         rows = [(name, before if after is None else after, remark) for name, before, after, remark in self._answer_rows()]

@@ -657,3 +657,12 @@ def test_small_images_are_computed_by_one_thread_and_the_number_comes_back(monke
             assert torch.get_num_threads() == 2
     finally:
         torch.set_num_threads(before)
+
+
+def test_a_page_without_a_kernel_has_its_map_however_slow_the_machine(monkeypatch, pair):
+    monkeypatch.setattr("medtutor.explorers.attribution.PATIENCE", 0.0)
+    explorer = explore(*pair)
+    assert explorer.attribution is None
+    assert "No map" not in explorer.still().alt and explorer.attribution is not None
+    explorer.method.value = "kernel_shap"
+    assert "No map" in explorer.still().alt
