@@ -187,6 +187,17 @@ def strip_what_changes(notebook):
         if cell.cell_type != "code":
             continue
         # Progress bars and warnings of libraries go to stderr.
-        cell.outputs = [output for output in cell.outputs if output.get("name") != "stderr"]
+        cell.outputs = _joined([output for output in cell.outputs if output.get("name") != "stderr"])
         for output in cell.outputs:
             output.get("data", {}).pop("application/vnd.jupyter.widget-view+json", None)
+
+
+def _joined(outputs):
+    """Outputs with neighbouring pieces of stdout made one: where a kernel cuts them is chance."""
+    joined = []
+    for output in outputs:
+        if joined and output["output_type"] == joined[-1]["output_type"] == "stream":
+            joined[-1]["text"] += output["text"]
+        else:
+            joined.append(output)
+    return joined

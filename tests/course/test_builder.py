@@ -62,6 +62,12 @@ def test_outputs_are_kept_and_bars_are_not(source):
     assert "VmHWM" not in str(student)
 
 
+def test_printed_lines_are_one_output_however_the_kernel_cuts_them(source):
+    source.write_text("# %%\nimport time\nfor i in range(3):\n    print(i, flush=True)\n    time.sleep(0.4)\n")
+    student, _ = built(source)
+    assert [output["text"] for output in student["cells"][0]["outputs"]] == ["0\n1\n2\n"]
+
+
 def test_the_student_gets_blanks_and_the_solved_notebook_solutions(source):
     student, solved = built(source)
     assert student["cells"][2]["source"] == "def half(x):\n    ...  # your code here"
