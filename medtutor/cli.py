@@ -275,6 +275,7 @@ def evaluate_command(options):
 def explain_command(options):
     from dataclasses import asdict
 
+    from . import figures
     from .data.dataset import SPLITS
     from .explanation import explain, score
     from .explanation.attribution import checked_method
@@ -296,7 +297,7 @@ def explain_command(options):
     evidence = None if cases.evidence is None else cases.evidence[options.index]
     scores = score(run, image, attribution, evidence=evidence)
     label = _label_of(dataset.card, cases.labels[options.index])
-    picture = _attribution_picture(dataset, image, attribution, f"{options.split} image {options.index}, label {label}", scores)
+    picture = figures.attribution(dataset, image, attribution, f"{options.split} image {options.index}, label {label}", scores)
     try:
         picture.save(out)
     except OSError as error:
@@ -352,43 +353,6 @@ def _label_of(card, label):
     if card.task == "multi-label":
         return ", ".join(name for name, present in zip(card.classes, label.tolist()) if present) or "none"
     return card.classes[int(label)]
-
-
-def _attribution_picture(dataset, image, attribution, caption, scores):
-    """Image, map and overlay side by side, with a colour bar; of a volume, the strongest slice."""
-    import numpy as np
-    from matplotlib.cm import ScalarMappable
-    from matplotlib.colors import ListedColormap, Normalize
-    from matplotlib.figure import Figure
-
-    from .explanation import colours, overlay
-    from .explanation.overlay import scale, strongest_slice
-    from .figures import picture
-
-    values, limit, where = attribution.map, scale(attribution.map) or 1.0, ""
-    if values.dim() == 3:
-        depth = strongest_slice(values)
-        image, values, where = image[:, depth], values[depth], f", slice {depth}"
-    figure = Figure(figsize=(8.4, 3.4), layout="constrained")
-    axes = figure.subplots(1, 3)
-    blank = np.zeros(values.shape, dtype=np.float32)
-    panels = (overlay(image, blank, limit=1), colours(values, limit=limit), overlay(image, values, limit=limit))
-    for ax, pixels, title in zip(axes, panels, ("image", "map", "both")):
-        ax.imshow(pixels)
-        ax.set(title=title, xticks=[], yticks=[])
-    lowest = -limit if attribution.signed else 0
-    ramp = np.linspace(lowest, limit, 256, dtype=np.float32)[None]
-    shades = ScalarMappable(Normalize(lowest, limit), ListedColormap(colours(ramp, limit=limit)[0] / 255))
-    figure.colorbar(shades, ax=axes, shrink=0.75, label="against … for" if attribution.signed else "importance")
-    figure.suptitle(f"{attribution}{where}\n{dataset.title}, {caption}", fontsize=9)
-    share = np.clip(values.numpy(), 0, None)
-    row, column = np.unravel_index(int(share.argmax()), share.shape)
-    words = (
-        f"Three panels: {caption}{where}; the map of {attribution}; the map over the image. "
-        f"The highest value is at row {row}, column {column} of {values.shape[0]} x {values.shape[1]}. "
-        f"Deletion area {scores.deletion:.3f}, insertion area {scores.insertion:.3f}."
-    )
-    return picture(figure, words, phantom=dataset.is_phantom)
 
 
 # --- trial --------------------------------------------------------------------------

@@ -13,6 +13,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
+from matplotlib.cm import ScalarMappable
+from matplotlib.colors import ListedColormap, Normalize
 from matplotlib.figure import Figure
 from sklearn.metrics import average_precision_score, confusion_matrix, precision_recall_curve, roc_curve
 
@@ -334,6 +336,36 @@ def comparison(run):
             f"{best.model} with {best.auc:.3f}."
         )
     return picture(figure, words, phantom=run.provenance == "phantom")
+
+
+def attribution(dataset, image, attribution, caption, scores):
+    """Image, map and overlay side by side, with a colour bar; of a volume, the strongest slice."""
+    from .explanation.overlay import colours, overlay, scale, strongest_slice
+
+    values, limit, where = attribution.map, scale(attribution.map) or 1.0, ""
+    if values.dim() == 3:
+        depth = strongest_slice(values)
+        image, values, where = image[:, depth], values[depth], f", slice {depth}"
+    figure = _figure(8.4, 3.4)
+    axes = figure.subplots(1, 3)
+    blank = np.zeros(values.shape, dtype=np.float32)
+    panels = (overlay(image, blank, limit=1), colours(values, limit=limit), overlay(image, values, limit=limit))
+    for ax, pixels, title in zip(axes, panels, ("image", "map", "both")):
+        ax.imshow(pixels)
+        ax.set(title=title, xticks=[], yticks=[])
+    lowest = -limit if attribution.signed else 0
+    ramp = np.linspace(lowest, limit, 256, dtype=np.float32)[None]
+    shades = ScalarMappable(Normalize(lowest, limit), ListedColormap(colours(ramp, limit=limit)[0] / 255))
+    figure.colorbar(shades, ax=axes, shrink=0.75, label="against … for" if attribution.signed else "importance")
+    figure.suptitle(f"{attribution}{where}\n{dataset.title}, {caption}", fontsize=9)
+    share = np.clip(values.numpy(), 0, None)
+    row, column = np.unravel_index(int(share.argmax()), share.shape)
+    words = (
+        f"Three panels: {caption}{where}; the map of {attribution}; the map over the image. "
+        f"The highest value is at row {row}, column {column} of {values.shape[0]} x {values.shape[1]}. "
+        f"Deletion area {scores.deletion:.3f}, insertion area {scores.insertion:.3f}."
+    )
+    return picture(figure, words, phantom=dataset.is_phantom)
 
 
 def _predictions(run, split):

@@ -21,6 +21,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ..errors import InputError, MedtutorError
+from ..files import write_whole
 
 CELL_SECONDS = 180
 SOLUTION = re.compile(r"^(?P<indent>[ \t]*)### BEGIN SOLUTION\n.*?^[ \t]*### END SOLUTION[ \t]*$", re.M | re.S)
@@ -91,11 +92,8 @@ def solutions(source):
     """
     space = {}
     checked = {}
-    for cell in read(source, solved=True).cells:
-        if cell.cell_type != "code":
-            continue
-        checked.update(re.findall(r"\bcheck\.(\w+)\((\w+)\)", cell.source))
     for cell in _raw_code(source):
+        checked.update(re.findall(r"\bcheck\.(\w+)\((\w+)\)", cell))
         only_imports = all(isinstance(node, (ast.Import, ast.ImportFrom)) for node in ast.parse(cell).body)
         if only_imports or SOLUTION.search(cell):
             exec(compile(without_marks(cell), str(source), "exec"), space)
@@ -126,9 +124,7 @@ def build(source):
             )
         strip_what_changes(notebook)
         path.parent.mkdir(exist_ok=True)
-        partial = path.with_suffix(".partial")
-        partial.write_text(json.dumps(notebook, indent=1, ensure_ascii=False, sort_keys=True) + "\n", encoding="utf-8")
-        partial.replace(path)
+        write_whole(path, json.dumps(notebook, indent=1, ensure_ascii=False, sort_keys=True) + "\n")
     return costs
 
 

@@ -13,6 +13,7 @@ from filelock import FileLock
 
 from ..errors import InputError
 from ..explorers.explorer import Explorer, answering
+from ..files import write_whole
 from .box import Box
 
 
@@ -111,9 +112,7 @@ class Prediction(Explorer):
             path.parent.mkdir(parents=True, exist_ok=True)
             # Two notebooks may commit at once: read anew, under a lock.
             with FileLock(path.with_suffix(".lock"), timeout=5):
-                partial = path.with_suffix(".partial")
-                partial.write_text(json.dumps({**_read(), self.key: self.guess}, indent=1), encoding="utf-8")
-                partial.replace(path)
+                write_whole(path, json.dumps({**_read(), self.key: self.guess}, indent=1))
         except (OSError, TimeoutError) as error:
             raise InputError(
                 f"the guess holds until the kernel stops; it could not be kept in {path.parent} ({error}): "

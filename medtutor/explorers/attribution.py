@@ -23,8 +23,9 @@ from ..explanation.overlay import scale, strength, strongest_slice
 from . import drawing, panels
 from .answers import WEIGHTS, Answers, Question, few_threads
 from .as_code import lines_of_code
-from .cases import EVERY, FILLS, OUTCOMES, RIGHT, WRONG, Case, as_image, case_of, covered
+from .cases import EVERY, FILLS, RIGHT, WRONG, Case, as_image, case_of, covered
 from .cases import loading_line, of_class, own_dataset, with_outcome
+from .classification import OUTCOMES
 from .explorer import Explorer, answering, img
 from .forms import choice, column, heading, of_option, slider, status
 from .job import Job

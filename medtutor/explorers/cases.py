@@ -12,7 +12,6 @@ from ..explanation.subject import Subject
 from ..training.run import Run
 
 EVERY, RIGHT, WRONG = "all", "right", "wrong"
-OUTCOMES = ("true positive", "false positive", "false negative", "true negative")
 FILLS = {"grey, the mean": "mean", "blurred": "blurred", "black": "black"}
 
 

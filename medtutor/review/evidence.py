@@ -7,7 +7,6 @@ whenever it is shown (`claims.verdict`), and the same trial leaves the same file
 import hashlib
 import json
 import math
-import os
 import statistics
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -15,6 +14,7 @@ from pathlib import Path
 from scipy.special import stdtrit
 
 from ..errors import InputError, MedtutorError
+from ..files import write_whole
 
 # Ships with the package; `medtutor trial run` in a clone writes here.
 FOLDER = Path(__file__).parent / "evidence"
@@ -154,7 +154,7 @@ class Evidence:
         except InputError:
             earlier = None  # damaged: replaced
         if earlier is None or replace(earlier, seconds=self.seconds) != self:
-            write_whole(path, json.dumps(self.as_record(), indent=1, allow_nan=False) + "\n")
+            keep(path, json.dumps(self.as_record(), indent=1, allow_nan=False) + "\n")
         return path
 
 
@@ -189,15 +189,10 @@ def digest(record):
     return hashlib.sha256(json.dumps(record, sort_keys=True, allow_nan=False).encode()).hexdigest()
 
 
-def write_whole(path, text):
-    """Write a file so that it is there whole or not at all. Raises `MedtutorError` where that is impossible."""
-    partial = path.with_name(f"{path.name}.{os.getpid()}.partial")
+def keep(path, text):
+    """`write_whole`, its folder made first. Raises `MedtutorError` where that is impossible."""
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        with open(partial, "w", encoding="utf-8") as file:
-            file.write(text)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(partial, path)
+        write_whole(path, text)
     except OSError as error:
         raise MedtutorError(f"{path} could not be written ({error.strerror or error}); choose a folder with --out") from error

@@ -28,12 +28,12 @@ from ..data import load as load_medmnist
 from ..data.planting import SPOTS, plant_marker, plant_spots
 from ..errors import unknown
 from ..evaluation.metrics import measure as measured
-from ..explanation.methods import METHODS
+from ..explanation import METHODS, explain_batch, pointing
 from ..explanation.trust import WITHOUT_NETWORK, trust_table
 from ..models import build, parameter_count
 from ..training import Interrupted, default_recipe, fit
 from ..training.processes import make_accelerator, use_cpu_quota
-from .evidence import DECIMALS, Contrast, Evidence, write_whole
+from .evidence import DECIMALS, Contrast, Evidence, keep
 
 
 def cnn_against_mlp(data, seeds, train):
@@ -137,8 +137,11 @@ def marker_seen(run, dataset):
     """The test AUC, and for each method how often its highest value lies on the marker, on marked images of class 1."""
     marked = plant_marker(dataset, 1.0).test
     chosen = (marked.labels == 1).nonzero()[:IMAGES, 0]
-    table = trust_table(run, marked.images[chosen], [1] * len(chosen), marked.evidence[chosen], curves=1)
-    return {SWAP: run.test.auc} | {f"{method}: points to the marker": table[method]["hit"] for method in METHODS}
+    hits = {}
+    for method in METHODS:
+        maps = explain_batch(run, marked.images[chosen], method, target=1)
+        hits[f"{method}: points to the marker"] = fmean(map(pointing, maps, marked.evidence[chosen]))
+    return {SWAP: run.test.auc} | hits
 
 
 def _averaged(name, every, first, second):
@@ -266,8 +269,8 @@ def train_once(model, dataset, recipe, moves=(), *, measure=None, folder=None, d
         threads=threads, versions=versions, seconds=round(time.perf_counter() - begin, 1),
     )  # fmt: skip
     if kept:
-        write_whole(kept.with_name(".gitignore"), "*\n")
-        write_whole(kept, json.dumps(asdict(training)) + "\n")
+        keep(kept.with_name(".gitignore"), "*\n")
+        keep(kept, json.dumps(asdict(training)) + "\n")
     return training
 
 

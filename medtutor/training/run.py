@@ -8,7 +8,6 @@ old Run or the new one, whole.
 
 import hashlib
 import json
-import os
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
@@ -23,6 +22,7 @@ from ..data.dataset import normalise
 from ..data.augmentation import test_views
 from ..errors import InputError, MedtutorError
 from ..evaluation.metrics import Metrics
+from ..files import write_whole
 from ..models import build, parameter_count
 from .recipe import Recipe
 
@@ -137,7 +137,7 @@ class Run:
                 "versions": self.versions,
                 "files": listed,
             }
-            _replace(folder / "run.json", (json.dumps(record, indent=1) + "\n").encode())
+            write_whole(folder / "run.json", json.dumps(record, indent=1) + "\n")
         except OSError as error:
             raise MedtutorError(
                 f"the run could not be written to {folder} ({error.strerror or error}); "
@@ -215,7 +215,7 @@ def _write_tensors(folder, name, tensors):
     content = tensors_to_bytes({key: tensor.detach().cpu().contiguous() for key, tensor in tensors.items()})
     digest = hashlib.sha256(content).hexdigest()
     file = f"{name}-{digest[:12]}.safetensors"
-    _replace(folder / file, content)
+    write_whole(folder / file, content)
     return {"file": file, "sha256": digest}
 
 
@@ -231,16 +231,6 @@ def _read_tensors(folder, entry):
         return tensors_from_bytes(content)
     except SafetensorError as error:
         raise InputError(f"{path.name} in {folder} is no safetensors file ({error}); train again") from None
-
-
-def _replace(path, content):
-    """Write a file so that it is there whole or not at all."""
-    partial = path.with_name(path.name + ".partial")
-    with open(partial, "wb") as file:
-        file.write(content)
-        file.flush()
-        os.fsync(file.fileno())
-    os.replace(partial, path)
 
 
 def _tupled(value):

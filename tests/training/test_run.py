@@ -9,8 +9,8 @@ import pytest
 import torch
 
 import medtutor as mt
+from medtutor import files
 from medtutor.errors import InputError, MedtutorError
-from medtutor.training import run as run_module
 
 
 @pytest.fixture
@@ -84,7 +84,6 @@ def test_a_damaged_record_is_refused(run, tmp_path):
 KILLED = """
 import os, sys
 import medtutor as mt
-from medtutor.training import run as run_module
 
 run = mt.Run.load(sys.argv[1])
 with __import__("torch").no_grad():
@@ -121,7 +120,7 @@ def test_a_full_disk_keeps_the_old_run(run, tmp_path, monkeypatch):
     def full(_):
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(run_module.os, "fsync", full)
+    monkeypatch.setattr(files.os, "fsync", full)
     with torch.no_grad():
         run.model.classifier.bias += 1
     with pytest.raises(MedtutorError, match="No space left.*choose a folder"):
