@@ -79,22 +79,23 @@ def _parser():
         sub.add_argument("--debug", action="store_true", help="show tracebacks")
         if name == "fetch":
             sub.add_argument("name", help="such as pneumoniamnist")
-            sub.add_argument("--size", type=int, default=28, help="pixels: 28, 64, 128 or 224 (3-D: 28 or 64)")
+            sub.add_argument("--size", type=int, help="pixels: 28 (default), 64, 128 or 224 (3-D: 28 or 64)")
 
     train = command("train", train_command, "train a model on a data set and measure it")
     train.add_argument("dataset", help="such as pneumoniamnist")
-    train.add_argument("--model", default="cnn", help="cnn (default), mlp, lenet, vgg, swish_cnn, resnet18")
-    train.add_argument("--size", type=int, default=28, help="pixels: 28, 64, 128 or 224 (3-D: 28 or 64)")
+    train.add_argument("--model", help="cnn (default), mlp, lenet, …; of hippocampus unet (default), fcn, attention_unet, …")
+    train.add_argument("--size", type=int, help="pixels: 28 (default), 64, 128 or 224 (3-D: 28 or 64)")
     train.add_argument("--epochs", type=int, help="in place of the recipe's")
     train.add_argument("--seed", type=int, default=0, help="of weights, batch order and augmentation")
     train.add_argument("--out", help="folder to save the run to")
     train.add_argument("--resume", action="store_true", help="go on with the interrupted run in --out")
-    train.add_argument("--source", default="auto", help="auto (default), medmnist or phantom")
+    train.add_argument("--source", default="auto", help="auto (default), medmnist (of hippocampus decathlon) or phantom")
     train.add_argument("--root", help="folder to look for data in first")
     train.add_argument("--device", default="auto", help="auto (default) or cpu")
 
     evaluate = command("evaluate", evaluate_command, "the numbers of a saved run, beside the published ones")
     evaluate.add_argument("run", help="folder of a run")
+    evaluate.add_argument("--root", help="folder to look for data in first")
 
     explain = command("explain", explain_command, "why a saved run answers as it does on one image: a picture and its scores")
     explain.add_argument("run", help="folder of a run")
@@ -119,7 +120,7 @@ def _parser():
         sub.add_argument("--debug", action="store_true", help="show tracebacks")
         if name == "run":
             sub.add_argument("claims", nargs="*", metavar="ID", help="of a claim; all when left out")
-            sub.add_argument("--source", default="medmnist", help="medmnist (default), auto or phantom")
+            sub.add_argument("--source", help="auto or phantom; the published images when left out")
             sub.add_argument("--root", help="folder to look for data in first")
             sub.add_argument("--out", help="folder for the evidence; left out: the package's own, in a clone")
             sub.add_argument("--seeds", nargs="+", type=int, metavar="SEED", help="in place of the claims' own: gives no verdict")
@@ -190,19 +191,20 @@ def data_list(options):
             f"{row['name']:17}{row['modality']:27}{row['task']:12}{len(row['classes']):8}"
             f"{cases['train']:8}{cases['val']:7}{cases['test']:7}  {sizes}"
         )
-    print("\nLicence CC BY 4.0, dermamnist CC BY-NC 4.0. Fetch one: medtutor data fetch NAME [--size S]")
+    print("\nLicence CC BY 4.0, dermamnist CC BY-NC 4.0, hippocampus CC BY-SA 4.0 (cases are patients, images 56 x 40). Fetch one: medtutor data fetch NAME [--size S]")
     return 0
 
 
 def data_fetch(options):
+    from .data.catalog import publisher
     from .data.loading import fetch_set, find, load
 
     found = find(options.name.strip().lower(), options.size, options.root) if options.name else None
     path = found or fetch_set(options.name, options.size, options.root)
     # Decoding checks the MD5 and the arrays.
-    dataset = load(options.name, options.size, source="medmnist", root=path.parent)
+    dataset = load(options.name, options.size, source=publisher(options.name), root=path.parent)
     if options.json:
-        _print_json({"name": dataset.card.name, "size": options.size, "path": str(path), "fetched": found is None})
+        _print_json({"name": dataset.card.name, "size": dataset.card.size, "path": str(path), "fetched": found is None})
     else:
         print(f"{dataset}\n{'was on disk' if found else 'fetched to'}: {path}")
     return 0
@@ -213,8 +215,7 @@ def data_fetch(options):
 
 def train_command(options):
     from .data import load
-    from .evaluation import comparison_table
-    from .models import build
+    from .models import build, models_for
     from .training import Run, default_recipe, fit
     from .training.processes import finish
 
@@ -232,7 +233,7 @@ def train_command(options):
         recipe = default_recipe(dataset.card, seed=options.seed)
         if options.epochs is not None:
             recipe = recipe.but(epochs=options.epochs)
-        model = build(options.model, dataset, seed=options.seed)
+        model = build(options.model or models_for(dataset)[0], dataset, seed=options.seed)
     run = fit(model, dataset, recipe, device=options.device, resume=earlier)
     if _is_main_process():
         if options.out:
@@ -240,7 +241,7 @@ def train_command(options):
         if options.json:
             _print_json(run.summary())
         else:
-            print(f"{run}\n\n{comparison_table(run)}")
+            print(f"{run}\n\n{_beside(run, dataset)}")
             if options.out:
                 print(f"\nsaved to {options.out}; look again: medtutor evaluate {options.out}")
         if run.interrupted and options.out:
@@ -257,15 +258,28 @@ def _check_writable(folder):
         raise InputError(f"--out {folder} cannot be written; choose a folder that can")
 
 
+def _beside(run, dataset):
+    """The run's results beside what there is to compare them with, as text."""
+    from .evaluation import comparison_table, segmentation_table
+
+    return segmentation_table(run, dataset) if run.card.task == "segmentation" else comparison_table(run)
+
+
 def evaluate_command(options):
-    from .evaluation import compare, comparison_table
+    from dataclasses import asdict
+
+    from .evaluation import atlases, compare
     from .training import Run
 
     run = Run.load(options.run)
-    if options.json:
+    # The atlas is made of the training masks, which no run carries with it.
+    dataset = _dataset_of(run, options.root) if run.card.task == "segmentation" else None
+    if options.json and dataset:
+        _print_json(run.summary() | {"comparison": {name: asdict(metrics) for name, metrics in atlases(dataset).items()}})
+    elif options.json:
         _print_json(run.summary() | {"comparison": [vars(row) for row in compare(run)]})
     else:
-        print(f"{run}\n\n{comparison_table(run)}")
+        print(f"{run}\n\n{_beside(run, dataset)}")
     return 0
 
 
@@ -344,7 +358,7 @@ def _dataset_of(run, root):
     if run.provenance == "arrays" or run.card.name not in names():
         raise InputError(
             f"the run was trained on {run.card.name}, which has no name to load it by; "
-            "explain it in Python: medtutor.explanation.explain(run, image)"
+            "look at it in Python: medtutor.Run.load(folder)"
         )
     return load(run.card.name, run.card.size, source=run.provenance, root=root)
 
@@ -384,16 +398,21 @@ def trial_run(options):
     chosen = [claim(claim_id) for claim_id in options.claims] or claims()
     out = _evidence_folder(options, chosen)
 
-    from .data.loading import SOURCES, load
+    from .data.catalog import publisher
+    from .data.loading import load as load_set
     from .review.trials import forget_trainings, run_trial
 
-    if options.source not in SOURCES:
-        raise InputError(f"unknown source {options.source!r}; choose one of {', '.join(SOURCES)}")
+    if options.source not in (None, "auto", "phantom"):
+        raise InputError(f"unknown source {options.source!r}; choose auto or phantom, or leave it out for the published images")
+
+    def load(name):
+        return load_set(name, source=options.source or publisher(name), root=options.root)
+
     remark, records = partial(print, file=sys.stderr, flush=True), []
     for each in chosen:
         try:
             evidence = run_trial(
-                each, seeds=options.seeds, load=partial(load, source=options.source, root=options.root), folder=out,
+                each, seeds=options.seeds, load=load, folder=out,
                 device=options.device, report=remark,
             )  # fmt: skip
         except KeyboardInterrupt:
@@ -422,7 +441,7 @@ def _evidence_folder(options, chosen):
     if options.out:
         _check_writable(options.out)
         return Path(options.out)
-    if options.source != "medmnist" or (seeds and any(sorted(seeds) != sorted(claim.seeds) for claim in chosen)):
+    if options.source or (seeds and any(sorted(seeds) != sorted(claim.seeds) for claim in chosen)):
         raise InputError("other images or seeds than the claim's give no verdict; say where to with --out FOLDER")
     if not (FOLDER.parents[2] / "pyproject.toml").is_file() or not os.access(FOLDER.parent, os.W_OK):
         raise InputError("the installed package keeps its own evidence; say where to with --out FOLDER")

@@ -16,6 +16,7 @@ import numpy as np
 from matplotlib.cm import ScalarMappable
 from matplotlib.colors import ListedColormap, Normalize
 from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
 from sklearn.metrics import average_precision_score, confusion_matrix, precision_recall_curve, roc_curve
 
 from .errors import InputError
@@ -23,6 +24,8 @@ from .evaluation.comparison import compare
 
 # Okabe & Ito (2008).
 BLUE, ORANGE, GREEN, VERMILION, GREY = "#0072B2", "#E69F00", "#009E73", "#D55E00", "#767676"
+# Of the foreground classes of a segmentation, in order.
+OUTLINES = (ORANGE, "#56B4E9", GREEN, VERMILION, "#CC79A7", "#F0E442")
 DPI = 100
 PHANTOM = "PHANTOM: drawn, no patient"
 
@@ -69,9 +72,12 @@ def _figure(width, height):
 def gallery(dataset, split="train", columns=8):
     """The first images of each class, one row per class.
 
-    Of a volume, the middle slice is shown.
+    Of a volume, the middle slice is shown. Of a segmentation, for each of the first patients the
+    slice that holds most foreground, plain and with its outlines.
     """
     cases, card = getattr(dataset, split), dataset.card
+    if card.task == "segmentation":
+        return _masked_gallery(dataset, split, columns)
     if card.task == "multi-label":
         raise InputError(f"{card.name} has several labels per image; a gallery has one row per class")
     figure = _figure(columns * 0.95 + 1.6, len(card.classes) * 1.05 + 0.5)
@@ -95,6 +101,91 @@ def gallery(dataset, split="train", columns=8):
     )
 
 
+def _masked_gallery(dataset, split, columns):
+    cases, card = getattr(dataset, split), dataset.card
+    images, masks = cases.images, cases.masks
+    if card.dims == 3:  # volumes as slices
+        whose = np.repeat(np.arange(len(images)), card.shape[0])
+        images, masks = images.transpose(1, 2).flatten(0, 1), masks.flatten(0, 1)
+    else:
+        whose = np.arange(len(images)) if cases.patients is None else cases.patients.numpy()
+    size = (masks > 0).flatten(1).sum(dim=1).numpy()
+    first = list(dict.fromkeys(whose.tolist()))[:columns]
+    chosen = [max(np.flatnonzero(whose == patient), key=lambda i: size[i]) for patient in first]
+    words = (
+        f"{len(chosen)} {card.modality} images from the {split} split of {card.title}, of {len(first)} cases the slice with most "
+        f"foreground; above plain, below with the outlines of {' and '.join(card.classes[1:])}."
+    )
+    return outlines(
+        images[chosen], {"image": None, "expert" if dataset.provenance == "decathlon" else "mask": masks[chosen]},
+        card.classes, words, title=f"{dataset.title}, {split} split", sideways=True, phantom=dataset.is_phantom,
+    )  # fmt: skip
+
+
+def outlines(images, columns, classes, alt, *, names=(), title="", sideways=False, phantom=False):
+    """Images, and beside each the same image with the outlines of masks.
+
+    images    uint8 (N, C, H, W)
+    columns   {heading: masks (N, H, W) of class numbers, or None for the plain image}
+    classes   names by number, the background first: the legend
+    names     of the images, one for each row
+    sideways  one column for each image instead of one row
+    """
+    side = 1.5
+    shape = (len(columns), len(images)) if sideways else (len(images), len(columns))
+    height, width = images.shape[-2:]
+    figure = _figure(shape[1] * side * width / max(height, width) + 1.2, shape[0] * side * height / max(height, width) + 0.7)
+    axes = figure.subplots(*shape, squeeze=False)
+    axes = axes.T if sideways else axes
+    for row, (line, image) in enumerate(zip(axes, images)):
+        for ax, (heading, masks) in zip(line, columns.items()):
+            _show(ax, image)
+            ax.set(xticks=[], yticks=[])
+            ax.spines[:].set_visible(False)
+            for number in range(1, len(classes)):
+                if masks is not None and (masks[row] == number).any():
+                    ax.contour(np.asarray(masks[row] == number), [0.5], colors=[OUTLINES[number - 1]], linewidths=1.2)
+            if row == 0 and sideways:
+                ax.set_ylabel(heading, size=9)
+            elif row == 0:
+                ax.set_title(heading, size=9)
+        if names:
+            put = line[0].set_title if sideways else line[0].set_ylabel
+            put(names[row], size=8)
+    handles = [Line2D([], [], color=OUTLINES[i], label=name) for i, name in enumerate(classes[1:])]
+    figure.legend(handles=handles, loc="outside lower center", ncols=len(handles), fontsize=8, frameon=False)
+    if title:
+        figure.suptitle(title, size=10)
+    return picture(figure, alt, phantom=phantom)
+
+
+def patients(scores, alt, *, labels=None, phantom=False):
+    """Scores of each patient, one row per method: dots are patients, the bar is the mean with its 95 % interval.
+
+    scores  {method: {"dice": (P,), "hd95": (P,), "surface_dice": (P,)}}, or any other named arrays
+    labels  {score: label of its axis}
+    """
+    columns = list(next(iter(scores.values())))
+    labels = {"dice": "Dice", "hd95": "HD95, mm (less is better)", "surface_dice": "surface Dice at 1 mm"} | (labels or {})
+    figure = _figure(2.6 * len(columns) + 1.6, 0.42 * len(scores) + 0.9)
+    words = []
+    for ax, column in zip(figure.subplots(1, len(columns), sharey=True, squeeze=False)[0], columns):
+        for place, (method, values) in enumerate(scores.items()):
+            each = np.asarray(values[column], dtype=float)
+            drawn = each[np.random.default_rng(0).integers(len(each), size=(1000, len(each)))].mean(axis=1)
+            ax.plot(each, np.full(len(each), place), ".", color=GREY, alpha=0.6, markersize=5)
+            ax.plot(np.percentile(drawn, [2.5, 97.5]), [place, place], color=BLUE, linewidth=5, alpha=0.5, solid_capstyle="butt")
+            ax.plot(each.mean(), place, "|", color=BLUE, markersize=14, markeredgewidth=2.5)
+            words.append(f"{method} {labels.get(column, column)} {each.mean():.3g}")
+        ax.set_yticks(range(len(scores)), list(scores), fontsize=9)
+        ax.set_xlabel(labels.get(column, column), fontsize=9)
+        ax.grid(axis="x", alpha=0.3)
+        ax.spines[["top", "right", "left"]].set_visible(False)
+        ax.tick_params(axis="y", length=0)
+    ax.invert_yaxis()
+    return picture(figure, f"{alt} Means: {'; '.join(words)}.", phantom=phantom)
+
+
 def _show(ax, image):
     """One uint8 image (C, H, W), or the middle slice of a volume (C, D, H, W)."""
     if image.dim() == 4:
@@ -104,14 +195,15 @@ def _show(ax, image):
 
 
 def history(run):
-    """Loss and validation AUC after each epoch."""
+    """Loss and validation AUC, of a segmentation validation Dice, after each epoch."""
+    key, name = ("val_dice", "Dice") if run.card.task == "segmentation" else ("val_auc", "AUC")
     epochs = [row["epoch"] for row in run.history]
     figure = _figure(7, 2.6)
     loss, auc = figure.subplots(1, 2)
     loss.plot(epochs, [row["loss"] for row in run.history], "o-", color=BLUE, markersize=3)
     loss.set(xlabel="epoch", ylabel="training loss")
-    auc.plot(epochs, [row["val_auc"] for row in run.history], "o-", color=ORANGE, markersize=3)
-    auc.set(xlabel="epoch", ylabel="validation AUC")
+    auc.plot(epochs, [row[key] for row in run.history], "o-", color=ORANGE, markersize=3)
+    auc.set(xlabel="epoch", ylabel=f"validation {name}")
     for ax in (loss, auc):
         ax.xaxis.get_major_locator().set_params(integer=True)
         ax.spines[["top", "right"]].set_visible(False)
@@ -119,7 +211,7 @@ def history(run):
     return picture(
         figure,
         f"Two curves over {len(epochs)} epochs: the training loss goes from {first['loss']:.2f} to {last['loss']:.2f}, "
-        f"the validation AUC from {first['val_auc']:.3f} to {last['val_auc']:.3f}.",
+        f"the validation {name} from {first[key]:.3f} to {last[key]:.3f}.",
         phantom=run.provenance == "phantom",
     )
 

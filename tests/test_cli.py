@@ -54,7 +54,7 @@ def error_line(capsys):
         (["train", "pneumonamnist"], "did you mean pneumoniamnist"),
         (["train", "pneumoniamnist", "--size", "32"], "choose one of 28, 64, 128, 224"),
         (["train", "vesselmnist3d", "--size", "128"], "choose one of 28, 64"),
-        (["train", "pneumoniamnist", "--source", "web"], "choose one of auto, medmnist, phantom"),
+        (["train", "pneumoniamnist", "--source", "web"], "choose one of auto, medmnist, decathlon, phantom"),
         (["train", "breastmnist", "--source", "phantom", "--model", "lenett"], "did you mean lenet"),
         (["train", "breastmnist", "--source", "phantom", "--epochs", "0"], "epochs must be above 0"),
         (["train", "breastmnist", "--source", "phantom", "--epochs", "many"], "invalid int value: 'many'"),
@@ -119,7 +119,7 @@ def test_phantoms_say_so_and_stand_alone(offline, capsys):
 def test_data_list(offline, capsys):
     assert run("data", "list", "--json") == 0
     rows = json.loads(capsys.readouterr().out)["datasets"]
-    assert len(rows) == 18 and rows[0]["name"] == "pathmnist" and rows[0]["on_disk"] == {}
+    assert len(rows) == 19 and rows[0]["name"] == "pathmnist" and rows[0]["on_disk"] == {}
     assert run("data", "list") == 0
     assert "vesselmnist3d" in capsys.readouterr().out
 

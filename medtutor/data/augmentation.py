@@ -48,18 +48,24 @@ def draw_affine(count, shape, *, mirror=(), rotation=0.0, scale=0.0, shift=0.0, 
     return torch.cat([matrix, moved.unsqueeze(-1)], dim=-1)
 
 
-def apply_affine(images, affine):
+def apply_affine(images, affine, mode="bilinear"):
     """The float images (B, C, H, W) or volumes (B, C, D, H, W), moved.
 
     Beyond the border the border's own value continues: no black frame that a
     network could learn from.
     """
     grid = F.affine_grid(affine.to(images.device), list(images.shape), align_corners=False)
-    return F.grid_sample(images, grid, mode="bilinear", padding_mode="border", align_corners=False)
+    return F.grid_sample(images, grid, mode=mode, padding_mode="border", align_corners=False)
+
+
+def apply_affine_to_masks(masks, affine):
+    """Class numbers (B, H, W) or (B, D, H, W), moved as `apply_affine` moves their images."""
+    # The nearest pixel decides: between class 0 and class 2 lies no class 1.
+    return apply_affine(masks.unsqueeze(1).float(), affine, mode="nearest").squeeze(1).to(masks.dtype)
 
 
 def test_views(images, mirror=(), shift=0):
-    """Yields float images as seen when predicting: mirrored and moved, to be averaged over.
+    """Yields (float images as seen when predicting, axes along which they are mirrored), to be averaged over.
 
     Every combination of flips along the `mirror` axes, times every move by up to
     `shift` whole pixels along each axis: 2 x 9 views for one axis and one pixel.
@@ -72,7 +78,7 @@ def test_views(images, mirror=(), shift=0):
         for axis, (start, size) in enumerate(zip(offsets, images.shape[2:]), start=2):
             view = view.narrow(axis, start, size)
         for axes in flips:
-            yield view.flip(axes) if axes else view
+            yield (view.flip(axes) if axes else view), axes
 
 
 test_views.__test__ = False  # named for the test split; pytest collects what starts with test

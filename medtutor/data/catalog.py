@@ -1,4 +1,4 @@
-"""What is known of each data set: the 18 MedMNIST sets and their cards.
+"""What is known of each data set: the 18 MedMNIST sets, the hippocampus volumes, and their cards.
 
 The `medmnist` package's `INFO` is the catalogue: names, addresses, MD5 sums,
 labels, licences. Here stands only what it does not say: the modality as one
@@ -14,9 +14,13 @@ from importlib.util import find_spec, module_from_spec, spec_from_file_location
 from pathlib import Path
 
 from ..errors import InputError, unknown
+from . import hippocampus
 from .published import published_rows
 
-TASKS = ("binary", "multi-class", "multi-label", "ordinal")
+TASKS = ("binary", "multi-class", "multi-label", "ordinal", "segmentation")
+
+# Not of MedMNIST, which has no masks.
+_HIPPOCAMPUS = "hippocampus"
 
 _TASK_OF_MEDMNIST = {
     "binary-class": "binary",
@@ -64,6 +68,9 @@ _WARNINGS = {
         "Validation and test images come from different source splits: the "
         "test images are harder (74 % against 62 % pneumonia).",
     ),
+    _HIPPOCAMPUS: (
+        "A teaching split, by patient, of 48 of the 260 published volumes; 12 volumes of 10 patients are tested: read the intervals.",
+    ),
     "adrenalmnist3d": ("The validation split has 98 volumes: small differences on it are noise.",),
 }
 
@@ -78,13 +85,15 @@ class Card:
     name      as given to `load`, such as "pneumoniamnist"
     title     as written in print, such as "PneumoniaMNIST"
     modality  what made the images
-    task      "binary", "multi-class", "multi-label" or "ordinal"
-    classes   the names of the labels, by number
+    task      "binary", "multi-class", "multi-label", "ordinal" or "segmentation"
+    classes   the names of the labels, by number; of a segmentation 0 is the background
     channels  1 for grey, 3 for colour
     shape     (height, width), or (depth, height, width) of a volume
     frames    how many images make one sequence; None where one image is one case
     mirror    axes (-1 left-right, -2 up-down, -3 through slices) along which
               a mirrored image keeps its label
+    spacing   of a segmentation: millimetres between slices, rows and columns (without
+              the first where an image is a case of its own); None: distances in pixels
     licence, citation, description, warnings: to be shown with the data
     """
 
@@ -97,6 +106,7 @@ class Card:
     shape: tuple[int, ...]
     frames: int | None = None
     mirror: tuple[int, ...] = ()
+    spacing: tuple[float, ...] | None = None
     licence: str = "not stated"
     citation: str = ""
     description: str = ""
@@ -143,38 +153,56 @@ def _info():
 
 
 def names():
-    """The names of all MedMNIST sets, 2-D before 3-D."""
-    return tuple(_MODALITY)
+    """The names of all sets: MedMNIST's, 2-D before 3-D, then the hippocampus."""
+    return (*_MODALITY, _HIPPOCAMPUS)
+
+
+def publisher(name):
+    """Who publishes a set's real images: "medmnist" or "decathlon"; also their provenance."""
+    return "decathlon" if check_name(name) == _HIPPOCAMPUS else "medmnist"
 
 
 def check_name(name):
     """`name` in lower case. Raises `InputError` for one that is not known."""
     lowered = str(name).strip().lower()
-    if lowered not in _MODALITY:
+    if lowered not in names():
         raise unknown("data set", name, names())
     return lowered
 
 
 def sizes(name):
-    """The sizes in pixels that MedMNIST publishes of a set: (28, 64, …)."""
+    """The sizes in pixels that there are of a set: (28, 64, …), the usual one first."""
+    if check_name(name) == _HIPPOCAMPUS:
+        return (hippocampus.SHAPE[-1],)
     info = _info()[check_name(name)]
     return (28, *(size for size in (64, 128, 224) if f"MD5_{size}" in info))
 
 
 def counts(name):
-    """The number of cases in each split: {"train": …, "val": …, "test": …}."""
+    """The number of cases in each split: {"train": …, "val": …, "test": …}; of the hippocampus, of volumes."""
+    if check_name(name) == _HIPPOCAMPUS:
+        return {split: len(ids) for split, ids in hippocampus.SPLIT.items()}
     return dict(_info()[check_name(name)]["n_samples"])
 
 
-def card(name, size=28):
-    """The `Card` of a MedMNIST set at a size.
+def card(name, size=None):
+    """The `Card` of a set at a size; the usual one when left out.
 
     Raises `InputError` for an unknown name or a size that is not published.
     """
     name = check_name(name)
+    size = sizes(name)[0] if size is None else size
     if size not in sizes(name):
         known = ", ".join(map(str, sizes(name)))
         raise InputError(f"{name} is not published at size {size}; choose one of {known}")
+    if name == _HIPPOCAMPUS:
+        return Card(
+            name=name, title="Hippocampus (Decathlon Task04)", modality="brain MRI, T1, sagittal slices", task="segmentation",
+            classes=hippocampus.CLASSES, channels=1, shape=hippocampus.SHAPE[1:], spacing=hippocampus.SPACING,
+            licence="CC BY-SA 4.0", citation=hippocampus.CITATION,
+            description="T1-weighted MRI cut out around one hippocampus, whose front and back part experts have marked.",
+            warnings=_WARNINGS[name],
+        )  # fmt: skip
     info = _info()[name]
     modality, mirror = _MODALITY[name]
     return Card(

@@ -5,6 +5,7 @@ Images stay uint8 tensors, decoded once. They become floats per batch, with
 
 Shapes: images (N, C, H, W), volumes (N, C, D, H, W), sequences
 (N, T, C, H, W). Labels (N,) int64, or (N, L) int64 of 0 and 1 for multi-label.
+Masks (N, H, W) or (N, D, H, W) uint8: the number of each pixel's class.
 """
 
 from dataclasses import dataclass, replace
@@ -23,28 +24,39 @@ class Split:
     """The cases of one split.
 
     images    uint8, (N, C, H, W), (N, C, D, H, W) or (N, T, C, H, W)
-    labels    int64, (N,), or (N, L) for multi-label
+    labels    int64, (N,), or (N, L) for multi-label; None for a segmentation
     evidence  bool, (N, H, W) or (N, D, H, W): the pixels that decide the
               label. Known of phantoms only, else None
     masks     uint8, shape of evidence: which structure each pixel belongs
-              to (0 is background). Known of phantoms only, else None
+              to (0 is background). What a segmentation learns; else known of
+              phantoms only, and None
+    patients  int64, (N,): whose slice it is, where the images are slices of volumes;
+              the slices of one volume stand together, in order. Else None. (Of the
+              hippocampus the number of the volume: a patient may have two, one a side)
     """
 
     images: torch.Tensor
-    labels: torch.Tensor
+    labels: torch.Tensor | None
     evidence: torch.Tensor | None = None
     masks: torch.Tensor | None = None
+    patients: torch.Tensor | None = None
 
     def __len__(self):
         return len(self.images)
+
+    @property
+    def targets(self):
+        """What is learned: the labels, or the masks of a segmentation."""
+        return self.masks if self.labels is None else self.labels
 
 
 @dataclass(frozen=True, eq=False)
 class Dataset:
     """Three splits, their `Card`, and where they come from.
 
-    provenance: "medmnist" (the published file, MD5 checked), "phantom"
-    (drawn by medtutor, no patients) or "arrays" (the user's own).
+    provenance: "medmnist" (the published file, MD5 checked), "decathlon" (published
+    volumes of the Medical Segmentation Decathlon), "phantom" (drawn by medtutor, no
+    patients) or "arrays" (the user's own).
     """
 
     train: Split
@@ -80,10 +92,26 @@ class Dataset:
         }
         return Dataset(**splits, card=card, provenance=self.provenance)
 
+    def as_volumes(self):
+        """Slices stacked to a volume per patient: (N, C, H, W) -> (patients, C, D, H, W), masks alike.
+
+        Raises `InputError` where it is not known whose slice is whose, or where the
+        patients have unequal numbers of slices.
+        """
+        if any(getattr(self, name).patients is None for name in SPLITS):
+            raise InputError(f"{self.card.name} does not say which images are of one patient; give volumes to from_arrays")
+        splits = {name: _stacked(getattr(self, name), self.card.name) for name in SPLITS}
+        card = replace(self.card, shape=tuple(splits["train"].images.shape[2:]))
+        return Dataset(**splits, card=card, provenance=self.provenance)
+
     def __str__(self):
         rows = ", ".join(f"{len(getattr(self, name))} {name}" for name in SPLITS)
+        if self.train.patients is not None and len(self.train.patients.unique()) < len(self.train):
+            of = ", ".join(f"{len(getattr(self, name).patients.unique())} {name}" for name in SPLITS)
+            rows += f"\nvolumes: {of}"
         source = {
             "medmnist": "published images, MD5 checked",
+            "decathlon": "published volumes, as found on disk",
             "phantom": "PHANTOM: drawn by medtutor, no patient's image",
             "arrays": "your own arrays",
         }[self.provenance]
@@ -92,24 +120,48 @@ class Dataset:
     __repr__ = __str__
 
 
+def _stacked(split, name):
+    """A split of slices as one of volumes."""
+    patients, counts = split.patients.unique_consecutive(return_counts=True)
+    if len(counts.unique()) > 1 or len(patients.unique()) < len(patients):
+        raise InputError(f"the patients of {name} have unequal numbers of slices, or their slices do not stand together")
+    depth = int(counts[0])
+
+    def volumes(slices):
+        return None if slices is None else slices.unflatten(0, (-1, depth))
+
+    return Split(
+        volumes(split.images).transpose(1, 2).contiguous(), None, volumes(split.evidence), volumes(split.masks), patients
+    )
+
+
 def normalise(images):
     """uint8 0…255 to float32 -1…1, the range that all models here expect."""
     return images.to(torch.float32).div_(127.5).sub_(1.0)
 
 
-def from_arrays(train, val, test, *, classes=None, task=None, name="arrays", sequence=False, mirror=()):
+def from_arrays(
+    train, val, test, *, classes=None, task=None, name="arrays", sequence=False, mirror=(), spacing=None, patients=None
+):
     """A `Dataset` of your own uint8 arrays.
 
     train, val, test  pairs (images, labels). images: uint8, numpy or torch,
                       (N, H, W), (N, H, W, C) with C 1 or 3, volumes
                       (N, D, H, W) or (N, D, H, W, C); with `sequence`
                       (N, T, H, W) or (N, T, H, W, C).
-                      labels: whole numbers (N,), or (N, L) of 0 and 1
+                      labels: whole numbers (N,), or (N, L) of 0 and 1; for a
+                      segmentation masks (N, H, W) or (N, D, H, W), the number of
+                      each pixel's class, 0 the background
     classes           the names of the labels; "class 0", … when left out
-    task              "binary", "multi-class", "multi-label" or "ordinal"; left
-                      out: from the labels ("ordinal" must be said)
+    task              "binary", "multi-class", "multi-label", "ordinal" or
+                      "segmentation"; left out: from the labels ("ordinal" must be said)
     mirror            axes along which a mirrored image keeps its label:
                       (-1,) allows left-right flips. None by default: safe
+    spacing           of a segmentation: millimetres between slices, rows and columns,
+                      such as (1.0, 0.5, 0.5), or (rows, columns) where each image is a
+                      case of its own; distances are in pixels when left out
+    patients          of a segmentation by slices: {"train": (N,) whole numbers, …}, whose
+                      slice it is; measured is then each patient's volume
 
     Raises `InputError` with one sentence for anything that cannot be trained
     on: floats, NaN, unequal counts or sizes, a label out of range, an empty
@@ -124,6 +176,12 @@ def from_arrays(train, val, test, *, classes=None, task=None, name="arrays", seq
         pairs[split] = tuple(_as_numpy(array, f"{split} {what}") for array, what in zip(given, ("images", "labels")))
 
     labels = _whole_numbers("train", pairs["train"][1])
+    if task is None and labels.ndim > 2:
+        task = "segmentation"
+    if task == "segmentation" and sequence:
+        raise InputError("sequences cannot be segmented yet; give single images or volumes and their masks")
+    if task != "segmentation" and (spacing is not None or patients is not None):
+        raise InputError("spacing and patients are for a segmentation; say task='segmentation', or leave them out")
     if task is None:
         many = labels.ndim == 2 and labels.shape[1] > 1
         if many and (labels.sum(axis=1) == 1).all():
@@ -143,15 +201,21 @@ def from_arrays(train, val, test, *, classes=None, task=None, name="arrays", seq
     allowed = tuple(range(-1, -1 - len(spatial), -1))
     if not isinstance(mirror, (tuple, list)) or not set(mirror) <= set(allowed):
         raise InputError(f"mirror must be a tuple of axes out of {allowed}, not {mirror!r}")
+    measured = len(spatial) + (patients is not None)  # axes along which distances are measured
+    if spacing is not None and (len(spacing) != measured or not all(0 < step < float("inf") for step in spacing)):
+        raise InputError(f"spacing must be {measured} lengths in millimetres, one for each axis, not {spacing!r}")
     card = Card(
-        name=name, title=name, modality="your own images", task=task, classes=tuple(map(str, classes)),
-        channels=channels, shape=spatial, frames=frames, mirror=tuple(mirror), licence="yours",
+        name=name, title=name, modality="your own images", task=task, classes=tuple(map(str, classes)), channels=channels,
+        shape=spatial, frames=frames, mirror=tuple(mirror), licence="yours", spacing=spacing and tuple(map(float, spacing)),
     )  # fmt: skip
-    return Dataset(
-        **{split: make_split(split, images[split], pairs[split][1], card) for split in SPLITS},
-        card=card,
-        provenance="arrays",
-    )
+    splits = {}
+    for split in SPLITS:
+        if task == "segmentation":
+            of_whom = None if patients is None else _as_numpy(patients.get(split, ()), f"{split} patients")
+            splits[split] = make_segmentation_split(split, images[split], pairs[split][1], card, of_whom)
+        else:
+            splits[split] = make_split(split, images[split], pairs[split][1], card)
+    return Dataset(**splits, card=card, provenance="arrays")
 
 
 def _as_numpy(array, what):
@@ -199,6 +263,37 @@ def make_split(name, images, labels, card):
     if tuple(images.shape[1:]) != expected:
         raise InputError(f"{name} images have shape {tuple(images.shape[1:])}, expected {expected}")
     return Split(images, _checked_labels(name, labels, card))
+
+
+def make_segmentation_split(name, images, masks, card, patients=None):
+    """A checked `Split` of channels-first uint8 images, an array of masks, and whose images they are.
+
+    Raises `InputError` where images, masks and patients do not fit each other or `card`.
+    """
+    if len(images) == 0:
+        raise InputError(f"the {name} split is empty")
+    masks = _whole_numbers(name, masks)
+    if tuple(masks.shape) != (len(images), *card.shape):
+        raise InputError(
+            f"{name} masks have shape {tuple(masks.shape)}, expected {(len(images), *card.shape)}: one class number for each pixel"
+        )
+    if tuple(images.shape[1:]) != (card.channels, *card.shape):
+        raise InputError(f"{name} images have shape {tuple(images.shape[1:])}, expected {(card.channels, *card.shape)}")
+    count = len(card.classes)
+    out = masks[(masks < 0) | (masks >= count)]
+    if out.size:
+        raise InputError(f"{name} masks hold {out[0]}, out of range 0…{count - 1} for {count} classes")
+    missing = [card.classes[i] for i in range(1, count) if not (masks == i).any()]
+    if missing:
+        raise InputError(f"the {name} split has no pixel of {missing[0]}; what is not there cannot be learned or measured")
+    if patients is not None:
+        patients = torch.from_numpy(_whole_numbers(f"{name} patients:", patients))
+        if patients.shape != (len(images),):
+            raise InputError(f"the {name} split has {len(images)} images but {len(patients)} patient numbers; give one for each image")
+        split = Split(images, None, masks=torch.from_numpy(masks.astype(np.uint8)), patients=patients)
+        _stacked(split, f"the {name} split")  # refuses what cannot be stacked
+        return split
+    return Split(images, None, masks=torch.from_numpy(masks.astype(np.uint8)))
 
 
 def _whole_numbers(name, labels):

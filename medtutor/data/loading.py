@@ -9,35 +9,42 @@ from pathlib import Path
 import numpy as np
 
 from ..errors import FetchError, InputError
-from . import catalog
-from .dataset import SPLITS, Dataset, _channels_first, make_split
+from . import catalog, hippocampus
+from .dataset import SPLITS, Dataset, _channels_first, make_segmentation_split, make_split
 from .fetching import fetch
 
-SOURCES = ("auto", "medmnist", "phantom")
+SOURCES = ("auto", "medmnist", "decathlon", "phantom")
 
 
 class PhantomWarning(UserWarning):
     """Phantoms stand in for real images."""
 
 
-def load(name, size=28, *, source="auto", root=None, progress=True):
-    """A MedMNIST set by name, as a `Dataset` of uint8 tensors.
+def load(name, size=None, *, source="auto", root=None, progress=True):
+    """A published set by name, as a `Dataset` of uint8 tensors.
 
-    name    "pneumoniamnist", "breastmnist", … (`medtutor data list`)
-    size    pixels: 28, 64, 128 or 224; 3-D sets 28 or 64
+    name    "pneumoniamnist", "breastmnist", …, "hippocampus" (`medtutor data list`)
+    size    pixels: 28 (when left out), 64, 128 or 224; 3-D sets 28 or 64; the
+            hippocampus has one size
     source  "auto": from disk, else fetched, else the phantom of that name with
-            a `PhantomWarning`; "medmnist": the published images or an error;
-            "phantom": always the phantom (28 pixels)
+            a `PhantomWarning`; "medmnist", of the hippocampus "decathlon": the
+            published images or an error; "phantom": always the phantom (28 pixels)
     root    a folder to look in first, and to fetch to
 
     Files are looked for in `root`, then `$MEDTUTOR_DATA`, then `~/.medmnist`,
-    and their MD5 is checked. Raises `InputError` for an unknown name, size or
-    source and for a damaged file, `FetchError` where `source="medmnist"` and
-    the file cannot be had, or no phantom of that name exists.
+    and their MD5 is checked. The hippocampus comes as sagittal slices with masks
+    (`Dataset.as_volumes` stacks them) from a folder of NIfTI files,
+    `hippocampus/imagesTr` and `labelsTr`, which is taken as found, or from the
+    published tar. Raises `InputError` for an unknown name, size or source and for a
+    damaged file, `FetchError` where the published images are asked for and
+    cannot be had, or no phantom of that name exists.
     """
     if source not in SOURCES:
         raise InputError(f"unknown source {source!r}; choose one of {', '.join(SOURCES)}")
     card = catalog.card(name, size)
+    size, publisher = card.size, catalog.publisher(card.name)
+    if source not in ("auto", "phantom", publisher):
+        raise InputError(f"{card.name} is not published by {source}; say source={publisher!r}")
     if source == "phantom":
         return _phantom(card)
     path = find(card.name, size, root)
@@ -45,7 +52,7 @@ def load(name, size=28, *, source="auto", root=None, progress=True):
         try:
             path = fetch_set(card.name, size, root, progress=progress)
         except FetchError as error:
-            if source == "medmnist" or not _has_phantom(card):
+            if source == publisher or not _has_phantom(card):
                 raise
             # Newlines, so that it stands out among other output.
             warnings.warn(
@@ -55,7 +62,7 @@ def load(name, size=28, *, source="auto", root=None, progress=True):
                 stacklevel=2,
             )
             return _phantom(card)
-    return _decode(path, card)
+    return _as_slices(hippocampus.read(path), card, publisher) if publisher == "decathlon" else _decode(path, card)
 
 
 def folders(root=None):
@@ -64,8 +71,11 @@ def folders(root=None):
     return [Path(folder).expanduser() for folder in given if folder]
 
 
-def find(name, size=28, root=None):
-    """The path of a set's file on disk, or None."""
+def find(name, size=None, root=None):
+    """The path of a set's file on disk, of the hippocampus also of its folder; or None."""
+    if catalog.publisher(name) == "decathlon":
+        return hippocampus.find(folders(root))
+    size = size or catalog.sizes(name)[0]
     for folder in folders(root):
         path = folder / catalog.filename(name, size)
         if path.is_file():
@@ -73,12 +83,15 @@ def find(name, size=28, root=None):
     return None
 
 
-def fetch_set(name, size=28, root=None, *, progress=True):
+def fetch_set(name, size=None, root=None, *, progress=True):
     """Fetch a set's file into the first folder of the search path; its path.
 
     Raises `FetchError` with what to do where that is impossible.
     """
-    name = catalog.card(name, size).name
+    card = catalog.card(name, size)
+    name, size = card.name, card.size
+    if catalog.publisher(name) == "decathlon":
+        return hippocampus.fetch_tar(folders(root)[0], progress=progress)
     url, md5 = catalog.address(name, size)
     return fetch(url, folders(root)[0] / catalog.filename(name, size), md5, progress=progress)
 
@@ -86,14 +99,28 @@ def fetch_set(name, size=28, root=None, *, progress=True):
 def _has_phantom(card):
     from . import phantoms
 
-    return card.name in phantoms.NAMES and card.size == 28
+    return card.name == "hippocampus" or (card.name in phantoms.NAMES and card.size == 28)
 
 
 def _phantom(card):
     # Drawing needs scipy; reading a file does not.
-    from . import phantoms
+    from . import hippocampus_phantom, phantoms
 
+    if card.name == "hippocampus":
+        return _as_slices(hippocampus_phantom.draw(), phantoms.phantom_card(card), "phantom")
     return phantoms.draw(card)
+
+
+def _as_slices(volumes, card, provenance):
+    """Volumes (N, 1, D, H, W) with masks and patients' numbers, as a `Dataset` of their slices."""
+    splits = {}
+    for name, (images, masks, patients) in volumes.items():
+        depth = images.shape[2]
+        slices = images.transpose(1, 2).flatten(0, 1).contiguous()
+        splits[name] = make_segmentation_split(
+            name, slices, masks.flatten(0, 1).numpy(), card, patients.repeat_interleave(depth).numpy()
+        )
+    return Dataset(**splits, card=card, provenance=provenance)
 
 
 def _md5(path):

@@ -73,13 +73,7 @@ def draw(card, counts=None, seed=0):
     counts = _checked_counts(counts, COUNTS[card.name])
     if isinstance(seed, bool) or not isinstance(seed, (int, np.integer)) or seed < 0:
         raise InputError(f"seed is {seed!r}; give a whole number from 0")
-    card = replace(
-        card,
-        licence="as medtutor, which drew it (BSD-3-Clause)",
-        citation="",
-        description=f"Drawn by medtutor after the likeness of {card.title}; no patient's image.",
-        warnings=("PHANTOM: drawn by medtutor, no patient's image; not to be compared.",),
-    )
+    card = phantom_card(card)
     splits = {}
     for number, split in enumerate(SPLITS):
         # The number of the split is part of the seed: no two splits share a stream.
@@ -91,6 +85,17 @@ def draw(card, counts=None, seed=0):
             checked, evidence=torch.from_numpy(evidence), masks=torch.from_numpy(masks)
         )
     return Dataset(**splits, card=card, provenance="phantom")
+
+
+def phantom_card(card):
+    """The card of a set's phantom: what it is, and nobody's licence but ours."""
+    return replace(
+        card,
+        licence="as medtutor, which drew it (BSD-3-Clause)",
+        citation="",
+        description=f"Drawn by medtutor after the likeness of {card.title}; no patient's image.",
+        warnings=("PHANTOM: drawn by medtutor, no patient's image; not to be compared.",),
+    )
 
 
 def _checked_counts(given, usual):

@@ -1,6 +1,11 @@
-"""A Run beside the published results on the same data set."""
+"""A Run beside the published results on the same data set, a segmentation beside what needs no network."""
 
 from dataclasses import dataclass
+
+import torch
+
+from .classical import Atlas
+from .segmentation import measure_segmentation
 
 
 @dataclass(frozen=True)
@@ -57,6 +62,43 @@ def comparison_table(run):
     lines = ["  ".join(f"{cell:{width}}" for cell, width in zip(line, widths)).rstrip() for line in table]
     lines += ["", *(f"[{number}] {source}" for number, source in enumerate(sources, 1))]
     return "\n".join([*lines, reading(run)])
+
+
+def atlases(dataset, split="test"):
+    """{name: `SegmentationMetrics`} of the atlas, with and without intensity, on one split.
+
+    What comes of centred images and the training masks alone, with no network: every
+    Dice is to be read beside it.
+    """
+    volumes = dataset if dataset.train.patients is None else dataset.as_volumes()
+    grey = {name: getattr(volumes, name).images.float().mean(dim=1).round().to(torch.uint8).numpy() for name in ("train", split)}
+    cases = getattr(volumes, split)
+    atlas = Atlas.fit(grey["train"], volumes.train.masks.numpy(), len(volumes.card.classes))
+    found = {}
+    for name, use_intensity in (("atlas with intensity", True), ("atlas", False)):
+        scores = torch.from_numpy(atlas.probabilities(grey[split], use_intensity=use_intensity))
+        found[name] = measure_segmentation(cases.masks, scores, volumes.card)
+    return found
+
+
+def segmentation_table(run, dataset):
+    """The test results of a segmentation as text: the run, each class of it, and the atlas without a network."""
+    if run.test is None:
+        return "no test result yet: the run is not finished"
+    rows = {f"{run.model.name}, this run": run.test, **atlases(dataset)}
+    unit = "mm" if run.card.spacing else "px"
+    table = [("test split", "Dice", f"HD95, {unit}", "surface Dice")]
+    for name, metrics in rows.items():
+        cells = [(metrics.dice, metrics.dice_interval), (metrics.hd95, metrics.hd95_interval), (metrics.surface_dice, metrics.surface_dice_interval)]
+        table.append((name, *(_cell(value, interval) for value, interval in cells)))
+        if metrics is run.test and len(metrics.of_class) > 1:
+            table += [(f"  {of}", *(f"{each[score]:.3f}" for score in ("dice", "hd95", "surface_dice"))) for of, each in metrics.of_class.items()]
+    widths = [max(map(len, column)) for column in zip(*table)]
+    lines = ["  ".join(f"{cell:{width}}" for cell, width in zip(line, widths)).rstrip() for line in table]
+    end = f"n = {run.test.n}; the intervals are over test cases, not over seeds. The atlas needs no network: it votes with the training masks."
+    if dataset.is_phantom:
+        end += "\nPHANTOM images, drawn by medtutor: nothing learned about patients."
+    return "\n".join([*lines, "", end])
 
 
 def _cell(value, interval):

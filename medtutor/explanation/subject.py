@@ -63,6 +63,8 @@ class Subject:
             return cls(twin(model), title, channels, None, dims, None)
         if card.frames:
             raise InputError(f"{card.name} holds sequences; explain works on single images and volumes")
+        if card.task == "segmentation":
+            raise InputError(f"explain asks for one answer per image, but {title} answers for each pixel; look with explore(run)")
         return cls(twin(model), title, card.channels, tuple(card.shape), card.dims, tuple(card.classes), card.task)
 
     @property

@@ -4,5 +4,9 @@ from .attribution import AttributionExplorer, explore
 from .classification import ClassificationExplorer, classification
 from .explorer import Explorer
 from .gallery import GalleryExplorer, gallery
+from .segmentation import SegmentationExplorer, segmentation
 
-__all__ = ["AttributionExplorer", "ClassificationExplorer", "Explorer", "GalleryExplorer", "classification", "explore", "gallery"]
+__all__ = [
+    "AttributionExplorer", "ClassificationExplorer", "Explorer", "GalleryExplorer", "SegmentationExplorer", "classification",
+    "explore", "gallery", "segmentation",
+]  # fmt: skip

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
-from ..data import loading, phantoms
+from ..data import catalog, loading
 from ..errors import InputError
 from ..explanation.methods import baseline
 from ..explanation.subject import Subject
@@ -60,18 +60,15 @@ def own_dataset(run, dataset):
 def _loaded(run):
     """The data set of that name and provenance."""
     card = run.card
-    if run.provenance == "medmnist":
-        return loading.load(card.name, card.size, source="medmnist")
-    if run.provenance == "phantom" and card.name in phantoms.NAMES:
-        return loading.load(card.name, card.size, source="phantom")
+    if run.provenance != "arrays" and card.name in catalog.names():
+        return loading.load(card.name, card.size, source=run.provenance)
     own = "your own arrays" if run.provenance == "arrays" else f"{card.name}, which no name alone brings back"
     raise InputError(f"the run was made on {own}; give its data set: explore(run, dataset)")
 
 
 def loading_line(dataset):
     """The Python line that loads a data set which `own_dataset` has found by its name."""
-    source = "phantom" if dataset.is_phantom else "medmnist"
-    return f"dataset = mt.load({dataset.card.name!r}, {dataset.card.size}, source={source!r})"
+    return f"dataset = mt.load({dataset.card.name!r}, {dataset.card.size}, source={dataset.provenance!r})"
 
 
 def of_class(labels, number):

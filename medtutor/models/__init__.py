@@ -1,25 +1,56 @@
 """The models, one family a file, torch only; `build` makes one for a data set."""
 
+from typing import NamedTuple
+
 import torch
 
 from ..errors import InputError, unknown
 from .cnn import CNN, MLP, VGG, LeNet, ResNet18, SwishCNN
+from .unet import FCN, AttentionUNet, MultiLevelUNet, ResidualUNet, UNet
 
-# name: (class, smallest side in pixels, works on volumes)
+
+class Family(NamedTuple):
+    """What `build` knows of a model.
+
+    smallest  side in pixels
+    volumes   whether it takes volumes beside images
+    answers   what it gives: "classes" of an image, or a "mask" of its pixels
+    """
+
+    model: type
+    smallest: int
+    volumes: bool
+    answers: str = "classes"
+
+
+# The first of those that answer what a task asks is its default.
 MODELS = {
-    "cnn": (CNN, 8, True),
-    "mlp": (MLP, 1, True),
-    "lenet": (LeNet, 12, False),
-    "vgg": (VGG, 8, False),
-    "swish_cnn": (SwishCNN, 8, False),
-    "resnet18": (ResNet18, 8, True),
+    "cnn": Family(CNN, 8, True),
+    "mlp": Family(MLP, 1, True),
+    "lenet": Family(LeNet, 12, False),
+    "vgg": Family(VGG, 8, False),
+    "swish_cnn": Family(SwishCNN, 8, False),
+    "resnet18": Family(ResNet18, 8, True),
+    "unet": Family(UNet, 4, True, "mask"),
+    "fcn": Family(FCN, 4, True, "mask"),
+    "residual_unet": Family(ResidualUNet, 4, True, "mask"),
+    "attention_unet": Family(AttentionUNet, 4, True, "mask"),
+    "multi_level_unet": Family(MultiLevelUNet, 4, True, "mask"),
 }
+
+
+def models_for(dataset):
+    """The names of the models that answer what a data set asks, its default first."""
+    card = getattr(dataset, "card", dataset)
+    asked = "mask" if card.task == "segmentation" else "classes"
+    return [name for name, family in MODELS.items() if family.answers == asked and (family.volumes or len(card.shape) == 2)]
 
 
 def build(name, dataset, *, seed=0, **options):
     """A model by name, with channels, shape and classes from the data set's card.
 
-    name     "cnn", "mlp", "lenet", "vgg", "swish_cnn" or "resnet18"
+    name     "cnn", "mlp", "lenet", "vgg", "swish_cnn" or "resnet18"; for a segmentation
+             "unet", "fcn", "residual_unet", "attention_unet" or "multi_level_unet"
     dataset  a `Dataset` or a `Card`
     seed     of the initial weights; torch's own random state is left as it was
     options  passed on to the model, such as `widths=(16, 32, 64)` for "cnn"
@@ -29,19 +60,21 @@ def build(name, dataset, *, seed=0, **options):
     """
     if name not in MODELS:
         raise unknown("model", name, list(MODELS))
-    model, smallest, volumes = MODELS[name]
+    family = MODELS[name]
     card = getattr(dataset, "card", dataset)
     if card.frames:
         raise InputError(f"model {name} takes single images, but {card.name} holds sequences; use the volumes instead")
-    if len(card.shape) == 3 and not volumes:
-        able = ", ".join(key for key, (_, _, works) in MODELS.items() if works)
+    able = ", ".join(models_for(card))
+    if (family.answers == "mask") != (card.task == "segmentation"):
+        raise InputError(f"model {name} answers with {'a mask' if family.answers == 'mask' else 'classes'}, but {card.name} is for {card.task}; choose one of {able}")
+    if len(card.shape) == 3 and not family.volumes:
         raise InputError(f"model {name} takes images, but {card.name} holds volumes; choose one of {able}")
-    if min(card.shape) < smallest:
-        raise InputError(f"model {name} needs images of at least {smallest} pixels, {card.name} has {min(card.shape)}")
+    if min(card.shape) < family.smallest:
+        raise InputError(f"model {name} needs images of at least {family.smallest} pixels, {card.name} has {min(card.shape)}")
     try:
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(seed)
-            built = model(card.channels, tuple(card.shape), len(card.classes), **options)
+            built = family.model(card.channels, tuple(card.shape), len(card.classes), **options)
     except TypeError as error:
         raise InputError(f"model {name} does not take these options: {error}") from None
     built.name = name
@@ -54,4 +87,7 @@ def parameter_count(model):
     return sum(parameter.numel() for parameter in model.parameters())
 
 
-__all__ = ["CNN", "MLP", "MODELS", "VGG", "LeNet", "ResNet18", "SwishCNN", "build", "parameter_count"]
+__all__ = [
+    "CNN", "FCN", "MLP", "MODELS", "VGG", "AttentionUNet", "LeNet", "MultiLevelUNet", "ResNet18", "ResidualUNet", "SwishCNN", "UNet",
+    "build", "models_for", "parameter_count",
+]  # fmt: skip

@@ -19,7 +19,9 @@ from ..files import write_whole
 # Ships with the package; `medtutor trial run` in a clone writes here.
 FOLDER = Path(__file__).parent / "evidence"
 DECIMALS = 6
-PROVENANCE = {"medmnist": "published images, MD5 checked", "phantom": "PHANTOM", "arrays": "your own arrays"}
+PROVENANCE = {
+    "medmnist": "published images, MD5 checked", "decathlon": "published volumes", "phantom": "PHANTOM", "arrays": "your own arrays"
+}  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -79,8 +81,8 @@ class Contrast:
     @classmethod
     def from_record(cls, record):
         first, second = tuple(record["first"]), tuple(record["second"])
-        if not first or len(first) != len(second) or not all(-1 <= value <= 1 for value in (*first, *second)):
-            raise ValueError(f"contrast {record['name']} needs one value in -1…1 per arm and seed")
+        if not first or len(first) != len(second) or not all(math.isfinite(value) for value in (*first, *second)):
+            raise ValueError(f"contrast {record['name']} needs one number per arm and seed")
         return cls(record["name"], tuple(record["arms"]), first, second)
 
 
@@ -93,7 +95,7 @@ class Evidence:
     seeds       one training per arm and seed
     contrasts   (`Contrast`, …)
     arms        [{dataset, model, options, parameters, recipe}, …]; the recipe without its seed
-    data        {data set: {"provenance": "medmnist", "phantom" or "arrays", "train": cases, …}}
+    data        {data set: {"provenance": "medmnist", "decathlon", "phantom" or "arrays", "train": cases, …}}
     versions    of medtutor, torch and numpy
     device, threads, seconds   where, and the wall time of all trainings together
     """

@@ -27,7 +27,10 @@ import torch
 from ..data import load as load_medmnist
 from ..data.planting import SPOTS, plant_marker, plant_spots
 from ..errors import unknown
+from ..evaluation.comparison import atlases
 from ..evaluation.metrics import measure as measured
+from ..evaluation.postprocessing import MeanShape, largest_component
+from ..evaluation.segmentation import SCORES, by_patient, segmentation_scores
 from ..explanation import METHODS, explain_batch, pointing
 from ..explanation.trust import WITHOUT_NETWORK, trust_table
 from ..models import build, parameter_count
@@ -125,6 +128,62 @@ def planted_marker(data, seeds, train):
 SWAP = "AUC with the marker turned round"
 
 
+def unet_and_kin(data, seeds, train):
+    """U-Net against the same network without skips, its descendants, the atlas, and its own answers post-processed.
+
+    Yields for each a contrast of Dice, of surface Dice, and of HD95, the last turned round:
+    the millimetres by which the first arm is nearer.
+    """
+    for dataset in data.values():
+        unet, fcn, residual, attention, multi_level = (
+            [train(model, dataset, seed, measure=fit_of_masks) for seed in seeds]
+            for model in ("unet", "fcn", "residual_unet", "attention_unet", "multi_level_unet")
+        )
+        for first, second in ((unet, fcn), (residual, unet), (attention, unet), (multi_level, unet)):
+            yield from _of_masks(f"{first[0].model} against {second[0].model}", first, second)
+        for network in (unet, fcn):
+            yield from _of_masks(f"{network[0].model} against the atlas", network, network, second_key="atlas")
+        for way in ("largest component", "mean shape"):
+            yield from _of_masks(f"{way} against none", unet, unet, first_key=way)
+
+
+def _of_masks(name, first, second, first_key="network", second_key="network"):
+    arms = tuple(t[0].model if key == "network" else key for t, key in ((first, first_key), (second, second_key)))
+    for score, sign in (("dice", 1), ("surface_dice", 1), ("hd95", -1)):
+        values = [
+            tuple(round(sign * training.values[f"{key} {score}"], DECIMALS) for training in trainings)
+            for trainings, key in ((first, first_key), (second, second_key))
+        ]
+        yield Contrast(f"{name}: {'nearer in mm' if sign < 0 else score.replace('_', ' ')}", arms, *values)
+
+
+# How strongly the mean shape pulls; the best on val is taken.
+PULLS = (0.1, 0.2, 0.3, 0.5)
+
+
+def fit_of_masks(run, dataset):
+    """Test Dice, surface Dice and HD95, {"network dice": …}: of the run, of its masks post-processed in two ways, of the atlas.
+
+    All measured on the volumes of patients. The weight of the mean shape is chosen by the Dice on val.
+    """
+    volumes, classes = dataset.as_volumes(), len(run.card.classes)
+    chances = {split: by_patient(run.predictions[split].float(), getattr(dataset, split).patients).transpose(1, 2) for split in ("val", "test")}
+
+    def scores(masks, split="test"):
+        return {name: values.mean() for name, values in segmentation_scores(masks, getattr(volumes, split).masks, classes, run.card.spacing).items()}
+
+    shape = MeanShape.fit(volumes.train.masks, classes, spacing=run.card.spacing)
+    weight = max(PULLS, key=lambda pull: scores(shape.apply(chances["val"], pull).argmax(axis=1), "val")["dice"])
+    found = chances["test"].argmax(dim=1)
+    ways = {
+        "network": scores(found),
+        "largest component": scores(largest_component(found, whole=True)),
+        "mean shape": scores(shape.apply(chances["test"], weight).argmax(axis=1)),
+        "atlas": asdict(atlases(dataset)["atlas with intensity"]),
+    }
+    return {f"{way} {score}": float(values[score]) for way, values in ways.items() for score in SCORES} | {"pull": weight}
+
+
 def trust_of_methods(run, dataset):
     """`trust_table` of a run on test images of class 1, flat: {"saliency hit": …}; without the milliseconds."""
     chosen = (dataset.test.labels == 1).nonzero()[:IMAGES, 0]
@@ -164,6 +223,7 @@ def _rounded(values):
 TRIALS = {
     "cnn_against_mlp": (cnn_against_mlp, 2),
     "resnet18_against_cnn": (resnet18_against_cnn, 2),
+    "unet_and_kin": (unet_and_kin, 5),
     "planted_spots": (planted_spots, len(SPOTS) + 1),
     "planted_marker": (planted_marker, 2),
 }
@@ -332,7 +392,7 @@ def _fingerprint(network, dataset, conditions):
     """SHA-256 of all that decides what a training comes to."""
     description = [network.name, network.options, dataset.card.name, dataset.provenance, *conditions]
     digest = hashlib.sha256(json.dumps(description, sort_keys=True).encode())
-    tensors = [getattr(getattr(dataset, split), part) for split in ("train", "val", "test") for part in ("images", "labels")]
+    tensors = [getattr(getattr(dataset, split), part) for split in ("train", "val", "test") for part in ("images", "targets")]
     for tensor in [*tensors, *network.state_dict().values()]:
         digest.update(tensor.detach().cpu().contiguous().numpy())
     return digest.hexdigest()

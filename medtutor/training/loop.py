@@ -4,6 +4,7 @@ import platform
 import sys
 import time
 import warnings
+from functools import cache
 from importlib.metadata import version
 from typing import NamedTuple
 
@@ -12,10 +13,11 @@ import torch.nn.functional as F
 from torch.optim.swa_utils import AveragedModel
 from tqdm import tqdm
 
-from ..data.augmentation import apply_affine, draw_affine
+from ..data.augmentation import apply_affine, apply_affine_to_masks, draw_affine
 from ..data.dataset import normalise
 from ..errors import InputError, MedtutorError
 from ..evaluation.metrics import measure
+from ..evaluation.segmentation import measure_segmentation
 from .processes import gather_rows, make_accelerator, share, synchronise_batch_norm, use_cpu_quota
 from .recipe import default_recipe
 from .run import Run, predict_logits, probabilities, to_model
@@ -96,8 +98,15 @@ def _check(model, dataset, recipe, resume):
             f"the model does not take images of shape {tuple(dataset.train.images.shape[1:])} "
             f"({str(error).splitlines()[0]}); build it for this data set"
         ) from error
-    if logits.shape != (2, len(card.classes)):
-        raise InputError(f"the model answers {tuple(logits.shape)} for 2 images of {len(card.classes)} classes; build it for this data set")
+    pixels = card.shape if card.task == "segmentation" else ()
+    if logits.shape[1:] != (len(card.classes), *pixels):
+        wanted = "a class for each pixel" if pixels else "a class for each image"
+        raise InputError(
+            f"the model answers {tuple(logits.shape)} for {len(logits)} images of {len(card.classes)} classes, but {card.name} asks for "
+            f"{wanted}; build it for this data set"
+        )
+    if pixels and recipe.shift_at_test:
+        raise InputError("recipe: shift_at_test must be 0 for a segmentation, whose pixels would be averaged with their neighbours")
 
 
 class _Trainer:
@@ -113,9 +122,12 @@ class _Trainer:
         optimiser = torch.optim.AdamW(model.parameters(), recipe.learning_rate, weight_decay=recipe.weight_decay)
         self.model, self.optimiser = accelerator.prepare(self.network, optimiser)
         self.average = AveragedModel(self.network, multi_avg_fn=_moving_average(recipe.average), use_buffers=True)
+        self.cases = torch.arange(len(self.train))
+        if recipe.skip_empty and self.card.task == "segmentation":
+            self.cases = self.train.masks.flatten(1).any(dim=1).nonzero()[:, 0]
         # The last partial batch is left out: its statistics would be of few cases.
-        self.batch = min(recipe.batch_size, len(self.train))
-        self.steps = len(self.train) // self.batch
+        self.batch = min(recipe.batch_size, len(self.cases))
+        self.steps = len(self.cases) // self.batch
         self.schedule = torch.optim.lr_scheduler.OneCycleLR(
             optimiser, recipe.learning_rate, total_steps=self.steps * recipe.epochs + 1
         )
@@ -137,7 +149,7 @@ class _Trainer:
         generator = torch.Generator().manual_seed(self.recipe.seed * 100_003 + epoch)
         torch.manual_seed(self.recipe.seed * 100_003 + epoch)
         self.model.train()
-        order = torch.randperm(len(self.train), generator=generator)
+        order = self.cases[torch.randperm(len(self.cases), generator=generator)]
         total = 0.0
         for step in range(self.steps):
             rows = order[step * self.batch : (step + 1) * self.batch]
@@ -151,10 +163,11 @@ class _Trainer:
             self.bar.set_postfix_str(self._status(loss), refresh=False)
             self.bar.update()
         # For the curve the plain image must do; averaging over views takes many times as long.
-        val = self.evaluate("val", views=(), resamples=0)[0]
+        val = self.evaluate("val", views=(), quick=True)[0]
         seconds = self.reached.seconds + time.perf_counter() - wall
         cpu_seconds = self.reached.cpu_seconds + time.process_time() - cpu
-        row = {"epoch": epoch + 1, "loss": total / self.steps, "val_auc": val.auc, "val_acc": val.acc}
+        row = {"epoch": epoch + 1, "loss": total / self.steps}
+        row |= {"val_dice": val.dice} if self.card.task == "segmentation" else {"val_auc": val.auc, "val_acc": val.acc}
         history = [*self.reached.history, row | {"seconds": round(seconds, 3)}]
         self.reached = Reached(history, seconds, cpu_seconds, self.state())
         self.bar.set_postfix_str(self._status(loss))
@@ -173,8 +186,10 @@ class _Trainer:
         x = to_model(normalise(self.train.images[rows[mine]]), device)
         if affine is not None:
             x = to_model(apply_affine(x, affine), device)
-        labels = self.train.labels[rows[mine]].to(device)
-        losses = case_losses(self.model(x), labels, self.card.task, recipe.label_smoothing)
+        targets = self.train.targets[rows[mine]].to(device)
+        if affine is not None and self.card.task == "segmentation":
+            targets = apply_affine_to_masks(targets, affine)
+        losses = case_losses(self.model(x), targets, self.card.task, recipe.label_smoothing)
         # Gradients are averaged over processes: scaled so that the average is
         # that of the whole batch, however unequal the shares.
         loss = losses.sum() / len(rows)
@@ -185,21 +200,26 @@ class _Trainer:
         self.average.update_parameters(self.network)
         return self.accelerator.reduce(loss.detach(), "sum").item()
 
-    def evaluate(self, split, views, **options):
-        """(Metrics, probabilities, labels) of a split, over all processes.
+    def evaluate(self, split, views, quick=False):
+        """(metrics, probabilities, targets) of a split, over all processes.
 
-        `views` are the mirror axes and the shift that predictions are averaged over.
+        `views` are the mirror axes and the shift that predictions are averaged over;
+        `quick` leaves out intervals and distances.
         """
         cases = getattr(self.dataset, split)
         mine = share(len(cases), self.accelerator)
         logits = predict_logits(self.average.module, cases.images[mine], *views)
         logits = gather_rows(logits.to(self.accelerator.device), len(cases), self.accelerator).cpu()
-        scores = probabilities(logits, self.card.task)
+        scores, options = probabilities(logits, self.card.task), {"resamples": 0} if quick else {}
+        if self.card.task == "segmentation":
+            metrics = measure_segmentation(cases.masks, scores, self.card, cases.patients, distances=not quick, **options)
+            return metrics, scores.half(), cases.masks
         return measure(cases.labels, scores, self.card.task, **options), scores, cases.labels
 
     def _status(self, loss):
         history = self.reached.history
-        return f"loss {loss:.3f}" + (f", val AUC {history[-1]['val_auc']:.3f}" if history else "")
+        name, key = ("Dice", "val_dice") if self.card.task == "segmentation" else ("AUC", "val_auc")
+        return f"loss {loss:.3f}" + (f", val {name} {history[-1][key]:.3f}" if history else "")
 
     def state(self):
         """A copy of all that a resumed run needs, as flat tensors."""
@@ -251,12 +271,29 @@ class _Trainer:
         )  # fmt: skip
 
 
-def case_losses(logits, labels, task, smoothing=0.0):
-    """(N,) loss of each case: cross-entropy, for multi-label the mean over labels."""
+def case_losses(logits, targets, task, smoothing=0.0):
+    """(N,) loss of each case: cross-entropy, for multi-label the mean over labels.
+
+    For a segmentation: cross-entropy, the mean over pixels, plus one minus the soft
+    Dice, the mean over the foreground classes.
+    """
     if task == "multi-label":
-        target = labels.float() * (1 - smoothing) + smoothing / 2
-        return F.binary_cross_entropy_with_logits(logits, target, reduction="none").mean(dim=1)
-    return F.cross_entropy(logits, labels, label_smoothing=smoothing, reduction="none")
+        wanted = targets.float() * (1 - smoothing) + smoothing / 2
+        return F.binary_cross_entropy_with_logits(logits, wanted, reduction="none").mean(dim=1)
+    if task == "segmentation":
+        targets = targets.long()
+        pixels = F.cross_entropy(logits, targets, label_smoothing=smoothing, reduction="none").flatten(1).mean(dim=1)
+        return pixels + _dice_loss()(logits, targets.unsqueeze(1)).flatten(1).mean(dim=1)
+    return F.cross_entropy(logits, targets, label_smoothing=smoothing, reduction="none")
+
+
+@cache
+def _dice_loss():
+    # MONAI takes seconds to import: only a segmentation needs it.
+    from monai.losses import DiceLoss
+
+    # Case by case, not over the batch: so that processes add up to the same loss.
+    return DiceLoss(include_background=False, to_onehot_y=True, softmax=True, reduction="none", smooth_nr=1, smooth_dr=1)
 
 
 def _moving_average(decay):

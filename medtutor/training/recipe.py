@@ -22,6 +22,7 @@ class Recipe:
                      average over the flips when predicting
     shift_at_test    whole pixels: predictions are also averaged over all moves by
                      that many
+    skip_empty       of a segmentation: train only on images that hold some foreground
     rotation         degrees; scale: share; shift: pixels. Drawn per case
     average          decay per step of the moving average of the weights, which
                      is what is kept; 0 keeps the last weights
@@ -39,6 +40,7 @@ class Recipe:
     shift: float = 2.0
     average: float = 0.99
     shift_at_test: int = 0
+    skip_empty: bool = False
     seed: int = 0
 
     def __post_init__(self):
@@ -85,5 +87,7 @@ def default_recipe(card, **changes):
     """
     table = _shipped()
     kind = "volumes" if len(card.shape) == 3 else "images"
+    if card.task == "segmentation":
+        kind = f"segmentation of {kind}"
     # Each table only names what differs from the one before it.
     return Recipe(**{**table[kind], **table.get(card.name, {}), **changes})

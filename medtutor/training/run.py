@@ -22,6 +22,7 @@ from ..data.dataset import normalise
 from ..data.augmentation import test_views
 from ..errors import InputError, MedtutorError
 from ..evaluation.metrics import Metrics
+from ..evaluation.segmentation import SegmentationMetrics
 from ..files import write_whole
 from ..models import build, parameter_count
 from .recipe import Recipe
@@ -35,11 +36,13 @@ class Run:
 
     model        the trained network, in eval mode on the CPU
     card, recipe what it was trained on, and how
-    history      one dict per finished epoch: epoch, loss, val_auc, seconds
-    val, test    `Metrics`; test is None until the last epoch is done, since it
-                 is read once, at the end
-    predictions  {"val": (N, classes) probabilities, "test": …}
-    labels       {"val": (N,) or (N, L), "test": …}
+    history      one dict per finished epoch: epoch, loss, val_auc and val_acc, or
+                 val_dice, seconds
+    val, test    `Metrics`, of a segmentation `SegmentationMetrics`; test is None until
+                 the last epoch is done, since it is read once, at the end
+    predictions  {"val": (N, classes) probabilities, "test": …}; of a segmentation
+                 (N, classes, H, W) in half precision
+    labels       {"val": (N,) or (N, L), "test": …}; of a segmentation masks (N, H, W)
     seconds      wall time of training, evaluation of val included
     cpu_seconds  processor time of the same, over all threads of this process
     provenance   "medmnist", "phantom" or "arrays"
@@ -52,8 +55,8 @@ class Run:
     recipe: Recipe
     provenance: str
     history: list = field(default_factory=list)
-    val: Metrics | None = None
-    test: Metrics | None = None
+    val: Metrics | SegmentationMetrics | None = None
+    test: Metrics | SegmentationMetrics | None = None
     predictions: dict = field(default_factory=dict)
     labels: dict = field(default_factory=dict)
     seconds: float = 0.0
@@ -76,7 +79,7 @@ class Run:
         return parameter_count(self.model)
 
     def predict(self, images):
-        """(N, classes) probabilities of uint8 images shaped like the data set's."""
+        """(N, classes) probabilities of uint8 images shaped like the data set's; of a segmentation (N, classes, H, W)."""
         mirror = self.card.mirror if self.recipe.mirror else ()
         return probabilities(predict_logits(self.model, images, mirror, self.recipe.shift_at_test), self.card.task)
 
@@ -184,6 +187,7 @@ class Run:
 def predict_logits(model, images, mirror=(), shift=0, batch_size=64):
     """(N, classes) float32 logits of uint8 images, averaged over their `test_views`.
 
+    Logits of pixels, (N, classes, H, W), are mirrored back before they are averaged.
     The model is put in eval mode and back.
     """
     device = next(model.parameters()).device
@@ -193,7 +197,10 @@ def predict_logits(model, images, mirror=(), shift=0, batch_size=64):
     with torch.inference_mode():
         for start in range(0, len(images), batch_size):
             x = normalise(images[start : start + batch_size]).to(device)
-            logits = [model(to_model(view, device)).float() for view in test_views(x, mirror, shift)]
+            logits = []
+            for view, axes in test_views(x, mirror, shift):
+                answer = model(to_model(view, device)).float()
+                logits.append(answer.flip(axes) if axes and answer.dim() > 2 else answer)
             batches.append(torch.stack(logits).mean(dim=0).cpu())
     model.train(was_training)
     return torch.cat(batches)
@@ -238,4 +245,7 @@ def _tupled(value):
 
 
 def _metrics(values):
-    return None if values is None else Metrics(**{key: _tupled(value) for key, value in values.items()})
+    if values is None:
+        return None
+    kind = SegmentationMetrics if "dice" in values else Metrics
+    return kind(**{key: _tupled(value) for key, value in values.items()})

@@ -13,8 +13,9 @@ import numpy as np
 import pytest
 import torch
 
+import medtutor as mt
 import medtutor.data
-from medtutor.data import PhantomWarning, catalog, from_arrays, load, normalise
+from medtutor.data import PhantomWarning, catalog, from_arrays, load, loading, normalise
 from medtutor.data.dataset import SPLITS, Dataset, Split
 from medtutor.data.loading import fetch_set, find, folders
 from medtutor.data.published import published_rows
@@ -97,12 +98,86 @@ def one_sentence(error):
 # The catalogue
 
 
-SETS = [(name, size) for name in catalog.names() for size in ((28, 64) if name.endswith("3d") else (28, 64, 128, 224))]
+MEDMNIST = [name for name in catalog.names() if catalog.publisher(name) == "medmnist"]
+SETS = [(name, size) for name in MEDMNIST for size in ((28, 64) if name.endswith("3d") else (28, 64, 128, 224))]
 
 
-def test_eighteen_sets():
-    assert len(catalog.names()) == 18
-    assert [(name, size) for name in catalog.names() for size in catalog.sizes(name)] == SETS
+def test_eighteen_sets_and_the_hippocampus():
+    assert len(MEDMNIST) == 18 and catalog.names() == (*MEDMNIST, "hippocampus")
+    assert [(name, size) for name in MEDMNIST for size in catalog.sizes(name)] == SETS
+
+
+def test_the_card_of_the_hippocampus():
+    card = catalog.card("hippocampus")
+    assert (card.task, card.shape, card.spacing, card.classes[0]) == ("segmentation", (56, 40), (1.0, 1.0, 1.0), "background")
+    assert catalog.sizes("hippocampus") == (card.size,) and sum(catalog.counts("hippocampus").values()) == 48
+    assert card.licence == "CC BY-SA 4.0" and "not for clinical use" in str(card)
+    with pytest.raises(InputError, match="size 28; choose one of 40"):
+        mt.load("hippocampus", 28)
+    with pytest.raises(InputError, match="not published by medmnist; say source='decathlon'"):
+        mt.load("hippocampus", source="medmnist")
+
+
+def test_hippocampus_without_a_network_is_a_phantom(empty_home, monkeypatch):
+    def no_network(*_, **__):
+        raise FetchError("no network")
+
+    monkeypatch.setattr(loading.hippocampus, "fetch_tar", no_network)
+    with pytest.warns(PhantomWarning, match="PHANTOM IMAGES stand in for Hippocampus"):
+        dataset = mt.load("hippocampus")
+    assert dataset.is_phantom and "drew it" in dataset.card.licence
+    assert dataset.train.images.shape[1:] == (1, 56, 40) and dataset.train.labels is None
+    volumes = dataset.as_volumes()
+    assert volumes.test.images.shape == (12, 1, 48, 56, 40) and volumes.test.masks.shape == (12, 48, 56, 40)
+    assert torch.equal(volumes.test.masks[3, 20], dataset.test.masks[3 * 48 + 20])
+    with pytest.raises(FetchError, match="no network"):
+        mt.load("hippocampus", source="decathlon")
+
+
+def masked(count, seed, patients=None):
+    """(images, masks): a bright square of class 1 with a dark core of class 2."""
+    generator = np.random.default_rng(seed)
+    images = generator.integers(60, 120, (count, 12, 16), dtype=np.uint8)
+    masks = np.zeros((count, 12, 16), dtype=np.uint8)
+    masks[:, 3:9, 4:12], masks[:, 5:7, 6:10] = 1, 2
+    images[masks == 1], images[masks == 2] = 220, 10
+    return images, masks
+
+
+def test_own_images_with_masks():
+    dataset = mt.from_arrays(masked(4, 0), masked(3, 1), masked(2, 2), classes=["background", "rim", "core"], spacing=(0.5, 0.5))
+    assert dataset.card.task == "segmentation" and dataset.card.spacing == (0.5, 0.5)
+    assert dataset.train.labels is None and dataset.train.targets is dataset.train.masks
+    assert dataset.train.masks.dtype == torch.uint8 and dataset.train.masks.shape == (4, 12, 16)
+    with pytest.raises(InputError, match="does not say which images are of one patient"):
+        dataset.as_volumes()
+
+
+def test_own_slices_stack_to_volumes():
+    patients = {"train": [7, 7, 3, 3], "val": [1, 1], "test": [2, 2]}
+    dataset = mt.from_arrays(masked(4, 0), masked(2, 1), masked(2, 2), patients=patients, spacing=(3, 1, 1))
+    assert dataset.as_volumes().train.images.shape == (2, 1, 2, 12, 16) and "volumes: 2 train" in str(dataset)
+    assert dataset.as_volumes().train.patients.tolist() == [7, 3]
+
+
+MASKS_NOT_TO_BE_LEARNED = [
+    (lambda i, m: (i, m[:-1]), {}, r"train masks have shape \(3, 12, 16\), expected \(4, 12, 16\)"),
+    (lambda i, m: (i, m + 1), {"classes": ["a", "b", "c"]}, "train masks hold 3, out of range 0…2"),
+    (lambda i, m: (i, m / 2), {}, "train labels must be whole numbers"),
+    (lambda i, m: (i, np.minimum(m, 1)), {"classes": ["a", "b", "c"]}, "train split has no pixel of c"),
+    (lambda i, m: (i, m), {"spacing": (1, 1, 1)}, "spacing must be 2 lengths"),
+    (lambda i, m: (i, m), {"spacing": (0, 1)}, "spacing must be 2 lengths"),
+    (lambda i, m: (i, m), {"patients": {"train": [1, 1, 1, 2], "val": [1] * 4, "test": [1] * 4}}, "unequal numbers of slices"),
+    (lambda i, m: (i, m), {"patients": {"train": [1, 2, 1, 2], "val": [1] * 4, "test": [1] * 4}}, "do not stand together"),
+    (lambda i, m: (i, m), {"patients": {"train": [1, 1]}}, "4 images but 2 patient numbers"),
+    (lambda i, m: (i, m), {"task": "binary"}, "a binary task has 2 classes, not 3"),
+]
+
+
+@pytest.mark.parametrize("change, options, sentence", MASKS_NOT_TO_BE_LEARNED)
+def test_masks_that_cannot_be_learned_are_refused(change, options, sentence):
+    with pytest.raises(InputError, match=sentence):
+        mt.from_arrays(change(*masked(4, 0)), masked(4, 1), masked(4, 2), **options)
 
 
 @pytest.mark.parametrize("name, size", SETS)
@@ -137,7 +212,7 @@ def test_name_is_read_without_regard_to_case():
 
 
 def test_resnet_18_at_28_pixels_is_the_first_published_row():
-    for name in catalog.names():
+    for name in MEDMNIST:
         first = published_rows(name)[0]
         assert first.model.startswith("ResNet-18") and first.size == "28"
     row = catalog.card("pneumoniamnist").published[0]
@@ -251,7 +326,7 @@ def test_size_that_is_not_published():
 def test_unknown_source():
     with pytest.raises(InputError, match="unknown source 'web'") as error:
         load("breastmnist", source="web")
-    assert "auto, medmnist, phantom" in one_sentence(error)
+    assert "auto, medmnist, decathlon, phantom" in one_sentence(error)
 
 
 @pytest.mark.parametrize("source", ["auto", "medmnist"])

@@ -9,6 +9,7 @@ from test_evidence import contrast, evidence
 import medtutor
 from medtutor.errors import InputError
 from medtutor.explanation import METHODS
+from medtutor.models import MODELS
 from medtutor.review import Rule, card, claim, claims, judge, read_evidence, verdict
 from medtutor.review import evidence as stored
 from medtutor.review.claims import parse_claims
@@ -134,10 +135,11 @@ def test_shipped_claims_are_well_formed():
     assert len({each.id for each in claims()}) == len(claims()) > 0
     for each in claims():
         assert each.trial in TRIALS, each.id
-        assert each.place in ("abstract", "section 1.3", "abstract and section 1.3"), "only these were seen"
-        assert len(each.seeds) == 5 and set(each.settings) <= {"epochs", "recipe", "moves", "keep_all"}
+        assert each.place in ("abstract", "section 1.3", "abstract and section 1.3", "references"), "only these were seen"
+        assert len(each.seeds) == 5 and set(each.settings) <= {"epochs", "recipe", "moves", "keep_all", "phantoms"}
         for name in each.rule.contrasts:
-            assert name.split()[0] in each.settings["epochs"] or name.split(": ")[0] in METHODS
+            of = name.split()[0].removesuffix(":")
+            assert of in (*each.settings["epochs"], *METHODS, *MODELS, "largest", "mean"), name
         assert "Not shown:" in each.protocol
         if SOURCES.is_dir():
             assert (SOURCES / f"{each.lesson}.py").is_file(), each.id

@@ -36,7 +36,7 @@ def run(*arguments):
     "arguments, words",
     [
         (["run", "cnn-beat-mlp"], "did you mean cnn-beats-mlp"),
-        (["run", "--source", "web", "--out", "x"], "choose one of auto, medmnist, phantom"),
+        (["run", "--source", "web", "--out", "x"], "choose auto or phantom"),
         (["run", "--source", "phantom"], "--out FOLDER"),
         (["run", "--source", "auto"], "--out FOLDER"),
         (["run", "--seeds", "0", "1"], "--out FOLDER"),

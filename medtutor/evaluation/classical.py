@@ -1,0 +1,311 @@
+"""Segmentation without a network: thresholds, edges, regions, clusters, and an atlas.
+
+What the networks have to beat. All work on plain arrays or tensors: images
+(P, H, W) or volumes (P, D, H, W), uint8, each image by itself; slabs of 0 round
+an image are padding and take no part. Everything returned is numpy.
+
+All but the atlas see brightness alone. They find classes of brightness, not
+organs: which of their clusters or regions is the organ, nobody has told them.
+`best_cluster` and `oracle_seeds` ask the truth for it, as no method in use could,
+and so give the best that could have come of them. The `Atlas` knows from training masks where
+the organ usually lies, and that is a great deal where images are centred alike.
+
+scikit-image and scikit-learn do the work, and are loaded when first needed.
+"""
+
+from dataclasses import dataclass, field
+
+import numpy as np
+from scipy import ndimage
+
+from ..errors import InputError
+
+
+def otsu(images, *, bright=True):
+    """The brighter (or darker) of two classes of brightness: masks uint8 as the images, 0 or 1.
+
+    The threshold is that of Otsu, IEEE Trans. SMC 9:62 (1979), one for each image.
+    """
+    from skimage.filters import threshold_otsu
+
+    def one(image):
+        if image.min() == image.max():
+            return np.zeros(image.shape, np.uint8)
+        over = image > threshold_otsu(image)
+        return over if bright else ~over
+
+    return _each(images, one, np.uint8)
+
+
+def edges(images, *, sigma=1.0):
+    """The regions that edges enclose, numbered from 1; 0 is on no side: int32 as the images.
+
+    Canny's edges (IEEE TPAMI 8:679, 1986) after a blur of `sigma` pixels, closed over
+    gaps of two pixels; each region then takes back the pixel that the line took from it.
+    Edges are sought slice by slice; regions go on through the slices.
+    """
+    from skimage.feature import canny
+    from skimage.measure import label
+    from skimage.segmentation import expand_labels
+
+    def enclosed(picture):
+        line = ndimage.binary_dilation(canny(picture / 255, sigma=sigma))
+        return ndimage.binary_fill_holes(line) & ~line
+
+    def one(image):
+        inside = enclosed(image) if image.ndim == 2 else np.stack([enclosed(piece) for piece in image])
+        return expand_labels(label(inside, connectivity=1), 1)
+
+    return _each(images, one, np.int32)
+
+
+def region_growing(images, seeds, tolerance=10):
+    """All that is connected with the seed and as bright, give or take: masks uint8 as the images, 0 or 1.
+
+    seeds      whole numbers (P, 2) or (P, 3): one pixel of each image, see `oracle_seeds`
+    tolerance  how many grey levels a pixel may differ from the seed, 0…255
+
+    Raises `InputError` for seeds that do not fit the images.
+    """
+    from skimage.segmentation import flood
+
+    images, seeds = _checked(images), np.asarray(seeds)
+    shape = images.shape[1:]
+    if seeds.shape != (len(images), len(shape)) or (seeds < 0).any() or (seeds >= shape).any():
+        raise InputError(
+            f"seeds of shape {seeds.shape} do not fit images {images.shape}; "
+            f"give one pixel inside each image, an array ({len(images)}, {len(shape)})"
+        )
+    grown = [
+        flood(image.astype(np.int16), tuple(int(place) for place in seed), tolerance=tolerance)
+        for image, seed in zip(images, seeds)
+    ]
+    return np.stack(grown).astype(np.uint8)
+
+
+def watershed(images, *, regions=200, sigma=1.0):
+    """The basins of the edge strength, numbered from 1; padding is 0: int32 as the images.
+
+    Flooded from about `regions` seeds on a regular grid, uphill on the gradient after
+    a blur of `sigma` pixels (skimage.segmentation.watershed).
+    """
+    from skimage.segmentation import watershed as flooded
+
+    def one(image):
+        strength = ndimage.gaussian_gradient_magnitude(image.astype(np.float32), sigma)
+        return flooded(strength, markers=regions)
+
+    return _each(images, one, np.int32)
+
+
+def kmeans(images, k=4, *, seed=0):
+    """Clusters of brightness in each image, 1 the darkest to `k` the brightest, padding 0: uint8 as the images.
+
+    Lloyd's k-means of scikit-learn on the grey levels, each weighted by how often it occurs.
+    Raises `InputError` for fewer than two clusters.
+    """
+    from sklearn.cluster import KMeans
+
+    _checked_k(k)
+
+    def one(image):
+        levels, counts = np.unique(image, return_counts=True)
+        clusters = min(k, len(levels))
+        fitted = KMeans(clusters, n_init=4, random_state=seed).fit(levels[:, None].astype(float), sample_weight=counts)
+        rank = np.empty(clusters, int)
+        rank[np.argsort(fitted.cluster_centers_[:, 0])] = np.arange(1, clusters + 1)
+        return rank[fitted.labels_][np.searchsorted(levels, image)]
+
+    return _each(images, one, np.uint8)
+
+
+def fuzzy_c_means(values, k, m=2.0, *, weights=None, seed=0, steps=300, tolerance=1e-6):
+    """(memberships (N, k), centres (k, F)): how much each value belongs to each of `k` clusters.
+
+    values     numbers (N,) or (N, F)
+    m          fuzziness, over 1: near 1 each value belongs to one cluster (k-means),
+               large m makes all memberships equal
+    weights    how often each value counts, (N,); once when left out
+    steps      at most so many rounds, or until no centre moves by more than
+               `tolerance` times the spread of the values
+
+    Memberships are 0…1 and sum to 1 for each value; clusters are sorted by their
+    first number. Bezdek, "Pattern Recognition with Fuzzy Objective Function
+    Algorithms" (1981). Raises `InputError` for wrong k, m or values.
+    """
+    from sklearn.cluster import kmeans_plusplus
+
+    values = np.asarray(values, dtype=np.float64)
+    values = values[:, None] if values.ndim == 1 else values
+    _checked_k(k)
+    if values.ndim != 2 or len(np.unique(values, axis=0)) < k or not np.isfinite(values).all():
+        raise InputError(f"values of shape {values.shape} do not make {k} clusters; give at least {k} different finite ones")
+    if not m > 1:
+        raise InputError(f"m is {m!r}; give a fuzziness over 1, usually 2")
+    weights = np.ones(len(values)) if weights is None else np.asarray(weights, dtype=np.float64)
+    centres, _ = kmeans_plusplus(values, k, sample_weight=weights, random_state=seed)
+    for _ in range(steps):
+        before = centres
+        shares = _memberships(values, centres, m) ** m * weights[:, None]
+        centres = shares.T @ values / np.maximum(shares.sum(axis=0), 1e-300)[:, None]
+        if np.abs(centres - before).max() <= tolerance * np.ptp(values):
+            break
+    centres = centres[np.argsort(centres[:, 0])]
+    return _memberships(values, centres, m), centres
+
+
+def _memberships(values, centres, m):
+    """distance ** (-2 / (m - 1)), made to sum to 1 over the clusters: (N, k)."""
+    distance = ((values[:, None] - centres) ** 2).sum(axis=2)
+    # As a softmax of logarithms: the power itself overflows when m is near 1.
+    power = -np.log(np.maximum(distance, 1e-300)) / (m - 1)
+    power = np.exp(power - power.max(axis=1, keepdims=True))
+    return power / power.sum(axis=1, keepdims=True)
+
+
+def fuzzy_clusters(images, k=4, m=2.0, *, seed=0):
+    """Memberships of every pixel in `k` fuzzy clusters of brightness: float32 (P, k, [D,] H, W).
+
+    The clusters are sorted from dark to bright; padding belongs to none (0).
+    Raises `InputError` as `fuzzy_c_means`.
+    """
+    images = _checked(images)
+    memberships = np.zeros((len(images), k, *images.shape[1:]), np.float32)
+    for out, image in zip(memberships, images):
+        content = _content(image)
+        levels, counts = np.unique(image[content], return_counts=True)
+        shares, _ = fuzzy_c_means(levels, k, m, weights=counts, seed=seed)
+        out[(slice(None), *content)] = np.moveaxis(shares[np.searchsorted(levels, image[content])], -1, 0)
+    return memberships
+
+
+def best_cluster(clusters, masks):
+    """ORACLE: of each image's clusters, the one that the truth likes best. Masks uint8, 0 or 1.
+
+    clusters  whole numbers (P, [D,] H, W), 0 belongs to none: from any function above
+    masks     the true masks, same shape; every class but 0 is foreground
+
+    It looks at the truth to choose (by Dice), so its result is an upper bound on
+    what the clusters are worth and never the result of a method. The more there
+    are to choose from, the more the truth has told: among four clusters of
+    brightness hardly anything, among two hundred regions where the organ lies.
+    Given the masks that an `Atlas` predicts instead of the true ones, it is no oracle.
+    Raises `InputError` for shapes that differ.
+    """
+    clusters, truth = _same_shape(clusters, masks)
+    chosen = np.zeros(clusters.shape, np.uint8)
+    for out, labels, mask in zip(chosen, clusters, truth > 0):
+        size, shared = np.bincount(labels.ravel()), np.bincount(labels[mask])
+        dice = 2 * np.pad(shared, (0, len(size) - len(shared))) / (size + mask.sum())
+        if len(size) > 1:
+            out[labels == 1 + dice[1:].argmax()] = 1
+    return chosen
+
+
+def oracle_seeds(masks):
+    """ORACLE: the pixel deepest inside the true foreground of each mask, int64 (P, 2) or (P, 3).
+
+    What an expert's click would give `region_growing`. Raises `InputError` for a
+    mask without foreground.
+    """
+    masks = np.asarray(masks)
+    if not all(mask.any() for mask in masks):
+        raise InputError("a mask has no foreground to put a seed into; leave that image out")
+    # A ring of 0 round the mask: the border of the image is no place deep inside.
+    depths = (ndimage.distance_transform_edt(np.pad(mask > 0, 1)) for mask in masks)
+    return np.stack([np.unravel_index(depth.argmax(), depth.shape) for depth in depths]) - 1
+
+
+@dataclass(frozen=True, eq=False)
+class Atlas:
+    """Where each class lies in the training masks, and how bright it is there.
+
+    prior   share of the training masks with that class at that place, float32 (classes, [D,] H, W)
+    mean    brightness of each class, 0…255, (classes,)
+    spread  its standard deviation, (classes,)
+
+    Images must be centred alike, as those of the training were. The intensity
+    model is Gaussian naive Bayes with the share at the place as its prior.
+    """
+
+    prior: np.ndarray = field(repr=False)
+    mean: np.ndarray
+    spread: np.ndarray
+
+    @classmethod
+    def fit(cls, images, masks, classes):
+        """The atlas of training images and masks, both uint8 (P, [D,] H, W).
+
+        classes  how many, background included
+
+        The brightness of the background is that of everything else, padding too. Taken next
+        to the organ only, or without padding, it did no better on the hippocampus.
+        Raises `InputError` for shapes that differ, or a class that no mask has.
+        """
+        images, masks = _same_shape(_checked(images), masks)
+        counts = np.bincount(masks.ravel(), minlength=classes)
+        if len(counts) > classes or not counts.all():
+            held = np.flatnonzero(counts).tolist()
+            raise InputError(f"masks hold classes {held}; give masks of all classes 0 to {classes - 1}")
+        prior = np.stack([(masks == c).mean(axis=0, dtype=np.float32) for c in range(classes)])
+        inside = [images[masks == c].astype(np.float64) for c in range(classes)]
+        return cls(prior, np.array([i.mean() for i in inside]), np.array([max(i.std(), 1.0) for i in inside]))
+
+    def probabilities(self, images, *, use_intensity=True):
+        """Probability of each class at each place, float32 (P, classes, [D,] H, W); they sum to 1.
+
+        use_intensity  False: the prior alone, the same for every image
+
+        Raises `InputError` for images of another shape than the training's.
+        """
+        images = _checked(images)
+        if images.shape[1:] != self.prior.shape[1:]:
+            raise InputError(f"images are {images.shape[1:]}, the atlas {self.prior.shape[1:]}; pad or crop them alike")
+        if not use_intensity:
+            return np.repeat(self.prior[None], len(images), axis=0)
+        mean, spread = (x.astype(np.float32).reshape(-1, *[1] * (images.ndim - 1)) for x in (self.mean, self.spread))
+        likelihood = np.exp(-0.5 * ((images[:, None] - mean) / spread) ** 2) / spread
+        # A brightness that no class ever has says nothing: there the prior decides.
+        joint = self.prior * np.maximum(likelihood, 1e-12)
+        return joint / joint.sum(axis=1, keepdims=True)
+
+    def predict(self, images, *, use_intensity=True):
+        """The likeliest class at each place: masks uint8 as the images. As `probabilities`."""
+        return self.probabilities(images, use_intensity=use_intensity).argmax(axis=1).astype(np.uint8)
+
+
+def _checked(images):
+    images = np.asarray(images)
+    if images.ndim not in (3, 4) or images.dtype != np.uint8 or not images.size:
+        raise InputError(
+            f"images are {images.dtype} of shape {images.shape}; give uint8 images (P, H, W) or volumes (P, D, H, W)"
+        )
+    return images
+
+
+def _checked_k(k):
+    if isinstance(k, bool) or not isinstance(k, (int, np.integer)) or k < 2:
+        raise InputError(f"k is {k!r}; give the number of clusters, 2 or more")
+
+
+def _same_shape(first, second):
+    first, second = np.asarray(first), np.asarray(second)
+    if first.shape != second.shape:
+        raise InputError(f"shapes differ, {first.shape} and {second.shape}; give one mask for each image, of its shape")
+    return first, second
+
+
+def _content(image):
+    """The box round all that is not 0, as slices; everything where all is 0."""
+    found = ndimage.find_objects((image > 0).astype(np.int8))
+    return found[0] if found else tuple(slice(None) for _ in image.shape)
+
+
+def _each(images, one, dtype):
+    """`one` of each image without its padding, put back in place: `dtype` as the images, 0 in the padding."""
+    images = _checked(images)
+    result = np.zeros(images.shape, dtype)
+    for out, image in zip(result, images):
+        content = _content(image)
+        out[content] = one(image[content])
+    return result
