@@ -20,7 +20,7 @@ from matplotlib.lines import Line2D
 from sklearn.metrics import average_precision_score, confusion_matrix, precision_recall_curve, roc_curve
 
 from .errors import InputError
-from .evaluation.comparison import compare
+from .evaluation import compare, metrics_kind
 
 # Okabe & Ito (2008).
 BLUE, ORANGE, GREEN, VERMILION, GREY = "#0072B2", "#E69F00", "#009E73", "#D55E00", "#767676"
@@ -195,8 +195,9 @@ def _show(ax, image):
 
 
 def history(run):
-    """Loss and validation AUC, of a segmentation validation Dice, after each epoch."""
-    key, name = ("val_dice", "Dice") if run.card.task == "segmentation" else ("val_auc", "AUC")
+    """Loss and validation AUC (Dice of a segmentation, R² of a regression) after each epoch."""
+    kind = metrics_kind(run.card.task)
+    key, name = f"val_{kind.curve[0]}", kind.headline
     epochs = [row["epoch"] for row in run.history]
     figure = _figure(7, 2.6)
     loss, auc = figure.subplots(1, 2)

@@ -14,13 +14,19 @@ from importlib.util import find_spec, module_from_spec, spec_from_file_location
 from pathlib import Path
 
 from ..errors import InputError, unknown
-from . import hippocampus
+from . import cine, hippocampus
 from .published import published_rows
 
-TASKS = ("binary", "multi-class", "multi-label", "ordinal", "segmentation")
+TASKS = ("binary", "multi-class", "multi-label", "ordinal", "segmentation", "regression")
 
 # Not of MedMNIST, which has no masks.
 _HIPPOCAMPUS = "hippocampus"
+
+# Drawn by medtutor: no real clips of this size are free. name: (what is asked of a clip, task, classes)
+_CINE = {
+    "cine_ejection": ("ejection fraction", "regression", ("ejection fraction",)),
+    "cine_filling": ("filling", "binary", cine.FILLINGS),
+}
 
 _TASK_OF_MEDMNIST = {
     "binary-class": "binary",
@@ -85,8 +91,10 @@ class Card:
     name      as given to `load`, such as "pneumoniamnist"
     title     as written in print, such as "PneumoniaMNIST"
     modality  what made the images
-    task      "binary", "multi-class", "multi-label", "ordinal" or "segmentation"
-    classes   the names of the labels, by number; of a segmentation 0 is the background
+    task      "binary", "multi-class", "multi-label", "ordinal", "segmentation" or
+              "regression"
+    classes   the names of the labels, by number; of a segmentation 0 is the background;
+              of a regression what is predicted
     channels  1 for grey, 3 for colour
     shape     (height, width), or (depth, height, width) of a volume
     frames    how many images make one sequence; None where one image is one case
@@ -153,13 +161,19 @@ def _info():
 
 
 def names():
-    """The names of all sets: MedMNIST's, 2-D before 3-D, then the hippocampus."""
-    return (*_MODALITY, _HIPPOCAMPUS)
+    """The names of all sets: MedMNIST's, 2-D before 3-D, the hippocampus, the drawn cines."""
+    return (*_MODALITY, _HIPPOCAMPUS, *_CINE)
 
 
 def publisher(name):
-    """Who publishes a set's real images: "medmnist" or "decathlon"; also their provenance."""
-    return "decathlon" if check_name(name) == _HIPPOCAMPUS else "medmnist"
+    """Where a set's images come from: "medmnist", "decathlon", or "phantom" of the drawn cines; also their provenance."""
+    name = check_name(name)
+    return "decathlon" if name == _HIPPOCAMPUS else "phantom" if name in _CINE else "medmnist"
+
+
+def cine_target(name):
+    """What is asked of the clips of a drawn cine: "ejection fraction" or "filling"."""
+    return _CINE[name][0]
 
 
 def check_name(name):
@@ -172,17 +186,23 @@ def check_name(name):
 
 def sizes(name):
     """The sizes in pixels that there are of a set: (28, 64, …), the usual one first."""
-    if check_name(name) == _HIPPOCAMPUS:
+    name = check_name(name)
+    if name == _HIPPOCAMPUS:
         return (hippocampus.SHAPE[-1],)
-    info = _info()[check_name(name)]
+    if name in _CINE:
+        return (cine.SIZE,)
+    info = _info()[name]
     return (28, *(size for size in (64, 128, 224) if f"MD5_{size}" in info))
 
 
 def counts(name):
     """The number of cases in each split: {"train": …, "val": …, "test": …}; of the hippocampus, of volumes."""
-    if check_name(name) == _HIPPOCAMPUS:
+    name = check_name(name)
+    if name == _HIPPOCAMPUS:
         return {split: len(ids) for split, ids in hippocampus.SPLIT.items()}
-    return dict(_info()[check_name(name)]["n_samples"])
+    if name in _CINE:
+        return dict(cine.COUNTS)
+    return dict(_info()[name]["n_samples"])
 
 
 def card(name, size=None):
@@ -202,6 +222,14 @@ def card(name, size=None):
             licence="CC BY-SA 4.0", citation=hippocampus.CITATION,
             description="T1-weighted MRI cut out around one hippocampus, whose front and back part experts have marked.",
             warnings=_WARNINGS[name],
+        )  # fmt: skip
+    if name in _CINE:
+        target, task, classes = _CINE[name]
+        return Card(
+            name=name, title=f"Cardiac cine, {target}", modality="cardiac cine, short axis", task=task, classes=classes, channels=1,
+            shape=(cine.SIZE, cine.SIZE), frames=cine.FRAMES, mirror=(-1, -2), licence="as medtutor, which drew it (BSD-3-Clause)",
+            description="A beating ventricle in speckle, drawn by medtutor; no patient's image.",
+            warnings=("PHANTOM: drawn by medtutor, no patient's image; not to be compared.",),
         )  # fmt: skip
     info = _info()[name]
     modality, mirror = _MODALITY[name]

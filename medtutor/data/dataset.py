@@ -24,8 +24,9 @@ class Split:
     """The cases of one split.
 
     images    uint8, (N, C, H, W), (N, C, D, H, W) or (N, T, C, H, W)
-    labels    int64, (N,), or (N, L) for multi-label; None for a segmentation
-    evidence  bool, (N, H, W) or (N, D, H, W): the pixels that decide the
+    labels    int64, (N,), or (N, L) for multi-label; float32 (N,) of a regression;
+              None for a segmentation
+    evidence  bool, (N, H, W), (N, D, H, W) or (N, T, H, W): the pixels that decide the
               label. Known of phantoms only, else None
     masks     uint8, shape of evidence: which structure each pixel belongs
               to (0 is background). What a segmentation learns; else known of
@@ -150,11 +151,13 @@ def from_arrays(
                       (N, D, H, W) or (N, D, H, W, C); with `sequence`
                       (N, T, H, W) or (N, T, H, W, C).
                       labels: whole numbers (N,), or (N, L) of 0 and 1; for a
-                      segmentation masks (N, H, W) or (N, D, H, W), the number of
+                      regression any numbers (N,); for a segmentation masks (N, H, W) or (N, D, H, W), the number of
                       each pixel's class, 0 the background
-    classes           the names of the labels; "class 0", … when left out
-    task              "binary", "multi-class", "multi-label", "ordinal" or
-                      "segmentation"; left out: from the labels ("ordinal" must be said)
+    classes           the names of the labels; "class 0", … when left out; of a
+                      regression the one name of what is predicted
+    task              "binary", "multi-class", "multi-label", "ordinal", "segmentation" or
+                      "regression"; left out: from the labels (the last and "ordinal" must
+                      be said)
     mirror            axes along which a mirrored image keeps its label:
                       (-1,) allows left-right flips. None by default: safe
     spacing           of a segmentation: millimetres between slices, rows and columns,
@@ -175,7 +178,7 @@ def from_arrays(
             raise InputError(f"{split} must be a pair (images, labels)")
         pairs[split] = tuple(_as_numpy(array, f"{split} {what}") for array, what in zip(given, ("images", "labels")))
 
-    labels = _whole_numbers("train", pairs["train"][1])
+    labels = _real_numbers("train", pairs["train"][1]) if task == "regression" else _whole_numbers("train", pairs["train"][1])
     if task is None and labels.ndim > 2:
         task = "segmentation"
     if task == "segmentation" and sequence:
@@ -189,6 +192,10 @@ def from_arrays(
                 "every train case has exactly one label: give class numbers, labels.argmax(1), or say task='multi-label'"
             )
         task = "multi-label" if many else "binary" if labels.size and labels.max() < 2 else "multi-class"
+    if task == "regression" and classes is not None and len(classes) != 1:
+        raise InputError(f"a regression predicts one number, so classes must hold its one name, not {len(classes)}")
+    if classes is None and task == "regression":
+        classes = ["target"]
     if classes is None:
         count = labels.shape[-1] if task == "multi-label" and labels.ndim == 2 else int(labels.max(initial=0)) + 1
         classes = [f"class {i}" for i in range(max(count, 2))]
@@ -256,13 +263,13 @@ def make_split(name, images, labels, card):
     """
     if len(images) == 0:
         raise InputError(f"the {name} split is empty")
-    labels = _whole_numbers(name, labels)
+    labels = _real_numbers(name, labels) if card.task == "regression" else _whole_numbers(name, labels)
     if len(images) != len(labels):
         raise InputError(f"the {name} split has {len(images)} images but {len(labels)} labels")
     expected = (card.channels, *card.shape) if card.frames is None else (card.frames, card.channels, *card.shape)
     if tuple(images.shape[1:]) != expected:
         raise InputError(f"{name} images have shape {tuple(images.shape[1:])}, expected {expected}")
-    return Split(images, _checked_labels(name, labels, card))
+    return Split(images, torch.from_numpy(labels) if card.task == "regression" else _checked_labels(name, labels, card))
 
 
 def make_segmentation_split(name, images, masks, card, patients=None):
@@ -294,6 +301,16 @@ def make_segmentation_split(name, images, masks, card, patients=None):
         _stacked(split, f"the {name} split")  # refuses what cannot be stacked
         return split
     return Split(images, None, masks=torch.from_numpy(masks.astype(np.uint8)))
+
+
+def _real_numbers(name, labels):
+    """An array of numbers to be predicted, as float32 (N,). Raises `InputError` for text, NaN, or all equal."""
+    labels = labels.squeeze(1) if labels.ndim == 2 and labels.shape[1] == 1 else labels
+    if labels.dtype.kind not in "biuf" or labels.ndim != 1 or not np.isfinite(labels).all():
+        raise InputError(f"{name} labels of a regression must be finite numbers, one for each case")
+    if labels.size and labels.min() == labels.max():
+        raise InputError(f"all {name} labels are {labels[0]:g}: there is nothing to predict")
+    return labels.astype(np.float32)
 
 
 def _whole_numbers(name, labels):

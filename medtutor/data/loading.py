@@ -4,6 +4,7 @@ import hashlib
 import os
 import warnings
 import zipfile
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -45,7 +46,7 @@ def load(name, size=None, *, source="auto", root=None, progress=True):
     size, publisher = card.size, catalog.publisher(card.name)
     if source not in ("auto", "phantom", publisher):
         raise InputError(f"{card.name} is not published by {source}; say source={publisher!r}")
-    if source == "phantom":
+    if source == "phantom" or publisher == "phantom":
         return _phantom(card)
     path = find(card.name, size, root)
     if path is None:
@@ -73,6 +74,8 @@ def folders(root=None):
 
 def find(name, size=None, root=None):
     """The path of a set's file on disk, of the hippocampus also of its folder; or None."""
+    if catalog.publisher(name) == "phantom":
+        return None  # drawn, never on disk
     if catalog.publisher(name) == "decathlon":
         return hippocampus.find(folders(root))
     size = size or catalog.sizes(name)[0]
@@ -90,6 +93,8 @@ def fetch_set(name, size=None, root=None, *, progress=True):
     """
     card = catalog.card(name, size)
     name, size = card.name, card.size
+    if catalog.publisher(name) == "phantom":
+        raise FetchError(f"{name} is drawn by medtutor; there is nothing to fetch")
     if catalog.publisher(name) == "decathlon":
         return hippocampus.fetch_tar(folders(root)[0], progress=progress)
     url, md5 = catalog.address(name, size)
@@ -104,8 +109,13 @@ def _has_phantom(card):
 
 def _phantom(card):
     # Drawing needs scipy; reading a file does not.
-    from . import hippocampus_phantom, phantoms
+    from . import cine, hippocampus_phantom, phantoms
 
+    if card.frames:
+        splits = {}
+        for name, clips in cine.draw(catalog.cine_target(card.name)).items():
+            splits[name] = replace(make_split(name, clips.images, clips.targets.numpy(), card), masks=clips.masks)
+        return Dataset(**splits, card=card, provenance="phantom")
     if card.name == "hippocampus":
         return _as_slices(hippocampus_phantom.draw(), phantoms.phantom_card(card), "phantom")
     return phantoms.draw(card)

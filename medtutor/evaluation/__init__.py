@@ -2,9 +2,29 @@
 
 from .comparison import atlases, compare, comparison_table, reading, segmentation_table
 from .metrics import Metrics, measure
+from .regression import RegressionMetrics, measure_regression
 from .segmentation import SegmentationMetrics, measure_segmentation, segmentation_scores
 
+
+def metrics_kind(task):
+    """The class of metrics that a task has."""
+    return {"segmentation": SegmentationMetrics, "regression": RegressionMetrics}.get(task, Metrics)
+
+
+def measure_split(cases, scores, card, *, quick=False):
+    """The metrics of predictions on one `Split`: of the kind that the card's task has.
+
+    scores  what `Run.predict` gives for the images of the split
+    quick   leaves out intervals, and the distances of a segmentation
+    """
+    options = {"resamples": 0} if quick else {}
+    if card.task == "segmentation":
+        return measure_segmentation(cases.masks, scores, card, cases.patients, distances=not quick, **options)
+    if card.task == "regression":
+        return measure_regression(cases.labels, scores, **options)
+    return measure(cases.labels, scores, card.task, **options)
+
 __all__ = [
-    "Metrics", "SegmentationMetrics", "atlases", "compare", "comparison_table", "measure", "measure_segmentation", "reading",
-    "segmentation_scores", "segmentation_table",
+    "Metrics", "RegressionMetrics", "SegmentationMetrics", "atlases", "compare", "comparison_table", "measure",
+    "measure_regression", "measure_segmentation", "measure_split", "metrics_kind", "reading", "segmentation_scores", "segmentation_table",
 ]  # fmt: skip

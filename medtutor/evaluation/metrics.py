@@ -10,6 +10,7 @@ multi-label  mean over labels                        mean over labels, score abo
 """
 
 from dataclasses import dataclass
+from typing import ClassVar
 
 import numpy as np
 
@@ -30,6 +31,9 @@ class Metrics:
     n: int
     auc_interval: tuple[float, float] | None = None
     acc_interval: tuple[float, float] | None = None
+
+    curve: ClassVar = ("auc", "acc")  # what the history keeps of each epoch, the headline first
+    headline: ClassVar = "AUC"
 
     def __str__(self):
         def text(value, interval):

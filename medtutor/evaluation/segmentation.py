@@ -18,6 +18,7 @@ diagonal of the image (nothing can be farther), and 0.
 import math
 import warnings
 from dataclasses import dataclass
+from typing import ClassVar
 
 import numpy as np
 import torch
@@ -48,6 +49,9 @@ class SegmentationMetrics:
     dice_interval: tuple[float, float] | None = None
     hd95_interval: tuple[float, float] | None = None
     surface_dice_interval: tuple[float, float] | None = None
+
+    curve: ClassVar = ("dice",)  # what the history keeps of each epoch, the headline first
+    headline: ClassVar = "Dice"
 
     def __str__(self):
         def text(value, interval, digits=3):

@@ -20,6 +20,7 @@ from ..data.dataset import SPLITS
 from ..errors import InputError, MedtutorError
 from ..explanation import METHODS, Attribution, layers, similarity
 from ..explanation.overlay import scale, strength, strongest_slice
+from ..training.run import Run
 from . import drawing, panels
 from .answers import WEIGHTS, Answers, Question, few_threads
 from .as_code import lines_of_code
@@ -31,6 +32,7 @@ from .forms import choice, column, heading, of_option, slider, status
 from .job import Job
 from .own_image import read_image, uploaded
 from .pages import Pages
+from .segmentation import segmentation
 from .sentences import SIGNS, answer_table, described, score_table
 
 PREDICTED = -1  # in place of the number of a class: whichever the model predicts
@@ -39,14 +41,19 @@ PATIENCE = 0.3  # seconds that a live map may take; what is expected to take lon
 
 
 def explore(run, dataset=None):
-    """The explorer of explanations: an `AttributionExplorer`, shown by a notebook as a widget.
+    """The explorer that fits a run, shown by a notebook as a widget.
 
-    run      a finished `Run` of a classification of images or volumes
+    Of a classification the one of explanations, an `AttributionExplorer`; of a
+    segmentation, whose answer is a map already, a `SegmentationExplorer`.
+
+    run      a finished `Run` on images or volumes
     dataset  the `Dataset` that it was trained on; left out: loaded by the name on
              the run's card, from disk or as the phantom of that name
 
     Raises `InputError` where the data set must be given, or is not the run's own.
     """
+    if isinstance(run, Run) and run.card.task == "segmentation":
+        return segmentation(run, dataset)
     return AttributionExplorer(run, dataset)
 
 

@@ -49,8 +49,8 @@ class GalleryExplorer(Explorer):
     def __init__(self, root=None):
         super().__init__()
         self._root, self.dataset, self._quiet = root, None, False
-        # Images with labels: masks have an explorer of their own.
-        labelled = [name for name in catalog.names() if catalog.card(name).task != "segmentation"]
+        # Images with labels: masks and clips have explorers of their own.
+        labelled = [name for name in catalog.names() if catalog.publisher(name) == "medmnist"]
         self._sizes = {name: _sizes_on_disk(name, root) for name in labelled}
         choices = [(name, False) for name, sizes in self._sizes.items() if sizes]
         choices += [(name, True) for name in phantoms.NAMES if not self._sizes[name]]

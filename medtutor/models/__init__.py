@@ -1,11 +1,14 @@
 """The models, one family a file, torch only; `build` makes one for a data set."""
 
+from collections.abc import Callable
+from functools import partial
 from typing import NamedTuple
 
 import torch
 
 from ..errors import InputError, unknown
 from .cnn import CNN, MLP, VGG, LeNet, ResNet18, SwishCNN
+from .recurrent import HEADS, ConvLSTM, FrameSequence
 from .unet import FCN, AttentionUNet, MultiLevelUNet, ResidualUNet, UNet
 
 
@@ -14,13 +17,19 @@ class Family(NamedTuple):
 
     smallest  side in pixels
     volumes   whether it takes volumes beside images
-    answers   what it gives: "classes" of an image, or a "mask" of its pixels
+    takes     "images" or "sequences" of them
+    answers   what it gives: "classes" of an image (or a number), or a "mask" of its pixels
     """
 
-    model: type
+    model: Callable
     smallest: int
     volumes: bool
     answers: str = "classes"
+    takes: str = "images"
+
+
+def _sequence(head):
+    return Family(partial(FrameSequence, head=head), 8, False, takes="sequences")
 
 
 # The first of those that answer what a task asks is its default.
@@ -36,21 +45,29 @@ MODELS = {
     "residual_unet": Family(ResidualUNet, 4, True, "mask"),
     "attention_unet": Family(AttentionUNet, 4, True, "mask"),
     "multi_level_unet": Family(MultiLevelUNet, 4, True, "mask"),
+    "lstm": _sequence("lstm"),
+    **{name: _sequence(name) for name in HEADS if name != "lstm"},
+    "conv_lstm": Family(ConvLSTM, 8, False, takes="sequences"),
 }
 
 
 def models_for(dataset):
     """The names of the models that answer what a data set asks, its default first."""
     card = getattr(dataset, "card", dataset)
-    asked = "mask" if card.task == "segmentation" else "classes"
-    return [name for name, family in MODELS.items() if family.answers == asked and (family.volumes or len(card.shape) == 2)]
+    asked = ("mask" if card.task == "segmentation" else "classes", "sequences" if card.frames else "images")
+    return [
+        name for name, family in MODELS.items()
+        if (family.answers, family.takes) == asked and (family.volumes or len(card.shape) == 2)
+    ]  # fmt: skip
 
 
 def build(name, dataset, *, seed=0, **options):
     """A model by name, with channels, shape and classes from the data set's card.
 
     name     "cnn", "mlp", "lenet", "vgg", "swish_cnn" or "resnet18"; for a segmentation
-             "unet", "fcn", "residual_unet", "attention_unet" or "multi_level_unet"
+             "unet", "fcn", "residual_unet", "attention_unet" or "multi_level_unet"; for
+             sequences "lstm", "gru", "bilstm", "conv_lstm", "temporal_conv", "fourier",
+             "max_min_frames", "mean_frames" or "single_frame"
     dataset  a `Dataset` or a `Card`
     seed     of the initial weights; torch's own random state is left as it was
     options  passed on to the model, such as `widths=(16, 32, 64)` for "cnn"
@@ -62,9 +79,9 @@ def build(name, dataset, *, seed=0, **options):
         raise unknown("model", name, list(MODELS))
     family = MODELS[name]
     card = getattr(dataset, "card", dataset)
-    if card.frames:
-        raise InputError(f"model {name} takes single images, but {card.name} holds sequences; use the volumes instead")
-    able = ", ".join(models_for(card))
+    able, held = ", ".join(models_for(card)), "sequences" if card.frames else "images"
+    if family.takes != held:
+        raise InputError(f"model {name} takes {family.takes}, but {card.name} holds {held}; choose one of {able}")
     if (family.answers == "mask") != (card.task == "segmentation"):
         raise InputError(f"model {name} answers with {'a mask' if family.answers == 'mask' else 'classes'}, but {card.name} is for {card.task}; choose one of {able}")
     if len(card.shape) == 3 and not family.volumes:
@@ -74,11 +91,13 @@ def build(name, dataset, *, seed=0, **options):
     try:
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(seed)
-            built = family.model(card.channels, tuple(card.shape), len(card.classes), **options)
+            frames = {"frames": card.frames} if card.frames else {}
+            built = family.model(card.channels, tuple(card.shape), len(card.classes), **frames, **options)
     except TypeError as error:
         raise InputError(f"model {name} does not take these options: {error}") from None
     built.name = name
-    built.options = options
+    # An encoder that was handed over is part of the weights now.
+    built.options = {key: value for key, value in options.items() if key != "encoder"}
     return built
 
 
@@ -88,6 +107,6 @@ def parameter_count(model):
 
 
 __all__ = [
-    "CNN", "FCN", "MLP", "MODELS", "VGG", "AttentionUNet", "LeNet", "MultiLevelUNet", "ResNet18", "ResidualUNet", "SwishCNN", "UNet",
+    "CNN", "FCN", "MLP", "MODELS", "VGG", "AttentionUNet", "ConvLSTM", "FrameSequence", "LeNet", "MultiLevelUNet", "ResNet18", "ResidualUNet", "SwishCNN", "UNet",
     "build", "models_for", "parameter_count",
 ]  # fmt: skip

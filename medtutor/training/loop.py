@@ -16,8 +16,7 @@ from tqdm import tqdm
 from ..data.augmentation import apply_affine, apply_affine_to_masks, draw_affine
 from ..data.dataset import normalise
 from ..errors import InputError, MedtutorError
-from ..evaluation.metrics import measure
-from ..evaluation.segmentation import measure_segmentation
+from ..evaluation import measure_split, metrics_kind
 from .processes import gather_rows, make_accelerator, share, synchronise_batch_norm, use_cpu_quota
 from .recipe import default_recipe
 from .run import Run, predict_logits, probabilities, to_model
@@ -77,8 +76,6 @@ def fit(model, dataset, recipe=None, *, device="auto", progress=True, resume=Non
 
 def _check(model, dataset, recipe, resume):
     card = dataset.card
-    if card.frames:
-        raise InputError(f"{card.name} holds sequences, which no model here reads yet; use the volumes or single images")
     if getattr(model, "name", None) is None:
         raise InputError("the model must come from medtutor.build(name, dataset), so that its run can be saved")
     if resume is not None and not resume.interrupted:
@@ -98,6 +95,8 @@ def _check(model, dataset, recipe, resume):
             f"the model does not take images of shape {tuple(dataset.train.images.shape[1:])} "
             f"({str(error).splitlines()[0]}); build it for this data set"
         ) from error
+    if (card.frames or card.task == "segmentation") and recipe.shift_at_test:
+        raise InputError("recipe: shift_at_test must be 0 for a segmentation and for sequences; predictions are averaged over moves of single images only")
     pixels = card.shape if card.task == "segmentation" else ()
     if logits.shape[1:] != (len(card.classes), *pixels):
         wanted = "a class for each pixel" if pixels else "a class for each image"
@@ -105,8 +104,6 @@ def _check(model, dataset, recipe, resume):
             f"the model answers {tuple(logits.shape)} for {len(logits)} images of {len(card.classes)} classes, but {card.name} asks for "
             f"{wanted}; build it for this data set"
         )
-    if pixels and recipe.shift_at_test:
-        raise InputError("recipe: shift_at_test must be 0 for a segmentation, whose pixels would be averaged with their neighbours")
 
 
 class _Trainer:
@@ -166,8 +163,7 @@ class _Trainer:
         val = self.evaluate("val", views=(), quick=True)[0]
         seconds = self.reached.seconds + time.perf_counter() - wall
         cpu_seconds = self.reached.cpu_seconds + time.process_time() - cpu
-        row = {"epoch": epoch + 1, "loss": total / self.steps}
-        row |= {"val_dice": val.dice} if self.card.task == "segmentation" else {"val_auc": val.auc, "val_acc": val.acc}
+        row = {"epoch": epoch + 1, "loss": total / self.steps} | {f"val_{name}": getattr(val, name) for name in val.curve}
         history = [*self.reached.history, row | {"seconds": round(seconds, 3)}]
         self.reached = Reached(history, seconds, cpu_seconds, self.state())
         self.bar.set_postfix_str(self._status(loss))
@@ -185,7 +181,9 @@ class _Trainer:
             )[mine]  # fmt: skip
         x = to_model(normalise(self.train.images[rows[mine]]), device)
         if affine is not None:
-            x = to_model(apply_affine(x, affine), device)
+            # All frames of a sequence move alike: to the affine map they are channels.
+            frames = x.flatten(1, 2) if self.card.frames else x
+            x = to_model(apply_affine(frames, affine).view_as(x), device)
         targets = self.train.targets[rows[mine]].to(device)
         if affine is not None and self.card.task == "segmentation":
             targets = apply_affine_to_masks(targets, affine)
@@ -210,16 +208,14 @@ class _Trainer:
         mine = share(len(cases), self.accelerator)
         logits = predict_logits(self.average.module, cases.images[mine], *views)
         logits = gather_rows(logits.to(self.accelerator.device), len(cases), self.accelerator).cpu()
-        scores, options = probabilities(logits, self.card.task), {"resamples": 0} if quick else {}
-        if self.card.task == "segmentation":
-            metrics = measure_segmentation(cases.masks, scores, self.card, cases.patients, distances=not quick, **options)
-            return metrics, scores.half(), cases.masks
-        return measure(cases.labels, scores, self.card.task, **options), scores, cases.labels
+        scores = probabilities(logits, self.card.task)
+        metrics = measure_split(cases, scores, self.card, quick=quick)
+        # Half precision does for the probabilities of every pixel, which are many.
+        return metrics, scores.half() if self.card.task == "segmentation" else scores, cases.targets
 
     def _status(self, loss):
-        history = self.reached.history
-        name, key = ("Dice", "val_dice") if self.card.task == "segmentation" else ("AUC", "val_auc")
-        return f"loss {loss:.3f}" + (f", val {name} {history[-1][key]:.3f}" if history else "")
+        history, kind = self.reached.history, metrics_kind(self.card.task)
+        return f"loss {loss:.3f}" + (f", val {kind.headline} {history[-1][f'val_{kind.curve[0]}']:.3f}" if history else "")
 
     def state(self):
         """A copy of all that a resumed run needs, as flat tensors."""
@@ -274,12 +270,14 @@ class _Trainer:
 def case_losses(logits, targets, task, smoothing=0.0):
     """(N,) loss of each case: cross-entropy, for multi-label the mean over labels.
 
-    For a segmentation: cross-entropy, the mean over pixels, plus one minus the soft
+    For a regression: the squared error. For a segmentation: cross-entropy, the mean over pixels, plus one minus the soft
     Dice, the mean over the foreground classes.
     """
     if task == "multi-label":
         wanted = targets.float() * (1 - smoothing) + smoothing / 2
         return F.binary_cross_entropy_with_logits(logits, wanted, reduction="none").mean(dim=1)
+    if task == "regression":
+        return F.mse_loss(logits[:, 0], targets, reduction="none")
     if task == "segmentation":
         targets = targets.long()
         pixels = F.cross_entropy(logits, targets, label_smoothing=smoothing, reduction="none").flatten(1).mean(dim=1)

@@ -89,5 +89,7 @@ def default_recipe(card, **changes):
     kind = "volumes" if len(card.shape) == 3 else "images"
     if card.task == "segmentation":
         kind = f"segmentation of {kind}"
+    elif card.frames:
+        kind = "sequences"
     # Each table only names what differs from the one before it.
     return Recipe(**{**table[kind], **table.get(card.name, {}), **changes})

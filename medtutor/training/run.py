@@ -21,8 +21,7 @@ from ..data.catalog import Card
 from ..data.dataset import normalise
 from ..data.augmentation import test_views
 from ..errors import InputError, MedtutorError
-from ..evaluation.metrics import Metrics
-from ..evaluation.segmentation import SegmentationMetrics
+from ..evaluation import Metrics, RegressionMetrics, SegmentationMetrics, metrics_kind
 from ..files import write_whole
 from ..models import build, parameter_count
 from .recipe import Recipe
@@ -36,12 +35,13 @@ class Run:
 
     model        the trained network, in eval mode on the CPU
     card, recipe what it was trained on, and how
-    history      one dict per finished epoch: epoch, loss, val_auc and val_acc, or
-                 val_dice, seconds
-    val, test    `Metrics`, of a segmentation `SegmentationMetrics`; test is None until
-                 the last epoch is done, since it is read once, at the end
+    history      one dict per finished epoch: epoch, loss, val_auc and val_acc (val_dice;
+                 val_r2 and val_mae), seconds
+    val, test    `Metrics`, of a segmentation `SegmentationMetrics`, of a regression
+                 `RegressionMetrics`; test is None until the last epoch is done, since it
+                 is read once, at the end
     predictions  {"val": (N, classes) probabilities, "test": …}; of a segmentation
-                 (N, classes, H, W) in half precision
+                 (N, classes, H, W) in half precision, of a regression numbers (N, 1)
     labels       {"val": (N,) or (N, L), "test": …}; of a segmentation masks (N, H, W)
     seconds      wall time of training, evaluation of val included
     cpu_seconds  processor time of the same, over all threads of this process
@@ -55,8 +55,8 @@ class Run:
     recipe: Recipe
     provenance: str
     history: list = field(default_factory=list)
-    val: Metrics | SegmentationMetrics | None = None
-    test: Metrics | SegmentationMetrics | None = None
+    val: Metrics | SegmentationMetrics | RegressionMetrics | None = None
+    test: Metrics | SegmentationMetrics | RegressionMetrics | None = None
     predictions: dict = field(default_factory=dict)
     labels: dict = field(default_factory=dict)
     seconds: float = 0.0
@@ -176,7 +176,7 @@ class Run:
                 stored[kind][split] = tensor
             return cls(
                 model=model.eval(), card=card, recipe=recipe, provenance=record["provenance"],
-                history=record["history"], val=_metrics(record["val"]), test=_metrics(record["test"]),
+                history=record["history"], val=_metrics(record["val"], card), test=_metrics(record["test"], card),
                 seconds=record["seconds"], cpu_seconds=record["cpu_seconds"], device=record["device"],
                 processes=record["processes"], versions=record["versions"], state=groups.get("state"), **stored,
             )  # fmt: skip
@@ -207,7 +207,9 @@ def predict_logits(model, images, mirror=(), shift=0, batch_size=64):
 
 
 def probabilities(logits, task):
-    """Logits to probabilities: sigmoid for multi-label, softmax for the others."""
+    """Logits to probabilities: sigmoid for multi-label, softmax for the others; the numbers of a regression as they are."""
+    if task == "regression":
+        return logits
     return logits.sigmoid() if task == "multi-label" else logits.softmax(dim=1)
 
 
@@ -244,8 +246,5 @@ def _tupled(value):
     return tuple(value) if isinstance(value, list) else value
 
 
-def _metrics(values):
-    if values is None:
-        return None
-    kind = SegmentationMetrics if "dice" in values else Metrics
-    return kind(**{key: _tupled(value) for key, value in values.items()})
+def _metrics(values, card):
+    return None if values is None else metrics_kind(card.task)(**{key: _tupled(value) for key, value in values.items()})

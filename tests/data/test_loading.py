@@ -102,8 +102,8 @@ MEDMNIST = [name for name in catalog.names() if catalog.publisher(name) == "medm
 SETS = [(name, size) for name in MEDMNIST for size in ((28, 64) if name.endswith("3d") else (28, 64, 128, 224))]
 
 
-def test_eighteen_sets_and_the_hippocampus():
-    assert len(MEDMNIST) == 18 and catalog.names() == (*MEDMNIST, "hippocampus")
+def test_eighteen_sets_the_hippocampus_and_the_drawn_cines():
+    assert len(MEDMNIST) == 18 and catalog.names() == (*MEDMNIST, "hippocampus", "cine_ejection", "cine_filling")
     assert [(name, size) for name in MEDMNIST for size in catalog.sizes(name)] == SETS
 
 
@@ -600,7 +600,7 @@ def test_splits_that_do_not_fit_the_first(val, words):
 @pytest.mark.parametrize(
     "options, words",
     [
-        ({"task": "regression"}, "unknown task 'regression'; choose one of binary"),
+        ({"task": "ranking"}, "unknown task 'ranking'; choose one of binary"),
         ({"task": "binary", "classes": ["a", "b", "c"]}, "a binary task has 2 classes, not 3"),
         ({"task": "multi-class", "classes": ["a", "b", "c"]}, "no case of c"),
         ({"task": "multi-class", "classes": ["a"]}, "out of range 0…0 for 1 classes"),
@@ -632,3 +632,28 @@ def test_mirror_axes_are_checked(mirror):
     pair = np.zeros((6, 8, 8), np.uint8), np.array([0, 1] * 3)
     with pytest.raises(InputError, match="mirror must be a tuple"):
         from_arrays(pair, pair, pair, mirror=mirror)
+
+
+def test_the_cine_is_always_drawn():
+    for name, task in (("cine_ejection", "regression"), ("cine_filling", "binary")):
+        card = catalog.card(name)
+        assert (card.task, card.frames, card.shape) == (task, 16, (28, 28)) and "PHANTOM" in str(card)
+        assert find(name) is None
+        with pytest.raises(InputError, match="not published by medmnist; say source='phantom'"):
+            mt.load(name, source="medmnist")
+    dataset = mt.load("cine_ejection")
+    assert dataset.is_phantom and dataset.train.images.shape == (1500, 16, 1, 28, 28)
+    assert dataset.train.labels.dtype == torch.float32 and dataset.train.masks.shape == (1500, 16, 28, 28)
+    assert 0.15 <= dataset.test.labels.min() < dataset.test.labels.max() <= 0.75
+
+
+def test_own_numbers_to_predict():
+    images = np.zeros((4, 12, 12), np.uint8)
+    pair = (images, [0.5, 1.5, 2.0, -1.0])
+    dataset = mt.from_arrays(pair, pair, pair, task="regression", classes=["age"])
+    assert dataset.train.labels.tolist() == pair[1] and dataset.card.classes == ("age",)
+    for labels, sentence in (([1.0, 1.0, 1.0, 1.0], "nothing to predict"), ([1.0, np.nan, 2.0, 3.0], "finite numbers")):
+        with pytest.raises(InputError, match=sentence):
+            mt.from_arrays((images, labels), pair, pair, task="regression")
+    with pytest.raises(InputError, match="one name, not 2"):
+        mt.from_arrays(pair, pair, pair, task="regression", classes=["a", "b"])

@@ -186,9 +186,3 @@ def test_every_set_has_a_default_recipe():
 
     for name in names():
         assert default_recipe(card(name), seed=7).seed == 7
-
-
-def test_sequences_are_refused_until_a_model_reads_them(quick):
-    volumes = mt.from_arrays(*[blobs(8, seed, depth=8) for seed in range(3)])
-    with pytest.raises(InputError, match="sequences"):
-        mt.fit(mt.build("cnn", volumes), volumes.as_sequence(), quick, progress=False)

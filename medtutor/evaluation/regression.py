@@ -1,0 +1,61 @@
+"""How near predicted numbers are to the true ones: mean absolute error and R²."""
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+import numpy as np
+
+RESAMPLES = 1000
+
+
+@dataclass(frozen=True)
+class RegressionMetrics:
+    """The numbers of one split.
+
+    mae            mean absolute error, in the unit of the target
+    r2             share of the variance that is explained: 1 for perfect, 0 for saying
+                   the mean of these cases each time, below 0 for worse than that; NaN
+                   where all targets are equal
+    n              number of cases
+    …_interval     95 % bootstrap interval over the cases; None if not asked for
+    """
+
+    mae: float
+    r2: float
+    n: int
+    mae_interval: tuple[float, float] | None = None
+    r2_interval: tuple[float, float] | None = None
+
+    curve: ClassVar = ("r2", "mae")  # what the history keeps of each epoch, the headline first
+    headline: ClassVar = "R²"
+
+    def __str__(self):
+        def text(value, interval):
+            return f"{value:.3f}" + (f" [{interval[0]:.3f}, {interval[1]:.3f}]" if interval else "")
+
+        return f"R² {text(self.r2, self.r2_interval)}, mean error {text(self.mae, self.mae_interval)} (n = {self.n})"
+
+
+def measure_regression(labels, answers, *, resamples=RESAMPLES, seed=0):
+    """`RegressionMetrics` of predicted numbers.
+
+    labels     numbers (N,)
+    answers    numbers (N,) or (N, 1)
+    resamples  bootstrap resamples of the cases; 0 for no intervals
+    """
+    labels = np.asarray(labels, dtype=np.float64)
+    answers = np.asarray(answers, dtype=np.float64).reshape(labels.shape)
+    mae, r2 = _scores(labels[None], answers[None])
+    if not resamples:
+        return RegressionMetrics(float(mae[0]), float(r2[0]), len(labels))
+    drawn = np.random.default_rng(seed).integers(len(labels), size=(resamples, len(labels)))
+    intervals = [tuple(np.nanpercentile(values, [2.5, 97.5]).tolist()) for values in _scores(labels[drawn], answers[drawn])]
+    return RegressionMetrics(float(mae[0]), float(r2[0]), len(labels), *intervals)
+
+
+def _scores(labels, answers):
+    """(mean absolute error, R²) of each row."""
+    error = answers - labels
+    spread = ((labels - labels.mean(axis=1, keepdims=True)) ** 2).sum(axis=1)
+    missed = (error**2).sum(axis=1)
+    return np.abs(error).mean(axis=1), 1 - np.divide(missed, spread, out=np.full(len(missed), np.nan), where=spread > 0)

@@ -1,0 +1,374 @@
+"""Networks for sequences of frames: the ladder from one frame to recurrence.
+
+A clip is a float tensor (B, T, C, H, W) in the range -1…1; the answer is
+(B, outputs): logits of classes, or numbers. `FrameSequence` has two parts. A
+`FrameEncoder`, the same for every frame, turns each into 48 numbers; a head
+reads the 48 numbers over time. A head is a model of its own, features
+(B, T, F) in and answer out, so that heads can be compared on the same features:
+
+    features = model.features(clips)  # (B, T, 48)
+    model.head(features)              # (B, outputs), the same as model(clips)
+
+Every model and every head also has
+
+    hidden(x)             (B, T, ...): what it holds after each frame
+    answers_over_time(x)  (B, T, outputs): its answer, had the clip ended there
+
+Clips of unequal length are padded to one T, and `lengths` (B,) says how many
+frames of each are real; what stands behind them is never looked at. There is no
+batch normalisation and no dropout: clips do not influence each other.
+
+Sizes below are for one grey channel, 28 x 28 pixels, 16 frames and two outputs.
+"""
+
+from copy import deepcopy
+
+import torch
+from torch import nn
+from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
+
+from ..errors import InputError, unknown
+
+FEATURES = 48  # numbers a frame becomes
+HIDDEN = 32  # numbers that a recurrent layer remembers
+
+
+def lstm_step(x, h, c, weight_x, weight_h, bias):
+    """One step of an LSTM, by hand: the new (h, c), each (B, H).
+
+    x (B, F) the frame, h (B, H) the state that is shown, c (B, H) the memory;
+    weight_x (4H, F), weight_h (4H, H), bias (4H,), rows in torch's order: input
+    gate, forget gate, candidate, output gate.
+    Hochreiter & Schmidhuber, Neural Comput. 9:1735 (1997), with the forget gate
+    of Gers et al., Neural Comput. 12:2451 (2000).
+    """
+    write, keep, candidate, show = (x @ weight_x.T + h @ weight_h.T + bias).chunk(4, dim=1)
+    c = keep.sigmoid() * c + write.sigmoid() * candidate.tanh()
+    return show.sigmoid() * c.tanh(), c
+
+
+class FrameEncoder(nn.Module):
+    """One frame to 48 numbers: three convolutions that halve the sides, and a linear layer.
+
+    (B, C, H, W) -> (B, 48). 39 k parameters.
+    """
+
+    def __init__(self, channels=1, shape=(28, 28), features=FEATURES):
+        super().__init__()
+        height, width = ((side + 7) // 8 for side in shape)  # halved three times, rounded up
+        self.layers = nn.Sequential(
+            *_halving(channels, 16),  # (B, 16, 14, 14)
+            *_halving(16, 32),  # (B, 32, 7, 7)
+            *_halving(32, 32),  # (B, 32, 4, 4)
+            nn.Flatten(),  # (B, 512)
+            nn.Linear(32 * height * width, features),
+        )
+
+    def forward(self, x):
+        return self.layers(x)
+
+
+def _halving(before, width):
+    return nn.Conv2d(before, width, 3, stride=2, padding=1), nn.ReLU()
+
+
+# Heads that forget the order ---------------------------------------------------------------
+
+
+class Head(nn.Module):
+    """Reads features over time: (B, T, F), lengths (B,) or None -> (B, outputs).
+
+    Sums the clip up in one row of numbers, and answers from that with two linear
+    layers. Each kind of head has its own `summary`.
+    """
+
+    def __init__(self, numbers, outputs, width=64):
+        super().__init__()
+        self.answer = nn.Sequential(nn.Linear(numbers, width), nn.ReLU(), nn.Linear(width, outputs))
+
+    def forward(self, features, lengths=None):
+        return self.answer(self.summary(features, _checked_lengths(features, lengths)))
+
+    def hidden(self, features):
+        """(B, T, numbers): the summary, had the clip ended after each frame."""
+        return _at_every_end(self.summary, features)
+
+    def answers_over_time(self, features):
+        """(B, T, outputs): the answer, had the clip ended after each frame."""
+        return _at_every_end(self, features)
+
+
+class SingleFrame(Head):
+    """One frame decides: any one in training, the middle one later. 3 k parameters."""
+
+    def __init__(self, features=FEATURES, outputs=2, frames=16):
+        super().__init__(features, outputs)
+
+    def summary(self, features, lengths):
+        place = torch.rand(len(features), device=features.device) if self.training else 0.5
+        return _at(features, (place * lengths).long())
+
+
+class MeanFrames(Head):
+    """The mean of each feature over the frames. 3 k parameters."""
+
+    def __init__(self, features=FEATURES, outputs=2, frames=16):
+        super().__init__(features, outputs)
+
+    def summary(self, features, lengths):
+        return _mean(features, lengths)
+
+
+class MaxMinFrames(Head):
+    """The largest and the smallest value of each feature over the frames. 6 k parameters."""
+
+    def __init__(self, features=FEATURES, outputs=2, frames=16):
+        super().__init__(2 * features, outputs)
+
+    def summary(self, features, lengths):
+        there = _there(features, lengths)
+        highest = features.masked_fill(~there, -torch.inf).amax(1)
+        lowest = features.masked_fill(~there, torch.inf).amin(1)
+        return torch.cat([highest, lowest], 1)
+
+
+class Fourier(Head):
+    """How strongly each feature swings once, twice, … in a clip, whenever it does. 28 k parameters.
+
+    The mean, and the magnitude of the discrete Fourier transform over time. The
+    phase, which holds the order, is thrown away.
+    """
+
+    def __init__(self, features=FEATURES, outputs=2, frames=16):
+        super().__init__(features * (frames // 2 + 1), outputs)
+        self.frames = frames
+
+    def summary(self, features, lengths):
+        if features.shape[1] > self.frames:
+            raise InputError(f"this Fourier head was made for {self.frames} frames, not {features.shape[1]}; shorten the clips")
+        mean = _mean(features, lengths)[:, None]
+        # A short clip is continued with its mean, which does not swing.
+        swings = _only(features - mean, lengths)
+        magnitude = torch.fft.rfft(swings, n=self.frames, dim=1).abs()  # (B, 9, 48)
+        return torch.cat([mean, magnitude[:, 1:]], 1).flatten(1)
+
+
+# Heads that know the order -----------------------------------------------------------------
+
+
+class Recurrent(nn.Module):
+    """A recurrent layer and, after the last frame, a linear one."""
+
+    layer, both_ways = nn.LSTM, False
+
+    def __init__(self, features=FEATURES, outputs=2, frames=16, hidden=HIDDEN):
+        super().__init__()
+        self.recurrence = self.layer(features, hidden, batch_first=True, bidirectional=self.both_ways)
+        self.answer = nn.Linear(hidden * (1 + self.both_ways), outputs)
+
+    def forward(self, features, lengths=None):
+        states = self.hidden(features, lengths)
+        last = _at(states, _checked_lengths(features, lengths) - 1)
+        if self.both_ways:  # the way back ends at the first frame
+            size = self.recurrence.hidden_size
+            last = torch.cat([last[:, :size], states[:, 0, size:]], 1)
+        return self.answer(last)
+
+    def hidden(self, features, lengths=None):
+        """(B, T, hidden): the state after each frame; 0 where a clip has ended.
+
+        In a `BiLSTM` the second half of the numbers comes from the way back, and
+        knows the frames from this one to the end.
+        """
+        if lengths is None:
+            return self.recurrence(features)[0]
+        lengths = _checked_lengths(features, lengths).cpu()
+        packed = pack_padded_sequence(features, lengths, batch_first=True, enforce_sorted=False)
+        return pad_packed_sequence(self.recurrence(packed)[0], batch_first=True, total_length=features.shape[1])[0]
+
+    def answers_over_time(self, features):
+        """(B, T, outputs): the answer, had the clip ended after each frame."""
+        return _at_every_end(self, features)
+
+
+class LSTM(Recurrent):
+    """Long short-term memory; one step of it is `lstm_step`. 11 k parameters."""
+
+
+class GRU(Recurrent):
+    """Gated recurrent unit (Cho et al., arXiv:1406.1078, 2014). 8 k parameters."""
+
+    layer = nn.GRU
+
+
+class BiLSTM(Recurrent):
+    """Two LSTMs, one of which reads from the end. 21 k parameters.
+
+    Graves & Schmidhuber, Neural Networks 18:602 (2005).
+    """
+
+    both_ways = True
+
+
+class TemporalConv(nn.Module):
+    """Two convolutions over time, 5 frames wide, then the mean over time. 13 k parameters."""
+
+    def __init__(self, features=FEATURES, outputs=2, frames=16, hidden=HIDDEN):
+        super().__init__()
+        self.conv1, self.relu1 = nn.Conv1d(features, hidden, 5, padding=2), nn.ReLU()
+        self.conv2, self.relu2 = nn.Conv1d(hidden, hidden, 5, padding=2), nn.ReLU()
+        self.answer = nn.Linear(hidden, outputs)
+
+    def forward(self, features, lengths=None):
+        return self.answer(_mean(self.hidden(features, lengths), _checked_lengths(features, lengths)))
+
+    def hidden(self, features, lengths=None):
+        """(B, T, hidden): what the second convolution finds around each frame; 0 where a clip has ended."""
+        # Zeros stand before the first frame and behind the last: what `padding` puts there too.
+        lengths = _checked_lengths(features, lengths)
+        x = _only(features, lengths).transpose(1, 2)
+        x = _only(self.relu1(self.conv1(x)).transpose(1, 2), lengths).transpose(1, 2)
+        return _only(self.relu2(self.conv2(x)).transpose(1, 2), lengths)
+
+    def answers_over_time(self, features):
+        """(B, T, outputs): the answer, had the clip ended after each frame."""
+        return _at_every_end(self, features)
+
+
+HEADS = {
+    "single_frame": SingleFrame,
+    "mean_frames": MeanFrames,
+    "max_min_frames": MaxMinFrames,
+    "fourier": Fourier,
+    "lstm": LSTM,
+    "gru": GRU,
+    "bilstm": BiLSTM,
+    "temporal_conv": TemporalConv,
+}
+
+
+# From clips to answers -----------------------------------------------------------------------
+
+
+class FrameSequence(nn.Module):
+    """A `FrameEncoder` for every frame, and a head that reads its features over time.
+
+    head     a name of `HEADS`
+    encoder  a `FrameEncoder` trained before, on whatever task: this model gets a
+             copy, which is not trained further
+    options  passed on to the head, such as `hidden=16` for "lstm"
+
+    39 k parameters and the head's: 49 k with an LSTM.
+    """
+
+    def __init__(self, channels=1, shape=(28, 28), outputs=2, frames=16, head="lstm", encoder=None, **options):
+        super().__init__()
+        if head not in HEADS:
+            raise unknown("head", head, list(HEADS))
+        self.encoder = deepcopy(encoder).requires_grad_(False) if encoder else FrameEncoder(channels, shape)
+        self.head = HEADS[head](FEATURES, outputs, frames, **options)
+
+    def features(self, x):
+        """(B, T, C, H, W) -> (B, T, 48)"""
+        _check_clips(x)
+        return self.encoder(x.flatten(0, 1)).unflatten(0, x.shape[:2])
+
+    def forward(self, x, lengths=None):
+        return self.head(self.features(x), lengths)
+
+    def hidden(self, x):
+        """(B, T, ...): what the head holds after each frame."""
+        return self.head.hidden(self.features(x))
+
+    def answers_over_time(self, x):
+        """(B, T, outputs): the answer, had the clip ended after each frame."""
+        return self.head.answers_over_time(self.features(x))
+
+
+class ConvLSTM(nn.Module):
+    """An LSTM whose state is a stack of maps: it remembers what was where.
+
+    Shi et al., arXiv:1506.04214 (2015), without the peephole weights: the linear
+    layers of `lstm_step` become one 3 x 3 convolution. Two convolutions make the
+    maps of a frame; the mean over all places is read after the last. 33 k
+    parameters.
+    """
+
+    def __init__(self, channels=1, shape=(28, 28), outputs=2, frames=16, hidden=16):
+        super().__init__()
+        self.maps = nn.Sequential(*_halving(channels, 16), *_halving(16, 32))  # (B, 32, 7, 7)
+        self.gates = nn.Conv2d(32 + hidden, 4 * hidden, 3, padding=1)
+        self.answer = nn.Linear(hidden, outputs)
+
+    def forward(self, x, lengths=None):
+        return self.answer(_at(self.hidden(x), _checked_lengths(x, lengths) - 1))
+
+    def hidden_maps(self, x):
+        """(B, T, hidden, H/4, W/4): the state after each frame, as maps."""
+        _check_clips(x)
+        frames = self.maps(x.flatten(0, 1)).unflatten(0, x.shape[:2])
+        h = c = frames.new_zeros(len(x), self.gates.out_channels // 4, *frames.shape[3:])
+        states = []
+        for frame in frames.unbind(1):
+            write, keep, candidate, show = self.gates(torch.cat([frame, h], 1)).chunk(4, dim=1)
+            c = keep.sigmoid() * c + write.sigmoid() * candidate.tanh()
+            h = show.sigmoid() * c.tanh()
+            states.append(h)
+        return torch.stack(states, 1)
+
+    def hidden(self, x):
+        """(B, T, hidden): the mean over all places of the state after each frame."""
+        return self.hidden_maps(x).mean((3, 4))
+
+    def answers_over_time(self, x):
+        """(B, T, outputs): the answer, had the clip ended after each frame."""
+        return self.answer(self.hidden(x))
+
+
+# Frames and lengths ------------------------------------------------------------------------
+
+
+def _check_clips(x):
+    if x.ndim != 5:
+        raise InputError(f"a sequence model takes clips (B, T, C, H, W), not {tuple(x.shape)}")
+
+
+def _checked_lengths(x, lengths):
+    """(B,) int64: every clip has all its T frames where no lengths are given."""
+    count, frames = x.shape[:2]
+    if lengths is None:
+        return torch.full((count,), frames, device=x.device)
+    lengths = torch.as_tensor(lengths, device=x.device)
+    if lengths.shape != (count,) or lengths.is_floating_point() or lengths.min() < 1 or lengths.max() > frames:
+        raise InputError(f"lengths must be {count} whole numbers 1…{frames}, one for each clip")
+    return lengths.long()
+
+
+def _there(features, lengths):
+    """bool (B, T, 1): true where a frame is real."""
+    return (torch.arange(features.shape[1], device=features.device) < lengths[:, None])[:, :, None]
+
+
+def _only(features, lengths):
+    """(B, T, F), 0 where a clip has ended. No product with 0: NaN may stand there."""
+    return features.masked_fill(~_there(features, lengths), 0)
+
+
+def _mean(features, lengths):
+    """(B, F): the mean over the real frames."""
+    return _only(features, lengths).sum(1) / lengths[:, None]
+
+
+def _at(states, frame):
+    """(B, T, F) and the number of a frame for each (B,) -> (B, F)."""
+    return states[torch.arange(len(states), device=states.device), frame]
+
+
+def _at_every_end(answer, features):
+    """`answer` to the first frame, the first two, …, all: (B, T, ...)."""
+    ends = range(1, features.shape[1] + 1)
+    return torch.stack([answer(features[:, :end], _full(features, end)) for end in ends], 1)
+
+
+def _full(features, frames):
+    return torch.full((len(features),), frames, device=features.device)
