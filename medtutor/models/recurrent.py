@@ -290,21 +290,27 @@ class ConvLSTM(nn.Module):
 
     Shi et al., arXiv:1506.04214 (2015), without the peephole weights: the linear
     layers of `lstm_step` become one 3 x 3 convolution. Two convolutions make the
-    maps of a frame; the mean over all places is read after the last. 33 k
+    maps of a frame; two linear layers read the state after the last. 83 k
     parameters.
     """
 
     def __init__(self, channels=1, shape=(28, 28), outputs=2, frames=16, hidden=16):
         super().__init__()
+        height, width = ((side + 3) // 4 for side in shape)  # halved twice, rounded up
         self.maps = nn.Sequential(*_halving(channels, 16), *_halving(16, 32))  # (B, 32, 7, 7)
         self.gates = nn.Conv2d(32 + hidden, 4 * hidden, 3, padding=1)
-        self.answer = nn.Linear(hidden, outputs)
+        self.answer = nn.Sequential(
+            nn.Linear(hidden * height * width, 64),
+            nn.ReLU(),
+            nn.Linear(64, outputs),
+        )
 
     def forward(self, x, lengths=None):
-        return self.answer(_at(self.hidden(x), _checked_lengths(x, lengths) - 1))
+        last = _at(self.hidden_maps(x), _checked_lengths(x, lengths) - 1)
+        return self.answer(last.flatten(1))
 
     def hidden_maps(self, x):
-        """(B, T, hidden, H/4, W/4): the state after each frame, as maps."""
+        """(B, T, hidden, H/4, W/4): the state after each frame."""
         _check_clips(x)
         frames = self.maps(x.flatten(0, 1)).unflatten(0, x.shape[:2])
         h = c = frames.new_zeros(len(x), self.gates.out_channels // 4, *frames.shape[3:])
@@ -317,12 +323,12 @@ class ConvLSTM(nn.Module):
         return torch.stack(states, 1)
 
     def hidden(self, x):
-        """(B, T, hidden): the mean over all places of the state after each frame."""
+        """(B, T, hidden): the mean over all places of each map, after each frame."""
         return self.hidden_maps(x).mean((3, 4))
 
     def answers_over_time(self, x):
         """(B, T, outputs): the answer, had the clip ended after each frame."""
-        return self.answer(self.hidden(x))
+        return self.answer(self.hidden_maps(x).flatten(2))
 
 
 # Frames and lengths ------------------------------------------------------------------------
