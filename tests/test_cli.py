@@ -7,6 +7,7 @@ import subprocess
 import sys
 import time
 from dataclasses import replace
+from functools import partial
 
 import pytest
 from jupyter_server.services.config.manager import ConfigManager
@@ -14,7 +15,8 @@ from jupyter_server.services.config.manager import ConfigManager
 import medtutor as mt
 from conftest import blobs
 from medtutor import cli
-from medtutor.data import catalog, loading
+from medtutor.data import catalog, hippocampus_phantom, loading
+from medtutor.errors import InputError
 
 
 @pytest.fixture
@@ -114,6 +116,22 @@ def test_phantoms_say_so_and_stand_alone(offline, capsys):
     assert run("train", "breastmnist", "--model", "lenet", "--epochs", 1) == 0
     out, err = capsys.readouterr()
     assert "PHANTOM" in err and out.startswith("PHANTOM") and "ResNet" not in out
+
+
+def test_a_segmentation_stands_beside_the_atlas(offline, capsys, tmp_path, monkeypatch):
+    """`medtutor train hippocampus`, offline: U-Net on the phantom, Dice and HD95, and what needs no network."""
+    few = partial(hippocampus_phantom.draw, {"train": 6, "val": 2, "test": 2})
+    monkeypatch.setattr(hippocampus_phantom, "draw", few)
+    assert run("train", "hippocampus", "--source", "phantom", "--epochs", 1, "--json", "--out", tmp_path / "run") == 0
+    out, err = capsys.readouterr()
+    answer = json.loads(out)
+    assert answer["model"] == "unet" and answer["task"] == "segmentation" and "val Dice" in err
+    assert {"dice", "hd95"} <= set(answer["val"]) and {"dice", "hd95", "surface_dice"} <= set(answer["test"])
+    assert run("evaluate", tmp_path / "run") == 0
+    told = capsys.readouterr().out
+    assert told.startswith("PHANTOM") and "atlas with intensity" in told and "anterior" in told and "posterior" in told
+    with pytest.raises(InputError, match="cnn answers with classes.*choose one of unet"):
+        cli.train_command(cli._parser().parse_args(["train", "hippocampus", "--source", "phantom", "--model", "cnn"]))
 
 
 def test_data_list(offline, capsys):

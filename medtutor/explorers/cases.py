@@ -51,7 +51,7 @@ def own_dataset(run, dataset):
             f"({dataset.provenance}, {dataset.card.size} pixels); give the run's own: explore(run, dataset)"
         )
     for split, labels in run.labels.items():  # phantoms of one name may be drawn with another seed
-        own = getattr(dataset, split).labels
+        own = getattr(dataset, split).targets
         if labels.shape != own.shape or not bool((labels == own).all()):
             raise InputError(f"the {split} labels of the run and of this {card.name} differ; give the run's own data set")
     return dataset
