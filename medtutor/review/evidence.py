@@ -86,6 +86,20 @@ class Contrast:
         return cls(record["name"], tuple(record["arms"]), first, second)
 
 
+def between(name, first, second, sign=1):
+    """The `Contrast` of two measured values, one of each training.
+
+    first, second  (name of the arm, trainings with the same seeds, key in their `values`)
+    sign           -1 where less is better: both are turned round
+    """
+    (arm, trainings, key), (other, others, other_key) = first, second
+    return Contrast(
+        name, (arm, other),
+        tuple(round(sign * training.values[key], DECIMALS) for training in trainings),
+        tuple(round(sign * training.values[other_key], DECIMALS) for training in others),
+    )  # fmt: skip
+
+
 @dataclass(frozen=True)
 class Evidence:
     """What one trial of one claim measured.

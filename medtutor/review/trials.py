@@ -6,7 +6,8 @@ data   {name: Dataset}, the data sets of the claim
 seeds  of the trainings
 train  train(model, dataset, seed, measure=…, **options) -> `Training`: `train_once`
        with the claim's settings; the arms of an experiment differ in nothing else.
-       The data set is one of `data`, or was made of one and has its name in front
+       The data set is one of `data`, or was made of one and has its name in front.
+       Without a model, None, `measure` trains what it needs
 
 Everything an experiment may vary stands in `settings` of claims.toml, so that
 the evidence is bound to it.
@@ -36,7 +37,9 @@ from ..explanation.trust import WITHOUT_NETWORK, trust_table
 from ..models import build, parameter_count
 from ..training import Interrupted, default_recipe, fit
 from ..training.processes import make_accelerator, use_cpu_quota
-from .evidence import DECIMALS, Contrast, Evidence, keep
+from .evidence import DECIMALS, Contrast, Evidence, between, keep
+from .feature_trials import features_without_labels, reconstruction_errors
+from .time_trials import order_of_frames, order_of_slices
 
 
 def cnn_against_mlp(data, seeds, train):
@@ -148,13 +151,12 @@ def unet_and_kin(data, seeds, train):
 
 
 def _of_masks(name, first, second, first_key="network", second_key="network"):
-    arms = tuple(t[0].model if key == "network" else key for t, key in ((first, first_key), (second, second_key)))
-    for score, sign in (("dice", 1), ("surface_dice", 1), ("hd95", -1)):
-        values = [
-            tuple(round(sign * training.values[f"{key} {score}"], DECIMALS) for training in trainings)
+    for score, title, sign in (("dice", "dice", 1), ("surface_dice", "surface dice", 1), ("hd95", "nearer in mm", -1)):
+        arms = [
+            (trainings[0].model if key == "network" else key, trainings, f"{key} {score}")
             for trainings, key in ((first, first_key), (second, second_key))
         ]
-        yield Contrast(f"{name}: {'nearer in mm' if sign < 0 else score.replace('_', ' ')}", arms, *values)
+        yield between(f"{name}: {title}", *arms, sign)
 
 
 # How strongly the mean shape pulls; the best on val is taken.
@@ -224,6 +226,10 @@ TRIALS = {
     "cnn_against_mlp": (cnn_against_mlp, 2),
     "resnet18_against_cnn": (resnet18_against_cnn, 2),
     "unet_and_kin": (unet_and_kin, 5),
+    "order_of_frames": (order_of_frames, 5),
+    "order_of_slices": (order_of_slices, 3),
+    "features_without_labels": (features_without_labels, 1),
+    "reconstruction_errors": (reconstruction_errors, 1),
     "planted_spots": (planted_spots, len(SPOTS) + 1),
     "planted_marker": (planted_marker, 2),
 }
@@ -296,6 +302,8 @@ class Training:
 def train_once(model, dataset, recipe, moves=(), *, measure=None, folder=None, device="auto", progress=True, **options):
     """The `Training` of a model by name, or the one kept in `folder` if it was trained there already.
 
+    model    None where `measure` trains by itself: it is then called as
+             measure(recipe, dataset), and of the recipe uses the epochs and the seed
     measure  measure(run, dataset) -> {name: value}, a function with a name of its own;
              the test AUC, plain and moved, when left out
 
@@ -306,12 +314,33 @@ def train_once(model, dataset, recipe, moves=(), *, measure=None, folder=None, d
     use_cpu_quota()
     device_type, threads = make_accelerator(device).device.type, torch.get_num_threads()
     versions = {name: version(name) for name in ("medtutor", "torch", "numpy")}
-    network = build(model, dataset, seed=recipe.seed, **options)
+    network = None if model is None else build(model, dataset, seed=recipe.seed, **options)
     conditions = [recipe.as_dict(), list(moves), device_type, threads, versions, measure and measure.__name__]
     kept = Path(folder) / ".trainings" / f"{_fingerprint(network, dataset, conditions)}.json" if folder else None
     if kept and kept.is_file():
         return Training(**json.loads(kept.read_text(encoding="utf-8")))
     begin = time.perf_counter()
+    if network is None:
+        values = measure(recipe, dataset)
+    else:
+        run = _fitted(network, dataset, recipe, device, progress)
+        values = measure(run, dataset) if measure else _plain_and_moved(run, dataset, moves)
+    training = Training(
+        dataset=dataset.card.name, model=model or measure.__name__, options=options,
+        parameters=parameter_count(network) if network else 0, recipe=recipe.as_dict(), values={key: round(value, DECIMALS) for key, value in values.items()}, device=device_type,
+        threads=threads, versions=versions, seconds=round(time.perf_counter() - begin, 1),
+    )  # fmt: skip
+    if kept:
+        keep(kept.with_name(".gitignore"), "*\n")
+        keep(kept, json.dumps(asdict(training)) + "\n")
+    return training
+
+
+def _plain_and_moved(run, dataset, moves):
+    return {"0": run.test.auc} | {str(pixels): moved_auc(run, dataset.test, pixels) for pixels in moves}
+
+
+def _fitted(network, dataset, recipe, device, progress):
     try:
         run = fit(network, dataset, recipe, device=device, progress=progress)
     except Interrupted:
@@ -319,19 +348,7 @@ def train_once(model, dataset, recipe, moves=(), *, measure=None, folder=None, d
     if run.interrupted:
         # `fit` answers Ctrl-C with the epochs it has: those are no evidence.
         raise KeyboardInterrupt
-    if measure:
-        values = measure(run, dataset)
-    else:
-        values = {"0": run.test.auc} | {str(pixels): moved_auc(run, dataset.test, pixels) for pixels in moves}
-    training = Training(
-        dataset=dataset.card.name, model=model, options=options, parameters=parameter_count(network),
-        recipe=recipe.as_dict(), values={key: round(value, DECIMALS) for key, value in values.items()}, device=device_type,
-        threads=threads, versions=versions, seconds=round(time.perf_counter() - begin, 1),
-    )  # fmt: skip
-    if kept:
-        keep(kept.with_name(".gitignore"), "*\n")
-        keep(kept, json.dumps(asdict(training)) + "\n")
-    return training
+    return run
 
 
 def forget_trainings(folder):
@@ -390,9 +407,11 @@ def _origin(dataset):
 
 def _fingerprint(network, dataset, conditions):
     """SHA-256 of all that decides what a training comes to."""
-    description = [network.name, network.options, dataset.card.name, dataset.provenance, *conditions]
+    description = [dataset.card.name, dataset.provenance, *conditions]
+    if network is not None:
+        description += [network.name, network.options]
     digest = hashlib.sha256(json.dumps(description, sort_keys=True).encode())
     tensors = [getattr(getattr(dataset, split), part) for split in ("train", "val", "test") for part in ("images", "targets")]
-    for tensor in [*tensors, *network.state_dict().values()]:
+    for tensor in [*tensors, *(network.state_dict().values() if network is not None else ())]:
         digest.update(tensor.detach().cpu().contiguous().numpy())
     return digest.hexdigest()
