@@ -26,6 +26,7 @@ from statistics import fmean
 import torch
 
 from ..data import load as load_medmnist
+from ..data.dataset import SPLITS
 from ..data.planting import SPOTS, plant_marker, plant_spots
 from ..errors import unknown
 from ..evaluation.comparison import atlases
@@ -401,7 +402,9 @@ def _arms(trainings):
 
 
 def _origin(dataset):
-    cases = {name: len(getattr(dataset, name)) for name in ("train", "val", "test")}
+    """Where a data set comes from, and how many cases it has; slices count as the volume that they are of."""
+    splits = {name: getattr(dataset, name) for name in SPLITS}
+    cases = {name: len(split) if split.patients is None else len(split.patients.unique()) for name, split in splits.items()}
     return {"provenance": dataset.provenance, **cases}
 
 
