@@ -182,7 +182,7 @@ def patients(scores, alt, *, labels=None, phantom=False):
         ax.grid(axis="x", alpha=0.3)
         ax.spines[["top", "right", "left"]].set_visible(False)
         ax.tick_params(axis="y", length=0)
-    ax.invert_yaxis()
+    ax.set_ylim(len(scores) - 0.5, -0.5)
     return picture(figure, f"{alt} Means: {'; '.join(words)}.", phantom=phantom)
 
 

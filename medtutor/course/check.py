@@ -202,7 +202,7 @@ def _close(a, b, tolerance):
     if a.shape != b.shape:
         return False
     a, b = a.detach().double(), b.detach().double()
-    scale = b.abs().max().item() if b.numel() else 1.0
+    scale = b.nan_to_num().abs().max().item() if b.numel() else 1.0
     return torch.allclose(a, b, rtol=0, atol=tolerance * max(scale, 1e-6), equal_nan=True)
 
 

@@ -2,11 +2,15 @@
 
 from .attribution import AttributionExplorer, explore
 from .classification import ClassificationExplorer, classification
+from .draw_mask import DrawMaskExplorer, draw_mask
 from .explorer import Explorer
 from .gallery import GalleryExplorer, gallery
+from .latent import LatentExplorer, latent
 from .segmentation import SegmentationExplorer, segmentation
+from .sequence import SequenceExplorer, sequence
 
 __all__ = [
-    "AttributionExplorer", "ClassificationExplorer", "Explorer", "GalleryExplorer", "SegmentationExplorer", "classification",
-    "explore", "gallery", "segmentation",
+    "AttributionExplorer", "ClassificationExplorer", "DrawMaskExplorer", "Explorer", "GalleryExplorer", "LatentExplorer",
+    "SegmentationExplorer", "SequenceExplorer", "classification", "draw_mask", "explore", "gallery", "latent", "segmentation",
+    "sequence",
 ]  # fmt: skip

@@ -25,7 +25,7 @@ from . import drawing, panels
 from .answers import WEIGHTS, Answers, Question, few_threads
 from .as_code import lines_of_code
 from .cases import EVERY, FILLS, RIGHT, WRONG, Case, as_image, case_of, covered
-from .cases import loading_line, of_class, own_dataset, with_outcome
+from .cases import loaded, loading_line, of_class, own_dataset, with_outcome
 from .classification import OUTCOMES
 from .explorer import Explorer, answering, img
 from .forms import choice, column, heading, of_option, slider, status
@@ -33,6 +33,7 @@ from .job import Job
 from .own_image import read_image, uploaded
 from .pages import Pages
 from .segmentation import segmentation
+from .sequence import sequence
 from .sentences import SIGNS, answer_table, described, score_table
 
 PREDICTED = -1  # in place of the number of a class: whichever the model predicts
@@ -44,9 +45,10 @@ def explore(run, dataset=None):
     """The explorer that fits a run, shown by a notebook as a widget.
 
     Of a classification the one of explanations, an `AttributionExplorer`; of a
-    segmentation, whose answer is a map already, a `SegmentationExplorer`.
+    segmentation, whose answer is a map already, a `SegmentationExplorer`; of sequences
+    a `SequenceExplorer`.
 
-    run      a finished `Run` on images or volumes
+    run      a finished `Run`
     dataset  the `Dataset` that it was trained on; left out: loaded by the name on
              the run's card, from disk or as the phantom of that name
 
@@ -54,6 +56,8 @@ def explore(run, dataset=None):
     """
     if isinstance(run, Run) and run.card.task == "segmentation":
         return segmentation(run, dataset)
+    if isinstance(run, Run) and run.card.frames:
+        return sequence(run, loaded(run) if dataset is None else dataset)
     return AttributionExplorer(run, dataset)
 
 

@@ -41,8 +41,8 @@ def own_dataset(run, dataset):
         raise InputError(f"explore takes a Run, not {type(run).__name__}; train one with fit(…), or use explain(…)")
     card = run.card
     if card.frames:
-        raise InputError("this explorer shows single images and volumes, but the run is about sequences; give a run of images")
-    dataset = _loaded(run) if dataset is None else dataset
+        raise InputError("this explorer shows single images and volumes, but the run is about sequences; use explorers.sequence(run, dataset)")
+    dataset = loaded(run) if dataset is None else dataset
     facts = ("name", "task", "classes", "channels", "shape", "frames")
     same = all(getattr(card, fact) == getattr(dataset.card, fact) for fact in facts)
     if not same or run.provenance != dataset.provenance:
@@ -57,7 +57,7 @@ def own_dataset(run, dataset):
     return dataset
 
 
-def _loaded(run):
+def loaded(run):
     """The data set of that name and provenance."""
     card = run.card
     if run.provenance != "arrays" and card.name in catalog.names():

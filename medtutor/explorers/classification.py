@@ -362,7 +362,7 @@ def _predictions(run, dataset, split):
     """Labels (N,) or (N, L) and scores (N, classes) as numpy; or an `InputError`."""
     card = run.card
     if card.frames:
-        raise InputError("this explorer shows single images and volumes, but the run is about sequences; use it on a run of images")
+        raise InputError("this explorer shows single images and volumes, but the run is about sequences; use explorers.sequence(run, dataset)")
     if split not in run.predictions:
         read = " or ".join(map(repr, run.predictions)) or "none yet"
         raise InputError(
