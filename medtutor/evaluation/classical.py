@@ -1,8 +1,8 @@
 """Segmentation without a network: thresholds, edges, regions, clusters, and an atlas.
 
 What the networks have to beat. All work on plain arrays or tensors: images
-(P, H, W) or volumes (P, D, H, W), uint8, each image by itself; slabs of 0 round
-an image are padding and take no part. Everything returned is numpy.
+(P, H, W) or volumes (P, D, H, W), uint8, each image by itself; slabs of its lowest
+value round an image are padding and take no part. Everything returned is numpy.
 
 All but the atlas see brightness alone. They find classes of brightness, not
 organs: which of their clusters or regions is the organ, nobody has told them.
@@ -296,8 +296,8 @@ def _same_shape(first, second):
 
 
 def _content(image):
-    """The box round all that is not 0, as slices; everything where all is 0."""
-    found = ndimage.find_objects((image > 0).astype(np.int8))
+    """The box round all that is brighter than the darkest value, as slices; everything where all are alike."""
+    found = ndimage.find_objects((image > image.min()).astype(np.int8))
     return found[0] if found else tuple(slice(None) for _ in image.shape)
 
 

@@ -82,9 +82,14 @@ def test_the_same_seed_gives_the_same_model_bit_for_bit(ramps, model, options):
     assert any(not torch.equal(first[key], other[key]) for key in first)
 
 
-def test_the_images_are_left_as_they_are(ramps):
-    before = ramps.clone()
-    fit_reconstruction(fresh(), ramps, epochs=1, corrupt=partial(corrupt, hole=2), **QUIET)
+def test_images_and_threads_are_left_as_they_are(ramps):
+    before, threads = ramps.clone(), torch.get_num_threads()
+    torch.set_num_threads(2)
+    try:
+        fit_reconstruction(fresh(), ramps, epochs=1, corrupt=partial(corrupt, hole=2), **QUIET)
+        assert torch.get_num_threads() == 2
+    finally:
+        torch.set_num_threads(threads)
     assert torch.equal(ramps, before)
 
 
