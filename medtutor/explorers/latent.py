@@ -370,7 +370,8 @@ class LatentExplorer(Explorer):
         self._quiet = True
         try:
             for axis, value in zip(self.axes, self.space.coordinates(point)):
-                axis.value = round(float(np.clip(value, -REACH, REACH)), 2)
+                # On the slider's own grid: a browser would round it there, and send it back as a move.
+                axis.value = round(float(np.clip(value, -REACH, REACH)), 1)
         finally:
             self._quiet = False
         self._draw_point()
