@@ -602,7 +602,7 @@ def test_what_it_cannot_do_is_said(pair, empty_home):
     with pytest.raises(InputError, match="explore takes a Run, not Linear"):
         explore(torch.nn.Linear(1, 2), dataset)
     frames = mt.from_arrays(*[blobs(20, seed, depth=6) for seed in range(3)]).as_sequence()
-    with pytest.raises(InputError, match="sequences"):
+    with pytest.raises(InputError, match="sequence models, such as lstm"):
         explore(Run(run.model, frames.card, run.recipe, "arrays"), frames)
 
 

@@ -185,7 +185,7 @@ def test_one_part_or_all_of_them():
 
 
 def test_an_error_becomes_a_sentence(explorer, monkeypatch):
-    monkeypatch.setattr("medtutor.explorers.draw_mask.measures", lambda *_: 1 / 0)
+    monkeypatch.setitem(draw_mask.__globals__, "measures", lambda *_: 1 / 0)
     explorer.grow.click()
     assert "ZeroDivisionError" in explorer.message.value
     monkeypatch.undo()

@@ -15,11 +15,10 @@ import medtutor as mt
 from medtutor.data import cine
 from medtutor.data.dataset import normalise
 from medtutor.errors import InputError
-from medtutor.explorers import sequence as module
 from medtutor.explorers.explorer import VIEW
 from medtutor.explorers.sequence import (
     AS_FILMED, AS_STORED, BEFORE, BLACK, FLAT, HALF, HELD, HOWS, REVERSED, SHUFFLED, SequenceExplorer, orders, played,
-    replaced, sequence,
+    replaced, sequence, _ordered,
 )  # fmt: skip
 from medtutor.training.run import Run
 
@@ -179,10 +178,10 @@ def test_what_had_to_be_expected_is_said_where_it_is_known(explorer):
 def test_units_are_in_the_order_of_their_peaks():
     filmed = np.zeros((6, 4))
     filmed[[4, 0, 2], [0, 1, 2]] = (2.0, -5.0, 1.0)
-    rows = module._ordered(filmed, filmed)
+    rows = _ordered(filmed, filmed)
     assert rows.tolist() == [[-1, 0, 0, 0, 0, 0], [0, 0, 1, 0, 0, 0], [0, 0, 0, 0, 1, 0]]  # the fourth is never anything
-    assert np.array_equal(module._ordered(filmed[::-1], filmed), rows[:, ::-1])
-    assert module._ordered(np.zeros((3, 2)), np.zeros((3, 2))).shape == (0, 3)
+    assert np.array_equal(_ordered(filmed[::-1], filmed), rows[:, ::-1])
+    assert _ordered(np.zeros((3, 2)), np.zeros((3, 2))).shape == (0, 3)
 
 
 # Which clip -------------------------------------------------------------------------------------

@@ -210,3 +210,12 @@ def test_a_claim_shows_itself_with_and_without_evidence():
 def test_card_keeps_html_out():
     hostile = replace(MADE_UP, says="<script>alert(1)</script>")
     assert "<script>" not in hostile._repr_html_()
+
+
+def test_a_claim_about_phantoms_may_be_judged_on_them():
+    """Only where its settings say so: drawn clips say nothing about patients."""
+    each = claim("recurrence-uses-order")
+    shipped = read_evidence(each.id)
+    assert shipped.on_phantoms and verdict(each, shipped).word == "supported"
+    settings = {key: value for key, value in each.settings.items() if key != "phantoms"}
+    assert "PHANTOM" in verdict(replace(each, settings=settings), shipped).reason
