@@ -8,8 +8,7 @@ import pytest
 from scipy import stats
 
 from medtutor.errors import InputError
-from medtutor.review import Contrast, Evidence, read_evidence
-from medtutor.review import claim
+from medtutor.review import Contrast, Evidence, claim, read_evidence
 from medtutor.review.evidence import FOLDER, digest
 
 
