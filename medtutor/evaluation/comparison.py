@@ -5,6 +5,7 @@ from dataclasses import dataclass
 import torch
 
 from .classical import Atlas
+from .metrics import with_interval
 from .segmentation import measure_segmentation
 
 
@@ -56,7 +57,7 @@ def comparison_table(run):
     for row in rows:
         # The sources are long: numbered below the table.
         note = f" [{sources.index(row.source) + 1}]" if row is not rows[0] else ""
-        auc, acc = _cell(row.auc, row.auc_interval), _cell(row.acc, row.acc_interval)
+        auc, acc = with_interval(row.auc, row.auc_interval), with_interval(row.acc, row.acc_interval)
         table.append((row.model + note, row.size.replace(" upsampled to ", " -> "), auc, acc))
     widths = [max(map(len, column)) for column in zip(*table)]
     lines = ["  ".join(f"{cell:{width}}" for cell, width in zip(line, widths)).rstrip() for line in table]
@@ -90,7 +91,7 @@ def segmentation_table(run, dataset):
     table = [("test split", "Dice", f"HD95, {unit}", "surface Dice")]
     for name, metrics in rows.items():
         cells = [(metrics.dice, metrics.dice_interval), (metrics.hd95, metrics.hd95_interval), (metrics.surface_dice, metrics.surface_dice_interval)]
-        table.append((name, *(_cell(value, interval) for value, interval in cells)))
+        table.append((name, *(with_interval(value, interval) for value, interval in cells)))
         if metrics is run.test and len(metrics.of_class) > 1:
             table += [(f"  {of}", *(f"{each[score]:.3f}" for score in ("dice", "hd95", "surface_dice"))) for of, each in metrics.of_class.items()]
     widths = [max(map(len, column)) for column in zip(*table)]
@@ -99,10 +100,6 @@ def segmentation_table(run, dataset):
     if dataset.is_phantom:
         end += "\nPHANTOM images, drawn by medtutor: nothing learned about patients."
     return "\n".join([*lines, "", end])
-
-
-def _cell(value, interval):
-    return f"{value:.3f}" + (f" [{interval[0]:.3f}, {interval[1]:.3f}]" if interval else "")
 
 
 def reading(run):

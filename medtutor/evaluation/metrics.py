@@ -17,6 +17,11 @@ import numpy as np
 RESAMPLES = 1000
 
 
+def with_interval(value, interval, digits=3):
+    """A number and its interval, where there is one, as text: "0.912 [0.874, 0.943]"."""
+    return f"{value:.{digits}f}" + (f" [{interval[0]:.{digits}f}, {interval[1]:.{digits}f}]" if interval else "")
+
+
 @dataclass(frozen=True)
 class Metrics:
     """The numbers of one split.
@@ -36,11 +41,8 @@ class Metrics:
     headline: ClassVar = "AUC"
 
     def __str__(self):
-        def text(value, interval):
-            return f"{value:.3f}" + (f" [{interval[0]:.3f}, {interval[1]:.3f}]" if interval else "")
-
         return (
-            f"AUC {text(self.auc, self.auc_interval)}, ACC {text(self.acc, self.acc_interval)} (n = {self.n})"
+            f"AUC {with_interval(self.auc, self.auc_interval)}, ACC {with_interval(self.acc, self.acc_interval)} (n = {self.n})"
         )
 
 

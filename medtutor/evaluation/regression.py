@@ -5,7 +5,7 @@ from typing import ClassVar
 
 import numpy as np
 
-RESAMPLES = 1000
+from .metrics import RESAMPLES, with_interval
 
 
 @dataclass(frozen=True)
@@ -30,10 +30,7 @@ class RegressionMetrics:
     headline: ClassVar = "R²"
 
     def __str__(self):
-        def text(value, interval):
-            return f"{value:.3f}" + (f" [{interval[0]:.3f}, {interval[1]:.3f}]" if interval else "")
-
-        return f"R² {text(self.r2, self.r2_interval)}, mean error {text(self.mae, self.mae_interval)} (n = {self.n})"
+        return f"R² {with_interval(self.r2, self.r2_interval)}, mean error {with_interval(self.mae, self.mae_interval)} (n = {self.n})"
 
 
 def measure_regression(labels, answers, *, resamples=RESAMPLES, seed=0):

@@ -23,7 +23,8 @@ from typing import ClassVar
 import numpy as np
 import torch
 
-RESAMPLES = 1000
+from .metrics import RESAMPLES, with_interval
+
 TOLERANCE = 1.0
 SCORES = ("dice", "hd95", "surface_dice")
 
@@ -54,13 +55,10 @@ class SegmentationMetrics:
     headline: ClassVar = "Dice"
 
     def __str__(self):
-        def text(value, interval, digits=3):
-            return f"{value:.{digits}f}" + (f" [{interval[0]:.{digits}f}, {interval[1]:.{digits}f}]" if interval else "")
-
-        parts = [f"Dice {text(self.dice, self.dice_interval)}"]
+        parts = [f"Dice {with_interval(self.dice, self.dice_interval)}"]
         if self.hd95 is not None:
-            parts.append(f"HD95 {text(self.hd95, self.hd95_interval, 2)}")
-            parts.append(f"surface Dice {text(self.surface_dice, self.surface_dice_interval)}")
+            parts.append(f"HD95 {with_interval(self.hd95, self.hd95_interval, 2)}")
+            parts.append(f"surface Dice {with_interval(self.surface_dice, self.surface_dice_interval)}")
         return f"{', '.join(parts)} (n = {self.n})"
 
 

@@ -37,10 +37,20 @@ class Explorer:
         self.message = ipywidgets.HTML()
         self.keys = ipywidgets.HTML(f"<small>{KEYS}</small>")
         self.box = ipywidgets.VBox()
+        self._quiet = False
 
     def still(self):
         """A `Picture` of the present state, for pages without a kernel."""
         raise NotImplementedError
+
+    def _set(self, control, **traits):
+        """Change a control without answering to it: the callbacks that this would call see `_quiet`."""
+        self._quiet = True
+        try:
+            for trait, value in traits.items():
+                setattr(control, trait, value)
+        finally:
+            self._quiet = False
 
     def say(self, sentence):
         """Show a sentence to the user, also to one who listens to a screen reader; "" clears it."""

@@ -48,7 +48,7 @@ class GalleryExplorer(Explorer):
 
     def __init__(self, root=None):
         super().__init__()
-        self._root, self.dataset, self._quiet = root, None, False
+        self._root, self.dataset = root, None
         # Images with labels: masks and clips have explorers of their own.
         labelled = [name for name in catalog.names() if catalog.publisher(name) == "medmnist"]
         self._sizes = {name: _sizes_on_disk(name, root) for name in labelled}
@@ -132,15 +132,6 @@ class GalleryExplorer(Explorer):
             self._draw()
 
     # The state ------------------------------------------------------------------------------
-
-    def _set(self, control, **traits):
-        """Change a control without answering to it."""
-        self._quiet = True
-        try:
-            for trait, value in traits.items():
-                setattr(control, trait, value)
-        finally:
-            self._quiet = False
 
     def _read(self):
         """Read the chosen set; the one before is let go first, so that two are never in memory."""

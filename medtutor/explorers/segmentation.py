@@ -295,15 +295,6 @@ class SegmentationExplorer(Explorer):
 
     # The state --------------------------------------------------------------------------------
 
-    def _set(self, control, **traits):
-        """Change a control without answering to it."""
-        self._quiet = True
-        try:
-            for trait, value in traits.items():
-                setattr(control, trait, value)
-        finally:
-            self._quiet = False
-
     def _list_patients(self, stay=None):
         """List the patients in the order wanted, and choose the first, or the one to stay with."""
         tested, order = self._tested[self.model.value], np.arange(len(self._truth))

@@ -69,8 +69,7 @@ def probe(recipe, dataset):
 
     untrained, plain = made(Autoencoder, 1000 + recipe.seed).eval(), fitted(made(Autoencoder))
     denoising, variational = fitted(made(Autoencoder), corrupt=corrupt), fitted(made(VAE), beta=0.1, learning_rate=3e-3)
-    flat = {split: x.flatten(1).numpy() for split, x in images.items()}
-    pca = PCA(LATENTS, svd_solver="full").fit(flat["train"])
+    pca = PCA(LATENTS, svd_solver="full").fit(images["train"].flatten(1).numpy())
     ways = {
         "raw pixels": (lambda x: x.flatten(1).numpy(), RAW, True),
         "PCA": (lambda x: pca.transform(x.flatten(1).numpy()), PLAIN_PCA, False),
