@@ -364,15 +364,6 @@ class AttributionExplorer(Explorer):
             raise MedtutorError(f"the picture could not be written to {path} ({reason}); give another file") from None
         self._saved.value = status(f"{done} {path.resolve()}")
 
-    def _set(self, control, **traits):
-        """Change a control without answering to it."""
-        self._quiet = True
-        try:
-            for trait, value in traits.items():
-                control.set_trait(trait, value)
-        finally:
-            self._quiet = False
-
     # The case -------------------------------------------------------------------------------
 
     def _list_cases(self):
