@@ -22,7 +22,7 @@ from ..data import cine
 from ..data.dataset import Dataset, normalise
 from ..errors import InputError, unknown
 from ..figures import BLUE, GREEN, GREY, VERMILION
-from ..training.run import Run, probabilities
+from ..training.run import Run
 from . import drawing, panels
 from .explorer import Explorer, answering, img
 from .forms import choice, column, heading, slider, status
@@ -284,7 +284,7 @@ class SequenceExplorer(Explorer):
         """(T, outputs): a run's answers over time to one clip."""
         with torch.inference_mode():
             logits = run.model.answers_over_time(normalise(clip[None]))[0]
-        return probabilities(logits, self._card.task).numpy()
+        return run.read(logits).numpy()
 
     def _hidden(self, clip):
         """(T, units): what the run's model holds after each frame."""
@@ -479,7 +479,7 @@ def _answered(run, clips, batch=64):
     """
     with torch.inference_mode():
         logits = [run.model(normalise(clips[start : start + batch])) for start in range(0, len(clips), batch)]
-    return probabilities(torch.cat(logits), run.card.task).numpy()
+    return run.read(torch.cat(logits)).numpy()
 
 
 def _errors(predictions, labels, task):

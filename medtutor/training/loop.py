@@ -128,6 +128,10 @@ class _Trainer:
         self.schedule = torch.optim.lr_scheduler.OneCycleLR(
             optimiser, recipe.learning_rate, total_steps=self.steps * recipe.epochs + 1
         )
+        # A network starts with answers around 0 that differ by about 1: targets of a regression are brought there.
+        self.scale = (0.0, 1.0)
+        if self.card.task == "regression":
+            self.scale = (float(self.train.labels.mean()), float(self.train.labels.std()))
         # Replaced as one at the end of an epoch: Ctrl-C finds either the old or the new.
         self.reached = Reached([], 0.0, 0.0, {})
         self.bar = tqdm(
@@ -185,6 +189,9 @@ class _Trainer:
             frames = x.flatten(1, 2) if self.card.frames else x
             x = to_model(apply_affine(frames, affine).view_as(x), device)
         targets = self.train.targets[rows[mine]].to(device)
+        if self.card.task == "regression":
+            mean, spread = self.scale
+            targets = (targets - mean) / spread
         if affine is not None and self.card.task == "segmentation":
             targets = apply_affine_to_masks(targets, affine)
         losses = case_losses(self.model(x), targets, self.card.task, recipe.label_smoothing)
@@ -208,7 +215,7 @@ class _Trainer:
         mine = share(len(cases), self.accelerator)
         logits = predict_logits(self.average.module, cases.images[mine], *views)
         logits = gather_rows(logits.to(self.accelerator.device), len(cases), self.accelerator).cpu()
-        scores = probabilities(logits, self.card.task)
+        scores = probabilities(logits, self.card.task, self.scale)
         metrics = measure_split(cases, scores, self.card, quick=quick)
         # Half precision does for the probabilities of every pixel, which are many.
         return metrics, scores.half() if self.card.task == "segmentation" else scores, cases.targets
@@ -264,6 +271,7 @@ class _Trainer:
             history=self.reached.history, val=val, test=test, predictions=predictions, labels=labels, seconds=self.reached.seconds,
             cpu_seconds=self.reached.cpu_seconds, device=self.accelerator.device.type,
             processes=self.accelerator.num_processes, versions=_versions(), state=None if finished else self.reached.state,
+            scale=self.scale,
         )  # fmt: skip
 
 

@@ -48,6 +48,8 @@ class Run:
     provenance   "medmnist", "phantom" or "arrays"
     device, processes, versions: where and with what
     state        what `fit(resume=…)` needs, where the run was interrupted
+    scale        of a regression the mean and the standard deviation of the training targets: the network
+                 answers in standard deviations from the mean, `predict` in the units of the target
     """
 
     model: nn.Module
@@ -65,6 +67,7 @@ class Run:
     processes: int = 1
     versions: dict = field(default_factory=dict)
     state: dict | None = None
+    scale: tuple[float, float] = (0.0, 1.0)
 
     @property
     def epochs_done(self):
@@ -81,7 +84,11 @@ class Run:
     def predict(self, images):
         """(N, classes) probabilities of uint8 images shaped like the data set's; of a segmentation (N, classes, H, W)."""
         mirror = self.card.mirror if self.recipe.mirror else ()
-        return probabilities(predict_logits(self.model, images, mirror, self.recipe.shift_at_test), self.card.task)
+        return self.read(predict_logits(self.model, images, mirror, self.recipe.shift_at_test))
+
+    def read(self, logits):
+        """What the model returned, (…, classes), as probabilities; of a regression as numbers in the units of the target."""
+        return probabilities(logits, self.card.task, self.scale)
 
     def summary(self):
         """The run as plain values, for JSON."""
@@ -136,6 +143,7 @@ class Run:
                 "options": self.model.options,
                 "card": asdict(self.card),
                 "recipe": self.recipe.as_dict(),
+                "scale": self.scale,
                 "history": self.history,
                 "versions": self.versions,
                 "files": listed,
@@ -178,7 +186,8 @@ class Run:
                 model=model.eval(), card=card, recipe=recipe, provenance=record["provenance"],
                 history=record["history"], val=_metrics(record["val"], card), test=_metrics(record["test"], card),
                 seconds=record["seconds"], cpu_seconds=record["cpu_seconds"], device=record["device"],
-                processes=record["processes"], versions=record["versions"], state=groups.get("state"), **stored,
+                processes=record["processes"], versions=record["versions"], state=groups.get("state"),
+                scale=_tupled(record["scale"]), **stored,
             )  # fmt: skip
         except (InputError, KeyError, TypeError, AttributeError, RuntimeError) as error:
             raise InputError(f"{folder}/run.json was altered and does not fit its files ({error}); train again with --out {folder}") from error
@@ -206,10 +215,11 @@ def predict_logits(model, images, mirror=(), shift=0, batch_size=64):
     return torch.cat(batches)
 
 
-def probabilities(logits, task):
-    """Logits to probabilities: sigmoid for multi-label, softmax for the others; the numbers of a regression as they are."""
+def probabilities(logits, task, scale=(0.0, 1.0)):
+    """Logits to probabilities: sigmoid for multi-label, softmax for the others; those of a regression to numbers, by `Run.scale`."""
     if task == "regression":
-        return logits
+        mean, spread = scale
+        return logits * spread + mean
     return logits.sigmoid() if task == "multi-label" else logits.softmax(dim=1)
 
 

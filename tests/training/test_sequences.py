@@ -60,6 +60,26 @@ def test_numbers_are_learned_too(tmp_path):
     assert {"r2", "mae"} <= set(run.summary()["test"])
 
 
+def test_the_units_of_a_target_do_not_matter(tmp_path):
+    """In thousandths, far from 0, the same weights are learned and the answers come in those units."""
+    def moved(split):
+        images, speeds = split
+        return images, 1000 * np.asarray(speeds) + 5e4
+
+    splits = [walks(count, seed, True) for seed, count in enumerate((96, 20, 40))]
+    plain, other = (
+        fitted(mt.from_arrays(*parts, task="regression", classes=["speed"], sequence=True), "temporal_conv", epochs=2)
+        for parts in (splits, [moved(split) for split in splits])
+    )
+    assert other.test.r2 == pytest.approx(plain.test.r2, abs=1e-3)
+    assert torch.allclose(other.predictions["test"], 1000 * plain.predictions["test"] + 5e4, rtol=1e-3)
+    other.save(tmp_path)
+    again = mt.Run.load(tmp_path)
+    assert again.scale == other.scale
+    images = torch.as_tensor(splits[2][0])[:3, :, None]
+    assert torch.equal(again.predict(images), other.predict(images))
+
+
 def test_an_encoder_can_be_handed_over(direction, tmp_path):
     """It is copied and not trained further, and comes back from disk with the rest."""
     first = fitted(direction, "max_min_frames", epochs=1)
