@@ -9,7 +9,7 @@ reads the 48 numbers over time. A head is a model of its own, features
     features = model.features(clips)  # (B, T, 48)
     model.head(features)              # (B, outputs), the same as model(clips)
 
-Every model and every head also has
+Every model that answers, and every head, also has
 
     hidden(x)             (B, T, ...): what it holds after each frame
     answers_over_time(x)  (B, T, outputs): its answer, had the clip ended there
@@ -316,9 +316,7 @@ class ConvLSTM(nn.Module):
         h = c = frames.new_zeros(len(x), self.gates.out_channels // 4, *frames.shape[3:])
         states = []
         for frame in frames.unbind(1):
-            write, keep, candidate, show = self.gates(torch.cat([frame, h], 1)).chunk(4, dim=1)
-            c = keep.sigmoid() * c + write.sigmoid() * candidate.tanh()
-            h = show.sigmoid() * c.tanh()
+            h, c = _map_step(self.gates, frame, h, c)
             states.append(h)
         return torch.stack(states, 1)
 
@@ -329,6 +327,39 @@ class ConvLSTM(nn.Module):
     def answers_over_time(self, x):
         """(B, T, outputs): the answer, had the clip ended after each frame."""
         return self.answer(self.hidden_maps(x).flatten(2))
+
+
+class NextFrame(nn.Module):
+    """A ConvLSTM that draws what comes next: the frame itself, changed by what the state says.
+
+    It starts as "copy the last frame", since the changes start at 0, and learns
+    from frames alone: (B, T, C, H, W) -> (B, T, C, H, W), after each frame a
+    forecast of the one that follows. Any brightness scale; standardised frames
+    are best. 773 parameters for one channel and 4 maps of state.
+    """
+
+    def __init__(self, channels=1, hidden=4):
+        super().__init__()
+        self.gates = nn.Conv2d(channels + hidden, 4 * hidden, 3, padding=1)
+        self.change = nn.Conv2d(hidden, channels, 3, padding=1)
+        nn.init.zeros_(self.change.weight)
+        nn.init.zeros_(self.change.bias)
+
+    def forward(self, x):
+        _check_clips(x)
+        h = c = x.new_zeros(len(x), self.change.in_channels, *x.shape[3:])
+        forecasts = []
+        for frame in x.unbind(1):
+            h, c = _map_step(self.gates, frame, h, c)
+            forecasts.append(frame + self.change(h))
+        return torch.stack(forecasts, 1)
+
+
+def _map_step(gates, frame, h, c):
+    """`lstm_step` with one convolution in place of the linear layers: maps (B, _, H, W) -> the new (h, c)."""
+    write, keep, candidate, show = gates(torch.cat([frame, h], 1)).chunk(4, dim=1)
+    c = keep.sigmoid() * c + write.sigmoid() * candidate.tanh()
+    return show.sigmoid() * c.tanh(), c
 
 
 # Frames and lengths ------------------------------------------------------------------------

@@ -6,17 +6,18 @@ from statistics import fmean
 
 import numpy as np
 import torch
-from scipy.ndimage import gaussian_filter
+from scipy.ndimage import gaussian_filter, median_filter
+from skimage.restoration import denoise_tv_chambolle
 from sklearn.decomposition import PCA
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import roc_auc_score
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from ..data import normalise
+from ..data import contrasts, normalise
 from ..data.dataset import SPLITS
 from ..data.planting import SPOTS, plant_spots
-from ..models.autoencoder import VAE, Autoencoder, corrupt
+from ..models.autoencoder import VAE, Autoencoder, Translator, corrupt, kl
 from ..training.reconstruction import fit_reconstruction
 from .evidence import between
 
@@ -25,6 +26,12 @@ DRAWS = 10
 LATENTS = 32
 # How strongly the logistic regression is held back: chosen on val, once, with ten labels a class.
 RAW, PLAIN_PCA, OTHERS = 0.01, 1.0, 0.1
+
+SIZES = (4, 16, 32, 64)  # of the code
+NOISES = (0.1, 0.5)
+BETAS = (0.1, 1.0, 10.0)
+SAYS = 0.1  # nats: a number of the code with a smaller divergence says nothing
+VAL = 150  # validation images on which the strength of a filter is chosen
 
 
 def features_without_labels(data, seeds, train):
@@ -55,6 +62,122 @@ def reconstruction_errors(data, seeds, train):
         for kind in SPOTS:
             yield between(f"{kind} spots: reconstruction error against chance", ("autoencoder", found, kind), ("chance", found, "chance"))
             yield between(f"{kind} spots: autoencoder against PCA", ("autoencoder", found, kind), ("PCA", found, f"{kind} PCA"))
+
+
+def drawn_again(data, seeds, train):
+    """What comes out of autoencoders: reconstructions, denoised images, a VAE's two losses, one contrast from another.
+
+    Yields contrasts in dB (peak signal-to-noise ratio on test images, whose range is 2): of bottlenecks
+    against PCA, of denoising against the best filter; of the VAE's squared error, divergence and numbers that
+    say something, between values of beta; and of translators of PHANTOM heads.
+    """
+    for dataset in data.values():
+        found = [train(None, dataset, seed, measure=redrawn) for seed in seeds]
+
+        def against(name, first, second, key):
+            return between(name, (first, found, f"{first} {key}"), (second, found, f"{second} {key}"))
+
+        for size in SIZES:
+            yield against(f"autoencoder against PCA: {size} numbers", "autoencoder", "PCA", str(size))
+        for noise in NOISES:
+            for rival in ("best filter", "PCA of noisy"):
+                yield against(f"denoising against {rival}: noise {noise}", "denoising", rival, str(noise))
+        for beta in BETAS[::2]:
+            for key in ("PSNR", "divergence", "numbers"):
+                yield against(f"VAE of beta {beta:g} against beta 1: {key}", f"beta {beta:g}", "beta 1", key)
+        for tissue in contrasts.TISSUES[:-1]:
+            yield against(f"PHANTOM heads, translated against a straight line: {tissue}", "skips", "line", tissue)
+            yield against(f"PHANTOM heads, skips against none: {tissue}", "skips", "no skips", tissue)
+        for kind in (contrasts.IN_BOTH, contrasts.IN_B_ONLY):
+            where = f"lesion {contrasts.KINDS[kind]}"
+            yield against(f"PHANTOM heads, share drawn against all of it: {where}", "skips", "all", where)
+
+
+def redrawn(recipe, dataset):
+    """What `drawn_again` compares: {"autoencoder 4": dB, …, "beta 1 divergence": nats, "beta 1 numbers": count, "skips bone": dB, …}."""
+    images = {split: normalise(getattr(dataset, split).images) for split in SPLITS}
+    side = images["train"].shape[1], tuple(images["train"].shape[2:])
+    fitted = partial(fit_reconstruction, epochs=recipe.epochs, seed=recipe.seed, progress=False)
+
+    def made(kind, **options):
+        torch.manual_seed(recipe.seed)
+        return kind(*side, **options)
+
+    pca = PCA(max(SIZES), svd_solver="full").fit(images["train"].flatten(1).numpy())
+    found = {}
+    for size in SIZES:
+        network = fitted(made(Autoencoder, latents=size), images["train"])
+        found[f"autoencoder {size}"] = psnr(_images_of(network, images["test"]), images["test"])
+        found[f"PCA {size}"] = psnr(_through(pca, images["test"], size), images["test"])
+    for noise in NOISES:
+        spoil = partial(corrupt, noise=noise, hole=0)
+        denoiser = fitted(made(Autoencoder, latents=LATENTS), images["train"], corrupt=spoil)
+        noisy = {split: spoil(images[split], generator=torch.Generator().manual_seed(recipe.seed)) for split in ("val", "test")}
+        found[f"denoising {noise}"] = psnr(_images_of(denoiser, noisy["test"]), images["test"])
+        found |= _filtered(noisy, images, pca, noise)
+    for beta in BETAS:
+        network = fitted(made(VAE, latents=LATENTS), images["train"], beta=beta, learning_rate=3e-3)
+        with torch.no_grad():
+            again, mean, log_variance = network(images["test"])
+        each = kl(mean, log_variance).mean(dim=0)
+        found |= {f"beta {beta:g} PSNR": psnr(again, images["test"]), f"beta {beta:g} divergence": each.sum(), f"beta {beta:g} numbers": (each > SAYS).sum()}
+    return {name: float(value) for name, value in (found | _translated(recipe)).items()}
+
+
+def psnr(drawn, images):
+    """Peak signal-to-noise ratio in dB of images (N, C, H, W) whose range is 2: the mean over images."""
+    error = (drawn - images).square().flatten(1).mean(dim=1)
+    return (10 * torch.log10(4 / error)).mean().item()
+
+
+def _filtered(noisy, images, pca, noise):
+    """dB of the best of three filters, and of PCA; which filter and how strong was chosen on validation images."""
+
+    def one_by_one(function, of, strength):
+        return torch.tensor(np.stack([function(image, strength) for image in of[:, 0].numpy()]))[:, None].float()
+
+    filters = {gaussian_filter: (0.5, 0.8, 1, 1.4, 2), median_filter: (2, 3, 5), denoise_tv_chambolle: (0.05, 0.1, 0.2, 0.5, 0.8, 1.2)}
+    every = [(function, strength) for function, strengths in filters.items() for strength in strengths]
+    function, strength = max(every, key=lambda one: psnr(one_by_one(one[0], noisy["val"][:VAL], one[1]), images["val"][:VAL]))
+    size = max(SIZES, key=lambda size: psnr(_through(pca, noisy["val"][:VAL], size), images["val"][:VAL]))
+    return {
+        f"best filter {noise}": psnr(one_by_one(function, noisy["test"], strength), images["test"]),
+        f"PCA of noisy {noise}": psnr(_through(pca, noisy["test"], size), images["test"]),
+    }
+
+
+def _translated(recipe):
+    """dB by tissue of PHANTOM heads whose contrast B was drawn from A, and how much of a lesion's brightness was drawn."""
+    pairs = contrasts.draw()
+    a, b, source, wanted = (normalise(images) for images in (pairs.train.a, pairs.train.b, pairs.test.a, pairs.test.b))
+    slope, shift = np.polyfit(a.flatten(), b.flatten(), 1)
+    drawn = {"line": slope * source + shift}
+    for skips, name in ((True, "skips"), (False, "no skips")):
+        torch.manual_seed(recipe.seed)
+        network = fit_reconstruction(Translator(skips=skips), a, b, epochs=8, learning_rate=1e-2, seed=recipe.seed, progress=False)
+        drawn[name] = _images_of(network, source)
+    found, tissues = {}, pairs.test.tissues
+    for name, images in drawn.items():
+        error = (images - wanted)[:, 0].square()
+        found |= {f"{name} {tissue}": 10 * torch.log10(4 / error[tissues == i].mean()) for i, tissue in enumerate(contrasts.TISSUES[:-1])}
+    white = wanted[:, 0][tissues == contrasts.WHITE].mean()
+    for kind in (contrasts.IN_BOTH, contrasts.IN_B_ONLY):
+        where = (tissues == contrasts.LESION) & (pairs.test.kinds == kind)[:, None, None]
+        level, true = drawn["skips"][:, 0][where].mean(), wanted[:, 0][where].mean()
+        found |= {f"skips lesion {contrasts.KINDS[kind]}": (level - white) / (true - white), f"all lesion {contrasts.KINDS[kind]}": 1.0}
+    return found
+
+
+@torch.no_grad()
+def _images_of(network, images):
+    return torch.cat([network(batch) for batch in images.split(256)])
+
+
+def _through(pca, images, components):
+    """Images rebuilt from their first components."""
+    codes = pca.transform(images.flatten(1).numpy())
+    codes[:, components:] = 0
+    return torch.tensor(pca.inverse_transform(codes)).view_as(images)
 
 
 def probe(recipe, dataset):
@@ -120,9 +243,8 @@ def errors_of_normals(recipe, dataset):
     fit_reconstruction(model, images, epochs=2 * recipe.epochs, seed=recipe.seed, progress=False)
     pca = PCA(16, svd_solver="full").fit(images.flatten(1).numpy())
 
-    @torch.no_grad()
     def error(x):
-        return (torch.cat([model(batch) for batch in x.split(256)]) - x).numpy()
+        return (_images_of(model, x) - x).numpy()
 
     def error_of_pca(x):
         flat = x.flatten(1).numpy()

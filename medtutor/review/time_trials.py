@@ -6,6 +6,7 @@ import torch
 from sklearn.metrics import roc_auc_score
 
 from ..data import cine, load
+from ..evaluation.regression import measure_regression
 from ..models import HEADS
 from ..models.recurrent import FEATURES
 from ..training.heads import features_of, fit_head
@@ -29,6 +30,11 @@ def order_of_frames(data, seeds, train):
         if name != "lstm":
             yield between(f"lstm against {name}: ejection R²", ("lstm", of["lstm"], "r2"), (name, of[name], "r2"))
     yield between("bilstm against lstm: ejection R²", ("bilstm", of["bilstm"], "r2"), ("lstm", of["lstm"], "r2"))
+    for name, trainings in of.items():
+        yield between(f"{name}: all frames against half the film cut off", ("all", trainings, "r2"), ("cut", trainings, "r2 cut"))
+        for way in ("held", "black"):
+            yield between(f"{name}: cut against {way}", ("cut", trainings, "r2 cut"), (way, trainings, f"r2 {way}"))
+        yield between(f"{name}: as filmed against shuffled, ejection R²", ("as filmed", trainings, "r2"), ("shuffled", trainings, "r2 shuffled"))
     heads = [train("max_min_frames", ejection, seed, measure=direction_of_time) for seed in seeds]
     for name in (*BLIND, SHUFFLED, "gru", "temporal_conv"):
         yield between(f"lstm against {name}: filling", ("lstm", heads, "lstm"), (name, heads, name))
@@ -51,8 +57,14 @@ def order_of_slices(data, seeds, train):
 
 
 def share_explained(run, dataset):
-    """R² and mean absolute error on the test split."""
-    return {"r2": run.test.r2, "mae": run.test.mae}
+    """R² and mean absolute error on the test split; R² on its clips shuffled, and with the second half cut off, held or black."""
+    clips = dataset.test.images
+    changed = {way: cine.dropped(clips, run.card.frames // 2, way) for way in ("cut", "held", "black")}
+    changed["shuffled"] = cine.shuffled(clips, torch.Generator().manual_seed(run.recipe.seed))
+    values = {
+        f"r2 {way}": measure_regression(dataset.test.labels, run.predict(images), resamples=0).r2 for way, images in changed.items()
+    }
+    return {"r2": run.test.r2, "mae": run.test.mae} | values
 
 
 def direction_of_time(run, dataset):

@@ -39,7 +39,7 @@ from ..models import build, parameter_count
 from ..training import Interrupted, default_recipe, fit
 from ..training.processes import make_accelerator, use_cpu_quota
 from .evidence import DECIMALS, Contrast, Evidence, between, keep
-from .feature_trials import features_without_labels, reconstruction_errors
+from .feature_trials import drawn_again, features_without_labels, reconstruction_errors
 from .time_trials import order_of_frames, order_of_slices
 
 
@@ -231,6 +231,7 @@ TRIALS = {
     "order_of_slices": (order_of_slices, 3),
     "features_without_labels": (features_without_labels, 1),
     "reconstruction_errors": (reconstruction_errors, 1),
+    "drawn_again": (drawn_again, 1),
     "planted_spots": (planted_spots, len(SPOTS) + 1),
     "planted_marker": (planted_marker, 2),
 }

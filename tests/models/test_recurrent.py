@@ -6,7 +6,7 @@ from torch import nn
 
 from medtutor.errors import InputError
 from medtutor.models import parameter_count
-from medtutor.models.recurrent import HEADS, ConvLSTM, FrameEncoder, FrameSequence, lstm_step
+from medtutor.models.recurrent import HEADS, ConvLSTM, FrameEncoder, FrameSequence, NextFrame, lstm_step
 
 BLIND = ("mean_frames", "max_min_frames")  # whatever the order: the same sum
 ORDERED = ("lstm", "gru", "bilstm", "temporal_conv")
@@ -190,3 +190,17 @@ def test_what_is_no_clip_is_refused():
         made("fourier")(clips(frames=17))
     with pytest.raises(InputError, match="did you mean bilstm"):
         FrameSequence(head="bi-lstm")
+
+
+def test_a_forecast_starts_as_a_copy_and_looks_at_the_past_only():
+    torch.manual_seed(0)
+    model, clips = NextFrame(), torch.randn(2, 5, 1, 9, 8)
+    assert torch.equal(model(clips), clips)
+    nn.init.normal_(model.change.weight)
+    other = clips.clone()
+    other[:, 3:] = 0
+    with torch.no_grad():
+        assert torch.equal(model(clips)[:, :3], model(other)[:, :3])
+        assert not torch.equal(model(clips)[:, 3], model(other)[:, 3])
+    with pytest.raises(InputError, match="takes clips"):
+        model(clips[0])
