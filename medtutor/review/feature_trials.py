@@ -17,12 +17,17 @@ from sklearn.preprocessing import StandardScaler
 from ..data import contrasts, normalise
 from ..data.dataset import SPLITS
 from ..data.planting import SPOTS, plant_spots
+from ..models import build
 from ..models.autoencoder import VAE, Autoencoder, Translator, corrupt, kl
+from ..training import default_recipe, fit
 from ..training.reconstruction import fit_reconstruction
 from .evidence import between
 
 LABELS = (10, 20, 50, 100)  # of each class
 DRAWS = 10
+# Of a CNN on the labelled images alone: epochs at each number of labels a class, chosen beforehand, and draws.
+CNN_EPOCHS = {10: 80, 20: 40, 50: 24, 100: 16}
+CNN_DRAWS = 3
 LATENTS = 32
 # How strongly the logistic regression is held back: chosen on val, once, with ten labels a class.
 RAW, PLAIN_PCA, OTHERS = 0.01, 1.0, 0.1
@@ -35,15 +40,15 @@ VAL = 150  # validation images on which the strength of a filter is chosen
 
 
 def features_without_labels(data, seeds, train):
-    """A linear probe on codes learned without labels, against raw pixels, PCA and random weights.
+    """A linear probe on codes learned without labels, against raw pixels, PCA, random weights, and a CNN that sees the labelled images alone.
 
-    Yields, at each number of labels a class, contrasts of the test AUC, a mean over ten draws of the labels.
+    Yields, at each number of labels a class, contrasts of the test AUC, a mean over ten draws of the labels, of the CNN over three.
     """
     for dataset in data.values():
         probes = [train(None, dataset, seed, measure=probe) for seed in seeds]
         for count in LABELS:
             for code in ("DAE", "AE", "VAE"):
-                for other in ("raw pixels", "random weights", "PCA", "PCA standardised"):
+                for other in ("raw pixels", "random weights", "PCA", "PCA standardised", "CNN"):
                     keys = (f"{code} {count}", f"{other} {count}")
                     yield between(f"{code} against {other}: {count} labels", (code, probes, keys[0]), (other, probes, keys[1]))
 
@@ -209,6 +214,8 @@ def probe(recipe, dataset):
             found[f"{name} {count}"] = fmean(
                 _auc_with(count, draw, dataset, train, test, strength, standardise) for draw in range(DRAWS)
             )
+    for count in LABELS:
+        found[f"CNN {count}"] = fmean(_auc_of_cnn(count, draw, dataset, recipe.seed) for draw in range(CNN_DRAWS))
     return found
 
 
@@ -223,11 +230,25 @@ def _codes(model):
 
 def _auc_with(count, draw, dataset, train, test, strength, standardise):
     """Test AUC of a logistic regression trained on `count` random cases of each class."""
-    labels, generator = dataset.train.labels.numpy(), np.random.default_rng(draw)
-    rows = np.concatenate([generator.choice(np.flatnonzero(labels == c), count, replace=False) for c in (0, 1)])
+    labels, rows = dataset.train.labels.numpy(), _labelled(count, draw, dataset)
     model = LogisticRegression(C=strength, max_iter=500)
     model = make_pipeline(StandardScaler(), model) if standardise else model
     return roc_auc_score(dataset.test.labels, model.fit(train[rows], labels[rows]).decision_function(test))
+
+
+def _labelled(count, draw, dataset):
+    """The numbers of `count` random training cases of each class."""
+    labels, generator = dataset.train.labels.numpy(), np.random.default_rng(draw)
+    return np.concatenate([generator.choice(np.flatnonzero(labels == c), count, replace=False) for c in (0, 1)])
+
+
+def _auc_of_cnn(count, draw, dataset, seed):
+    """Test AUC of a small CNN trained on `count` random cases of each class and on nothing else, moved and mirrored."""
+    rows = _labelled(count, draw, dataset)
+    few = replace(dataset.train, images=dataset.train.images[rows], labels=dataset.train.labels[rows])
+    own = replace(dataset, train=few)
+    recipe = default_recipe(dataset.card, batch_size=20, epochs=CNN_EPOCHS[count], seed=seed, shift_at_test=0)
+    return fit(build("cnn", own, widths=(16, 32, 64), seed=seed), own, recipe, progress=False).test.auc
 
 
 def errors_of_normals(recipe, dataset):
