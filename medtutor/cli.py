@@ -191,7 +191,7 @@ def data_list(options):
             f"{row['name']:17}{row['modality']:27}{row['task']:12}{len(row['classes']):8}"
             f"{cases['train']:8}{cases['val']:7}{cases['test']:7}  {sizes}"
         )
-    print("\nLicence CC BY 4.0, dermamnist CC BY-NC 4.0, hippocampus CC BY-SA 4.0 (cases are patients, images 56 x 40). Fetch one: medtutor data fetch NAME [--size S]")
+    print("\nLicence CC BY 4.0, dermamnist CC BY-NC 4.0, hippocampus CC BY-SA 4.0 (cases are volumes, images 56 x 40). Fetch one: medtutor data fetch NAME [--size S]")
     return 0
 
 
@@ -273,7 +273,7 @@ def evaluate_command(options):
 
     run = Run.load(options.run)
     # The atlas is made of the training masks, which no run carries with it.
-    dataset = _dataset_of(run, options.root) if run.card.task == "segmentation" else None
+    dataset = run.dataset(options.root) if run.card.task == "segmentation" else None
     if options.json and dataset:
         _print_json(run.summary() | {"comparison": {name: asdict(metrics) for name, metrics in atlases(dataset).items()}})
     elif options.json:
@@ -301,7 +301,7 @@ def explain_command(options):
         raise unknown("split", options.split, SPLITS)
     out = _checked_png(options.out)
     run = Run.load(options.run)
-    dataset = _dataset_of(run, options.root)
+    dataset = run.dataset(options.root)
     cases = getattr(dataset, options.split)
     if not 0 <= options.index < len(cases):
         raise InputError(f"--index {options.index} is out of range; the {options.split} split has images 0…{len(cases) - 1}")
@@ -348,19 +348,6 @@ def _checked_png(file):
     if not writable:
         raise InputError(f"--out {file} cannot be written; choose a file that can")
     return out
-
-
-def _dataset_of(run, root):
-    """The images a run was trained on, from where it had them."""
-    from .data import load
-    from .data.catalog import names
-
-    if run.provenance == "arrays" or run.card.name not in names():
-        raise InputError(
-            f"the run was trained on {run.card.name}, which has no name to load it by; "
-            "look at it in Python: medtutor.Run.load(folder)"
-        )
-    return load(run.card.name, run.card.size, source=run.provenance, root=root)
 
 
 def _label_of(card, label):

@@ -25,7 +25,7 @@ from . import drawing, panels
 from .answers import WEIGHTS, Answers, Question, few_threads
 from .as_code import lines_of_code
 from .cases import EVERY, FILLS, RIGHT, WRONG, Case, as_image, case_of, covered
-from .cases import loaded, loading_line, of_class, own_dataset, with_outcome
+from .cases import loading_line, of_class, own_dataset, with_outcome
 from .classification import OUTCOMES
 from .explorer import Explorer, answering, img
 from .forms import choice, column, heading, of_option, slider, status
@@ -57,7 +57,7 @@ def explore(run, dataset=None):
     if isinstance(run, Run) and run.card.task == "segmentation":
         return segmentation(run, dataset)
     if isinstance(run, Run) and run.card.frames:
-        return sequence(run, loaded(run) if dataset is None else dataset)
+        return sequence(run, run.dataset() if dataset is None else dataset)
     return AttributionExplorer(run, dataset)
 
 

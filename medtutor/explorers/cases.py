@@ -5,7 +5,6 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
-from ..data import catalog, loading
 from ..errors import InputError
 from ..explanation.methods import baseline
 from ..explanation.subject import Subject
@@ -42,7 +41,7 @@ def own_dataset(run, dataset):
     card = run.card
     if card.frames:
         raise InputError("this explorer shows single images and volumes, but the run is about sequences; use explorers.sequence(run, dataset)")
-    dataset = loaded(run) if dataset is None else dataset
+    dataset = run.dataset() if dataset is None else dataset
     facts = ("name", "task", "classes", "channels", "shape", "frames")
     same = all(getattr(card, fact) == getattr(dataset.card, fact) for fact in facts)
     if not same or run.provenance != dataset.provenance:
@@ -55,15 +54,6 @@ def own_dataset(run, dataset):
         if labels.shape != own.shape or not bool((labels == own).all()):
             raise InputError(f"the {split} labels of the run and of this {card.name} differ; give the run's own data set")
     return dataset
-
-
-def loaded(run):
-    """The data set of that name and provenance."""
-    card = run.card
-    if run.provenance != "arrays" and card.name in catalog.names():
-        return loading.load(card.name, card.size, source=run.provenance)
-    own = "your own arrays" if run.provenance == "arrays" else f"{card.name}, which no name alone brings back"
-    raise InputError(f"the run was made on {own}; give its data set: explore(run, dataset)")
 
 
 def loading_line(dataset):

@@ -19,6 +19,7 @@ from ..errors import InputError
 from ..figures import BLUE, GREY, ORANGE, VERMILION
 from . import drawing
 from .explorer import Explorer, answering, img
+from .forms import blocks
 from .pages import Pages
 
 # outcome: (short name, colour of its frames). Right in blue, wrong in orange and red: Okabe & Ito.
@@ -263,7 +264,7 @@ class ClassificationExplorer(Explorer):
         self._list_images()
         self._draw_matrix()
         self._draw_curves()
-        self._numbers.value = _blocks(self._sentences())
+        self._numbers.value = blocks(self._sentences())
         self._elsewhere.value = html.escape(self._prevalence_sentence())
         self._draw_images()
 
@@ -388,15 +389,6 @@ def _predictions(run, dataset, split):
 
 def _number(value):
     return "–" if np.isnan(value) else f"{value:.3f}"
-
-
-def _blocks(sentences):
-    """The numbers as small blocks that wrap on a narrow page."""
-    blocks = []
-    for sentence in sentences:
-        number, _, meaning = sentence.partition(": ")
-        blocks.append(f"<div style='line-height:1.3'><b>{html.escape(number)}</b><br><small>{html.escape(meaning)}</small></div>")
-    return f"<div style='display:flex;flex-wrap:wrap;column-gap:1.2em;row-gap:0.3em'>{''.join(blocks)}</div>"
 
 
 # The panels -----------------------------------------------------------------------------------

@@ -26,6 +26,13 @@ def slider(description, value, low, high, step, meaning=""):
     return control
 
 
+def buttons(description, options):
+    """A row of buttons of which one is pressed."""
+    return ipywidgets.ToggleButtons(
+        options=list(options), description=description, style=_STYLE | {"button_width": "auto"}, layout={"width": "98%"}
+    )
+
+
 def of_option(option, default, shape):
     """The slider or list of a method's `Option`; for large images it reaches further.
 
@@ -54,3 +61,12 @@ def status(sentence):
     if not sentence:
         return ""
     return f'<div role="status" style="line-height:1.35">{html.escape(sentence)}</div>'
+
+
+def blocks(sentences):
+    """Sentences "number: its meaning" as small blocks that wrap on a narrow page."""
+    each = []
+    for sentence in sentences:
+        number, _, meaning = sentence.partition(": ")
+        each.append(f"<div style='line-height:1.3'><b>{html.escape(number)}</b><br><small>{html.escape(meaning)}</small></div>")
+    return f"<div style='display:flex;flex-wrap:wrap;column-gap:1.4em;row-gap:0.4em'>{''.join(each)}</div>"

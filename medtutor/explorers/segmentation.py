@@ -24,7 +24,7 @@ from . import drawing
 from . import segmentation_panels as panels
 from .cases import own_dataset
 from .explorer import Explorer, answering, img
-from .forms import choice, column, heading, slider
+from .forms import buttons, choice, column, heading, slider
 from .segmentation_panels import COLUMNS, ERRORS, EXTRA, MISSED, PROBABILITY, SWAPPED, UNCERTAINTY
 
 ALL = 0  # in place of a class: the whole foreground. The background's number is free
@@ -197,11 +197,11 @@ class SegmentationExplorer(Explorer):
         self.depth.layout.max_width = "860px"
         self.looked = choice("look at", [*([("all classes", ALL)] if many else []), *zip(classes[1:], range(1, len(classes)))])
         self.model = choice("run", list(self._runs))
-        self.decide = _buttons("decide by", [LIKELIEST, ABOVE])
+        self.decide = buttons("decide by", [LIKELIEST, ABOVE])
         self.threshold = slider("threshold", 0.5, 0.01, 0.99, 0.01, "a pixel belongs to the class where its probability is above")
-        self.afterwards = _buttons("afterwards", [NONE, LARGEST, *([EACH_LARGEST] if many else []), SHAPE])
+        self.afterwards = buttons("afterwards", [NONE, LARGEST, *([EACH_LARGEST] if many else []), SHAPE])
         self.weight = slider("weight", 0.3, 0.0, 1.0, 0.05, "0 leaves the prediction as it is, 1 leaves the mean shape alone")
-        self.look = _buttons("draw", [OUTLINE, FILLED])
+        self.look = buttons("draw", [OUTLINE, FILLED])
         self.look.layout.width = "auto"  # the two switches stand beside it
         self.uncertain = ipywidgets.Checkbox(value=False, description="uncertainty instead of probability", indent=False)
         self.attention = ipywidgets.Checkbox(value=False, description="attention gates", indent=False)
@@ -650,13 +650,6 @@ def _kept(mask, whole, deep):
     """A mask (D, H, W) without islands."""
     kept = largest_component(_without_depth(mask[None], deep), whole=whole)[0]
     return kept if deep else kept[None]
-
-
-def _buttons(description, options):
-    return ipywidgets.ToggleButtons(
-        options=options, description=description, style={"description_width": "7em", "button_width": "auto"},
-        layout={"width": "98%"},
-    )  # fmt: skip
 
 
 def _show_if(wanted, *controls):

@@ -25,7 +25,7 @@ from ..figures import BLUE, GREEN, GREY, VERMILION
 from ..training.run import Run
 from . import drawing, panels
 from .explorer import Explorer, answering, img
-from .forms import choice, column, heading, slider, status
+from .forms import blocks, buttons, choice, column, heading, slider, status
 from .pages import Pages
 
 AS_FILMED, REVERSED, SHUFFLED = "as filmed", "reversed", "shuffled"
@@ -163,7 +163,7 @@ class SequenceExplorer(Explorer):
         usual = 0 if several or self._card.task == "regression" else 1
         self.looked = choice("answer", [(name, number) for number, name in enumerate(classes)], usual)
         self.looked.layout.display = None if several else "none"
-        self.how = _buttons("play it", HOWS)
+        self.how = buttons("play it", HOWS)
         self.frame = slider("frame", 1, 1, frames, 1)
         self.frame.layout.max_width = "560px"
         self.play = ipywidgets.ToggleButton(value=False, description="play", icon="play", layout={"width": "7em"})
@@ -173,7 +173,7 @@ class SequenceExplorer(Explorer):
             ipywidgets.jslink((self.play, "value"), (self._player, "playing")),
             ipywidgets.jslink((self._player, "value"), (self.frame, "value")),
         ]
-        self.instead = _buttons("effect of a frame, against", [BEFORE, FLAT])
+        self.instead = buttons("effect of a frame, against", [BEFORE, FLAT])
         self.instead.style.description_width = "12em"
         self.many = ipywidgets.Button(
             description=f"the same on {min(MANY, len(self._cases))} clips", icon="calculator", layout={"width": "16em"}
@@ -382,7 +382,7 @@ class SequenceExplorer(Explorer):
             size_name="cavity, pixels" if self._is_cine else "decisive pixels", usual=self.how.value == AS_FILMED,
             against=self.instead.value,
         )  # fmt: skip
-        self._numbers.value = _blocks(self._sentences())
+        self._numbers.value = blocks(self._sentences())
         self._table.value = _runs_table(self._filmed, self._now, self.looked.value, self.how.value) + status(self._expectation)
         self._draw_present()
 
@@ -522,22 +522,6 @@ def _ordered(units, filmed):
 
 def _signed(number):
     return f"{round(float(number), 2) + 0.0:+.2f}".replace("-", "−")  # + 0.0: no minus before nothing
-
-
-def _buttons(description, options):
-    return ipywidgets.ToggleButtons(
-        options=list(options), description=description, style={"description_width": "5em", "button_width": "auto"},
-        layout={"width": "98%"},
-    )  # fmt: skip
-
-
-def _blocks(sentences):
-    """The numbers, each with its meaning, as small blocks that wrap on a narrow page."""
-    blocks = []
-    for sentence in sentences:
-        number, _, meaning = sentence.partition(": ")
-        blocks.append(f"<div style='line-height:1.3'><b>{html.escape(number)}</b><br><small>{html.escape(meaning)}</small></div>")
-    return f"<div style='display:flex;flex-wrap:wrap;column-gap:1.4em;row-gap:0.4em'>{''.join(blocks)}</div>"
 
 
 def _grid(head, rows):

@@ -7,7 +7,8 @@
 The experiments are in `medtutor.review.trials`, which loads torch.
 """
 
+from .card import pivot
 from .claims import Claim, Rule, Verdict, claim, claims, judge, verdict
 from .evidence import Contrast, Evidence, read_evidence
 
-__all__ = ["Claim", "Contrast", "Evidence", "Rule", "Verdict", "claim", "claims", "judge", "read_evidence", "verdict"]
+__all__ = ["Claim", "Contrast", "Evidence", "Rule", "Verdict", "claim", "claims", "judge", "pivot", "read_evidence", "verdict"]

@@ -17,8 +17,9 @@ from safetensors.torch import load as tensors_from_bytes
 from safetensors.torch import save as tensors_to_bytes
 from torch import nn
 
-from ..data.catalog import Card
+from ..data.catalog import Card, names
 from ..data.dataset import normalise
+from ..data.loading import load as load_dataset
 from ..data.augmentation import test_views
 from ..errors import InputError, MedtutorError
 from ..evaluation import Metrics, RegressionMetrics, SegmentationMetrics, metrics_kind
@@ -89,6 +90,16 @@ class Run:
     def read(self, logits):
         """What the model returned, (…, classes), as probabilities; of a regression as numbers in the units of the target."""
         return probabilities(logits, self.card.task, self.scale)
+
+    def dataset(self, root=None):
+        """The `Dataset` it was trained on, loaded by its name from where it came; `root` as of `load`.
+
+        Raises `InputError` for the user's own arrays, which no name brings back.
+        """
+        if self.provenance == "arrays" or self.card.name not in names():
+            own = "your own arrays" if self.provenance == "arrays" else f"{self.card.name}, which no name alone brings back"
+            raise InputError(f"the run was made on {own}; give its data set, in Python: explore(run, dataset)")
+        return load_dataset(self.card.name, self.card.size, source=self.provenance, root=root)
 
     def summary(self):
         """The run as plain values, for JSON."""
