@@ -24,6 +24,7 @@ def measure_split(cases, scores, card, *, quick=False):
         return measure_regression(cases.labels, scores, **options)
     return measure(cases.labels, scores, card.task, **options)
 
+
 __all__ = [
     "Metrics", "RegressionMetrics", "SegmentationMetrics", "atlases", "compare", "comparison_table", "measure",
     "measure_regression", "measure_segmentation", "measure_split", "metrics_kind", "reading", "segmentation_scores", "segmentation_table",

@@ -2,8 +2,8 @@
 
     python -m medtutor.review.make_domain_features --out FOLDER
 
-It needs the published images of `SETS` on disk or the network, and takes about two
-minutes of one core. What it writes, weights and what was measured of them, is what
+It needs the published images of `SETS` on disk or the network, and takes about one
+minute of one core. What it writes, weights and what was measured of them, is what
 ships in evaluation/features.
 """
 
@@ -15,8 +15,8 @@ import numpy as np
 import torch
 from safetensors.torch import save
 
-from ..data import from_arrays, load
-from ..evaluation.generative import CHECKPOINT, SIDE, WIDTHS
+from ..data import from_arrays, load, normalise
+from ..evaluation.generative import CHECKPOINT, SIDE, WIDTHS, standardised
 from ..evaluation.reliability import degrade
 from ..files import write_whole
 from ..models import build
@@ -62,18 +62,30 @@ def _degraded(images, marks, way, rng):
     return np.stack(worse), marks
 
 
+@torch.no_grad()
+def standard(network, images):
+    """The layer that gives each feature mean 0 and variance 1 over images as they were taken."""
+    network.classifier = torch.nn.Identity()
+    features = torch.cat([network(normalise(part)) for given in images for part in given.split(256)])
+    layer = standardised()
+    layer.running_mean, layer.running_var = features.mean(dim=0), features.var(dim=0)
+    return layer
+
+
 def make(out):
     """Trains the network, writes its weights and their story into the folder; the run."""
     dataset = domain_images()
-    run = fit(build("cnn", dataset, widths=WIDTHS), dataset, RECIPE, device="cpu")
-    weights = {name: tensor.cpu().contiguous() for name, tensor in run.model.state_dict().items() if not name.startswith("classifier")}
-    weights = {name: tensor for name, tensor in weights.items() if not name.endswith("num_batches_tracked")}
+    run = fit(build("cnn", dataset, widths=WIDTHS), dataset, RECIPE, device="cpu", progress=False)
+    network = run.model.cpu().eval()
+    network.classifier = standard(network, [load(name, source="medmnist").train.images for name in SETS])
+    weights = {name: tensor.contiguous() for name, tensor in network.state_dict().items()}
     out = Path(out)
     out.mkdir(parents=True, exist_ok=True)
     write_whole(out / f"{CHECKPOINT}.safetensors", save(weights))
     story = {
         "made by": "python -m medtutor.review.make_domain_features --out FOLDER",
-        "network": f"CNN, widths {list(WIDTHS)}, {SIDE} x {SIDE} pixels, one channel, without its last layer",
+        "network": f"CNN, widths {list(WIDTHS)}, {SIDE} x {SIDE} pixels, one channel; "
+        "features of mean 0 and variance 1 in place of its last layer",
         "trained on": {name: len(load(name, source="medmnist").train) for name in SETS},
         "and degraded copies": f"of every second image, by {', '.join(DEGRADED)}",
         "labels": list(dataset.card.classes),
