@@ -40,6 +40,7 @@ from ..training import Interrupted, default_recipe, fit
 from ..training.processes import make_accelerator, use_cpu_quota
 from .evidence import DECIMALS, Contrast, Evidence, between, keep
 from .feature_trials import drawn_again, features_without_labels, reconstruction_errors
+from .generative_trials import drawn_or_real, few_shot_augmentation
 from .time_trials import order_of_frames, order_of_slices
 
 
@@ -232,6 +233,8 @@ TRIALS = {
     "features_without_labels": (features_without_labels, 1),
     "reconstruction_errors": (reconstruction_errors, 1),
     "drawn_again": (drawn_again, 1),
+    "drawn_or_real": (drawn_or_real, 1),
+    "few_shot_augmentation": (few_shot_augmentation, 1),
     "planted_spots": (planted_spots, len(SPOTS) + 1),
     "planted_marker": (planted_marker, 2),
 }

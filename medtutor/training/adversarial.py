@@ -180,7 +180,7 @@ class Adversary:
         """
         folder = Path(folder)
         network = self.generator
-        tensors = {"generator": network.state_dict(), "film": {"film": self.film}}
+        tensors = {"generator": network.state_dict(), "film": {} if self.film is None else {"film": self.film}}
         try:
             folder.mkdir(parents=True, exist_ok=True)
             files = {name: _write_tensors(folder, name, group) for name, group in tensors.items()}
@@ -218,7 +218,7 @@ class Adversary:
             generator = Generator(**record["network"])
             generator.load_state_dict(groups["generator"])
             return cls(
-                generator=generator.eval(), film=groups["film"]["film"], classes=tuple(record["classes"]),
+                generator=generator.eval(), film=groups["film"].get("film"), classes=tuple(record["classes"]),
                 **{name: record[name] for name in ("history", "real_spread", "seconds", "steps", "seed", "settings", "provenance", "command")},
             )  # fmt: skip
         except (KeyError, TypeError, RuntimeError) as error:

@@ -171,6 +171,11 @@ def test_it_is_saved_while_it_learns_and_comes_back_whole(halves, tmp_path):
     assert (back.provenance, back.classes, back.command) == ("phantom", ("top", "bottom"), "python make.py")
 
 
+def test_an_untrained_one_is_saved_too(tmp_path):
+    Adversary(pair()[0]).save(tmp_path)
+    assert Adversary.load(tmp_path).film is None
+
+
 def test_a_folder_that_does_not_fit_is_refused(halves, tmp_path):
     with pytest.raises(InputError, match="no gan.json"):
         Adversary.load(tmp_path)
