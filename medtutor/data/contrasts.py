@@ -94,10 +94,15 @@ def _pairs(rng, n):
     kinds = rng.permutation(np.resize([NO_LESION, IN_BOTH, NO_LESION, IN_B_ONLY], n))
     tissues, lesion = _head(rng, n)
     # Where the lesion is not seen in A, A is drawn as if it were not there: no trace is left.
-    in_a, in_b = (_with_lesion(tissues, lesion * seen[:, None, None]) for seen in (kinds == IN_BOTH, kinds != NO_LESION))
-    a, b = _scan(rng, in_a, LEVELS_A), _scan(rng, in_b, LEVELS_B)
-    main = np.stack([_shrink(share) for share in in_b]).argmax(0).astype(np.uint8)
+    a, _ = _drawn(rng, tissues, lesion, kinds == IN_BOTH, LEVELS_A)
+    b, main = _drawn(rng, tissues, lesion, kinds != NO_LESION, LEVELS_B)
     return Pairs(*map(torch.from_numpy, (a[:, None], b[:, None], main, kinds)))
+
+
+def _drawn(rng, tissues, lesion, seen, levels):
+    """One contrast, and the main tissue of each of its pixels; one at a time, since the shares are large."""
+    shares = _with_lesion(tissues, lesion * seen[:, None, None])
+    return _scan(rng, shares, levels), np.stack([_shrink(share) for share in shares]).argmax(0).astype(np.uint8)
 
 
 def _with_lesion(tissues, lesion):

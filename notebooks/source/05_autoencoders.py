@@ -488,7 +488,7 @@ print(review.pivot(evidence, [f"{n} labels" for n in (10, 20, 50, 100)]))
 # %%
 @torch.no_grad()
 def new_images(model, count=7):
-    codes = model.encode(train)
+    codes = torch.cat([model.encode(some) for some in train.split(256)])
     noise = torch.randn(
         count, 32, generator=torch.Generator().manual_seed(0)
     )
