@@ -76,7 +76,7 @@ def provenance(evidence):
     """One sentence: images, arms, versions, machine and time."""
     data = [f"{name} ({PROVENANCE[entry['provenance']]}, {entry['test']} test cases)" for name, entry in evidence.data.items()]
     arms = [
-        f"{arm['model']} on {arm['dataset']}: {arm['parameters']:,} parameters"
+        f"{arm['model']} on {arm['dataset']}" + (f": {arm['parameters']:,} parameters" if arm["parameters"] else "")
         + "".join(f", {option} {value}" for option, value in arm["options"].items())
         + f", epochs {arm['recipe']['epochs']}"
         for arm in evidence.arms

@@ -154,7 +154,7 @@ def gan_of(dataset, few, seed, steps=STEPS, progress=False):
     shape = dict(channels=dataset.card.channels, shape=dataset.card.shape, classes=len(dataset.card.classes))
     networks = Generator(**shape, widths=(64, 32, 16)), Discriminator(**shape, widths=(16, 32, 64))
     return fit_gan(
-        *networks, normalise(few.images), few.labels, steps=steps, batch_size=32, learning_rate=2e-3, average=0.99,
+        *networks, normalise(few.images), few.labels, steps=steps, batch_size=min(32, len(few)), learning_rate=2e-3, average=0.99,
         seed=seed, frames=2, progress=progress,
     )  # fmt: skip
 
