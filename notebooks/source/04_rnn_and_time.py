@@ -272,13 +272,18 @@ print(f"{'(true masks)':15} {from_masks(curves).r2:7.2f}{half.r2:7.2f}")
 # Half a film often misses the smallest or the largest volume, so everybody must
 # lose something: see the true masks. Beyond that, black frames do the harm. A
 # black frame is no missing frame to a network: it is an image that it has never
-# seen, and it answers to it. With five seeds, as differences of R²:
+# seen, and it answers to it. With five seeds, as differences of R² (above 0:
+# cutting the clip short is better):
 
 # %%
 print("PHANTOM, five seeds")
 print(review.pivot(evidence, ["cut against held", "cut against black"]))
 
 # %% [markdown]
+# To leave a frame out beats holding the last one for all that read in order: a
+# heart that stands still for eight frames is a film, too, and a wrong one. Only
+# `fourier` has to hold: its weights belong to frequencies of sixteen frames.
+#
 # ## One step of an LSTM
 #
 # What is it that reads frame after frame? An LSTM (Hochreiter & Schmidhuber
@@ -725,7 +730,7 @@ def fitted(k):
 centre, width = loop[:20].mean(), loop[:20].std()
 frames = ((loop - centre) / width)[None, :, None]  # (1, 30, 1, 54, 55)
 
-
+# %%
 def conv_lstm(seed):
     """Forecasts of frames 20 to 29, learned from frames 0 to 19."""
     torch.manual_seed(seed)
@@ -872,7 +877,7 @@ Quiz("04_rnn_and_time")
 #   backwards is the proof that it is used.
 # - A target can be too far from the pixels to train an encoder. Two stages, the
 #   first on a nearer target, made the second easy.
-# - Missing frames are left out or held, never black.
+# - Missing frames are left out, at most held, never black.
 # - A forecast is compared with copying the last frame, without the frames that
 #   are copies.
 #
