@@ -210,7 +210,7 @@ def memorisation_ratio(samples, train, test, resamples=RESAMPLES, seed=0):
     the features, which forgive noise, copies look honest. Their means are taken, so that a
     set of which half are copies lies about half-way. A copy moved by a pixel goes unseen.
     """
-    samples, train = _images(samples, "samples"), _images(train, "train images")
+    samples, train = _images(samples, "samples"), _images(train, "train images", least=1)
     test = _images(test, "held-out images", least=2 * LEAST)
     _check_same_shape(samples, train)
     _check_same_shape(samples, test)

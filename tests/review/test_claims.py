@@ -139,7 +139,7 @@ def test_shipped_claims_are_well_formed():
         assert len(each.seeds) == 5 and set(each.settings) <= {"epochs", "recipe", "moves", "keep_all", "phantoms"}
         for name in each.rule.contrasts:
             of = name.split()[0].removesuffix(":")
-            assert of in (*each.settings["epochs"], *METHODS, *MODELS, "largest", "mean", "DAE", "disease"), name
+            assert of in (*each.settings["epochs"], *METHODS, *MODELS, "largest", "mean", "DAE", "disease", "autoencoder", "denoising", "GAN"), name
         assert "Not shown:" in each.protocol
         if SOURCES.is_dir():
             assert (SOURCES / f"{each.lesson}.py").is_file(), each.id
