@@ -339,7 +339,7 @@ start.reconcile(
 
 # %%
 print(gan.command)
-print(f"{gan.steps} steps, {gan.seconds / 60:.0f} minutes")
+print(f"{gan.steps} steps, {gan.seconds / 60:.0f} minutes of a busy core")
 moments = np.linspace(0, len(gan.film) - 1, 7).round().astype(int)
 steps = [0, *(entry["step"] for entry in gan.history)]
 film({f"step {steps[i]}": tiled(gan.film[i]) for i in moments},
