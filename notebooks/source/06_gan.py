@@ -546,8 +546,9 @@ for name in ("GAN", "one face", "VAE"):
     ))
 
 # %% [markdown]
-# The ultrasound images, in one line; few are held out, so numbers are rough, and
-# the floors, in brackets, are higher:
+# The ultrasound images, in one line; few are held out, so the numbers are
+# rough, as are the floors, in brackets. (Memorisation above 1: held-out real
+# images lie nearer to training images than drawn ones do.)
 
 # %%
 others = torch.cat([breast.val.images, breast.test.images])
@@ -563,7 +564,8 @@ print(generative.generative_scores(some, breast.train.images, others))
 # as good as the network that measures it.
 #
 # With five seeds, each against real images in the same place. A CNN that learns
-# from 2000 drawn and 2000 real images is a sharper judge than the features;
+# from 2000 drawn and 2000 real images is the second judge, and on the real images
+# a blunter one than the features, which had been taught what spoilt images are;
 # *labels right* is how often a classifier that learned from real images confirms
 # the class asked for (above 0, drawn images are clearer cases than real ones), and
 # *learned from* the AUC on real images of one that learned from drawn ones:
