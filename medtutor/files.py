@@ -1,6 +1,10 @@
 """Files that are there whole or not at all, whenever the power goes."""
 
+import hashlib
 import os
+from pathlib import Path
+
+from .errors import InputError
 
 
 def write_whole(path, content):
@@ -15,3 +19,32 @@ def write_whole(path, content):
         file.flush()
         os.fsync(file.fileno())
     os.replace(partial, path)
+
+
+def write_tensors(folder, name, tensors):
+    """Write one safetensors file named by its content; returns its entry, {"file": …, "sha256": …}, for a JSON file beside it."""
+    from safetensors.torch import save
+
+    content = save({key: tensor.detach().cpu().contiguous() for key, tensor in tensors.items()})
+    digest = hashlib.sha256(content).hexdigest()
+    file = f"{name}-{digest[:12]}.safetensors"
+    write_whole(folder / file, content)
+    return {"file": file, "sha256": digest}
+
+
+def read_tensors(folder, entry):
+    """The tensors that `write_tensors` wrote. Raises `InputError` for a file that is missing or altered."""
+    from safetensors import SafetensorError
+    from safetensors.torch import load
+
+    path = folder / Path(entry["file"]).name  # never outside the folder
+    try:
+        content = path.read_bytes()
+    except OSError:
+        raise InputError(f"{path.name} is missing from {folder}; copy the whole folder, or make it again") from None
+    if hashlib.sha256(content).hexdigest() != entry["sha256"]:
+        raise InputError(f"{path.name} in {folder} was altered or damaged; copy the folder again, or make it again")
+    try:
+        return load(content)
+    except SafetensorError as error:
+        raise InputError(f"{path.name} in {folder} is no safetensors file ({error}); make it again") from None

@@ -9,7 +9,6 @@ the images are. That is measured afterwards, and looked at.
 """
 
 import copy
-import hashlib
 import json
 import time
 from dataclasses import dataclass, field
@@ -17,13 +16,10 @@ from pathlib import Path
 
 import torch
 import torch.nn.functional as F
-from safetensors import SafetensorError
-from safetensors.torch import load as tensors_from_bytes
-from safetensors.torch import save as tensors_to_bytes
 from tqdm import tqdm
 
 from ..errors import InputError, MedtutorError, unknown
-from ..files import write_whole
+from ..files import read_tensors, write_tensors, write_whole
 from ..models.gan import Critic, Generator
 
 FORMAT = 1
@@ -183,7 +179,7 @@ class Adversary:
         tensors = {"generator": network.state_dict(), "film": {} if self.film is None else {"film": self.film}}
         try:
             folder.mkdir(parents=True, exist_ok=True)
-            files = {name: _write_tensors(folder, name, group) for name, group in tensors.items()}
+            files = {name: write_tensors(folder, name, group) for name, group in tensors.items()}
             record = {
                 "format": FORMAT, "command": self.command, "provenance": self.provenance, "classes": list(self.classes),
                 "network": {name: getattr(network, name) for name in ("channels", "shape", "classes", "latents", "widths")},
@@ -214,7 +210,7 @@ class Adversary:
         if not isinstance(record, dict) or record.get("format") != FORMAT:
             raise InputError(f"{folder}/gan.json was written by another version of medtutor; train the generator again")
         try:
-            groups = {name: _read_tensors(folder, record["files"][name]) for name in ("generator", "film")}
+            groups = {name: read_tensors(folder, record["files"][name]) for name in ("generator", "film")}
             generator = Generator(**record["network"])
             generator.load_state_dict(groups["generator"])
             return cls(
@@ -471,26 +467,3 @@ def _check_labels(images, labels, classes):
         raise InputError(f"the labels hold {out[0].item()}, out of range 0…{classes - 1} for {classes} classes")
     if len(labels.unique()) == 1:
         raise InputError("all images are of one class, so labels say nothing; build both networks with classes=0")
-
-
-def _write_tensors(folder, name, tensors):
-    """Write one safetensors file named by its content; returns its entry for gan.json."""
-    content = tensors_to_bytes({key: tensor.detach().cpu().contiguous() for key, tensor in tensors.items()})
-    digest = hashlib.sha256(content).hexdigest()
-    file = f"{name}-{digest[:12]}.safetensors"
-    write_whole(folder / file, content)
-    return {"file": file, "sha256": digest}
-
-
-def _read_tensors(folder, entry):
-    path = folder / Path(entry["file"]).name  # never outside the folder
-    try:
-        content = path.read_bytes()
-    except OSError:
-        raise InputError(f"{path.name} is missing from {folder}; copy the whole folder again") from None
-    if hashlib.sha256(content).hexdigest() != entry["sha256"]:
-        raise InputError(f"{path.name} in {folder} was altered or damaged; copy the folder again")
-    try:
-        return tensors_from_bytes(content)
-    except SafetensorError as error:
-        raise InputError(f"{path.name} in {folder} is no safetensors file ({error}); copy the folder again") from None

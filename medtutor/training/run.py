@@ -6,15 +6,11 @@ one step after all files are written: a kill at any moment leaves either the
 old Run or the new one, whole.
 """
 
-import hashlib
 import json
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 import torch
-from safetensors import SafetensorError
-from safetensors.torch import load as tensors_from_bytes
-from safetensors.torch import save as tensors_to_bytes
 from torch import nn
 
 from ..data.catalog import Card, names
@@ -23,7 +19,7 @@ from ..data.loading import load as load_dataset
 from ..data.augmentation import test_views
 from ..errors import InputError, MedtutorError
 from ..evaluation import Metrics, RegressionMetrics, SegmentationMetrics, metrics_kind
-from ..files import write_whole
+from ..files import read_tensors, write_tensors, write_whole
 from ..models import build, parameter_count
 from .recipe import Recipe
 
@@ -147,7 +143,7 @@ class Run:
             groups["state"] = self.state
         try:
             folder.mkdir(parents=True, exist_ok=True)
-            listed = {name: _write_tensors(folder, name, tensors) for name, tensors in groups.items()}
+            listed = {name: write_tensors(folder, name, tensors) for name, tensors in groups.items()}
             record = {
                 "format": FORMAT,
                 **self.summary(),
@@ -183,7 +179,7 @@ class Run:
             raise InputError(f"{folder}/run.json is damaged; train again with --out {folder}") from None
         if not isinstance(record, dict) or record.get("format") != FORMAT:
             raise InputError(f"{folder} was written by another version of medtutor; train again with --out {folder}")
-        groups = {name: _read_tensors(folder, entry) for name, entry in record.get("files", {}).items()}
+        groups = {name: read_tensors(folder, entry) for name, entry in record.get("files", {}).items()}
         try:
             card = Card(**{key: _tupled(value) for key, value in record["card"].items()})
             recipe = Recipe(**record["recipe"])
@@ -238,29 +234,6 @@ def to_model(images, device):
     """A batch on the device, in the memory order that convolutions are fastest in."""
     order = torch.channels_last if images.dim() == 4 else torch.channels_last_3d
     return images.to(device=device, memory_format=order)
-
-
-def _write_tensors(folder, name, tensors):
-    """Write one safetensors file named by its content; returns its entry for run.json."""
-    content = tensors_to_bytes({key: tensor.detach().cpu().contiguous() for key, tensor in tensors.items()})
-    digest = hashlib.sha256(content).hexdigest()
-    file = f"{name}-{digest[:12]}.safetensors"
-    write_whole(folder / file, content)
-    return {"file": file, "sha256": digest}
-
-
-def _read_tensors(folder, entry):
-    path = folder / Path(entry["file"]).name  # never outside the folder
-    try:
-        content = path.read_bytes()
-    except OSError:
-        raise InputError(f"{path.name} is missing from {folder}; copy the whole folder, or train again") from None
-    if hashlib.sha256(content).hexdigest() != entry["sha256"]:
-        raise InputError(f"{path.name} in {folder} was altered or damaged; copy the folder again, or train again")
-    try:
-        return tensors_from_bytes(content)
-    except SafetensorError as error:
-        raise InputError(f"{path.name} in {folder} is no safetensors file ({error}); train again") from None
 
 
 def _tupled(value):
