@@ -30,7 +30,9 @@ from .data.dataset import SPLITS
 from .data.phantoms import draw
 from .evaluation.comparison import published_beside
 from .models import build
+from .models.autoencoder import Autoencoder
 from .training import default_recipe, fit
+from .training.adversarial import load_gan
 from .training.processes import use_cpu_quota
 
 BATCH = 128
@@ -237,8 +239,14 @@ def measure_explorers(dataset):
     from . import explorers
     from .explanation import METHODS
 
-    run = fit(build("cnn", dataset), dataset, default_recipe(dataset.card, epochs=1, shift_at_test=0))
+    def trained(model, images):
+        """A run of one epoch: how good it is does not matter here."""
+        return fit(build(model, images), images, default_recipe(images.card, epochs=1, shift_at_test=0))
+
+    run, mri, heart = trained("cnn", dataset), load("hippocampus"), load("cine_filling")
     outcomes, why, gallery = explorers.classification(run, dataset), explorers.explore(run, dataset), explorers.gallery()
+    organ, film = explorers.segmentation(trained("unet", mri), mri), explorers.sequence(trained("lstm", heart), heart)
+    codes, drawn = explorers.latent(Autoencoder().eval(), dataset), explorers.generator(load_gan("pneumoniamnist"), dataset)
 
     def moved(control, values):
         """Median over `MOVES` values that differ from the one before."""
@@ -253,6 +261,12 @@ def measure_explorers(dataset):
         "classification, threshold": moved(outcomes.threshold, [0.30 + 0.02 * i for i in range(MOVES)]),
         "gallery, page": moved(gallery.pages.number, range(2, MOVES + 2)),
         "attribution, opacity": moved(why.opacity, [0.3, 0.4, 0.5, 0.6]),
+        "segmentation, slice": moved(organ.depth, range(5, MOVES + 5)),
+        "sequence, frame": moved(film.frame, range(2, heart.card.frames + 1)),
+        "latent, axis": moved(codes.axes[0], [0.5, 1.0, 1.5]),
+        "latent, along": moved(codes.along, [0.2, 0.4, 0.6, 0.8]),
+        "generator, axis": moved(drawn.axes[0], [0.5, 1.0, 1.5]),
+        "generator, truncation": moved(drawn.truncation, [0.5, 0.6, 0.7, 0.8]),
     }
     for method in (name for name, method in METHODS.items() if method.live):
         why.method.value = method

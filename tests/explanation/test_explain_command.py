@@ -77,7 +77,7 @@ def test_out_that_cannot_be_written_is_found_before_the_work(folder, tmp_path, c
 def test_images_that_have_no_name(squares_run, tmp_path, capsys):
     squares_run.save(tmp_path / "run")
     assert command(tmp_path / "run", "--index", 0, "--out", tmp_path / "map.png") == 2
-    assert "look at it in Python" in capsys.readouterr().err
+    assert "give its data set, in Python" in capsys.readouterr().err
     assert command(tmp_path / "nowhere", "--index", 0, "--out", tmp_path / "map.png") == 2
     assert "no run.json" in capsys.readouterr().err
 
