@@ -141,6 +141,11 @@ def normalise(images):
     return images.to(torch.float32).div_(127.5).sub_(1.0)
 
 
+def as_uint8(images):
+    """Back from `normalise`: float -1…1 to uint8 0…255; what lies beyond is cut off."""
+    return images.add(1).mul(127.5).round().clamp(0, 255).to(torch.uint8)
+
+
 def from_arrays(
     train, val, test, *, classes=None, task=None, name="arrays", sequence=False, mirror=(), spacing=None, patients=None
 ):

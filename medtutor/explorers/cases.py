@@ -5,6 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
+from ..data import as_uint8, normalise
 from ..errors import InputError
 from ..explanation.methods import baseline
 from ..explanation.subject import Subject
@@ -117,8 +118,7 @@ def covered(image, square, fill, depth=0):
     fill    "mean", "blurred" or "black": what `explanation` too puts in place of pixels
     """
     top, left, bottom, right = square
-    x = image[None].float() / 127.5 - 1
-    ground = ((baseline(x, fill)[0] + 1) * 127.5).round().clamp(0, 255).to(torch.uint8)
+    ground = as_uint8(baseline(normalise(image[None]), fill)[0])
     where = (..., slice(top, bottom), slice(left, right))
     if image.dim() == 4:
         first = min(max(depth - (bottom - top) // 2, 0), image.shape[1] - (bottom - top))

@@ -230,23 +230,27 @@ def _codes(model):
 
 def _auc_with(count, draw, dataset, train, test, strength, standardise):
     """Test AUC of a logistic regression trained on `count` random cases of each class."""
-    labels, rows = dataset.train.labels.numpy(), _labelled(count, draw, dataset)
+    labels, rows = dataset.train.labels.numpy(), _labelled(dataset, count, draw)
     model = LogisticRegression(C=strength, max_iter=500)
     model = make_pipeline(StandardScaler(), model) if standardise else model
     return roc_auc_score(dataset.test.labels, model.fit(train[rows], labels[rows]).decision_function(test))
 
 
-def _labelled(count, draw, dataset):
+def few_of(dataset, count, seed):
+    """`count` random training cases of each class, a `Split`."""
+    rows = _labelled(dataset, count, seed)
+    return replace(dataset.train, images=dataset.train.images[rows], labels=dataset.train.labels[rows])
+
+
+def _labelled(dataset, count, seed):
     """The numbers of `count` random training cases of each class."""
-    labels, generator = dataset.train.labels.numpy(), np.random.default_rng(draw)
-    return np.concatenate([generator.choice(np.flatnonzero(labels == c), count, replace=False) for c in (0, 1)])
+    labels, generator = dataset.train.labels.numpy(), np.random.default_rng(seed)
+    return np.concatenate([generator.choice(np.flatnonzero(labels == c), count, replace=False) for c in range(len(dataset.card.classes))])
 
 
 def _auc_of_cnn(count, draw, dataset, seed):
     """Test AUC of a small CNN trained on `count` random cases of each class and on nothing else, moved and mirrored."""
-    rows = _labelled(count, draw, dataset)
-    few = replace(dataset.train, images=dataset.train.images[rows], labels=dataset.train.labels[rows])
-    own = replace(dataset, train=few)
+    own = replace(dataset, train=few_of(dataset, count, draw))
     recipe = default_recipe(dataset.card, batch_size=20, epochs=CNN_EPOCHS[count], seed=seed, shift_at_test=0)
     return fit(build("cnn", own, widths=(16, 32, 64), seed=seed), own, recipe, progress=False).test.auc
 

@@ -2,10 +2,9 @@
 
 from dataclasses import replace
 
-import numpy as np
 import torch
 
-from ..data import normalise
+from ..data import as_uint8, normalise
 from ..evaluation.generative import domain_features, kernel_distance, precision_recall, two_sample_accuracy
 from ..evaluation.metrics import measure as measured
 from ..models import build
@@ -15,6 +14,7 @@ from ..training import default_recipe, fit
 from ..training.adversarial import fit_gan, load_gan
 from ..training.reconstruction import fit_reconstruction
 from .evidence import between
+from .feature_trials import few_of
 
 WIDTHS = (16, 32, 64)  # of every CNN here
 JUDGED = 2000  # real and as many drawn images, from which a judge learns to tell them apart
@@ -106,8 +106,7 @@ def _of_vae(dataset, count, recipe):
     model = VAE(images.shape[1], tuple(images.shape[2:]), **SIZES)
     fit_reconstruction(model, images, epochs=recipe.epochs, beta=1.0, learning_rate=3e-3, seed=recipe.seed, progress=False)
     with torch.no_grad():
-        drawn = model.decode(model.prior(count, torch.Generator().manual_seed(recipe.seed)))
-    return ((drawn.clamp(-1, 1) + 1) * 127.5).round().to(torch.uint8)
+        return as_uint8(model.decode(model.prior(count, torch.Generator().manual_seed(recipe.seed))))
 
 
 def _told_by_cnn(dataset, learned_from, unseen, seed):
@@ -139,13 +138,6 @@ def augmented(recipe, dataset):
         for arm in ARMS:
             found[f"{arm} {count}"] = classifier_of(dataset, few, arm, sources, recipe.seed).test.auc
     return found
-
-
-def few_of(dataset, count, seed):
-    """`count` random training cases of each class."""
-    labels, generator = dataset.train.labels.numpy(), np.random.default_rng(seed)
-    rows = np.concatenate([generator.choice(np.flatnonzero(labels == c), count, replace=False) for c in range(len(dataset.card.classes))])
-    return replace(dataset.train, images=dataset.train.images[rows], labels=dataset.train.labels[rows])
 
 
 def gan_of(dataset, few, seed, steps=STEPS, progress=False):

@@ -18,9 +18,12 @@ import torch
 import torch.nn.functional as F
 from tqdm import tqdm
 
+from ..data import as_uint8
 from ..errors import InputError, MedtutorError, unknown
 from ..files import read_tensors, write_tensors, write_whole
 from ..models.gan import Critic, Generator
+from .processes import one_thread
+from .reconstruction import check_normalised
 
 FORMAT = 1
 WATCHED = 16  # codes that are drawn again and again while the generator learns
@@ -234,6 +237,7 @@ def load_gan(name):
     return Adversary.load(CHECKPOINTS / name)
 
 
+@one_thread()
 def fit_gan(
     generator, discriminator, images, labels=None, *, steps, batch_size=64, learning_rate=2e-4, discriminator_rate=None,
     average=0.999, augmentation=True, seed=0, frames=24, progress=True, report=None, folder=None, about=None,
@@ -272,15 +276,13 @@ def fit_gan(
         images=len(images), batch_size=batch_size, learning_rate=rates[0], discriminator_rate=rates[1], average=average,
         augmentation=options, discriminator=type(discriminator).__name__,
     )  # fmt: skip
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
     random = torch.Generator().manual_seed(seed)
     device = next(generator.parameters()).device
     betas = (0.0, 0.9) if wasserstein else (0.5, 0.999)
     adam_g, adam_d = (torch.optim.Adam(n.parameters(), r, betas) for n, r in zip((generator, discriminator), rates))
     mean = copy.deepcopy(generator).requires_grad_(False).eval()
     record = Adversary(mean, seed=seed, settings=settings, **(about or {}))
-    record.real_spread = spread(_as_bytes(images[torch.randperm(len(images), generator=random)[:256]]))
+    record.real_spread = spread(as_uint8(images[torch.randperm(len(images), generator=random)[:256]]))
     watch = _Watch(record, _moments(steps, frames), random, report, folder)
 
     def batch():
@@ -318,7 +320,6 @@ def fit_gan(
             bar.set_postfix_str(f"D {loss_d.item():.3f}, G {loss_g.item():.3f}", refresh=False)
             bar.update()
     finally:
-        torch.set_num_threads(threads)
         bar.close()
         generator.eval(), discriminator.eval()
     mean.cpu()
@@ -333,7 +334,7 @@ def draw(generator, codes, labels=None):
         generator(codes[i : i + 256].to(device), None if labels is None else labels[i : i + 256].to(device))
         for i in range(0, len(codes), 256)
     ]
-    return _as_bytes(torch.cat(parts).cpu())
+    return as_uint8(torch.cat(parts).cpu())
 
 
 class _Watch:
@@ -385,11 +386,6 @@ def _average(mean, network, share):
         kept.lerp_(now, share) if kept.is_floating_point() else kept.copy_(now)
 
 
-def _as_bytes(images):
-    """Float images -1…1 to uint8 0…255."""
-    return images.add(1).mul(127.5).round().clamp(0, 255).to(torch.uint8)
-
-
 def _labels_for(classes, count, labels):
     """Labels (count,) for a generator of that many classes, or None; checked."""
     if not classes:
@@ -418,11 +414,7 @@ def _check_numbers(steps, batch_size, frames, rates, average):
 
 
 def _check_images(images, labels, batch_size, generator, discriminator):
-    if not isinstance(images, torch.Tensor) or not images.is_floating_point() or images.dim() != 4:
-        held = f"{images.dtype} {tuple(images.shape)}" if isinstance(images, torch.Tensor) else type(images).__name__
-        raise InputError(f"the images are {held}; give a float tensor (N, C, H, W) in -1…1, such as normalise(images)")
-    if not images.isfinite().all():
-        raise InputError("the images hold values that are no finite numbers; take those images out")
+    check_normalised("images", images)
     if len(images) < batch_size:
         raise InputError(f"{len(images)} images are fewer than a batch of {batch_size}; give more of them, or a smaller batch_size")
     drawn = (generator.channels, *generator.shape)

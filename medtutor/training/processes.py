@@ -7,6 +7,7 @@ of the cases, and gradients and batch statistics are those of the whole batch.
 
 import math
 import os
+from contextlib import contextmanager
 from pathlib import Path
 
 import torch
@@ -46,6 +47,20 @@ def _cgroup_limits(root=Path("/sys/fs/cgroup")):
             yield quota, int((root / "cpu/cpu.cfs_period_us").read_text())
     except (OSError, ValueError):
         pass
+
+
+@contextmanager
+def one_thread():
+    """Torch works on one thread of the CPU within; also a decorator. The number of before comes back.
+
+    For steps of networks so small that they are not worth sharing.
+    """
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(threads)
 
 
 def use_cpu_quota():

@@ -17,8 +17,10 @@ from tqdm import tqdm
 
 from ..errors import InputError, MedtutorError
 from ..models.autoencoder import kl
+from .processes import one_thread
 
 
+@one_thread()
 def fit_reconstruction(
     model, inputs, targets=None, *, epochs=6, batch_size=32, learning_rate=6e-3, corrupt=None, beta=None, seed=0, progress=True
 ):
@@ -46,8 +48,6 @@ def fit_reconstruction(
     _check_numbers(epochs, batch_size, learning_rate, beta)
     _check_images(inputs, targets)
     _check_model(model, inputs, targets, corrupt, beta)
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
     torch.manual_seed(seed)  # a VAE draws its noise from torch's own generator
     generator = torch.Generator().manual_seed(seed)
     device = next(model.parameters()).device
@@ -77,7 +77,6 @@ def fit_reconstruction(
                 bar.set_postfix_str(f"loss {loss.item():.4g}", refresh=False)
                 bar.update()
     finally:
-        torch.set_num_threads(threads)
         bar.close()
         model.eval()
     return model
@@ -107,13 +106,18 @@ def _check_numbers(epochs, batch_size, learning_rate, beta):
         raise InputError(f"beta is {beta!r}; give a number from 0, or leave it out where the model is no VAE")
 
 
+def check_normalised(name, images):
+    """Raises `InputError`, which calls them `name`, for anything but finite float images (N, C, H, W)."""
+    if not isinstance(images, torch.Tensor) or not images.is_floating_point() or images.dim() != 4:
+        held = f"{images.dtype} {tuple(images.shape)}" if isinstance(images, torch.Tensor) else type(images).__name__
+        raise InputError(f"the {name} are {held}; give a float tensor (N, C, H, W) in -1…1, such as normalise(images)")
+    if not images.isfinite().all():
+        raise InputError(f"the {name} hold values that are no finite numbers; take those images out")
+
+
 def _check_images(inputs, targets):
-    for name, images in (("inputs", inputs), ("targets", targets)):
-        if not isinstance(images, torch.Tensor) or not images.is_floating_point() or images.dim() != 4:
-            held = f"{images.dtype} {tuple(images.shape)}" if isinstance(images, torch.Tensor) else type(images).__name__
-            raise InputError(f"the {name} are {held}; give a float tensor (N, C, H, W) in -1…1, such as normalise(images)")
-        if not images.isfinite().all():
-            raise InputError(f"the {name} hold values that are no finite numbers; take those images out")
+    check_normalised("inputs", inputs)
+    check_normalised("targets", targets)
     if len(inputs) < 2:
         raise InputError(f"the inputs hold {len(inputs)} images; give at least 2 to learn from")
     if len(inputs) != len(targets):
