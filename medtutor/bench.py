@@ -237,7 +237,7 @@ def measure_explorers(dataset):
     the browser adds, the tests of the explorers in a real JupyterLab print.
     """
     from . import explorers
-    from .explanation import METHODS
+    from .explanation import METHODS, methods_for
 
     def trained(model, images):
         """A run of one epoch: how good it is does not matter here."""
@@ -268,7 +268,7 @@ def measure_explorers(dataset):
         "generator, axis": moved(drawn.axes[0], [0.5, 1.0, 1.5]),
         "generator, truncation": moved(drawn.truncation, [0.5, 0.6, 0.7, 0.8]),
     }
-    for method in (name for name, method in METHODS.items() if method.live):
+    for method in (name for name in methods_for(run) if METHODS[name].live):
         why.method.value = method
         figures[f"attribution, another image, {method}"] = moved(why.pages.number, range(2, MOVES + 2))
     return figures

@@ -1,7 +1,8 @@
 """Why a model said so: attribution methods, and scores that say how far to trust each map."""
 
+from .attention import AttentionWeights, attention_of, receptive_field, rollout
 from .attribution import Attribution, explain, explain_batch, layers
-from .methods import BASELINES, METHODS
+from .methods import BASELINES, METHODS, methods_for
 from .overlay import colours, overlay
 from .randomisation import Stage, cascade, randomised, weighted_layers
 from .scores import (
@@ -25,12 +26,14 @@ from .trust import trust_table
 __all__ = [
     "BASELINES",
     "METHODS",
+    "AttentionWeights",
     "Attribution",
     "Curve",
     "Scores",
     "Stage",
     "Target",
     "agreement",
+    "attention_of",
     "cascade",
     "colours",
     "deletion",
@@ -41,10 +44,13 @@ __all__ = [
     "insertion",
     "layers",
     "mass",
+    "methods_for",
     "overlay",
     "pointing",
     "random_map",
     "randomised",
+    "receptive_field",
+    "rollout",
     "score",
     "sensitivity",
     "similarity",

@@ -149,8 +149,11 @@ def feature_maps(seen, dims):
 
     seen  a `Trace`
     dims  2 for images, 3 for volumes
+
+    Attention weights, (B, heads, N, N), look like maps and are none.
     """
-    maps = [call for call in seen.calls if call.output is not None and call.output.dim() == dims + 2]
+    called = [call for call in seen.calls if call.output is not None and not isinstance(call.module, nn.Softmax)]
+    maps = [call for call in called if call.output.dim() == dims + 2]
     return {call.name: tuple(call.output.shape[1:]) for call in maps if call.output.shape[2:].numel() > 1}
 
 

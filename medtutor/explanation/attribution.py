@@ -11,9 +11,6 @@ from .anatomy import Trace, feature_maps, last_feature_map, trace
 from .methods import METHODS, PIXELS, baseline
 from .subject import Subject, Target
 
-# Attention rollout reads the attention of a transformer (Abnar & Zuidema, arXiv:2005.00928).
-TRANSFORMERS_ONLY = ("attention_rollout",)
-
 
 @dataclass(frozen=True, eq=False)
 class Attribution:
@@ -25,9 +22,9 @@ class Attribution:
     score        the model's logit for the target
     probability  of the target, of this one image without test-time mirroring
     map          float32 (H, W) or (D, H, W): the channels of `raw` added up; of
-                 Grad-CAM, the layer's map enlarged bilinearly
+                 Grad-CAM and rollout, the coarse map enlarged bilinearly
     raw          as the method gives it: (C, H, W), (C, D, H, W), or of Grad-CAM
-                 the coarse (1, h, w) of its layer
+                 and rollout the coarse (1, h, w) of the layer or the tokens
     options      all options, those left out with their default
     layer        the layer Grad-CAM looked at, else None
     expected_sum what the values of `map` should add up to, where the method
@@ -131,11 +128,6 @@ def checked_method(method):
     """The `Method` of a name. Raises `InputError` for one that is not known."""
     if method in METHODS:
         return METHODS[method]
-    if method in TRANSFORMERS_ONLY:
-        raise InputError(
-            f"{method} needs a transformer that returns its attention, and no model here does yet; "
-            f"choose one of {', '.join(METHODS)}"
-        )
     raise unknown("method", method, list(METHODS))
 
 

@@ -86,6 +86,8 @@ class Method:
     sums_to     what the attributions of all pixels add up to: "score", "difference"
                 (from the score of the baseline), or None
     needs_layer it looks at feature maps of one layer
+    needs_attention
+                it reads attention weights: only transformers have them
     options     `Option`s
     guard       (seen, dims) -> None; raises `InputError` where it cannot work; None
                 for a method that only asks for scores and gradients
@@ -100,6 +102,7 @@ class Method:
     live: bool = True
     sums_to: str | None = None
     needs_layer: bool = False
+    needs_attention: bool = False
     options: tuple = ()
     guard: Callable | None = None
     passes: Callable = lambda options: 1
@@ -265,6 +268,12 @@ def _kernel_shap(seen, x, target, layer, options):
     return torch.cat(rows)
 
 
+def _attention_rollout(seen, x, target, layer, options):
+    from .attention import rollout_maps
+
+    return rollout_maps(seen.net, x)
+
+
 def superpixels(shape, patch):
     """The image cut into squares (cubes) of `patch` pixels: their numbers, int64 of that shape."""
     grid = torch.zeros(tuple(shape), dtype=torch.int64)
@@ -365,8 +374,26 @@ def _needs_lrp_rules(seen, dims):
 
 
 def _needs_feature_maps(seen, dims):
-    if not feature_maps(seen, dims):
+    maps = feature_maps(seen, dims)
+    if not maps:
         raise InputError("grad_cam needs a layer that gives feature maps, and the model has none; choose integrated_gradients")
+    names = [call.name for call in seen.calls]
+    attention = [place for place, call in enumerate(seen.calls) if isinstance(call.module, nn.Softmax)]
+    if attention and max(names.index(name) for name in maps) < max(attention):
+        raise InputError(
+            "grad_cam needs feature maps behind the attention, and this model answers from its class token; "
+            "build it with readout='mean', or choose attention_rollout"
+        )
+
+
+def _needs_attention(seen, dims):
+    from .attention import is_transformer
+
+    if not is_transformer(seen.net):
+        raise InputError(
+            "attention_rollout needs a transformer that returns its attention, and this model is none; build 'vit' or 'hybrid', "
+            f"or choose one of {', '.join(name for name, method in METHODS.items() if not method.needs_attention)}"
+        )
 
 
 _STEPS = Option("steps", 32, "points on the way from baseline to image", 2, 256, 2)
@@ -491,4 +518,20 @@ METHODS = {
             _SEED,
         ),
     ),
+    "attention_rollout": Method(
+        "Attention rollout",
+        "Where the tokens of a transformer look, multiplied through its blocks. It is the same for every class.",
+        "Abnar & Zuidema, ACL 2020, arXiv:2005.00928",
+        _attention_rollout,
+        signed=False,
+        needs_attention=True,
+        guard=_needs_attention,
+    ),
 }
+
+
+def methods_for(run_or_model):
+    """The names of `METHODS`, without those that need attention where the model has none."""
+    from .attention import is_transformer
+
+    return [name for name, method in METHODS.items() if not method.needs_attention or is_transformer(run_or_model)]

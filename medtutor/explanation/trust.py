@@ -10,7 +10,7 @@ from statistics import fmean
 
 from ..errors import InputError
 from .attribution import explain_batch
-from .methods import METHODS
+from .methods import methods_for
 from .randomisation import randomised
 from .scores import deletion, edge_map, insertion, mass, pointing, random_map, similarity
 
@@ -36,7 +36,7 @@ def trust_table(run, images, targets, evidence=None, *, methods=None, seed=0, cu
     images    uint8 (N, C, H, W)
     targets   class of each, [N]
     evidence  bool (N, H, W), or None where it is not known
-    methods   names of `METHODS`; all when left out
+    methods   names of `METHODS`; left out: all that the model can be asked with
     seed      of the random weights and the random maps
     curves    on how many of the images deletion and insertion are drawn: they
               cost thirty forward passes each
@@ -48,7 +48,7 @@ def trust_table(run, images, targets, evidence=None, *, methods=None, seed=0, cu
         raise InputError("there is no image to score methods on; choose a split with some of that class")
     untrained, headless = randomised(run, seed=seed), randomised(run, "head", seed=seed)
     table = {}
-    for method in methods or METHODS:
+    for method in methods or methods_for(run):
         start = time.perf_counter()
         maps = [each.map for each in explain_batch(run, images, method, target=list(targets))]
         seconds = time.perf_counter() - start

@@ -18,7 +18,7 @@ import torch
 
 from ..data.dataset import SPLITS
 from ..errors import InputError, MedtutorError
-from ..explanation import METHODS, Attribution, layers, similarity
+from ..explanation import METHODS, Attribution, layers, methods_for, similarity
 from ..explanation.overlay import scale, strength, strongest_slice
 from ..training.run import Run
 from . import drawing, panels
@@ -176,7 +176,7 @@ class AttributionExplorer(Explorer):
     def _make_choices(self):
         """Which image, and which explanation."""
         card, classes = self._card, [(name, number) for number, name in enumerate(self._card.classes)]
-        methods = [(how.title, name) for name, how in METHODS.items()]
+        methods = [(METHODS[name].title, name) for name in methods_for(self._run)]
         self.split = choice("split", list(reversed(SPLITS)))
         self.of = choice("label", [("all classes", -1), *classes])
         self.outcome = choice("outcome", [EVERY, RIGHT, WRONG, *(OUTCOMES if card.task == "binary" else ())])

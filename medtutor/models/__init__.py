@@ -7,9 +7,11 @@ from typing import NamedTuple
 import torch
 
 from ..errors import InputError, unknown
-from .cnn import CNN, MLP, VGG, LeNet, ResNet18, SwishCNN
+from .cnn import CNN, MLP, VGG, BagOfPatches, LeNet, ResNet18, SwishCNN
+from .hybrid import Hybrid, TransformerUNet
 from .recurrent import HEADS, ConvLSTM, FrameSequence
 from .unet import FCN, AttentionUNet, MultiLevelUNet, ResidualUNet, UNet
+from .vit import ViT, WindowedViT
 
 
 class Family(NamedTuple):
@@ -40,11 +42,17 @@ MODELS = {
     "vgg": Family(VGG, 8, False),
     "swish_cnn": Family(SwishCNN, 8, False),
     "resnet18": Family(ResNet18, 8, True),
+    "vit": Family(ViT, 1, True),
+    "windowed_vit": Family(WindowedViT, 1, False),
+    "hybrid": Family(Hybrid, 8, True),
+    "bag_of_patches": Family(BagOfPatches, 4, False),
+    "patches_together": Family(partial(BagOfPatches, together=True), 4, False),
     "unet": Family(UNet, 4, True, "mask"),
     "fcn": Family(FCN, 4, True, "mask"),
     "residual_unet": Family(ResidualUNet, 4, True, "mask"),
     "attention_unet": Family(AttentionUNet, 4, True, "mask"),
     "multi_level_unet": Family(MultiLevelUNet, 4, True, "mask"),
+    "transformer_unet": Family(TransformerUNet, 4, True, "mask"),
     "lstm": _sequence("lstm"),
     **{name: _sequence(name) for name in HEADS if name != "lstm"},
     "conv_lstm": Family(ConvLSTM, 8, False, takes="sequences"),
@@ -64,9 +72,10 @@ def models_for(dataset):
 def build(name, dataset, *, seed=0, **options):
     """A model by name, with channels, shape and classes from the data set's card.
 
-    name     "cnn", "mlp", "lenet", "vgg", "swish_cnn" or "resnet18"; for a segmentation
-             "unet", "fcn", "residual_unet", "attention_unet" or "multi_level_unet"; for
-             sequences "lstm", "gru", "bilstm", "conv_lstm", "temporal_conv", "fourier",
+    name     "cnn", "mlp", "lenet", "vgg", "swish_cnn", "resnet18", "vit", "windowed_vit",
+             "hybrid", "bag_of_patches" or "patches_together"; for a segmentation "unet",
+             "fcn", "residual_unet", "attention_unet", "multi_level_unet" or
+             "transformer_unet"; for sequences "lstm", "gru", "bilstm", "conv_lstm", "temporal_conv", "fourier",
              "max_min_frames", "mean_frames" or "single_frame"
     dataset  a `Dataset` or a `Card`
     seed     of the initial weights; torch's own random state is left as it was
@@ -107,6 +116,6 @@ def parameter_count(model):
 
 
 __all__ = [
-    "CNN", "FCN", "MLP", "MODELS", "VGG", "AttentionUNet", "ConvLSTM", "FrameSequence", "LeNet", "MultiLevelUNet", "ResNet18", "ResidualUNet", "SwishCNN", "UNet",
-    "build", "models_for", "parameter_count",
+    "CNN", "FCN", "MLP", "MODELS", "VGG", "AttentionUNet", "BagOfPatches", "ConvLSTM", "FrameSequence", "Hybrid", "LeNet", "MultiLevelUNet", "ResNet18",
+    "ResidualUNet", "SwishCNN", "TransformerUNet", "UNet", "ViT", "WindowedViT", "build", "models_for", "parameter_count",
 ]  # fmt: skip

@@ -33,7 +33,7 @@ from ..evaluation.comparison import atlases
 from ..evaluation.metrics import measure as measured
 from ..evaluation.postprocessing import MeanShape, largest_component
 from ..evaluation.segmentation import SCORES, by_patient, segmentation_scores
-from ..explanation import METHODS, explain_batch, pointing
+from ..explanation import explain_batch, methods_for, pointing
 from ..explanation.trust import WITHOUT_NETWORK, trust_table
 from ..models import build, parameter_count
 from ..training import Interrupted, default_recipe, fit
@@ -82,7 +82,7 @@ def planted_spots(data, seeds, train):
             kind: [train("cnn", plant_spots(dataset, kind), seed, measure=trust_of_methods) for seed in seeds] for kind in SPOTS
         }
         plain = [train("cnn", dataset, seed, measure=trust_of_methods) for seed in seeds]
-        for method in (*METHODS, *WITHOUT_NETWORK):
+        for method in (*methods_for(build("cnn", dataset)), *WITHOUT_NETWORK):
             yield from _about_spots(method, of_kind)
             yield from _about_method(method, [*of_kind.values()], "")
             yield from _about_method(method, [plain], " on the plain images")
@@ -201,7 +201,7 @@ def marker_seen(run, dataset):
     marked = plant_marker(dataset, 1.0).test
     chosen = (marked.labels == 1).nonzero()[:IMAGES, 0]
     hits = {}
-    for method in METHODS:
+    for method in methods_for(run):
         maps = explain_batch(run, marked.images[chosen], method, target=1)
         hits[f"{method}: points to the marker"] = fmean(map(pointing, maps, marked.evidence[chosen]))
     return {SWAP: run.test.auc} | hits

@@ -1,0 +1,130 @@
+"""A cohort with a table: real images, and for each a row of drawn numbers, so that it is known what either part can say.
+
+Of every patient there is an image, whose finding (class 0 or 1 of its data set) is real,
+and two numbers that medtutor draws: a lab value and an age. The outcome is drawn from
+a logistic model of finding, lab value and age:
+
+"additive"     all three push the outcome the same way, whatever the others say
+"interaction"  a finding is a bad sign where the lab value is high, a good one where it
+               is low. Either part alone says next to nothing
+
+So the table is a PHANTOM, and so is the outcome: results say nothing about patients.
+"""
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+import torch
+
+from ..errors import InputError, unknown
+from .dataset import SPLITS
+
+KINDS = ("additive", "interaction")
+COLUMNS = ("lab value", "age")
+OUTCOMES = ("good outcome", "bad outcome")
+AGE = 60.0, 12.0  # years: mean and standard deviation, to show an age as one
+
+
+@dataclass(frozen=True, eq=False)
+class Patients:
+    """One split of a cohort.
+
+    images    uint8 (N, C, H, W)
+    table     float32 (N, 2): lab value and age, standardised; NaN where missing
+    labels    int64 (N,): the outcome
+    findings  int64 (N,): what the image's own data set calls it
+    chances   float32 (N,): the probability from which the outcome was drawn: no model can know more
+    """
+
+    images: torch.Tensor
+    table: torch.Tensor
+    labels: torch.Tensor
+    findings: torch.Tensor
+    chances: torch.Tensor
+
+    def __len__(self):
+        return len(self.labels)
+
+
+@dataclass(frozen=True, eq=False)
+class Cohort:
+    """Three splits of `Patients`, and what is known of them.
+
+    kind     of `KINDS`
+    title    for print; it says that table and outcome are phantoms
+    card     of the images' data set
+    missing  share of the table that is missing
+    """
+
+    train: Patients
+    val: Patients
+    test: Patients
+    kind: str
+    title: str
+    card: object
+    missing: float
+
+    def __str__(self):
+        rows = ", ".join(f"{len(getattr(self, name))} {name}" for name in SPLITS)
+        return f"{self.title}\ntable: {', '.join(COLUMNS)}, {self.missing:.0%} missing\npatients: {rows}"
+
+    __repr__ = __str__
+
+
+def draw_cohort(dataset, kind="interaction", *, missing=0.0, most=2000, seed=0):
+    """A `Cohort` made of a data set's images: as many of either finding in training, at most `most` of them.
+
+    dataset  of images and two classes
+    kind     of `KINDS`
+    missing  0…0.9: share of the table's numbers that are missing, at random, in all splits
+    seed     of table, outcome and which images
+
+    Raises `InputError` for an unknown kind, another share, and data sets of other tasks.
+    """
+    if kind not in KINDS:
+        raise unknown("kind of cohort", kind, KINDS)
+    if not isinstance(missing, (int, float)) or not 0 <= missing <= 0.9:
+        raise InputError(f"missing is {missing!r}; give a share of the table from 0 to 0.9")
+    if dataset.card.task != "binary" or dataset.card.dims != 2 or dataset.card.frames:
+        raise InputError(f"a cohort is made of images with two classes; {dataset.card.name} holds others")
+    splits = {}
+    for number, name in enumerate(SPLITS):
+        rng = np.random.default_rng([seed, number])
+        splits[name] = _patients(rng, getattr(dataset, name), kind, missing, most if name == "train" else None)
+    title = f"{dataset.title}, with a PHANTOM table and outcome, {kind}"
+    return Cohort(**splits, kind=kind, title=title, card=dataset.card, missing=missing)
+
+
+def _patients(rng, split, kind, missing, most):
+    labels = split.labels.numpy()
+    rows = np.arange(len(labels))
+    if most is not None:  # as many of either finding, so that neither says much about the outcome by itself
+        each = min(most // 2, *np.bincount(labels, minlength=2))
+        rows = rng.permutation(np.concatenate([rng.choice(np.flatnonzero(labels == c), each, replace=False) for c in (0, 1)]))
+    findings = labels[rows]
+    table = rng.standard_normal((len(rows), 2)).astype(np.float32)
+    finding, (lab, age) = findings - 0.5, table.T
+    if kind == "additive":
+        logit = 3.6 * finding + 1.6 * lab + 0.8 * age
+    else:
+        logit = 8.0 * finding * np.sign(lab) + 0.4 * age
+    chances = 1 / (1 + np.exp(-logit))
+    outcome = (rng.random(len(rows)) < chances).astype(np.int64)
+    table[rng.random(table.shape) < missing] = np.nan
+    return Patients(
+        split.images[torch.from_numpy(rows)], torch.from_numpy(table), torch.from_numpy(outcome), torch.from_numpy(findings),
+        torch.from_numpy(chances.astype(np.float32)),
+    )  # fmt: skip
+
+
+def without_table(patients, column=None):
+    """The same patients with one column of the table missing, or (None) all of it."""
+    table = patients.table.clone()
+    table[:, slice(None) if column is None else column] = float("nan")
+    return replace(patients, table=table)
+
+
+def with_table_of_others(patients, seed=0):
+    """The same patients, each with somebody else's row of the table: what the table was worth to a model is lost."""
+    order = torch.randperm(len(patients), generator=torch.Generator().manual_seed(seed))
+    return replace(patients, table=patients.table[order])

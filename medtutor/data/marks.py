@@ -1,0 +1,101 @@
+"""Two marks far apart, whose relation is the label: phantoms that ask who can see globally.
+
+An image of noise holds two findings in opposite corners. Each alone says nothing about
+the label; only the two together do.
+
+"shapes"    each mark is a cross or a hollow square; label 1: both are the same. That is
+            the exclusive or of two shapes: two detectors and one conjunction are enough
+"patterns"  each mark is a pattern of black and white squares, drawn anew for every
+            image; label 1: the two patterns are the same. There is no list of patterns
+            to learn: the two places have to be compared
+
+Everything is drawn by medtutor; results say nothing about patients.
+"""
+
+import numpy as np
+import torch
+
+from ..errors import InputError, unknown
+from .catalog import Card
+from .dataset import SPLITS, Dataset, Split
+
+KINDS = ("shapes", "patterns")
+SIZE = 28
+COUNTS = {"train": 10_000, "val": 500, "test": 2000}
+GREY = 0.45  # of the ground, 0 black to 1 white
+
+_CROSS = np.zeros((5, 5), np.float32)
+_CROSS[2, :] = _CROSS[:, 2] = 1
+_SQUARE = np.ones((5, 5), np.float32)
+_SQUARE[1:4, 1:4] = 0
+SHAPES = np.stack([_CROSS, _SQUARE])  # (2, 5, 5)
+
+
+def draw_marks(kind="shapes", counts=None, *, noise=0.05, jitter=2, contrast=0.5, cells=3, seed=0):
+    """A phantom `Dataset` of images (N, 1, 28, 28) with two marks; label 1 where they are the same.
+
+    kind      of `KINDS`
+    counts    images to draw, such as {"train": 2500}; a split left out keeps its usual number
+    noise     standard deviation of the ground's noise; 1 is black to white
+    jitter    whole pixels by which each mark may be away from its usual place, any way
+    contrast  of a mark to the ground
+    cells     of "patterns": squares along each side of a pattern, each 2 pixels wide
+    seed      the same seed draws the same images, bit for bit
+
+    `evidence` marks the two places. Classes are equally frequent, and so are upper left
+    with lower right, and upper right with lower left. Raises `InputError` for values that
+    cannot be drawn.
+    """
+    if kind not in KINDS:
+        raise unknown("kind of marks", kind, KINDS)
+    counts = COUNTS | (counts or {})
+    if set(counts) != set(SPLITS) or any(not isinstance(count, int) or count < 4 for count in counts.values()):
+        raise InputError(f"counts is {counts!r}; give a whole number from 4 for each of {', '.join(SPLITS)}")
+    if not (0 <= noise <= 0.5 and 0 < contrast <= 0.5 and jitter in range(5) and cells in range(2, 5)):
+        raise InputError("marks need noise and contrast of at most 0.5, a jitter of 0…4 pixels and 2…4 cells")
+    card = Card(
+        name=f"marks-{kind}", title=f"Two {kind}", modality="two marks in noise", task="binary", classes=("different", "same"),
+        channels=1, shape=(SIZE, SIZE), mirror=(-1, -2), licence="as medtutor, which drew it (BSD-3-Clause)",
+        description="Two marks in opposite corners, drawn by medtutor; no patient's image.",
+        warnings=("PHANTOM: drawn by medtutor, no patient's image; not to be compared.",),
+    )  # fmt: skip
+    splits = {}
+    for number, name in enumerate(SPLITS):
+        rng = np.random.default_rng([seed, KINDS.index(kind), number])
+        splits[name] = _split(rng, kind, counts[name], noise, jitter, contrast, cells)
+    return Dataset(**splits, card=card, provenance="phantom")
+
+
+def _split(rng, kind, count, noise, jitter, contrast, cells):
+    labels = rng.permutation(np.arange(count) % 2)
+    first, second = _marks(rng, kind, labels, cells)  # (N, side, side) each, -1…1
+    side = first.shape[-1]
+    picture = GREY + noise * rng.standard_normal((count, SIZE, SIZE), dtype=np.float32)
+    evidence = np.zeros((count, SIZE, SIZE), bool)
+    rising = rng.random(count) < 0.5  # the pair lies lower left and upper right
+    near, far = 1 + jitter, SIZE - side - 1 - jitter
+    for number, mark in enumerate((first, second)):
+        down = np.full(count, near if number == 0 else far)
+        across = np.where(rising == (number == 0), far, near)
+        down, across = (place + rng.integers(-jitter, jitter + 1, count) for place in (down, across))
+        rows = (down[:, None] + np.arange(side))[:, :, None]
+        columns = (across[:, None] + np.arange(side))[:, None]
+        every = np.arange(count)[:, None, None]
+        picture[every, rows, columns] += contrast * mark
+        evidence[every, rows, columns] = True
+    images = np.clip(np.rint(255 * picture), 0, 255).astype(np.uint8)
+    return Split(torch.from_numpy(images)[:, None], torch.from_numpy(labels), evidence=torch.from_numpy(evidence))
+
+
+def _marks(rng, kind, labels, cells):
+    count = len(labels)
+    if kind == "shapes":
+        which = rng.integers(0, 2, count)
+        return SHAPES[which], SHAPES[np.where(labels == 1, which, 1 - which)]
+    patterns = rng.integers(0, 2, (count, cells, cells))
+    # The others differ in about half of their cells, at least in two.
+    flips = rng.random((count, cells, cells)) < 0.5
+    few = flips.sum(axis=(1, 2)) < 2
+    flips[few] = True
+    others = np.where((labels == 1)[:, None, None], patterns, patterns ^ flips)
+    return [(2 * each - 1).repeat(2, axis=1).repeat(2, axis=2).astype(np.float32) for each in (patterns, others)]

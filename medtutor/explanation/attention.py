@@ -1,0 +1,205 @@
+"""Where a transformer looks: attention weights, what they come to over all blocks, how far they reach.
+
+Attention is not yet an explanation. A weight says from where a token gathered
+numbers, not what the numbers said, nor whether they decided anything. Whether the
+maps explain is tested like every other map, by deletion, by random weights and by
+planted evidence.
+"""
+
+from dataclasses import dataclass
+from math import prod
+
+import torch
+import torch.nn.functional as F
+
+from ..errors import InputError
+from .subject import Subject, model_of
+
+ANSWER = "answer"  # the query that stands for the network's answer
+
+
+def is_transformer(run_or_model):
+    """Whether a run's model, or a model, gives its attention weights: it then has `attention` and `grid`."""
+    model = model_of(run_or_model)
+    return callable(getattr(model, "attention", None)) and hasattr(model, "grid")
+
+
+@dataclass(frozen=True, eq=False)
+class AttentionWeights:
+    """Where each token of one image looks.
+
+    weights      float32 (blocks, heads, N, N); each row adds up to 1
+    grid         tokens along each side of the image; (7, 7)
+    class_token  whether token 0 is a class token, which stands for no place
+    shape        of the image in pixels
+    """
+
+    weights: torch.Tensor
+    grid: tuple
+    class_token: bool
+    shape: tuple
+
+    @property
+    def blocks(self):
+        return self.weights.shape[0]
+
+    @property
+    def heads(self):
+        return self.weights.shape[1]
+
+    def seen_from(self, query, block, head=None):
+        """What a query looks at, as a map (*grid).
+
+        query  a place (row, column) of the grid, or "answer": the class token, or where there
+               is none the mean over all tokens, of which the answer is made
+        block  0 … blocks - 1
+        head   0 … heads - 1; left out: the mean over heads
+
+        A class token's own share is left out, so a map adds up to 1 or a little less.
+        Raises `InputError` for a query, block or head that there is not.
+        """
+        self._check(block, self.blocks, "block")
+        if head is not None:
+            self._check(head, self.heads, "head")
+        weights = self.weights[block].mean(dim=0) if head is None else self.weights[block, head]
+        return self._row(weights, query)
+
+    def rollout(self, query=ANSWER, upto=None):
+        """What has reached a query through the first blocks, `upto` of them or all: a map (*grid). See `rollout`."""
+        upto = self.blocks if upto is None else upto
+        self._check(upto - 1, self.blocks, "block")
+        return self._row(rollout(self.weights[:upto]), query)
+
+    def distances(self):
+        """How far each head looks, in pixels: (blocks, heads), the mean over all tokens.
+
+        The distance between the centres of two patches, weighted by attention (Dosovitskiy
+        et al., 2020, figure 7). A class token has no place and is left out.
+        """
+        weights = self.weights[..., self.class_token :, self.class_token :]
+        weights = weights / weights.sum(dim=-1, keepdim=True)
+        return (weights * self._apart()).sum(dim=-1).mean(dim=-1)
+
+    def even_distance(self):
+        """The same for a head that looks at all places alike, pixels: what `distances` are to be held against."""
+        return self._apart().mean().item()
+
+    def _apart(self):
+        """(N, N): pixels between the centres of two patches."""
+        lines = [(torch.arange(count) + 0.5) * side / count for count, side in zip(self.grid, self.shape)]
+        centres = torch.cartesian_prod(*lines).view(prod(self.grid), -1).float()
+        return torch.cdist(centres, centres)
+
+    def _row(self, weights, query):
+        if query == ANSWER:
+            row = weights[0] if self.class_token else weights.mean(dim=0)
+        else:
+            row = weights[self._token(query)]
+        return row[self.class_token :].view(self.grid)
+
+    def _token(self, place):
+        fits = isinstance(place, (tuple, list)) and len(place) == len(self.grid) and all(isinstance(one, int) for one in place)
+        if not fits or any(not 0 <= at < side for at, side in zip(place, self.grid)):
+            last = ", ".join(f"0…{side - 1}" for side in self.grid)
+            raise InputError(f"query is {place!r}; give a place of the grid, ({last}), or {ANSWER!r}")
+        number = 0
+        for at, side in zip(place, self.grid):
+            number = number * side + at
+        return number + self.class_token
+
+    @staticmethod
+    def _check(number, count, what):
+        if not isinstance(number, int) or not 0 <= number < count:
+            raise InputError(f"{what} {number!r} is not there; give 0…{count - 1}")
+
+
+def attention_of(run_or_model, image):
+    """The `AttentionWeights` of one uint8 image, (C, H, W) or (H, W).
+
+    Raises `InputError` for a model without attention, and for an image that it does not take.
+    """
+    if not is_transformer(run_or_model):
+        model = model_of(run_or_model)
+        title = getattr(model, "name", None) or type(model).__name__
+        raise InputError(f"{title} is no transformer, so it has no attention to look at; build 'vit', 'windowed_vit' or 'hybrid'")
+    subject = Subject.of(run_or_model)
+    with torch.no_grad():
+        x = subject.batch(image, many=False)
+        subject.scores(x)  # says in a sentence what is wrong with an image or with weights
+        weights = torch.stack(subject.net.attention(x), dim=1)[0]
+    return AttentionWeights(weights.float().cpu(), tuple(subject.net.grid), _has_class_token(subject.net), tuple(x.shape[2:]))
+
+
+def rollout(weights):
+    """Attention multiplied through the blocks: (…, N, N), each row adding up to 1.
+
+    weights  (blocks, heads, N, N), or a sequence over blocks of (…, heads, N, N)
+
+    The heads' mean, half of it and half of "stays where it is", since every block adds
+    to what was there; the product over blocks says which patch has reached which token.
+    What is done to the numbers on the way it does not know. Abnar & Zuidema, ACL 2020,
+    arXiv:2005.00928.
+    """
+    through = None
+    for each in weights:
+        mean = each.mean(dim=-3)
+        step = (mean + torch.eye(mean.shape[-1], device=mean.device)) / 2
+        through = step if through is None else step @ through
+    return through
+
+
+def rollout_maps(net, x):
+    """The rollout to the answer of each image of a float batch: (B, 1, *grid). What `explain` shows as attention_rollout."""
+    through = rollout(net.attention(x))  # (B, N, N)
+    row = through[:, 0, 1:] if _has_class_token(net) else through.mean(dim=1)
+    return row.unflatten(1, tuple(net.grid)).unsqueeze(1)
+
+
+def _has_class_token(net):
+    return getattr(net, "class_token", None) is not None
+
+
+def receptive_field(run_or_model, place=None, layer=None, images=8, seed=0):
+    """How much each pixel can move what a convolution says at one place: float32 (H, W), 0…1, the largest 1.
+
+    place   (row, column) on the layer's map; left out: its middle
+    layer   of `layers(run)`; left out: the last with feature maps
+    images  of noise over which the size of the gradient is averaged
+
+    Exactly 0 is outside the receptive field: no image whatever lets that pixel be felt. How
+    it fades inside is the effective receptive field (Luo et al., arXiv:1701.04128, 2016).
+    Raises `InputError` for a layer or a place that there is not, and for volumes.
+    """
+    from .attribution import layers
+
+    subject = Subject.of(run_or_model)
+    shape = subject.shape or (28, 28)
+    if len(shape) != 2:
+        raise InputError(f"receptive_field is drawn for images, but {subject.title} takes volumes")
+    maps = layers(run_or_model)
+    if not maps:
+        raise InputError(f"{subject.title} has no feature maps, so no receptive field; build 'cnn'")
+    layer = list(maps)[-1] if layer is None else layer
+    if layer not in maps:
+        raise InputError(f"layer {layer!r} gives no feature maps; choose one of {', '.join(maps)}")
+    rows, columns = maps[layer][1:]
+    place = (rows // 2, columns // 2) if place is None else tuple(place)
+    if len(place) != 2 or not (0 <= place[0] < rows and 0 <= place[1] < columns):
+        raise InputError(f"place is {place!r}; the map of {layer} is {rows} x {columns}")
+    found = []
+    hook = subject.net.get_submodule(layer).register_forward_hook(lambda module, taken, given: found.append(given))
+    try:
+        with torch.inference_mode(False), torch.enable_grad():
+            generator = torch.Generator().manual_seed(seed)
+            x = torch.randn(images, subject.channels or 1, *shape, generator=generator).to(subject.device).requires_grad_()
+            subject.net(x)
+            gradient = torch.autograd.grad(found[-1][:, :, place[0], place[1]].abs().sum(), x)[0]
+    finally:
+        hook.remove()
+    field = gradient.abs().sum(dim=(0, 1)).cpu()
+    return field / field.max().clamp(min=1e-12)
+
+
+def enlarged(grid_map, shape):
+    """A map on the grid of tokens as pixels: each patch one value, (H, W)."""
+    return F.interpolate(grid_map[None, None].float(), size=tuple(shape), mode="nearest")[0, 0]

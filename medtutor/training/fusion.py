@@ -1,0 +1,94 @@
+"""`fit_fusion`: a model that sees an image and a row of a table, trained on a cohort.
+
+`fit` knows images alone. This loop is as short as that of `fit_head`, and as plain:
+AdamW, one-cycle, the weights after the last epoch, nothing selected.
+"""
+
+import torch
+from tqdm import tqdm
+
+from ..data.augmentation import apply_affine, draw_affine
+from ..data.dataset import normalise
+from ..errors import InputError, MedtutorError
+from .loop import case_losses
+from .processes import use_cpu_quota
+from .run import to_model
+
+
+def fit_fusion(model, patients, *, epochs=6, batch_size=64, learning_rate=4e-3, hide=0.0, shift=2.0, seed=0, progress=True):
+    """Train a `Fusion`, or any model of (images, table); returns it, in eval mode.
+
+    model    takes float images (B, C, H, W) in -1…1 and a table float32 (B, columns), NaN where
+             a value is missing; gives logits (B, classes). Trained in place
+    patients `Patients`, such as `cohort.train`
+    epochs, batch_size, learning_rate
+             of AdamW on a one-cycle schedule; the last partial batch is left out
+    hide     0…1: share of the table's numbers that are hidden anew in every step, so that the
+             model learns to do without them
+    shift    pixels by which images are moved at random
+    seed     of order, hiding and moves; initial weights are the caller's
+
+    On one machine the same model and seed give the same weights, bit for bit. Raises
+    `InputError` where numbers, model and patients do not fit each other, `MedtutorError`
+    where the loss stops being a number.
+    """
+    _check(model, patients, epochs, batch_size, learning_rate, hide)
+    use_cpu_quota()
+    model.to(memory_format=torch.channels_last)
+    generator = torch.Generator().manual_seed(seed)
+    batch = min(batch_size, len(patients))
+    steps = len(patients) // batch
+    optimiser = torch.optim.AdamW(model.parameters(), learning_rate, weight_decay=0.05)
+    schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, learning_rate, total_steps=steps * epochs + 1)
+    device, shape = next(model.parameters()).device, tuple(patients.images.shape[2:])
+    model.train()
+    with tqdm(total=steps * epochs, unit="step", desc=f"fusion, {getattr(model, 'way', 'own model')}", disable=not progress) as bar:
+        for epoch in range(epochs):
+            for rows in torch.randperm(len(patients), generator=generator)[: steps * batch].split(batch):
+                images = to_model(normalise(patients.images[rows]), device)
+                images = apply_affine(images, draw_affine(batch, shape, shift=shift, generator=generator)) if shift else images
+                table = patients.table[rows].clone()
+                table[torch.rand(table.shape, generator=generator) < hide] = float("nan")
+                loss = case_losses(model(images, table.to(device)), patients.labels[rows].to(device), "binary").mean()
+                if not loss.isfinite():
+                    raise MedtutorError(f"the loss is {loss.item()} in epoch {epoch + 1}; the learning rate {learning_rate:g} is probably too high")
+                optimiser.zero_grad()
+                loss.backward()
+                optimiser.step()
+                schedule.step()
+                bar.set_postfix_str(f"loss {loss.item():.3f}", refresh=False)
+                bar.update()
+    return model.eval()
+
+
+@torch.no_grad()
+def predict_fusion(model, images, table, batch_size=256):
+    """Probabilities (N, classes) of uint8 images (N, C, H, W) with their rows of a table (N, columns)."""
+    device = next(model.parameters()).device
+    parts = [
+        model(to_model(normalise(some), device), rows.to(device)).softmax(dim=1).cpu()
+        for some, rows in zip(images.split(batch_size), table.split(batch_size))
+    ]
+    return torch.cat(parts)
+
+
+def _check(model, patients, epochs, batch_size, learning_rate, hide):
+    for name, value, least in (("epochs", epochs, 1), ("batch_size", batch_size, 2)):
+        if isinstance(value, bool) or not isinstance(value, int) or value < least:
+            raise InputError(f"{name} is {value!r}; give a whole number from {least}")
+    if not 0 < learning_rate < float("inf"):
+        raise InputError(f"the learning rate is {learning_rate!r}; give a number above 0")
+    if not 0 <= hide < 1:
+        raise InputError(f"hide is {hide!r}; give a share of the table from 0 to below 1")
+    try:
+        with torch.no_grad():
+            was_training = model.training
+            logits = model.eval()(normalise(patients.images[:2]), patients.table[:2])
+            model.train(was_training)
+    except (RuntimeError, TypeError) as error:
+        raise InputError(
+            f"the model does not take images {tuple(patients.images.shape[1:])} with a table of {patients.table.shape[1]} columns "
+            f"({str(error).splitlines()[0]}); build it as Fusion(channels, shape, classes, columns, way=…)"
+        ) from error
+    if logits.shape != (2, int(patients.labels.max()) + 1):
+        raise InputError(f"the model answers {tuple(logits.shape)} for two patients; it must give one score for each outcome")
