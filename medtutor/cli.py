@@ -230,10 +230,11 @@ def train_command(options):
         recipe = earlier.recipe
         model = build(earlier.model.name, dataset, seed=recipe.seed, **earlier.model.options)
     else:
-        recipe = default_recipe(dataset.card, seed=options.seed)
+        name = options.model or models_for(dataset)[0]
+        model = build(name, dataset, seed=options.seed)
+        recipe = default_recipe(dataset.card, name, seed=options.seed)
         if options.epochs is not None:
             recipe = recipe.but(epochs=options.epochs)
-        model = build(options.model or models_for(dataset)[0], dataset, seed=options.seed)
     run = fit(model, dataset, recipe, device=options.device, resume=earlier)
     if _is_main_process():
         if options.out:

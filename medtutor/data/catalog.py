@@ -28,6 +28,9 @@ _CINE = {
     "cine_filling": ("filling", "binary", cine.FILLINGS),
 }
 
+# Drawn as well: two marks far apart, whose relation is the label. name: kind
+_MARKS = {"marks_shapes": "shapes", "marks_patterns": "patterns"}
+
 _TASK_OF_MEDMNIST = {
     "binary-class": "binary",
     "multi-class": "multi-class",
@@ -161,19 +164,24 @@ def _info():
 
 
 def names():
-    """The names of all sets: MedMNIST's, 2-D before 3-D, the hippocampus, the drawn cines."""
-    return (*_MODALITY, _HIPPOCAMPUS, *_CINE)
+    """The names of all sets: MedMNIST's, 2-D before 3-D, the hippocampus, the drawn cines and marks."""
+    return (*_MODALITY, _HIPPOCAMPUS, *_CINE, *_MARKS)
 
 
 def publisher(name):
-    """Where a set's images come from: "medmnist", "decathlon", or "phantom" of the drawn cines; also their provenance."""
+    """Where a set's images come from: "medmnist", "decathlon", or "phantom" of what is always drawn; also their provenance."""
     name = check_name(name)
-    return "decathlon" if name == _HIPPOCAMPUS else "phantom" if name in _CINE else "medmnist"
+    return "decathlon" if name == _HIPPOCAMPUS else "phantom" if name in (*_CINE, *_MARKS) else "medmnist"
 
 
 def cine_target(name):
     """What is asked of the clips of a drawn cine: "ejection fraction" or "filling"."""
     return _CINE[name][0]
+
+
+def marks_kind(name):
+    """What the two marks of a drawn set are: "shapes" or "patterns"; None of any other set."""
+    return _MARKS.get(name)
 
 
 def check_name(name):
@@ -191,6 +199,8 @@ def sizes(name):
         return (hippocampus.SHAPE[-1],)
     if name in _CINE:
         return (cine.SIZE,)
+    if name in _MARKS:
+        return (28,)
     info = _info()[name]
     return (28, *(size for size in (64, 128, 224) if f"MD5_{size}" in info))
 
@@ -202,6 +212,10 @@ def counts(name):
         return {split: len(ids) for split, ids in hippocampus.SPLIT.items()}
     if name in _CINE:
         return dict(cine.COUNTS)
+    if name in _MARKS:
+        from .marks import COUNTS  # it needs cards, which are made here
+
+        return dict(COUNTS)
     return dict(_info()[name]["n_samples"])
 
 
@@ -229,6 +243,13 @@ def card(name, size=None):
             name=name, title=f"Cardiac cine, {target}", modality="cardiac cine, short axis", task=task, classes=classes, channels=1,
             shape=(cine.SIZE, cine.SIZE), frames=cine.FRAMES, mirror=(-1, -2), licence="as medtutor, which drew it (BSD-3-Clause)",
             description="A beating ventricle in speckle, drawn by medtutor; no patient's image.",
+            warnings=("PHANTOM: drawn by medtutor, no patient's image; not to be compared.",),
+        )  # fmt: skip
+    if name in _MARKS:
+        return Card(
+            name=name, title=f"Two {_MARKS[name]}", modality="two marks in noise", task="binary", classes=("different", "same"),
+            channels=1, shape=(28, 28), mirror=(-1, -2), licence="as medtutor, which drew it (BSD-3-Clause)",
+            description="Two marks in opposite corners, drawn by medtutor; no patient's image.",
             warnings=("PHANTOM: drawn by medtutor, no patient's image; not to be compared.",),
         )  # fmt: skip
     info = _info()[name]

@@ -15,6 +15,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
+from scipy.special import ndtri
 
 from ..errors import InputError, unknown
 from .dataset import SPLITS
@@ -23,6 +24,7 @@ KINDS = ("additive", "interaction")
 COLUMNS = ("lab value", "age")
 OUTCOMES = ("good outcome", "bad outcome")
 AGE = 60.0, 12.0  # years: mean and standard deviation, to show an age as one
+_NORMAL = ndtri((np.arange(100) + 0.5) / 100)  # stands for a standard normal number that is missing
 
 
 @dataclass(frozen=True, eq=False)
@@ -50,10 +52,11 @@ class Patients:
 class Cohort:
     """Three splits of `Patients`, and what is known of them.
 
-    kind     of `KINDS`
-    title    for print; it says that table and outcome are phantoms
-    card     of the images' data set
-    missing  share of the table that is missing
+    kind        of `KINDS`
+    title       for print; it says that table and outcome are phantoms
+    card        of the images' data set
+    missing     share of the table that is missing
+    provenance  of the images, as of a `Dataset`: "phantom" where they are drawn, too
     """
 
     train: Patients
@@ -63,6 +66,7 @@ class Cohort:
     title: str
     card: object
     missing: float
+    provenance: str
 
     def __str__(self):
         rows = ", ".join(f"{len(getattr(self, name))} {name}" for name in SPLITS)
@@ -79,20 +83,26 @@ def draw_cohort(dataset, kind="interaction", *, missing=0.0, most=2000, seed=0):
     missing  0…0.9: share of the table's numbers that are missing, at random, in all splits
     seed     of table, outcome and which images
 
-    Raises `InputError` for an unknown kind, another share, and data sets of other tasks.
+    Raises `InputError` for an unknown kind, another share, numbers that cannot be, data sets of
+    other tasks, and one without both findings.
     """
     if kind not in KINDS:
         raise unknown("kind of cohort", kind, KINDS)
     if not isinstance(missing, (int, float)) or not 0 <= missing <= 0.9:
         raise InputError(f"missing is {missing!r}; give a share of the table from 0 to 0.9")
+    for name, value, least in (("most", most, 2), ("seed", seed, 0)):
+        if isinstance(value, bool) or not isinstance(value, (int, np.integer)) or value < least:
+            raise InputError(f"{name} is {value!r}; give a whole number from {least}")
     if dataset.card.task != "binary" or dataset.card.dims != 2 or dataset.card.frames:
         raise InputError(f"a cohort is made of images with two classes; {dataset.card.name} holds others")
+    if len(dataset.train.labels.unique()) < 2:
+        raise InputError(f"the training images of {dataset.card.name} all have one finding; a cohort needs both")
     splits = {}
     for number, name in enumerate(SPLITS):
         rng = np.random.default_rng([seed, number])
         splits[name] = _patients(rng, getattr(dataset, name), kind, missing, most if name == "train" else None)
     title = f"{dataset.title}, with a PHANTOM table and outcome, {kind}"
-    return Cohort(**splits, kind=kind, title=title, card=dataset.card, missing=missing)
+    return Cohort(**splits, kind=kind, title=title, card=dataset.card, missing=missing, provenance=dataset.provenance)
 
 
 def _patients(rng, split, kind, missing, most):
@@ -103,18 +113,43 @@ def _patients(rng, split, kind, missing, most):
         rows = rng.permutation(np.concatenate([rng.choice(np.flatnonzero(labels == c), each, replace=False) for c in (0, 1)]))
     findings = labels[rows]
     table = rng.standard_normal((len(rows), 2)).astype(np.float32)
-    finding, (lab, age) = findings - 0.5, table.T
-    if kind == "additive":
-        logit = 3.6 * finding + 1.6 * lab + 0.8 * age
-    else:
-        logit = 8.0 * finding * np.sign(lab) + 0.4 * age
-    chances = 1 / (1 + np.exp(-logit))
+    chances = chance(kind, findings, table)
     outcome = (rng.random(len(rows)) < chances).astype(np.int64)
     table[rng.random(table.shape) < missing] = np.nan
     return Patients(
         split.images[torch.from_numpy(rows)], torch.from_numpy(table), torch.from_numpy(outcome), torch.from_numpy(findings),
         torch.from_numpy(chances.astype(np.float32)),
     )  # fmt: skip
+
+
+def chance(kind, findings, table):
+    """The probability of a bad outcome from which the outcome is drawn: no model can know more.
+
+    kind      of `KINDS`
+    findings  (N,): 0 or 1
+    table     (N, 2): lab value and age, standardised. Of a number that is missing (NaN), the
+              mean over all that it can be, as it is missing at random
+
+    float64 (N,). Raises `InputError` for an unknown kind.
+    """
+    if kind not in KINDS:
+        raise unknown("kind of cohort", kind, KINDS)
+    findings, table = np.asarray(findings), np.asarray(table)
+    for column in range(len(COLUMNS)):
+        gaps = np.isnan(table[:, column])
+        if gaps.any():
+            filled = np.repeat(table[gaps], len(_NORMAL), axis=0)
+            filled[:, column] = np.tile(_NORMAL, gaps.sum())
+            found = np.empty(len(table))
+            found[gaps] = chance(kind, np.repeat(findings[gaps], len(_NORMAL)), filled).reshape(-1, len(_NORMAL)).mean(axis=1)
+            found[~gaps] = chance(kind, findings[~gaps], table[~gaps])
+            return found
+    finding, (lab, age) = findings - 0.5, table.T
+    if kind == "additive":
+        logit = 3.6 * finding + 1.6 * lab + 0.8 * age
+    else:
+        logit = 8.0 * finding * np.sign(lab) + 0.4 * age
+    return 1 / (1 + np.exp(-logit))
 
 
 def without_table(patients, column=None):
@@ -127,4 +162,6 @@ def without_table(patients, column=None):
 def with_table_of_others(patients, seed=0):
     """The same patients, each with somebody else's row of the table: what the table was worth to a model is lost."""
     order = torch.randperm(len(patients), generator=torch.Generator().manual_seed(seed))
-    return replace(patients, table=patients.table[order])
+    others = torch.empty_like(order)
+    others[order] = order.roll(1)  # each gets the row of the one before in a random order: never its own
+    return replace(patients, table=patients.table[others])

@@ -109,13 +109,15 @@ def _has_phantom(card):
 
 def _phantom(card):
     # Drawing needs scipy; reading a file does not.
-    from . import cine, hippocampus_phantom, phantoms
+    from . import cine, hippocampus_phantom, marks, phantoms
 
     if card.frames:
         splits = {}
         for name, clips in cine.draw(catalog.cine_target(card.name)).items():
             splits[name] = replace(make_split(name, clips.images, clips.targets.numpy(), card), masks=clips.masks)
         return Dataset(**splits, card=card, provenance="phantom")
+    if catalog.marks_kind(card.name):
+        return marks.draw_marks(catalog.marks_kind(card.name))
     if card.name == "hippocampus":
         return _as_slices(hippocampus_phantom.draw(), phantoms.phantom_card(card), "phantom")
     return phantoms.draw(card)

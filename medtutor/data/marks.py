@@ -16,12 +16,13 @@ import numpy as np
 import torch
 
 from ..errors import InputError, unknown
-from .catalog import Card
+from .catalog import card
 from .dataset import SPLITS, Dataset, Split
 
 KINDS = ("shapes", "patterns")
 SIZE = 28
-COUNTS = {"train": 10_000, "val": 500, "test": 2000}
+COUNTS = {"train": 20_000, "val": 500, "test": 2000}
+CELLS = ((2, 2), (3, 2), (2, 3), (4, 1), (5, 1), (6, 1))  # squares along a side of a pattern, pixels along a square
 GREY = 0.45  # of the ground, 0 black to 1 white
 
 _CROSS = np.zeros((5, 5), np.float32)
@@ -31,7 +32,7 @@ _SQUARE[1:4, 1:4] = 0
 SHAPES = np.stack([_CROSS, _SQUARE])  # (2, 5, 5)
 
 
-def draw_marks(kind="shapes", counts=None, *, noise=0.05, jitter=2, contrast=0.5, cells=3, seed=0):
+def draw_marks(kind="shapes", counts=None, *, noise=0.05, jitter=2, contrast=0.5, cells=6, cell=1, seed=0):
     """A phantom `Dataset` of images (N, 1, 28, 28) with two marks; label 1 where they are the same.
 
     kind      of `KINDS`
@@ -51,24 +52,21 @@ def draw_marks(kind="shapes", counts=None, *, noise=0.05, jitter=2, contrast=0.5
     counts = COUNTS | (counts or {})
     if set(counts) != set(SPLITS) or any(not isinstance(count, int) or count < 4 for count in counts.values()):
         raise InputError(f"counts is {counts!r}; give a whole number from 4 for each of {', '.join(SPLITS)}")
-    if not (0 <= noise <= 0.5 and 0 < contrast <= 0.5 and jitter in range(5) and cells in range(2, 5)):
+    if not (0 <= noise <= 0.5 and 0 < contrast <= 0.5 and jitter in range(5) and (cells, cell) in CELLS):
         raise InputError("marks need noise and contrast of at most 0.5, a jitter of 0…4 pixels and 2…4 cells")
-    card = Card(
-        name=f"marks-{kind}", title=f"Two {kind}", modality="two marks in noise", task="binary", classes=("different", "same"),
-        channels=1, shape=(SIZE, SIZE), mirror=(-1, -2), licence="as medtutor, which drew it (BSD-3-Clause)",
-        description="Two marks in opposite corners, drawn by medtutor; no patient's image.",
-        warnings=("PHANTOM: drawn by medtutor, no patient's image; not to be compared.",),
-    )  # fmt: skip
+    side = SHAPES.shape[-1] if kind == "shapes" else 2 * cells
+    if 2 * (side + 1 + 2 * jitter) > SIZE:
+        raise InputError(f"marks of {side} pixels that move by {jitter} could meet; give a jitter of at most {(SIZE // 2 - side - 1) // 2}")
     splits = {}
     for number, name in enumerate(SPLITS):
         rng = np.random.default_rng([seed, KINDS.index(kind), number])
-        splits[name] = _split(rng, kind, counts[name], noise, jitter, contrast, cells)
-    return Dataset(**splits, card=card, provenance="phantom")
+        splits[name] = _split(rng, kind, counts[name], noise, jitter, contrast, cells, cell)
+    return Dataset(**splits, card=card(f"marks_{kind}"), provenance="phantom")
 
 
-def _split(rng, kind, count, noise, jitter, contrast, cells):
+def _split(rng, kind, count, noise, jitter, contrast, cells, cell):
     labels = rng.permutation(np.arange(count) % 2)
-    first, second = _marks(rng, kind, labels, cells)  # (N, side, side) each, -1…1
+    first, second = _marks(rng, kind, labels, cells, cell)  # (N, side, side) each, -1…1
     side = first.shape[-1]
     picture = GREY + noise * rng.standard_normal((count, SIZE, SIZE), dtype=np.float32)
     evidence = np.zeros((count, SIZE, SIZE), bool)
@@ -87,7 +85,7 @@ def _split(rng, kind, count, noise, jitter, contrast, cells):
     return Split(torch.from_numpy(images)[:, None], torch.from_numpy(labels), evidence=torch.from_numpy(evidence))
 
 
-def _marks(rng, kind, labels, cells):
+def _marks(rng, kind, labels, cells, cell):
     count = len(labels)
     if kind == "shapes":
         which = rng.integers(0, 2, count)
@@ -98,4 +96,4 @@ def _marks(rng, kind, labels, cells):
     few = flips.sum(axis=(1, 2)) < 2
     flips[few] = True
     others = np.where((labels == 1)[:, None, None], patterns, patterns ^ flips)
-    return [(2 * each - 1).repeat(2, axis=1).repeat(2, axis=2).astype(np.float32) for each in (patterns, others)]
+    return [(2 * each - 1).repeat(cell, axis=1).repeat(cell, axis=2).astype(np.float32) for each in (patterns, others)]

@@ -4,9 +4,10 @@ An experiment is a generator of `Contrast`s. It is given
 
 data   {name: Dataset}, the data sets of the claim
 seeds  of the trainings
-train  train(model, dataset, seed, measure=…, **options) -> `Training`: `train_once`
-       with the claim's settings; the arms of an experiment differ in nothing else.
-       The data set is one of `data`, or was made of one and has its name in front.
+train  train(model, dataset, seed, measure=…, longer=1.0, **options) -> `Training`:
+       `train_once` with the claim's settings and the model's own learning rate; the
+       arms of an experiment differ in nothing else. The data set is one of `data`, or
+       was made of one and has its name in front. `longer` multiplies the epochs.
        Without a model, None, `measure` trains what it needs
 
 Everything an experiment may vary stands in `settings` of claims.toml, so that
@@ -27,21 +28,21 @@ import torch
 
 from ..data import load as load_medmnist
 from ..data.dataset import SPLITS
-from ..data.planting import SPOTS, plant_marker, plant_spots
 from ..errors import unknown
 from ..evaluation.comparison import atlases
 from ..evaluation.metrics import measure as measured
 from ..evaluation.postprocessing import MeanShape, largest_component
 from ..evaluation.segmentation import SCORES, by_patient, segmentation_scores
-from ..explanation import explain_batch, methods_for, pointing
-from ..explanation.trust import WITHOUT_NETWORK, trust_table
 from ..models import build, parameter_count
 from ..training import Interrupted, default_recipe, fit
 from ..training.processes import make_accelerator, use_cpu_quota
 from .evidence import DECIMALS, Contrast, Evidence, between, keep
 from .feature_trials import drawn_again, features_without_labels, reconstruction_errors
 from .generative_trials import drawn_or_real, few_shot_augmentation
+from .part_trials import cine_of_parts, organ_first, parts_of_a_cohort
+from .spot_trials import attention_on_spots, planted_marker, planted_spots
 from .time_trials import order_of_frames, order_of_slices
+from .transformer_trials import families, two_marks
 
 
 def cnn_against_mlp(data, seeds, train):
@@ -62,75 +63,6 @@ def resnet18_against_cnn(data, seeds, train):
         cnn = [train("cnn", dataset, seed) for seed in seeds]
         resnet18 = [train("resnet18", dataset, seed) for seed in seeds]
         yield from contrasts(name, resnet18, cnn)
-
-
-# Test images that the methods explain, and of those, on how many deletion and insertion are drawn.
-IMAGES = 32
-CURVES = 8
-
-
-def planted_spots(data, seeds, train):
-    """Each explanation method on networks that have learned planted spots, and on the plain images.
-
-    Yields, for each method, contrasts of what the trained network's maps hit and what
-    those of the same network with random weights hit, averaged over the kinds of spot;
-    of deletion and insertion against a random map; and of the similarity to randomised
-    maps against none.
-    """
-    for dataset in data.values():
-        of_kind = {
-            kind: [train("cnn", plant_spots(dataset, kind), seed, measure=trust_of_methods) for seed in seeds] for kind in SPOTS
-        }
-        plain = [train("cnn", dataset, seed, measure=trust_of_methods) for seed in seeds]
-        for method in (*methods_for(build("cnn", dataset)), *WITHOUT_NETWORK):
-            yield from _about_spots(method, of_kind)
-            yield from _about_method(method, [*of_kind.values()], "")
-            yield from _about_method(method, [plain], " on the plain images")
-
-
-def _about_spots(method, of_kind):
-    """Hit and mass of one method, averaged over the kinds of spot, and hit for each kind."""
-    every = list(of_kind.values())
-    if method in WITHOUT_NETWORK:
-        return
-    for column in ("hit", "mass"):
-        yield _averaged(f"{method}: {column}", every, ("trained", f"{method} {column}"), ("untrained", f"{method} {column} untrained"))
-    for kind, trainings in of_kind.items():
-        yield _averaged(
-            f"{method}: hit on {kind} spots", [trainings], ("trained", f"{method} hit"), ("untrained", f"{method} hit untrained")
-        )
-
-
-def _about_method(method, every, where):
-    """Contrasts of one method that need no evidence, averaged over lists of trainings."""
-    if method != "random map":
-        for column in ("deletion", "insertion"):
-            yield _averaged(
-                f"{method}: {column}{where}", every, (method, f"{method} {column}"), ("random map", f"random map {column}")
-            )
-    if method not in WITHOUT_NETWORK:
-        for column in ("similar all", "similar head"):
-            yield _averaged(f"{method}: {column}{where}", every, ("randomised", f"{method} {column}"), ("none", None))
-
-
-def planted_marker(data, seeds, train):
-    """Networks that learned with a marker in the corner against networks that learned without one.
-
-    Yields a contrast of the AUC when the marker is turned round, and for each method
-    one of how often its maps point to the marker.
-    """
-    for dataset in data.values():
-        marked = plant_marker(dataset, {"train": 0.95, "val": 0.95, "test": 0.05})
-        clean = plant_marker(dataset, {"train": None, "val": None, "test": 0.05})
-        learned = [train("cnn", marked, seed, measure=marker_seen) for seed in seeds]
-        control = [train("cnn", clean, seed, measure=marker_seen) for seed in seeds]
-        for key in learned[0].values:
-            arms = ("clean", "shortcut") if key == SWAP else ("shortcut", "clean")
-            first, second = (control, learned) if key == SWAP else (learned, control)
-            yield Contrast(key, arms, tuple(t.values[key] for t in first), tuple(t.values[key] for t in second))
-
-
-SWAP = "AUC with the marker turned round"
 
 
 def unet_and_kin(data, seeds, train):
@@ -188,41 +120,6 @@ def fit_of_masks(run, dataset):
     return {f"{way} {score}": float(values[score]) for way, values in ways.items() for score in SCORES} | {"pull": weight}
 
 
-def trust_of_methods(run, dataset):
-    """`trust_table` of a run on test images of class 1, flat: {"saliency hit": …}; without the milliseconds."""
-    chosen = (dataset.test.labels == 1).nonzero()[:IMAGES, 0]
-    evidence = None if dataset.test.evidence is None else dataset.test.evidence[chosen]
-    table = trust_table(run, dataset.test.images[chosen], [1] * len(chosen), evidence, curves=CURVES)
-    return {f"{method} {column}": value for method, row in table.items() for column, value in row.items() if column != "ms"}
-
-
-def marker_seen(run, dataset):
-    """The test AUC, and for each method how often its highest value lies on the marker, on marked images of class 1."""
-    marked = plant_marker(dataset, 1.0).test
-    chosen = (marked.labels == 1).nonzero()[:IMAGES, 0]
-    hits = {}
-    for method in methods_for(run):
-        maps = explain_batch(run, marked.images[chosen], method, target=1)
-        hits[f"{method}: points to the marker"] = fmean(map(pointing, maps, marked.evidence[chosen]))
-    return {SWAP: run.test.auc} | hits
-
-
-def _averaged(name, every, first, second):
-    """A `Contrast` of two measured keys, each averaged over lists of trainings with the same seeds.
-
-    first, second  (name of the arm, key in `Training.values`, or None for zero)
-    """
-
-    def values(key):
-        return tuple(fmean(training.values[key] if key else 0.0 for training in same_seed) for same_seed in zip(*every))
-
-    return Contrast(name, (first[0], second[0]), _rounded(values(first[1])), _rounded(values(second[1])))
-
-
-def _rounded(values):
-    return tuple(round(value, DECIMALS) for value in values)
-
-
 # name: (experiment, its trainings per data set and seed)
 TRIALS = {
     "cnn_against_mlp": (cnn_against_mlp, 2),
@@ -235,8 +132,14 @@ TRIALS = {
     "drawn_again": (drawn_again, 1),
     "drawn_or_real": (drawn_or_real, 1),
     "few_shot_augmentation": (few_shot_augmentation, 1),
-    "planted_spots": (planted_spots, len(SPOTS) + 1),
+    "planted_spots": (planted_spots, 4),
     "planted_marker": (planted_marker, 2),
+    "attention_on_spots": (attention_on_spots, 6),
+    "two_marks": (two_marks, 25),
+    "families": (families, 5),
+    "parts_of_a_cohort": (parts_of_a_cohort, 1),
+    "cine_of_parts": (cine_of_parts, 1),
+    "organ_first": (organ_first, 1),
 }
 
 
@@ -260,11 +163,10 @@ def run_trial(claim, *, seeds=None, load=load_medmnist, folder=None, device="aut
     experiment, arms = TRIALS[claim.trial]
     done = []
 
-    def train(model, dataset, seed, **options):
+    def train(model, dataset, seed, longer=1.0, **options):
         name = next(name for name in data if dataset.card.name.split("-")[0] == name)
-        recipe = default_recipe(
-            dataset.card, **claim.settings.get("recipe", {}), epochs=claim.settings["epochs"][name], seed=seed
-        )
+        epochs = max(1, round(longer * claim.settings["epochs"][name]))
+        recipe = default_recipe(dataset.card, model, **claim.settings.get("recipe", {}), epochs=epochs, seed=seed)
         if report:
             number, all_of_them = len(done) + 1, arms * len(data) * len(seeds)
             report(f"{claim.id}: training {number} of {all_of_them}: {model} on {dataset.card.name}, seed {seed}")

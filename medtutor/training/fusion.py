@@ -8,6 +8,7 @@ import torch
 from tqdm import tqdm
 
 from ..data.augmentation import apply_affine, draw_affine
+from ..data.cohort import OUTCOMES
 from ..data.dataset import normalise
 from ..errors import InputError, MedtutorError
 from .loop import case_losses
@@ -63,12 +64,17 @@ def fit_fusion(model, patients, *, epochs=6, batch_size=64, learning_rate=4e-3, 
 
 @torch.no_grad()
 def predict_fusion(model, images, table, batch_size=256):
-    """Probabilities (N, classes) of uint8 images (N, C, H, W) with their rows of a table (N, columns)."""
-    device = next(model.parameters()).device
+    """Probabilities (N, classes) of uint8 images (N, C, H, W) with their rows of a table (N, columns).
+
+    The model is put in eval mode and back.
+    """
+    device, was_training = next(model.parameters()).device, model.training
+    model.eval()
     parts = [
         model(to_model(normalise(some), device), rows.to(device)).softmax(dim=1).cpu()
         for some, rows in zip(images.split(batch_size), table.split(batch_size))
     ]
+    model.train(was_training)
     return torch.cat(parts)
 
 
@@ -80,15 +86,19 @@ def _check(model, patients, epochs, batch_size, learning_rate, hide):
         raise InputError(f"the learning rate is {learning_rate!r}; give a number above 0")
     if not 0 <= hide < 1:
         raise InputError(f"hide is {hide!r}; give a share of the table from 0 to below 1")
+    if len(patients) < 2:
+        raise InputError(f"there are {len(patients)} patients; give at least 2")
+    device, was_training = next(model.parameters()).device, model.training
     try:
         with torch.no_grad():
-            was_training = model.training
-            logits = model.eval()(normalise(patients.images[:2]), patients.table[:2])
-            model.train(was_training)
+            logits = model.eval()(to_model(normalise(patients.images[:2]), device), patients.table[:2].to(device))
     except (RuntimeError, TypeError) as error:
         raise InputError(
             f"the model does not take images {tuple(patients.images.shape[1:])} with a table of {patients.table.shape[1]} columns "
             f"({str(error).splitlines()[0]}); build it as Fusion(channels, shape, classes, columns, way=…)"
         ) from error
-    if logits.shape != (2, int(patients.labels.max()) + 1):
+    finally:
+        model.train(was_training)
+    # Few patients may all have had the same outcome.
+    if logits.shape != (2, max(len(OUTCOMES), int(patients.labels.max()) + 1)):
         raise InputError(f"the model answers {tuple(logits.shape)} for two patients; it must give one score for each outcome")

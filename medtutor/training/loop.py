@@ -42,7 +42,7 @@ def fit(model, dataset, recipe=None, *, device="auto", progress=True, resume=Non
 
     model    from `build`; trained in place
     dataset  a `Dataset`
-    recipe   a `Recipe`; left out: the one that ships for this data set
+    recipe   a `Recipe`; left out: the one that ships for this data set and model
     device   "auto" (a GPU where there is one) or "cpu"
     resume   an interrupted `Run` of the same recipe: goes on after its last epoch
 
@@ -55,7 +55,7 @@ def fit(model, dataset, recipe=None, *, device="auto", progress=True, resume=Non
     `MedtutorError` where the loss stops being a number, `Interrupted` for a
     Ctrl-C in the first epoch.
     """
-    recipe = recipe or default_recipe(dataset.card)
+    recipe = recipe or default_recipe(dataset.card, getattr(model, "name", None))
     _check(model, dataset, recipe, resume)
     use_cpu_quota()
     trainer = _Trainer(model, dataset, recipe, make_accelerator(device), progress)

@@ -80,10 +80,12 @@ def _shipped():
     return tomllib.loads(files(__package__).joinpath("recipes.toml").read_text(encoding="utf-8"))
 
 
-def default_recipe(card, **changes):
+def default_recipe(card, model=None, **changes):
     """The `Recipe` that ships for a data set, or the general one for its kind.
 
-    `changes` replace single values: `default_recipe(card, seed=3)`.
+    model    the name of a model, some of which learn at another rate; left out: that of
+             the default model
+    changes  replace single values: `default_recipe(card, seed=3)`
     """
     table = _shipped()
     kind = "volumes" if len(card.shape) == 3 else "images"
@@ -92,4 +94,4 @@ def default_recipe(card, **changes):
     elif card.frames:
         kind = "sequences"
     # Each table only names what differs from the one before it.
-    return Recipe(**{**table[kind], **table.get(card.name, {}), **changes})
+    return Recipe(**{**table[kind], **table.get(card.name, {}), **table["models"].get(model, {}), **changes})

@@ -5,6 +5,7 @@ autoencoder     images         left out
 denoising       images         left out       corrupt
 VAE             images         left out       beta
 translation     one contrast   the other one
+masks           images, clips  masks, as images
 
 The models are those of `models.autoencoder`. There is no validation and no
 `Run` here: what an autoencoder is worth is measured afterwards, by whoever
@@ -28,7 +29,7 @@ def fit_reconstruction(
 
     model    images in, images out, such as `Autoencoder` or `Translator`; a `VAE` with beta.
              Trained in place, on the device it is on
-    inputs   float (N, C, H, W), -1…1, see `data.normalise`
+    inputs   float (N, C, H, W), or clips (N, T, C, H, W), -1…1, see `data.normalise`
     targets  the same of what shall come out; left out: the inputs themselves
     epochs, batch_size, learning_rate
              of AdamW without weight decay on a one-cycle schedule; the rate is its highest
@@ -106,9 +107,9 @@ def _check_numbers(epochs, batch_size, learning_rate, beta):
         raise InputError(f"beta is {beta!r}; give a number from 0, or leave it out where the model is no VAE")
 
 
-def check_normalised(name, images):
-    """Raises `InputError`, which calls them `name`, for anything but finite float images (N, C, H, W)."""
-    if not isinstance(images, torch.Tensor) or not images.is_floating_point() or images.dim() != 4:
+def check_normalised(name, images, clips=False):
+    """Raises `InputError`, which calls them `name`, for anything but finite float images (N, C, H, W), or with `clips` clips."""
+    if not isinstance(images, torch.Tensor) or not images.is_floating_point() or images.dim() not in ((4, 5) if clips else (4,)):
         held = f"{images.dtype} {tuple(images.shape)}" if isinstance(images, torch.Tensor) else type(images).__name__
         raise InputError(f"the {name} are {held}; give a float tensor (N, C, H, W) in -1…1, such as normalise(images)")
     if not images.isfinite().all():
@@ -116,8 +117,8 @@ def check_normalised(name, images):
 
 
 def _check_images(inputs, targets):
-    check_normalised("inputs", inputs)
-    check_normalised("targets", targets)
+    check_normalised("inputs", inputs, clips=True)
+    check_normalised("targets", targets, clips=True)
     if len(inputs) < 2:
         raise InputError(f"the inputs hold {len(inputs)} images; give at least 2 to learn from")
     if len(inputs) != len(targets):

@@ -102,8 +102,9 @@ MEDMNIST = [name for name in catalog.names() if catalog.publisher(name) == "medm
 SETS = [(name, size) for name in MEDMNIST for size in ((28, 64) if name.endswith("3d") else (28, 64, 128, 224))]
 
 
-def test_eighteen_sets_the_hippocampus_and_the_drawn_cines():
-    assert len(MEDMNIST) == 18 and catalog.names() == (*MEDMNIST, "hippocampus", "cine_ejection", "cine_filling")
+def test_eighteen_sets_the_hippocampus_and_what_is_always_drawn():
+    drawn = ("cine_ejection", "cine_filling", "marks_shapes", "marks_patterns")
+    assert len(MEDMNIST) == 18 and catalog.names() == (*MEDMNIST, "hippocampus", *drawn)
     assert [(name, size) for name in MEDMNIST for size in catalog.sizes(name)] == SETS
 
 
@@ -645,6 +646,18 @@ def test_the_cine_is_always_drawn():
     assert dataset.is_phantom and dataset.train.images.shape == (1500, 16, 1, 28, 28)
     assert dataset.train.labels.dtype == torch.float32 and dataset.train.masks.shape == (1500, 16, 28, 28)
     assert 0.15 <= dataset.test.labels.min() < dataset.test.labels.max() <= 0.75
+
+
+def test_the_marks_are_always_drawn():
+    for name in ("marks_shapes", "marks_patterns"):
+        card = catalog.card(name)
+        assert (card.task, card.classes, card.shape) == ("binary", ("different", "same"), (28, 28)) and "PHANTOM" in str(card)
+        assert find(name) is None
+        dataset = mt.load(name)
+        assert dataset.is_phantom and dataset.card == card
+        assert {split: len(getattr(dataset, split)) for split in ("train", "val", "test")} == catalog.counts(name)
+        with pytest.raises(InputError, match="not published by medmnist; say source='phantom'"):
+            mt.load(name, source="medmnist")
 
 
 def test_own_numbers_to_predict():

@@ -14,7 +14,7 @@ from medtutor.data.phantoms import draw
 from medtutor.errors import InputError
 from medtutor.models import build, parameter_count
 from medtutor.review import Rule, claim, verdict
-from medtutor.review import trials
+from medtutor.review import spot_trials, trials
 from medtutor.review.card import pivot
 from medtutor.review.evidence import Contrast
 from medtutor.review.trials import forget_trainings, matching_width, moved, moved_auc, run_trial
@@ -156,8 +156,8 @@ def test_moved_continues_the_border():
 
 
 def test_trials_of_explanations_measure_what_their_claims_judge(monkeypatch, tmp_path):
-    monkeypatch.setattr(trials, "IMAGES", 2)
-    monkeypatch.setattr(trials, "CURVES", 1)
+    monkeypatch.setattr(spot_trials, "IMAGES", 2)
+    monkeypatch.setattr(spot_trials, "CURVES", 1)
     few = {"train": 96, "val": 12, "test": 12}
     for name in ("explanations-find-planted-evidence", "explanations-change-when-randomised", "explanations-reveal-a-shortcut"):
         each = claim(name)

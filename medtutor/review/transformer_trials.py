@@ -1,0 +1,125 @@
+"""Experiments about attention, and about networks of mixed parts. See `trials`."""
+
+from dataclasses import replace
+
+import torch
+
+from ..data.marks import draw_marks
+from ..evaluation.cost import forward_flops
+from ..models import build
+from .evidence import between
+
+# Two marks far apart -------------------------------------------------------------------------
+
+MARKS = (2_500, 5_000, 10_000, 20_000)  # training images
+PASSES = 30_000  # images that the CNN sees in training, whatever their number; the others see more or fewer, for as many FLOPs
+# Smaller than the defaults, and all of 66 to 80 thousand parameters: trainings are many.
+ARMS = {
+    "cnn": ("cnn", {"widths": (16, 32, 64)}),
+    "bag": ("bag_of_patches", {}),
+    "together": ("patches_together", {}),
+    "vit": ("vit", {"patch": 7, "width": 48, "depth": 4}),
+    "hybrid": ("hybrid", {"widths": (16, 32), "width": 48, "depth": 2}),
+}
+NOISY = {"noise": 0.10, "contrast": 0.4, "jitter": 3}
+
+
+def equal_work(model, dataset, options=None, than=("cnn", {})):
+    """How many times as long a model may train as another one, a CNN, for as many floating-point operations."""
+    name, theirs = than
+    flops = [forward_flops(build(each, dataset, **own), dataset.card) for each, own in ((name, theirs), (model, options or {}))]
+    return flops[0] / flops[1]
+
+
+def two_marks(data, seeds, train):
+    """Images whose label lies in the relation of two distant PHANTOM marks, over the number of training images.
+
+    Yields contrasts of test AUC: the ViT minus each other arm, and patches together minus a bag of them.
+    """
+    for name, dataset in data.items():
+        kind = name.removeprefix("marks_")
+        noisier = {"": dataset, ", noisy": draw_marks(kind, **NOISY)} if kind == "shapes" else {"": dataset}
+        for how, images in noisier.items():
+            for count in MARKS if not how else MARKS[-2:-1]:
+                part = some_of(images, count)
+                of = {arm: [_with_equal_work(train, arm, part, seed) for seed in seeds] for arm in ARMS}
+                what = f"{kind}{how}, {count} images"
+                for other in ("cnn", "bag", "together", "hybrid"):
+                    yield between(f"vit against {other}: {what}", ("vit", of["vit"], "0"), (other, of[other], "0"))
+                yield between(f"together against bag: {what}", ("together", of["together"], "0"), ("bag", of["bag"], "0"))
+
+
+def some_of(dataset, count):
+    """The data set with its first training images alone: they were drawn in random order."""
+    train = dataset.train
+    return replace(dataset, train=replace(train, images=train.images[:count], labels=train.labels[:count], evidence=train.evidence[:count]))
+
+
+def _with_equal_work(train, arm, dataset, seed):
+    model, options = ARMS[arm]
+    longer = PASSES / len(dataset.train) * equal_work(model, dataset, options, ARMS["cnn"])
+    return train(model, dataset, seed, longer=longer, **options)
+
+
+# All families, over the number of labels -----------------------------------------------------
+
+# name: {share of the training labels: how many times as many epochs}. Fewer images, more epochs, but fewer steps in all.
+SHARES = {"pneumoniamnist": {0.05: 10, 0.25: 3, 1.0: 1}, "breastmnist": {1.0: 1}, "vesselmnist3d": {1.0: 1}}
+FAMILIES = ("cnn", "vit", "hybrid")
+
+
+def families(data, seeds, train):
+    """CNN, ViT and their hybrid, of as many parameters and with as many training FLOPs, over the share of labels.
+
+    Yields contrasts of test AUC between each two, of the gap between CNN and ViT with few labels and with all, and
+    of a ViT with and without positions. On masks: a U-Net with a transformer at the bottom minus one without, in Dice.
+    """
+    for name, dataset in data.items():
+        if dataset.card.task == "segmentation":
+            of = {model: [train(model, dataset, seed, measure=dice_of_volumes) for seed in seeds] for model in ("transformer_unet", "unet")}
+            yield between(f"hybrid against cnn: {name}, Dice", *((arm, trainings, "dice") for arm, trainings in of.items()))
+            continue
+        work = {model: equal_work(model, dataset) for model in FAMILIES}
+        of = {}
+        for share, longer in SHARES[name].items():
+            parts = {seed: labelled(dataset, share, seed) for seed in seeds}
+            of[share] = {
+                model: [train(model, parts[seed], seed, longer=longer * work[model]) for seed in seeds] for model in FAMILIES
+            }
+            for first, second in (("cnn", "vit"), ("hybrid", "cnn"), ("hybrid", "vit")):
+                arms = ((arm, of[share][arm], "0") for arm in (first, second))
+                yield between(f"{first} against {second}: {name}, {share:.0%} of labels", *arms)
+        if len(of) > 1:
+            yield _gap(name, of, min(of))
+            bag = [train("vit", dataset, seed, longer=work["vit"], positions=False) for seed in seeds]
+            yield between(f"vit with positions against none: {name}", ("positions", of[1.0]["vit"], "0"), ("none", bag, "0"))
+
+
+def _gap(name, of, few):
+    """The lead of the CNN over the ViT with few labels, against its lead with all."""
+    leads = {
+        share: [replace(cnn, values={"lead": cnn.values["0"] - vit.values["0"]}) for cnn, vit in zip(of[share]["cnn"], of[share]["vit"])]
+        for share in (few, 1.0)
+    }
+    arms = ((f"{share:.0%}", trainings, "lead") for share, trainings in leads.items())
+    return between(f"lead of the cnn over the vit: {name}, {few:.0%} of labels against all", *arms)
+
+
+def labelled(dataset, share, seed):
+    """The data set with a share of its training cases, drawn at random from each class; all of them for 1.0."""
+    if share >= 1:
+        return dataset
+    labels, generator = dataset.train.labels, torch.Generator().manual_seed(seed)
+    rows = []
+    for number in range(len(dataset.card.classes)):
+        of_class = (labels == number).nonzero()[:, 0]
+        count = max(1, round(share * len(of_class)))
+        rows.append(of_class[torch.randperm(len(of_class), generator=generator)[:count]])
+    rows = torch.cat(rows)
+    card = replace(dataset.card, name=f"{dataset.card.name}-{share:.0%}")
+    return replace(dataset, card=card, train=replace(dataset.train, images=dataset.train.images[rows], labels=labels[rows]))
+
+
+def dice_of_volumes(run, dataset):
+    """Mean test Dice over volumes and parts, surface Dice and HD95."""
+    return {"dice": run.test.dice, "surface dice": run.test.surface_dice, "hd95": run.test.hd95}
