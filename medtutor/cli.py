@@ -125,6 +125,8 @@ def _parser():
             sub.add_argument("--out", help="folder for the evidence; left out: the package's own, in a clone")
             sub.add_argument("--seeds", nargs="+", type=int, metavar="SEED", help="in place of the claims' own: gives no verdict")
             sub.add_argument("--device", default="auto", help="auto (default) or cpu")
+        if name == "report":
+            sub.add_argument("--untimed", action="store_true", help="measure no times for the table of all families: quicker")
 
     lab = command("lab", lab_command, "open the lessons in JupyterLab", json_output=False)
     lab.add_argument("options", nargs="*", help="passed on to jupyter lab, after --")
@@ -437,13 +439,18 @@ def _evidence_folder(options, chosen):
 
 
 def trial_report(options):
-    from .review import card, claims, read_evidence, verdict
+    from functools import partial
+
+    from .review import card, claims, read_evidence, side_by_side, verdict
+    from .training.processes import use_cpu_quota
 
     found = [(claim, evidence, verdict(claim, evidence)) for claim in claims() for evidence in [read_evidence(claim.id)]]
+    use_cpu_quota()
+    table = side_by_side(timed=not options.untimed, report=partial(print, file=sys.stderr, flush=True))
     if options.json:
-        _print_json({"claims": [card.as_record(*each) for each in found]})
+        _print_json({"claims": [card.as_record(*each) for each in found], "families": table.as_records()})
     else:
-        print("\n\n".join(["# The review's claims on trial", *(card.as_markdown(*each) for each in found)]))
+        print("\n\n".join(["# The review's claims on trial", *(card.as_markdown(*each) for each in found), table.as_markdown()]))
     return 0
 
 

@@ -49,12 +49,17 @@ def forward_flops(model, card):
     return counter.get_total_flops()
 
 
-def measure_cost(model, card, batch=64):
-    """The `Cost` of a model on cases of a card, medians of `REPEATS` batches of noise.
+def measure_cost(model, card, *, batch=32, timed=True):
+    """The `Cost` of a model on cases of a card.
+
+    batch  cases of noise that times are measured on, medians of `REPEATS` batches
+    timed  without it, times are None
 
     The model is left as it was. Times are of this machine and this minute: compare
     only what was measured in one run.
     """
+    if not timed:
+        return Cost(parameter_count(model), forward_flops(model, card))
     order = torch.channels_last if card.dims == 2 else torch.channels_last_3d
     weights = {name: tensor.clone() for name, tensor in model.state_dict().items()}
     was_training = model.training

@@ -59,7 +59,7 @@ def pivot(evidence, columns, where=""):
         found = [cells.get((name, f"{column}{where}")) for column in columns]
         if any(found):
             lines.append([name, *("" if one is None else _with_half_width(one) for one in found)])
-    return _aligned(lines)
+    return aligned(lines)
 
 
 def _with_half_width(contrast):
@@ -67,7 +67,8 @@ def _with_half_width(contrast):
     return f"{contrast.mean:+.2f} ±{(high - low) / 2:.2f}"
 
 
-def _aligned(lines):
+def aligned(lines):
+    """Rows of cells as text in columns."""
     widths = [max(map(len, column)) for column in zip(*lines)]
     return "\n".join("  ".join(f"{cell:{width}}" for cell, width in zip(line, widths)).rstrip() for line in lines)
 
@@ -75,12 +76,12 @@ def _aligned(lines):
 def provenance(evidence):
     """One sentence: images, arms, versions, machine and time."""
     data = [f"{name} ({PROVENANCE[entry['provenance']]}, {entry['test']} test cases)" for name, entry in evidence.data.items()]
-    arms = [
-        f"{arm['model']} on {arm['dataset']}" + (f": {arm['parameters']:,} parameters" if arm["parameters"] else "")
-        + "".join(f", {option} {value}" for option, value in arm["options"].items())
-        + f", epochs {arm['recipe']['epochs']}"
-        for arm in evidence.arms
-    ]
+    epochs = {}  # of each arm: one that was trained on more or fewer images has several
+    for arm in evidence.arms:
+        name = f"{arm['model']} on {arm['dataset']}" + (f": {arm['parameters']:,} parameters" if arm["parameters"] else "")
+        name += "".join(f", {option} {value}" for option, value in arm["options"].items())
+        epochs.setdefault(name, []).append(str(arm["recipe"]["epochs"]))
+    arms = [f"{name}, epochs {' or '.join(several)}" for name, several in epochs.items()]
     versions = ", ".join(f"{name} {number}" for name, number in evidence.versions.items())
     return (
         f"{', '.join(data)}; {'; '.join(arms)}; {versions}; {evidence.device}, threads {evidence.threads}, "
@@ -96,7 +97,7 @@ def as_text(claim, evidence=None, verdict=None):
     lines += [fill(f"{heading}: {text}", 100, subsequent_indent="  ") for heading, text in sections(claim, evidence, verdict)]
     body = rows(evidence, verdict)
     if body:
-        lines += ["", _aligned([COLUMNS, *body])]
+        lines += ["", aligned([COLUMNS, *body])]
     return "\n".join(lines)
 
 

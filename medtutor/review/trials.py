@@ -135,7 +135,7 @@ TRIALS = {
     "planted_spots": (planted_spots, 4),
     "planted_marker": (planted_marker, 2),
     "attention_on_spots": (attention_on_spots, 6),
-    "two_marks": (two_marks, 25),
+    "two_marks": (two_marks, 15),
     "families": (families, 5),
     "parts_of_a_cohort": (parts_of_a_cohort, 1),
     "cine_of_parts": (cine_of_parts, 1),
@@ -298,12 +298,12 @@ def moved_auc(run, split, pixels):
 
 
 def _arms(trainings):
-    """What was trained on what, once per data set and model, without the seed."""
+    """What was trained on what and for how long, each once, without the seed."""
     arms = {}
     for each in trainings:
         recipe = {key: value for key, value in each.recipe.items() if key != "seed"}
         arm = {"dataset": each.dataset, "model": each.model, "options": each.options, "parameters": each.parameters}
-        arms[each.dataset, each.model] = arm | {"recipe": recipe}
+        arms[each.dataset, each.model, str(each.options), recipe["epochs"]] = arm | {"recipe": recipe}
     return list(arms.values())
 
 
