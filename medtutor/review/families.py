@@ -58,7 +58,7 @@ def _sources():
             lead = ("vits-need-more-data", f"cnn against vit: {of}")
             yield Source(name, "CNN", "cnn", *lead, 0, on, "explanations-find-planted-evidence" if explained else "")
             yield Source(name, "ViT", "vit", *lead, 1, on, "attention-explains" if explained else "")
-            yield Source(name, "hybrid", "hybrid", "vits-need-more-data", f"hybrid against cnn: {of}", 0, on, "attention-explains" if explained else "")
+            yield Source(name, "hybrid", "hybrid", "vits-need-more-data", f"hybrid against cnn: {of}", 0, on)
     yield Source(xray, "autoencoder", "code and regression", "features-help-when-labels-are-few", "DAE against raw pixels: 100 labels", 0, xray)
     slices = "recurrence-helps-on-slices", f"lstm against mean_frames: slices of {vessel}"
     yield Source(vessel, "RNN", "lstm", *slices, 0, vessel)
@@ -210,7 +210,7 @@ def _explained(source):
     evidence = read_evidence(source.explained) if source.explained else None
     if not evidence:
         return None
-    prefix = "" if source.model == "cnn" else f"{source.model}, "
+    prefix = "vit, " if source.model == "vit" else ""
     hits = {
         contrast.name.removeprefix(prefix).removesuffix(": hit"): contrast.mean
         for contrast in evidence.contrasts

@@ -38,20 +38,18 @@ OF_ATTENTION = ("attention_rollout", "grad_cam", "saliency", "integrated_gradien
 
 
 def attention_on_spots(data, seeds, train):
-    """The same of a ViT and of a hybrid, with as many training FLOPs as the CNN: does what attention shows explain?
+    """The same of a ViT, with as many training FLOPs as the CNN: does what attention shows explain?
 
     Yields the contrasts of `planted_spots` without those of the plain images, named "vit, attention_rollout: hit" and so on.
     """
     for dataset in data.values():
-        for model in ("vit", "hybrid"):
-            longer = equal_work(model, dataset)
-            of_kind = {
-                kind: [train(model, plant_spots(dataset, kind), seed, longer=longer, measure=trust_of_attention) for seed in seeds]
-                for kind in SPOTS
-            }
-            for method in OF_ATTENTION:
-                yield from _about_spots(method, of_kind, f"{model}, ")
-                yield from _about_method(method, [*of_kind.values()], "", f"{model}, ")
+        longer = equal_work("vit", dataset)
+        of_kind = {
+            kind: [train("vit", plant_spots(dataset, kind), seed, longer=longer, measure=trust_of_attention) for seed in seeds] for kind in SPOTS
+        }
+        for method in OF_ATTENTION:
+            yield from _about_spots(method, of_kind, "vit, ")
+            yield from _about_method(method, [*of_kind.values()], "", "vit, ")
 
 
 def _about_spots(method, of_kind, model=""):

@@ -42,7 +42,7 @@ from .generative_trials import drawn_or_real, few_shot_augmentation
 from .part_trials import cine_of_parts, organ_first, parts_of_a_cohort
 from .spot_trials import attention_on_spots, planted_marker, planted_spots
 from .time_trials import order_of_frames, order_of_slices
-from .transformer_trials import families, two_marks
+from .transformer_trials import families, transformer_at_the_bottom, two_marks
 
 
 def cnn_against_mlp(data, seeds, train):
@@ -134,8 +134,9 @@ TRIALS = {
     "few_shot_augmentation": (few_shot_augmentation, 1),
     "planted_spots": (planted_spots, 4),
     "planted_marker": (planted_marker, 2),
-    "attention_on_spots": (attention_on_spots, 6),
-    "two_marks": (two_marks, 15),
+    "attention_on_spots": (attention_on_spots, 3),
+    "two_marks": (two_marks, 12),
+    "transformer_at_the_bottom": (transformer_at_the_bottom, 2),
     "families": (families, 5),
     "parts_of_a_cohort": (parts_of_a_cohort, 1),
     "cine_of_parts": (cine_of_parts, 1),

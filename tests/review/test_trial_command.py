@@ -99,10 +99,13 @@ def test_list_and_report(capsys):
     assert {"id", "lesson", "verdict", "sentence"} <= set(rows[0])
     assert run("trial", "list") == 0
     assert len(capsys.readouterr().out.splitlines()) == len(claims())
-    assert run("trial", "report", "--json") == 0
-    assert [row["id"] for row in json.loads(capsys.readouterr().out)["claims"]] == [claim.id for claim in claims()]
-    assert run("trial", "report") == 0
-    assert capsys.readouterr().out.count("\n## ") == len(claims())
+    assert run("trial", "report", "--json", "--untimed") == 0
+    found = json.loads(capsys.readouterr().out)
+    assert [row["id"] for row in found["claims"]] == [claim.id for claim in claims()]
+    assert {"dataset", "family", "model", "labels", "auc", "interval", "parameters", "flops"} <= set(found["families"][0])
+    assert run("trial", "report", "--untimed") == 0
+    out = capsys.readouterr().out
+    assert out.count("\n## ") == len(claims()) + 1 and out.count("\n## All families side by side") == 1
 
 
 def test_altered_evidence_is_one_line(tmp_path, capsys, monkeypatch):
