@@ -83,8 +83,7 @@ def draw_cohort(dataset, kind="interaction", *, missing=0.0, most=2000, seed=0):
     missing  0…0.9: share of the table's numbers that are missing, at random, in all splits
     seed     of table, outcome and which images
 
-    Raises `InputError` for an unknown kind, another share, numbers that cannot be, data sets of
-    other tasks, and one without both findings.
+    Raises `InputError` for an unknown kind, another share, numbers that cannot be, and data sets of other tasks.
     """
     if kind not in KINDS:
         raise unknown("kind of cohort", kind, KINDS)
@@ -95,8 +94,6 @@ def draw_cohort(dataset, kind="interaction", *, missing=0.0, most=2000, seed=0):
             raise InputError(f"{name} is {value!r}; give a whole number from {least}")
     if dataset.card.task != "binary" or dataset.card.dims != 2 or dataset.card.frames:
         raise InputError(f"a cohort is made of images with two classes; {dataset.card.name} holds others")
-    if len(dataset.train.labels.unique()) < 2:
-        raise InputError(f"the training images of {dataset.card.name} all have one finding; a cohort needs both")
     splits = {}
     for number, name in enumerate(SPLITS):
         rng = np.random.default_rng([seed, number])

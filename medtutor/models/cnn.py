@@ -178,8 +178,8 @@ class BagOfPatches(nn.Module):
     cannot know. With `together` the maximum over places goes through an MLP: the same
     features, which may now be combined.
 
-    (B, 1, 28, 28) -> (B, 24, 28, 28) -> (B, 48, 14, 14) -> (B, 80, 7, 7); 69 k parameters,
-    together 73 k. Images only.
+    (B, 1, 28, 28) -> (B, 24, 28, 28) -> (B, 48, 14, 14) -> (B, 80, 7, 7); 66 k parameters,
+    together 70 k. Images only.
     """
 
     def __init__(self, channels=1, shape=(28, 28), classes=2, widths=(24, 48, 48, 80), together=False):

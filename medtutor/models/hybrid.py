@@ -59,7 +59,7 @@ class Hybrid(ViT):
         stem.append(CONV[dims](self.widths[-1], width, 3, stride=2, padding=1))
         halvings = len(self.widths) + (dims == 3)
         grid = tuple(-(-side // 2**halvings) for side in shape)
-        return nn.Sequential(*stem), grid
+        return nn.Sequential(*stem), grid, tuple(shape)
 
 
 class Tokens(nn.Module):
@@ -89,7 +89,7 @@ class TransformerUNet(UNet):
 
     def __init__(self, channels=1, shape=(56, 40), classes=3, widths=(12, 24, 48, 58), depth=2, heads=2, expansion=2):
         super().__init__(channels, shape, classes, widths)
-        if widths[-1] % heads:
+        if heads < 1 or widths[-1] % heads:
             raise InputError(f"heads={heads} do not divide the {widths[-1]} channels of the coarsest level; choose a number that does")
         self.encoder[-1] = nn.Sequential(PlainBlock(widths[-2], widths[-1], len(shape)), Tokens(widths[-1], depth, heads, expansion))
 
@@ -105,25 +105,31 @@ class CineSegmenter(nn.Module):
 
     autoencoder  trained on masks (B, K, H, W) in -1…1; this model gets a copy of its
                  decoder, which is not trained further
+    latents      of the autoencoder; left out, they are read from it
     recurrent    without it, each frame is on its own
 
     clips (B, T, C, H, W) -> masks (B, T, K, H, W) in about -1…1.
+
+    Raises `InputError` for latents that are not those of the autoencoder.
     """
 
-    def __init__(self, autoencoder, channels=1, shape=(28, 28), latents=16, hidden=48, recurrent=True):
+    def __init__(self, autoencoder, channels=1, shape=(28, 28), latents=None, hidden=48, recurrent=True):
         super().__init__()
+        if latents not in (None, autoencoder.latents):
+            raise InputError(f"latents={latents}, but the autoencoder has {autoencoder.latents}; leave latents out")
+        latents = autoencoder.latents
         self.encoder = FrameEncoder(channels, shape)
         self.code = nn.Linear(48, latents)
         self.recurrence = nn.LSTM(48, hidden, batch_first=True, bidirectional=True) if recurrent else None
         self.change = nn.Linear(2 * hidden, latents) if recurrent else None
-        self.autoencoder = deepcopy(autoencoder).requires_grad_(False)
+        self.decoder = deepcopy(autoencoder.decoder).requires_grad_(False)
 
     def forward(self, x):
         features = self.encoder(x.flatten(0, 1)).unflatten(0, x.shape[:2])  # (B, T, 48)
         codes = self.code(features)  # (B, T, latents)
         if self.recurrence is not None:
             codes = codes + self.change(self.recurrence(features)[0])
-        return self.autoencoder.decode(codes.flatten(0, 1)).unflatten(0, x.shape[:2])
+        return self.decoder(codes.flatten(0, 1)).unflatten(0, x.shape[:2])
 
 
 WAYS = ("image", "table", "early", "late", "gated")
@@ -164,7 +170,7 @@ class Fusion(nn.Module):
              "gated"  each part's features are let through by gates that see both, then a linear layer
              "image", "table"  one part alone
 
-    77 k parameters of the image's part and 0.4 k of the table's; 3 k of the MLP, 7 k of the gates.
+    77 k parameters of the image's part and 0.4 k of the table's; 5 k of the MLP, 7 k of the gates.
     """
 
     def __init__(self, channels=1, shape=(28, 28), classes=2, columns=2, way="early"):
@@ -175,7 +181,7 @@ class Fusion(nn.Module):
         self.image = ImageFeatures(channels) if way != "table" else None
         self.table = TableFeatures(columns) if way != "image" else None
         if way == "early":
-            self.answer = nn.Sequential(nn.Linear(80, 32), nn.ReLU(), nn.Linear(32, classes))
+            self.answer = nn.Sequential(nn.Linear(80, 64), nn.ReLU(), nn.Linear(64, classes))
         elif way == "gated":
             self.gates = nn.Sequential(nn.Linear(80, 80), nn.Sigmoid())
             self.answer = nn.Linear(80, classes)
@@ -184,7 +190,15 @@ class Fusion(nn.Module):
             self.of_table = nn.Linear(16, classes) if self.table else None
 
     def forward(self, images, table):
-        parts = [self.image(images)] if self.image else []
+        return self.fuse(self.see(images), table)
+
+    def see(self, images):
+        """What the image's part makes of images: (B, C, H, W) -> (B, 64), or (B, 0) where there is none."""
+        return self.image(images) if self.image else images.new_zeros(len(images), 0)
+
+    def fuse(self, seen, table):
+        """The rest of the way: what `see` made of images (B, 64), and a table (B, columns) -> logits (B, classes)."""
+        parts = [seen] if self.image else []
         parts += [self.table(table)] if self.table else []
         if self.way in ("early", "gated"):
             features = torch.cat(parts, dim=1)  # (B, 64 + 16)

@@ -170,7 +170,8 @@ class ViT(nn.Module):
     arXiv:2205.01580 (2022), found no worse.
 
     patch      pixels along the side of a patch; left out: a seventh of the image, a
-               quarter of a volume. A side it does not divide is filled up with black
+               quarter of a volume. A side it does not divide is filled up with black:
+               `covers` are the pixels with what was filled up
     width      numbers of a token
     depth      blocks; 5, in 3-D 6
     heads      of each attention; they share the width
@@ -192,10 +193,10 @@ class ViT(nn.Module):
         super().__init__()
         if readout not in READOUTS:
             raise unknown("readout", readout, READOUTS)
-        if width % heads:
+        if heads < 1 or width % heads:
             raise InputError(f"heads={heads} do not divide the width of {width}; choose a number that does")
         dims = len(shape)
-        self.embedding, self.grid = self.embed(channels, shape, width, patch)
+        self.embedding, self.grid, self.covers = self.embed(channels, shape, width, patch)
         self.class_token = Learned(1, width) if readout == "class" else None
         count = prod(self.grid) + (readout == "class")
         self.positions = Learned(count, width) if positions else None
@@ -212,15 +213,16 @@ class ViT(nn.Module):
     multiple = 1  # of which the sides of the grid are
 
     def embed(self, channels, shape, width, patch):
-        """(module: images -> maps (B, width, *grid), grid). One patch becomes one token: a convolution that never overlaps."""
+        """(module: images -> maps (B, width, *grid), grid, covers). One patch, one token: a convolution that never overlaps."""
         dims = len(shape)
-        patch = patch or max(1, round(min(shape) / (7 if dims == 2 else 4)))
+        patch = ceil(min(shape) / (7 if dims == 2 else 4)) if patch is None else patch
         if not 1 <= patch <= min(shape):
             raise InputError(f"patch={patch} does not fit into images of {' x '.join(map(str, shape))}; give 1…{min(shape)}")
         grid = tuple(ceil(side / patch / self.multiple) * self.multiple for side in shape)
-        missing = [length for side, patches in zip(shape[::-1], grid[::-1]) for length in (0, patches * patch - side)]
+        covers = tuple(patches * patch for patches in grid)
+        missing = [length for side, covered in zip(shape[::-1], covers[::-1]) for length in (0, covered - side)]
         fill = [PAD[dims](missing, BLACK)] if any(missing) else []
-        return nn.Sequential(*fill, CONV[dims](channels, width, patch, stride=patch)), grid
+        return nn.Sequential(*fill, CONV[dims](channels, width, patch, stride=patch)), grid, covers
 
     def attention_of(self, number, width, heads):
         """The attention of block `number`."""
@@ -263,16 +265,22 @@ class WindowedViT(ViT):
     tokens: the grid stays as it is, so that its maps compare with those of `ViT`.
     Images only; the answer is the mean of the tokens.
 
-    window  tokens along the side of a window; the grid is filled up to a multiple of it
+    window  tokens along the side of a window; the grid is filled up to a multiple of it.
+            Where one window holds all tokens, none is moved
 
     Patches of 2 pixels, 14 x 14 tokens in four windows of 7 x 7. 180 k parameters.
 
-    Raises `InputError` as `ViT`.
+    Raises `InputError` as `ViT`, and for a window below 1.
     """
 
     def __init__(self, channels=1, shape=(28, 28), classes=2, patch=None, width=64, depth=None, heads=4, expansion=2, window=7):
+        if window < 1:
+            raise InputError(f"window={window} holds no token; give 1 or more")
         self.multiple = window
-        super().__init__(channels, shape, classes, patch or max(1, round(min(shape) / 14)), width, depth, heads, expansion)
+        patch = ceil(min(shape) / 14) if patch is None else patch
+        super().__init__(channels, shape, classes, patch, width, depth, heads, expansion)
 
     def attention_of(self, number, width, heads):
-        return WindowedAttention(width, heads, self.grid, self.multiple, self.multiple // 2 if number % 2 else 0)
+        window = self.multiple
+        moved = number % 2 and max(self.grid) > window
+        return WindowedAttention(width, heads, self.grid, window, window // 2 if moved else 0)

@@ -16,7 +16,7 @@ from .processes import use_cpu_quota
 from .run import to_model
 
 
-def fit_fusion(model, patients, *, epochs=6, batch_size=64, learning_rate=4e-3, hide=0.0, shift=2.0, seed=0, progress=True):
+def fit_fusion(model, patients, *, epochs=8, batch_size=32, learning_rate=4e-3, hide=0.0, shift=2.0, seed=0, progress=True):
     """Train a `Fusion`, or any model of (images, table); returns it, in eval mode.
 
     model    takes float images (B, C, H, W) in -1…1 and a table float32 (B, columns), NaN where

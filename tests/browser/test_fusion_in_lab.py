@@ -1,0 +1,59 @@
+"""The fusion explorer in JupyterLab in Chromium, by keyboard only."""
+
+import statistics
+
+import pytest
+
+from .conftest import LATENCIES
+from .lab import png
+from .test_attribution_in_lab import latencies
+
+pytestmark = pytest.mark.browser
+
+# Two hundred phantoms and one epoch each: a second or two.
+FIT = """
+import medtutor as mt
+from medtutor.data import phantoms
+from medtutor.data.cohort import draw_cohort
+from medtutor.explorers import fusion
+from medtutor.models.hybrid import Fusion
+from medtutor.training.fusion import fit_fusion
+
+xray = phantoms.draw(mt.data.card("pneumoniamnist"), {"train": 200, "val": 20, "test": 60})
+cohort = draw_cohort(xray, missing=0.1)
+models = {way: fit_fusion(Fusion(way=way), cohort.train, epochs=1, progress=False) for way in ("early", "late", "table")}
+"""
+IMAGE, BARS, SHARES, CHARTS = "too. Image of patient", "Bars of the probability", "Bars of each part's share", "Curves of the probability"
+
+
+def test_fusion_by_keyboard(notebook):
+    page = notebook(FIT, "explorer = fusion(models, cohort)\nexplorer")
+    image, bars, parts, charts = shown = [page.picture(words) for words in (IMAGE, BARS, SHARES, CHARTS)]
+    for each in shown:
+        each.wait_for()
+        assert each.get_attribute("alt").startswith("Phantom images")
+    before = [png(each.get_attribute("src")) for each in shown]
+
+    page.focus(page.control("patient"))
+    page.tab_to(page.output.get_by_role("button", name="next"))
+    page.press("Space", page.picture("Image of patient 1 of the test split"))
+    assert png(image.get_attribute("src")) != before[0]
+
+    page.tab_to(page.output.get_by_role("slider").first)
+    page.page.wait_for_timeout(500)  # the other pictures follow
+    moves = latencies(page, charts, "ArrowRight", 12)
+    LATENCIES["lab value of a patient"] = statistics.median(moves)
+    assert statistics.median(moves) < 1000
+    assert all(png(each.get_attribute("src")) != old for each, old in zip((bars, parts, charts), before[1:]))
+
+    page.tab_to(page.output.get_by_role("checkbox", name="lab value missing"))
+    page.press("Space", page.picture("Bars of the probability .* lab value missing"))
+    page.tab_to(page.output.get_by_role("checkbox", name="age missing"))
+    page.press("Space", page.picture("lab value missing, age missing"))
+    page.tab_to(page.control("look at model"))
+    page.choose(1)
+    page.picture("the answer of model late").wait_for()
+    page.tab_to(page.output.get_by_role("button", name="this patient's own values"))
+    page.press("Enter", page.picture("Bars of the probability .* lab value [+-]"))
+    page.output.get_by_text("model late says").wait_for()
+    assert page.output.get_by_role("alert").count() == 0
