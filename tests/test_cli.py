@@ -137,7 +137,7 @@ def test_a_segmentation_stands_beside_the_atlas(offline, capsys, tmp_path, monke
 def test_data_list(offline, capsys):
     assert run("data", "list", "--json") == 0
     rows = json.loads(capsys.readouterr().out)["datasets"]
-    assert len(rows) == 21 and rows[0]["name"] == "pathmnist" and rows[0]["on_disk"] == {}
+    assert len(rows) == 23 and rows[0]["name"] == "pathmnist" and rows[0]["on_disk"] == {}
     assert run("data", "list") == 0
     assert "vesselmnist3d" in capsys.readouterr().out
 

@@ -4,7 +4,9 @@ An image of noise holds two findings in opposite corners. Each alone says nothin
 the label; only the two together do.
 
 "shapes"    each mark is a cross or a hollow square; label 1: both are the same. That is
-            the exclusive or of two shapes: two detectors and one conjunction are enough
+            the exclusive or of two shapes: two detectors and one conjunction are enough.
+            (A square has more bright pixels than a cross: to add them all up and to ask
+            whether there are neither few nor many is another way, and no less global)
 "patterns"  each mark is a pattern of black and white squares, drawn anew for every
             image; label 1: the two patterns are the same. There is no list of patterns
             to learn: the two places have to be compared
@@ -40,7 +42,8 @@ def draw_marks(kind="shapes", counts=None, *, noise=0.05, jitter=2, contrast=0.5
     noise     standard deviation of the ground's noise; 1 is black to white
     jitter    whole pixels by which each mark may be away from its usual place, any way
     contrast  of a mark to the ground
-    cells     of "patterns": squares along each side of a pattern, each 2 pixels wide
+    cells     of "patterns": squares along each side of a pattern
+    cell      of "patterns": pixels along each side of a square; `CELLS` are the pairs of both that can be drawn
     seed      the same seed draws the same images, bit for bit
 
     `evidence` marks the two places. Classes are equally frequent, and so are upper left
@@ -52,9 +55,11 @@ def draw_marks(kind="shapes", counts=None, *, noise=0.05, jitter=2, contrast=0.5
     counts = COUNTS | (counts or {})
     if set(counts) != set(SPLITS) or any(not isinstance(count, int) or count < 4 for count in counts.values()):
         raise InputError(f"counts is {counts!r}; give a whole number from 4 for each of {', '.join(SPLITS)}")
-    if not (0 <= noise <= 0.5 and 0 < contrast <= 0.5 and jitter in range(5) and (cells, cell) in CELLS):
-        raise InputError("marks need noise and contrast of at most 0.5, a jitter of 0…4 pixels and 2…4 cells")
-    side = SHAPES.shape[-1] if kind == "shapes" else 2 * cells
+    if not (0 <= noise <= 0.5 and 0 < contrast <= 0.5 and jitter in range(5)):
+        raise InputError("marks need noise and contrast of at most 0.5, and a jitter of 0…4 pixels")
+    if (cells, cell) not in CELLS:
+        raise InputError(f"a pattern has (cells, cell) of {', '.join(map(str, CELLS))}, not {(cells, cell)}")
+    side = SHAPES.shape[-1] if kind == "shapes" else cells * cell
     if 2 * (side + 1 + 2 * jitter) > SIZE:
         raise InputError(f"marks of {side} pixels that move by {jitter} could meet; give a jitter of at most {(SIZE // 2 - side - 1) // 2}")
     splits = {}

@@ -4,6 +4,7 @@ from .attention import AttentionWeights, attention_of, receptive_field, rollout
 from .attribution import Attribution, explain, explain_batch, layers
 from .methods import BASELINES, METHODS, methods_for
 from .overlay import colours, overlay
+from .parts import Background, Shares, shares
 from .randomisation import Stage, cascade, randomised, weighted_layers
 from .scores import (
     Curve,
@@ -28,8 +29,10 @@ __all__ = [
     "METHODS",
     "AttentionWeights",
     "Attribution",
+    "Background",
     "Curve",
     "Scores",
+    "Shares",
     "Stage",
     "Target",
     "agreement",
@@ -53,6 +56,7 @@ __all__ = [
     "rollout",
     "score",
     "sensitivity",
+    "shares",
     "similarity",
     "trust_table",
     "weighted_layers",

@@ -26,6 +26,7 @@ LINEAR = RESHAPING | frozenset(
 )
 
 
+@torch.inference_mode(False)  # else new tensors would be such as no gradient can pass
 def twin(model):
     """A copy of a model in eval mode that shares its weights.
 

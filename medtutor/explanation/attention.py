@@ -32,12 +32,14 @@ class AttentionWeights:
     grid         tokens along each side of the image; (7, 7)
     class_token  whether token 0 is a class token, which stands for no place
     shape        of the image in pixels
+    covers       pixels under the grid, where the patches reach beyond the image; left out: its shape
     """
 
     weights: torch.Tensor
     grid: tuple
     class_token: bool
     shape: tuple
+    covers: tuple | None = None
 
     @property
     def blocks(self):
@@ -67,7 +69,8 @@ class AttentionWeights:
     def rollout(self, query=ANSWER, upto=None):
         """What has reached a query through the first blocks, `upto` of them or all: a map (*grid). See `rollout`."""
         upto = self.blocks if upto is None else upto
-        self._check(upto - 1, self.blocks, "block")
+        if not isinstance(upto, int) or not 1 <= upto <= self.blocks:
+            raise InputError(f"upto is {upto!r}; give how many blocks, 1…{self.blocks}")
         return self._row(rollout(self.weights[:upto]), query)
 
     def distances(self):
@@ -86,7 +89,7 @@ class AttentionWeights:
 
     def _apart(self):
         """(N, N): pixels between the centres of two patches."""
-        lines = [(torch.arange(count) + 0.5) * side / count for count, side in zip(self.grid, self.shape)]
+        lines = [(torch.arange(count) + 0.5) * side / count for count, side in zip(self.grid, self.covers or self.shape)]
         centres = torch.cartesian_prod(*lines).view(prod(self.grid), -1).float()
         return torch.cdist(centres, centres)
 
@@ -127,7 +130,8 @@ def attention_of(run_or_model, image):
         x = subject.batch(image, many=False)
         subject.scores(x)  # says in a sentence what is wrong with an image or with weights
         weights = torch.stack(subject.net.attention(x), dim=1)[0]
-    return AttentionWeights(weights.float().cpu(), tuple(subject.net.grid), _has_class_token(subject.net), tuple(x.shape[2:]))
+    shape = tuple(x.shape[2:])
+    return AttentionWeights(weights.float().cpu(), tuple(subject.net.grid), _has_class_token(subject.net), shape, covered(subject.net, shape))
 
 
 def rollout(weights):
@@ -155,6 +159,11 @@ def rollout_maps(net, x):
     return row.unflatten(1, tuple(net.grid)).unsqueeze(1)
 
 
+def covered(net, shape):
+    """The pixels under a network's grid of tokens: of images of `shape`, and what patches that do not divide it have filled up."""
+    return tuple(getattr(net, "covers", shape))
+
+
 def _has_class_token(net):
     return getattr(net, "class_token", None) is not None
 
@@ -174,7 +183,7 @@ def receptive_field(run_or_model, place=None, layer=None, images=8, seed=0):
 
     subject = Subject.of(run_or_model)
     shape = subject.shape or (28, 28)
-    if len(shape) != 2:
+    if len(shape) != 2 or subject.dims == 3:
         raise InputError(f"receptive_field is drawn for images, but {subject.title} takes volumes")
     maps = layers(run_or_model)
     if not maps:
@@ -200,6 +209,7 @@ def receptive_field(run_or_model, place=None, layer=None, images=8, seed=0):
     return field / field.max().clamp(min=1e-12)
 
 
-def enlarged(grid_map, shape):
-    """A map on the grid of tokens as pixels: each patch one value, (H, W)."""
-    return F.interpolate(grid_map[None, None].float(), size=tuple(shape), mode="nearest")[0, 0]
+def enlarged(grid_map, shape, covers=None):
+    """A map on the grid of tokens as pixels: each patch one value, (H, W). `covers` as of `AttentionWeights`."""
+    pixels = F.interpolate(grid_map[None, None].float(), size=tuple(covers or shape), mode="nearest")[0, 0]
+    return pixels[tuple(slice(side) for side in shape)]

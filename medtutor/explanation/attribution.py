@@ -8,6 +8,7 @@ import torch.nn.functional as F
 
 from ..errors import InputError, unknown
 from .anatomy import Trace, feature_maps, last_feature_map, trace
+from .attention import covered
 from .methods import METHODS, PIXELS, baseline
 from .subject import Subject, Target
 
@@ -228,7 +229,8 @@ def _as_attributions(subject, method, x, logits, targets, raw, expected, layer, 
     maps = raw.sum(dim=1)
     if maps.shape[1:] != x.shape[2:]:
         mode = "bilinear" if x.dim() == 4 else "trilinear"
-        maps = F.interpolate(raw, size=x.shape[2:], mode=mode, align_corners=False)[:, 0]
+        maps = F.interpolate(raw, size=covered(subject.net, x.shape[2:]), mode=mode, align_corners=False)[:, 0]
+        maps = maps[(..., *(slice(side) for side in x.shape[2:]))]
     chances = subject.probabilities(logits)
     predicted = [subject.target(index, logits.shape[1]) for index in logits.argmax(dim=1).tolist()]
     seconds = (time.perf_counter() - begin) / len(x)

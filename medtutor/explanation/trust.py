@@ -36,7 +36,7 @@ def trust_table(run, images, targets, evidence=None, *, methods=None, seed=0, cu
     images    uint8 (N, C, H, W)
     targets   class of each, [N]
     evidence  bool (N, H, W), or None where it is not known
-    methods   names of `METHODS`; left out: all that the model can be asked with
+    methods   names of `METHODS`; left out: all that work on the model
     seed      of the random weights and the random maps
     curves    on how many of the images deletion and insertion are drawn: they
               cost thirty forward passes each
@@ -48,7 +48,7 @@ def trust_table(run, images, targets, evidence=None, *, methods=None, seed=0, cu
         raise InputError("there is no image to score methods on; choose a split with some of that class")
     untrained, headless = randomised(run, seed=seed), randomised(run, "head", seed=seed)
     table = {}
-    for method in methods or methods_for(run):
+    for method in methods or _working(run, images[:1]):
         start = time.perf_counter()
         maps = [each.map for each in explain_batch(run, images, method, target=list(targets))]
         seconds = time.perf_counter() - start
@@ -67,6 +67,18 @@ def trust_table(run, images, targets, evidence=None, *, methods=None, seed=0, cu
         maps = [random_map(shape, seed * 10_007 + i) if name == "random map" else edge_map(image) for i, image in enumerate(images)]
         table[name] = {**_on_evidence(maps, evidence), **_curves(run, images[:curves], maps, targets)}
     return table
+
+
+def _working(run, images):
+    """The names of the methods that do not refuse the model."""
+    found = []
+    for method in methods_for(run):
+        try:
+            explain_batch(run, images, method)
+        except InputError:
+            continue
+        found.append(method)
+    return found
 
 
 def _on_evidence(maps, evidence):

@@ -1,4 +1,4 @@
-"""A default network that was trained for seconds, once for all tests here."""
+"""A default network and a small transformer that were trained for seconds, once for all tests here."""
 
 from functools import cache
 
@@ -29,6 +29,17 @@ def data():
 @pytest.fixture
 def run():
     return _run()
+
+
+@cache
+def _transformer():
+    model = mt.build("vit", _data(), width=16, depth=2, heads=2)
+    return mt.fit(model, _data(), mt.Recipe(epochs=2, batch_size=16, seed=0), progress=False)
+
+
+@pytest.fixture
+def transformer():
+    return _transformer()
 
 
 @pytest.fixture

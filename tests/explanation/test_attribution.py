@@ -10,9 +10,9 @@ from torch import nn
 import medtutor as mt
 from medtutor.data.dataset import normalise
 from medtutor.errors import InputError
-from medtutor.explanation import BASELINES, METHODS, Attribution, explain, explain_batch, layers
+from medtutor.explanation import BASELINES, METHODS, Attribution, explain, explain_batch, layers, methods_for
 from medtutor.explanation.methods import baseline, superpixels
-from squares import data, images, run  # noqa: F401 (fixtures)
+from squares import data, images, run, transformer  # noqa: F401 (fixtures)
 
 CHEAP = {"integrated_gradients": {"steps": 4}, "smoothgrad": {"samples": 2}, "gradient_shap": {"samples": 2},
          "kernel_shap": {"samples": 20, "patch": 7}, "occlusion": {"window": 7, "stride": 7}}  # fmt: skip
@@ -112,8 +112,8 @@ def test_deep_lift_is_complete_on_every_network_of_relus(name, data, images):
 
 
 @pytest.mark.parametrize("method", METHODS)
-def test_one_image_and_a_batch_say_the_same(method, run, images):
-    options = CHEAP.get(method, {})
+def test_one_image_and_a_batch_say_the_same(method, run, transformer, images):
+    run, options = transformer if METHODS[method].needs_attention else run, CHEAP.get(method, {})
     one = [explain(run, image, method, **options) for image in images[:2]]
     for alone, together in zip(one, explain_batch(run, images[:2], method, **options)):
         assert isinstance(alone, Attribution) and alone.map.shape == (28, 28) and torch.isfinite(alone.map).all()
@@ -130,12 +130,17 @@ def test_one_image_and_a_batch_say_the_same(method, run, images):
 @pytest.mark.parametrize("method", METHODS)
 @pytest.mark.parametrize("shape", [(3, 28, 28), (1, 16, 16, 16)])
 def test_colour_and_volumes(method, shape):
-    model = mt.models.CNN(shape[0], shape[1:], 3, widths=(4, 8, 8))
+    if METHODS[method].needs_attention:
+        model = mt.models.ViT(shape[0], shape[1:], 3, width=8, depth=2)
+    else:
+        model = mt.models.CNN(shape[0], shape[1:], 3, widths=(4, 8, 8))
     image = torch.randint(0, 256, shape, dtype=torch.uint8, generator=torch.Generator().manual_seed(0))
     options = CHEAP.get(method, {}) | ({"window": 8, "stride": 8} if method == "occlusion" else {})
     attribution = explain(model, image, method, target=2, **options)
     assert attribution.map.shape == shape[1:] and attribution.target == (2, "class 2")
-    if method != "grad_cam":
+    if METHODS[method].needs_layer or METHODS[method].needs_attention:
+        assert attribution.raw.shape[0] == 1 and all(coarse < side for coarse, side in zip(attribution.raw.shape[1:], shape[1:]))
+    else:
         assert attribution.raw.shape == shape
         torch.testing.assert_close(attribution.map, attribution.raw.sum(0))
 
@@ -338,13 +343,28 @@ def test_nothing_about_the_model_changes(run, data, images):
     model.stem[0].weight.grad = torch.ones_like(model.stem[0].weight)
     model.blocks.register_forward_hook(lambda *_: None)
     before = state(model)
-    for method in METHODS:
+    assert set(METHODS) - set(methods_for(model)) == {"attention_rollout"}
+    for method in methods_for(model):
         explain(model, images[0], method, **CHEAP.get(method, {}))
         assert same(before, state(model)), method
     for wrong in ({"target": 9}, {"method": "grad_cam", "layer": "pool"}, {"method": "attention_rollout"}):
         with pytest.raises(InputError):
             explain(model, images[0], **wrong)
         assert same(before, state(model)), wrong
+
+
+def test_nothing_about_a_transformer_changes(transformer, images):
+    model = copy.deepcopy(transformer.model).train()
+    model.blocks[0].attention.softmax.register_forward_hook(lambda *_: None)
+    model.embedding.eval()
+    before, refused = state(model), ("deep_lift", "lrp", "guided_backprop")
+    for method in METHODS:
+        if method in refused:
+            with pytest.raises(InputError):
+                explain(model, images[0], method)
+        else:
+            explain(model, images[0], method, **CHEAP.get(method, {}))
+        assert same(before, state(model)), method
 
 
 def test_nothing_changes_when_a_method_breaks_down(run, images, monkeypatch):

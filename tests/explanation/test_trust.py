@@ -7,7 +7,7 @@ import medtutor as mt
 from conftest import blobs
 from medtutor.data.planting import plant_spots
 from medtutor.errors import InputError
-from medtutor.explanation import METHODS, trust_table
+from medtutor.explanation import METHODS, methods_for, trust_table
 from medtutor.explanation.trust import COLUMNS, WITHOUT_NETWORK, as_text
 
 FEW = ["saliency", "grad_cam"]
@@ -33,8 +33,9 @@ def ill(planted):
 
 def test_every_column_of_every_method(run, ill):
     table = trust_table(run, *ill, curves=2)
-    assert list(table) == [*METHODS, *WITHOUT_NETWORK]
-    for method in METHODS:
+    assert list(table) == [*methods_for(run), *WITHOUT_NETWORK]
+    assert set(METHODS) - set(table) == {"attention_rollout"}  # a CNN has no attention
+    for method in methods_for(run):
         assert set(table[method]) == set(COLUMNS)
     for name in WITHOUT_NETWORK:
         assert set(table[name]) == {"hit", "mass", "deletion", "insertion"}
@@ -58,6 +59,15 @@ def test_the_same_seed_gives_the_same_table(run, ill):
 
     first, second, other = (timeless(trust_table(run, *ill, methods=FEW, curves=1, seed=seed)) for seed in (3, 3, 4))
     assert first == second != other
+
+
+def test_attention_stands_beside_the_gradients_of_a_transformer(planted, ill):
+    vit = mt.fit(mt.build("vit", planted, width=16, depth=2), planted, mt.Recipe(epochs=1, batch_size=16), progress=False)
+    table = trust_table(vit, *ill, methods=["saliency", "attention_rollout"], curves=1)
+    assert list(table) == ["saliency", "attention_rollout", *WITHOUT_NETWORK]
+    assert set(table["attention_rollout"]) == set(table["saliency"]) == set(COLUMNS)
+    assert table["attention_rollout"]["similar head"] == pytest.approx(1)  # it never asks the head
+    assert table["saliency"]["similar head"] < 0.999 and table["attention_rollout"]["similar all"] < 0.9
 
 
 def test_no_images_is_a_sentence(run):

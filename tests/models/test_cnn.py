@@ -11,7 +11,10 @@ from medtutor.models import MODELS, build, models_for, parameter_count
 from medtutor.models.cnn import Add
 
 # As the docstrings say, for one grey channel, 28 x 28 pixels, two classes.
-PARAMETERS = {"mlp": 108_866, "lenet": 61_026, "vgg": 287_138, "swish_cnn": 287_138, "cnn": 173_066, "resnet18": 11_168_706}
+PARAMETERS = {
+    "mlp": 108_866, "lenet": 61_026, "vgg": 287_138, "swish_cnn": 287_138, "cnn": 173_066, "resnet18": 11_168_706,
+    "vit": 171_842, "windowed_vit": 180_482, "hybrid": 174_794, "bag_of_patches": 66_442, "patches_together": 70_266,
+}  # fmt: skip
 
 
 NAMES = models_for(card("pneumoniamnist"))

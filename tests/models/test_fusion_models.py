@@ -7,7 +7,7 @@ from medtutor.errors import InputError
 from medtutor.models import parameter_count
 from medtutor.models.hybrid import WAYS, Fusion, ImageFeatures, TableFeatures
 
-PARAMETERS = {"image": 77234, "table": 386, "early": 80114, "late": 77620, "gated": 84098}
+PARAMETERS = {"image": 77234, "table": 386, "early": 82770, "late": 77620, "gated": 84098}
 
 
 def made(way, **options):
