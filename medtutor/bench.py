@@ -26,11 +26,13 @@ from tqdm import tqdm
 from .data import load, normalise
 from .data.augmentation import apply_affine, draw_affine
 from .data.catalog import counts, filename
+from .data.cohort import draw_cohort
 from .data.dataset import SPLITS
 from .data.phantoms import draw
 from .evaluation.comparison import published_beside
 from .models import build
 from .models.autoencoder import Autoencoder
+from .models.hybrid import WAYS, Fusion
 from .training import default_recipe, fit
 from .training.adversarial import load_gan
 from .training.processes import use_cpu_quota
@@ -247,6 +249,7 @@ def measure_explorers(dataset):
     outcomes, why, gallery = explorers.classification(run, dataset), explorers.explore(run, dataset), explorers.gallery()
     organ, film = explorers.segmentation(trained("unet", mri), mri), explorers.sequence(trained("lstm", heart), heart)
     codes, drawn = explorers.latent(Autoencoder().eval(), dataset), explorers.generator(load_gan("pneumoniamnist"), dataset)
+    looks = explorers.attention(trained("vit", dataset), dataset, cnn=run)
 
     def moved(control, values):
         """Median over `MOVES` values that differ from the one before."""
@@ -265,8 +268,11 @@ def measure_explorers(dataset):
         "sequence, frame": moved(film.frame, range(2, heart.card.frames + 1)),
         "latent, axis": moved(codes.axes[0], [0.5, 1.0, 1.5]),
         "latent, along": moved(codes.along, [0.2, 0.4, 0.6, 0.8]),
+        "attention, patch": moved(looks.column, range(1, 8)),
+        "attention, another image": moved(looks.image, range(1, MOVES + 1)),
         "generator, axis": moved(drawn.axes[0], [0.5, 1.0, 1.5]),
         "generator, truncation": moved(drawn.truncation, [0.5, 0.6, 0.7, 0.8]),
+        "fusion, lab value": moved(explorers.fusion({way: Fusion(way=way) for way in WAYS}, draw_cohort(dataset)).lab, [0.5, 1.0, 1.5]),
     }
     for method in (name for name in methods_for(run) if METHODS[name].live):
         why.method.value = method

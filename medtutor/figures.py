@@ -431,6 +431,38 @@ def comparison(run):
     return picture(figure, words, phantom=run.provenance == "phantom")
 
 
+def side_by_side(tables):
+    """Test AUC over the operations of one image, one panel a data set: {title: rows}.
+
+    rows  with family, model, labels (share), auc, interval and cost.flops, as of `review.side_by_side()`;
+          hollow where only a share of the labels was used
+    """
+    looks = {
+        "CNN": (BLUE, "o"), "ViT": (VERMILION, "s"), "hybrid": (GREEN, "D"), "RNN": (ORANGE, "^"), "autoencoder": ("#CC79A7", "v"),
+        "baseline": (GREY, "P"),
+    }  # fmt: skip
+    figure = _figure(3.4 * len(tables) + 0.6, 3.6)
+    words = []
+    for ax, (title, rows) in zip(figure.subplots(1, len(tables), squeeze=False)[0], tables.items()):
+        for row in rows:
+            colour, shape = looks[row.family]
+            flops, whole = row.cost.flops / 1e6, row.labels == 1
+            ax.plot([flops, flops], row.interval, color=colour, alpha=0.5, linewidth=2)
+            ax.plot(flops, row.auc, shape, color=colour, markerfacecolor=colour if whole else "white", markersize=7)
+            name = row.model if whole else f"{row.labels:.0%}"
+            ax.annotate(name, (flops, row.auc), (6, 4), textcoords="offset points", fontsize=7)
+            words.append(f"{title}, {row.model}, {row.labels:.0%} of the labels: {row.auc:.3f} at {flops:.0f} million")
+        ax.set(xscale="log", xlabel="million operations an image", title=title)
+        ax.grid(alpha=0.3)
+        ax.margins(x=0.25)
+        ax.spines[["top", "right"]].set_visible(False)
+    figure.axes[0].set_ylabel("test AUC")
+    found = {row.family for rows in tables.values() for row in rows}
+    marks = [Line2D([], [], color=colour, marker=shape, linestyle="", label=name) for name, (colour, shape) in looks.items() if name in found]
+    figure.legend(handles=marks, loc="outside lower center", ncols=len(marks), frameon=False, fontsize=8)
+    return picture(figure, f"Test AUC with 95 % intervals over seeds, over the operations that one image costs. {'; '.join(words)}.")
+
+
 def attribution(dataset, image, attribution, caption, scores):
     """Image, map and overlay side by side, with a colour bar; of a volume, the strongest slice."""
     from .explanation.overlay import colours, overlay, scale, strongest_slice

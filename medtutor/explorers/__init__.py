@@ -1,9 +1,11 @@
 """The widgets, one explorer a file."""
 
+from .attention import AttentionExplorer, attention
 from .attribution import AttributionExplorer, explore
 from .classification import ClassificationExplorer, classification
 from .draw_mask import DrawMaskExplorer, draw_mask
 from .explorer import Explorer
+from .fusion import FusionExplorer, fusion
 from .gallery import GalleryExplorer, gallery
 from .generator import GeneratorExplorer, generator
 from .latent import LatentExplorer, latent
@@ -11,7 +13,7 @@ from .segmentation import SegmentationExplorer, segmentation
 from .sequence import SequenceExplorer, sequence
 
 __all__ = [
-    "AttributionExplorer", "ClassificationExplorer", "DrawMaskExplorer", "Explorer", "GalleryExplorer", "GeneratorExplorer",
-    "LatentExplorer", "SegmentationExplorer", "SequenceExplorer", "classification", "draw_mask", "explore", "gallery", "generator",
-    "latent", "segmentation", "sequence",
+    "AttentionExplorer", "AttributionExplorer", "ClassificationExplorer", "DrawMaskExplorer", "Explorer", "FusionExplorer",
+    "GalleryExplorer", "GeneratorExplorer", "LatentExplorer", "SegmentationExplorer", "SequenceExplorer", "attention",
+    "classification", "draw_mask", "explore", "fusion", "gallery", "generator", "latent", "segmentation", "sequence",
 ]  # fmt: skip
