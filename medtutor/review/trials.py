@@ -120,7 +120,7 @@ def fit_of_masks(run, dataset):
     return {f"{way} {score}": float(values[score]) for way, values in ways.items() for score in SCORES} | {"pull": weight}
 
 
-# name: (experiment, its trainings per data set and seed)
+# name: (experiment, its trainings per data set and seed, a mean where the sets differ)
 TRIALS = {
     "cnn_against_mlp": (cnn_against_mlp, 2),
     "resnet18_against_cnn": (resnet18_against_cnn, 2),
@@ -135,9 +135,9 @@ TRIALS = {
     "planted_spots": (planted_spots, 4),
     "planted_marker": (planted_marker, 2),
     "attention_on_spots": (attention_on_spots, 3),
-    "two_marks": (two_marks, 12),
+    "two_marks": (two_marks, 25 / 2),
     "transformer_at_the_bottom": (transformer_at_the_bottom, 2),
-    "families": (families, 5),
+    "families": (families, 16 / 3),
     "parts_of_a_cohort": (parts_of_a_cohort, 1),
     "cine_of_parts": (cine_of_parts, 1),
     "organ_first": (organ_first, 1),
@@ -169,7 +169,7 @@ def run_trial(claim, *, seeds=None, load=load_medmnist, folder=None, device="aut
         epochs = max(1, round(longer * claim.settings["epochs"][name]))
         recipe = default_recipe(dataset.card, model, **claim.settings.get("recipe", {}), epochs=epochs, seed=seed)
         if report:
-            number, all_of_them = len(done) + 1, arms * len(data) * len(seeds)
+            number, all_of_them = len(done) + 1, round(arms * len(data) * len(seeds))
             report(f"{claim.id}: training {number} of {all_of_them}: {model} on {dataset.card.name}, seed {seed}")
         moves = claim.settings.get("moves", [])
         done.append(train_once(model, dataset, recipe, moves, folder=folder, device=device, progress=progress, **options))
