@@ -205,9 +205,9 @@ field.reconcile(
 )
 
 # %% [markdown]
-# In principle: most of that field counts for little (Luo et al. 2016). How much
-# each pixel can move the middle of the bottom, before training, in the U-Net and
-# in one whose bottom has two blocks of attention:
+# In principle: towards the rim of that field pixels count for less (Luo et al. 2016).
+# How much each pixel can move the middle of the bottom, before training, in the
+# U-Net and in one whose bottom has two blocks of attention:
 
 # %%
 brain = mt.load("hippocampus")
@@ -235,15 +235,15 @@ for name, model in unets.items():
 figures.images(
     [(each / each.max()).sqrt() for each in maps.values()], list(maps),
     "How much each pixel can move the middle of the coarsest map, as the "
-    "square root: in the U-Net a blob in the middle that fades, in the U-Net "
-    "with a transformer also a little everywhere else.",
+    "square root: in the U-Net most in the middle, fading towards the border; "
+    "in the U-Net with a transformer nearly as much everywhere.",
 )
 
 # %% [markdown]
-# So attention does bring something: a little from everywhere. Whether the
-# hippocampus needs it is another matter: the crops are centred on it, and what
-# tells its border is near its border. Five seeds, twelve epochs each; `hd95` is
-# turned round, so that above 0 is better in all three:
+# So attention does bring something: what is far counts as much as what is near.
+# Whether the hippocampus needs that is another matter: the crops are centred on it,
+# and what tells its border is near its border. Five seeds, twelve epochs each;
+# `hd95` is turned round, so that above 0 is better in all three:
 
 # %%
 five_seeds("transformer-bottleneck-helps")
@@ -451,6 +451,13 @@ film(
 five_seeds("three-families-draw-better-masks")
 
 # %% [markdown]
+# One part of what was hoped for is there: where frames are lost the memory helps,
+# and the hybrid is ahead of the U-Net. Where frames are there the LSTM adds nothing
+# that five seeds could show, and the U-Net is ahead. And the ejection fraction, for
+# which all the masks are drawn, is farthest off with the hybrid: it hangs on the
+# largest and the smallest of sixteen masks, which may be two that were seen. A
+# better Dice need not be a better measurement.
+#
 # ## A pipeline: first the organ, then the question
 #
 # Parts need not be one network. Gupta et al. (2024) first cut the lungs out of
