@@ -352,6 +352,9 @@ for name, aucs in arms_of(hunger, "pneumoniamnist").items():
     print(f"{name:10}{mean(aucs):.3f} ({min(aucs):.3f}, {max(aucs):.3f})")
 
 # %% [markdown]
+# Positions are worth 0.02 of AUC, with every seed. A bag of patches gets the other
+# 0.94: for these X-rays it matters more *what* is there than *where*.
+#
 # ## What is "global"?
 #
 # Three things hide in that word.
@@ -564,7 +567,14 @@ for share, arms in aucs.items():
     ))
 
 # %% [markdown]
-# Where would a difference come from? A convolution knows before any training
+# The CNN is ahead at each of the three, by 0.021 with 5 % of the labels, 0.010 with
+# a quarter and 0.006 with all. The means say what one would expect: the lead
+# shrinks. Five seeds do not settle it, for at 5 % the leads run from -0.004 to 0.041,
+# and the interval of the shrinking just holds 0. What they do settle: with *all* 4,708
+# images the ViT has not caught up. The hybrid lies between its parents, or with
+# the lower one; lesson 08 goes on from there.
+#
+# Where does the difference come from? A convolution knows before any training
 # that near pixels belong together and that a finding may be anywhere. These are
 # not facts about images in general; they are **inductive biases**, bets that
 # happen to be good ones for images. A ViT makes fewer bets, and has to learn from
@@ -942,7 +952,7 @@ if attention:
 # | | found in the literature | in this lesson |
 # |---|---|---|
 # | Takahashi et al. 2024 | 36 studies | one set of X-rays, two of drawn marks; 28 pixels |
-# | who is ahead | the trend favours transformers | see the claims below, at as many parameters and equal work |
+# | who is ahead | the trend favours transformers | the CNN, on each kind of image and with each share of labels, at as many parameters and equal work |
 # | pre-training | is important | one head start, on the same X-rays, one seed; none from other images |
 # | Ali et al. 2023 | of 688 records 22 studies, most of them segmentation; Swin is used most | classification only; windows measured for their cost, not trained |
 #
