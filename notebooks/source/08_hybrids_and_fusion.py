@@ -173,6 +173,12 @@ five_seeds("vits-need-more-data", "hybrid against")
 # to convolutions? The two need not have the same answer, and a paper that shows
 # only one of them has left out a parent.
 #
+# They do not. Convolutions help attention: by 0.07 on ultrasound and on vessels, where
+# images are few, and by nothing that five seeds could show on the X-rays. Attention
+# does not help convolutions: the hybrid is below the CNN by 0.05 on ultrasound and by
+# 0.01 on a quarter of the X-rays, elsewhere not told apart, and nowhere above it.
+# "Better than a ViT" would have been a fine title.
+#
 # ## A transformer at the bottom of a U-Net
 #
 # TransUNet (Chen et al. 2021) puts a transformer where a U-Net is coarsest. The
@@ -242,8 +248,10 @@ figures.images(
 # %% [markdown]
 # So attention does bring something: what is far counts as much as what is near.
 # Whether the hippocampus needs that is another matter: the crops are centred on it,
-# and what tells its border is near its border. Five seeds, twelve epochs each;
-# `hd95` is turned round, so that above 0 is better in all three:
+# and what tells its border is near its border. The comparison is written down, five
+# seeds and twelve epochs of each, and **has not been run yet**: a quarter of an hour
+# for who wants to know, `medtutor trial run transformer-bottleneck-helps`. What there
+# is of it (`hd95` is turned round, so that above 0 is better in all three):
 
 # %%
 five_seeds("transformer-bottleneck-helps")
@@ -449,6 +457,13 @@ film(
 
 # %%
 five_seeds("three-families-draw-better-masks")
+
+# %% [markdown]
+# The LSTM is worth 0.04 of Dice where frames are lost, and there the whole beats the
+# U-Net of single frames by as much. Where frames are there it adds nothing, and the
+# U-Net is 0.04 ahead, since it does not draw through 16 numbers. And the number that a
+# doctor would ask for, the ejection fraction, is *farther* off with the hybrid than with
+# either rival: best in the gaps is not best for the question.
 
 # %% [markdown]
 # One part of what was hoped for is there: where frames are lost the memory helps,
@@ -660,9 +675,10 @@ for name, view in views.items():
 print(f"an even map would have {3 * 4 / 28**2:.1%} there")
 
 # %% [markdown]
-# The same with five seeds, on phantoms, whose lungs are known, and on the real
-# X-rays, with all training images; attribution is turned round, so that above 0
-# the lungs alone are better in all:
+# All this was one seed. The protocol for five, on phantoms, whose lungs are known,
+# and on the real X-rays, with all training images, is written and **has not been run
+# yet**: `medtutor trial run organ-first-helps`, a quarter of an hour. What there is of
+# it (attribution is turned round, so that above 0 the lungs alone are better in all):
 
 # %%
 five_seeds("organ-first-helps")
@@ -715,7 +731,7 @@ for kind, patients in cohorts.items():
 # | | image 1 x 28 x 28 | table 2 | together |
 # |---|---|---|---|
 # | late | CNN → 64 → 2 | MLP → 16 → 2 | 2 + 2 added → 2 |
-# | early | CNN → 64 | MLP → 16 | 64 + 16 = 80 → 32 → 2 |
+# | early | CNN → 64 | MLP → 16 | 64 + 16 = 80 → 64 → 2 |
 
 # %%
 better = Prediction(
@@ -830,6 +846,11 @@ five_seeds("multimodal-data-helps", "early against late")
 five_seeds("multimodal-data-helps", "early against gated")
 
 # %% [markdown]
+# Where the parts add up, the three fusions are equal, and 0.09 above the table alone,
+# 0.13 above the image. Where they interact, late fusion stays at chance, as it must;
+# gated fusion finds the rule with every seed, early fusion with four of five: the
+# mean hides one training that stayed at 0.51. Being able to is not yet finding.
+#
 # Nobody knows beforehand of which kind a real cohort is. Compare both ways, and
 # each with either source alone.
 #
@@ -991,12 +1012,18 @@ elsewhere.reconcile(
 # stands for so many patients is a mark, too, and a network can learn to see it.
 # What protects is to know why values are missing.
 #
-# What also helps is training with gaps: hide some values anew in every step
+# A common advice is to train with gaps: hide some values anew in every step
 # (`fit_fusion(…, hide=0.3)`), so that a model learns to do without. On the
 # interaction cohort with 30 % of the test values missing at random, five seeds:
 
 # %%
 five_seeds("multimodal-data-helps", "gaps")
+
+# %% [markdown]
+# Not here. Where the lab value turns round what the image means, hiding it in three of
+# ten steps hides the very rule that has to be found: four of five trainings never
+# found it, and the one that did is no better with gaps than those trained without.
+# An advice is a hypothesis, too.
 
 # %% [markdown]
 # ## Explore
