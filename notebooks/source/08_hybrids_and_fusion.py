@@ -460,18 +460,11 @@ five_seeds("three-families-draw-better-masks")
 
 # %% [markdown]
 # The LSTM is worth 0.04 of Dice where frames are lost, and there the whole beats the
-# U-Net of single frames by as much. Where frames are there it adds nothing, and the
-# U-Net is 0.04 ahead, since it does not draw through 16 numbers. And the number that a
-# doctor would ask for, the ejection fraction, is *farther* off with the hybrid than with
-# either rival: best in the gaps is not best for the question.
-
-# %% [markdown]
-# One part of what was hoped for is there: where frames are lost the memory helps,
-# and the hybrid is ahead of the U-Net. Where frames are there the LSTM adds nothing
-# that five seeds could show, and the U-Net is ahead. And the ejection fraction, for
-# which all the masks are drawn, is farthest off with the hybrid: it hangs on the
-# largest and the smallest of sixteen masks, which may be two that were seen. A
-# better Dice need not be a better measurement.
+# U-Net of single frames by as much. Where frames are there it adds nothing that five
+# seeds could show, and the U-Net is 0.04 ahead. And the number that a doctor would ask
+# for, the ejection fraction, is *farther* off with the hybrid than with either rival:
+# it hangs on the largest and the smallest of sixteen masks. Best in the gaps is not
+# best for the question.
 #
 # ## A pipeline: first the organ, then the question
 #
@@ -670,7 +663,7 @@ figures.images(
 
 # %%
 for name, view in views.items():
-    share = parts.on_marker(readers[name], view(everywhere))
+    share = parts.on_marker(readers[name], view(everywhere), count=8)
     print(f"{name:8}{share:.1%} of the attribution on the marker's place")
 print(f"an even map would have {3 * 4 / 28**2:.1%} there")
 
