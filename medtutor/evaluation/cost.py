@@ -19,7 +19,7 @@ class Cost:
     parameters  trained numbers
     flops       floating-point operations of one case, forward; a multiplication and an
                 addition are two
-    train_ms    milliseconds of training a case, in a batch: forward, backward, step
+    train_ms    milliseconds of training a case, in a batch: forward, backward, a plain step
     predict_ms  milliseconds of predicting a case, in a batch
     threads     that torch worked with
     """
@@ -52,21 +52,25 @@ def forward_flops(model, card):
 def measure_cost(model, card, *, batch=32, timed=True):
     """The `Cost` of a model on cases of a card.
 
-    batch  cases of noise that times are measured on, medians of `REPEATS` batches
+    batch  cases of noise that times are measured on, medians of `REPEATS` batches; of a
+           large model fewer, since its maps fill the memory
     timed  without it, times are None
 
     The model is left as it was. Times are of this machine and this minute: compare
     only what was measured in one run.
     """
+    flops = forward_flops(model, card)
     if not timed:
-        return Cost(parameter_count(model), forward_flops(model, card))
+        return Cost(parameter_count(model), flops)
+    batch = max(2, min(batch, int(8e9 / max(flops, 1))))
     order = torch.channels_last if card.dims == 2 else torch.channels_last_3d
-    weights = {name: tensor.clone() for name, tensor in model.state_dict().items()}
+    buffers = {name: tensor.clone() for name, tensor in model.named_buffers()}
     was_training = model.training
     x = torch.randn(batch, *case_shape(card))
     if x.dim() == card.dims + 2:
         model, x = model.to(memory_format=order), x.to(memory_format=order)
-    optimiser = torch.optim.AdamW(model.parameters(), 0.0)
+    # At a rate of 0 the weights stay; what batch normalisation counts is put back.
+    optimiser = torch.optim.SGD(model.parameters(), 0.0)
 
     def step():
         model(x).square().mean().backward()
@@ -81,9 +85,10 @@ def measure_cost(model, card, *, batch=32, timed=True):
     train_ms = _milliseconds(step) / batch
     model.eval()
     predict_ms = _milliseconds(predict) / batch
-    model.load_state_dict(weights)
+    for name, tensor in model.named_buffers():
+        tensor.copy_(buffers[name])
     model.train(was_training)
-    return Cost(parameter_count(model), forward_flops(model, card), train_ms, predict_ms, torch.get_num_threads())
+    return Cost(parameter_count(model), flops, train_ms, predict_ms, torch.get_num_threads())
 
 
 def _milliseconds(work):
