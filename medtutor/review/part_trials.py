@@ -10,7 +10,6 @@ from ..data import from_arrays, normalise, phantoms
 from ..data.catalog import card
 from ..data.cohort import KINDS, draw_cohort, with_table_of_others
 from ..data.planting import plant_marker
-from ..evaluation.cost import forward_flops
 from ..explanation import explain_batch, mass
 from ..models import build
 from ..models.autoencoder import Autoencoder
@@ -20,6 +19,7 @@ from ..training import default_recipe, fit
 from ..training.fusion import fit_fusion, predict_fusion
 from ..training.reconstruction import fit_reconstruction
 from .evidence import between
+from .transformer_trials import equal_work
 
 # An image and a table ------------------------------------------------------------------------
 
@@ -217,7 +217,7 @@ def lungs_alone(recipe, dataset):
         for name, view in views.items():
             seen = view(marked)
             vit = build("vit", seen, seed=seed)
-            epochs = round(recipe.epochs * forward_flops(build("cnn", seen), seen.card) / forward_flops(vit, seen.card))
+            epochs = round(recipe.epochs * equal_work("vit", seen))
             its = default_recipe(seen.card, "vit", epochs=epochs, seed=seed, shift_at_test=0, shift=1.0, rotation=0.0, scale=0.0)
             run = fit(vit, seen, its, progress=False)
             found[f"{where} {name} turned round"] = run.test.auc
