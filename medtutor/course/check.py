@@ -164,8 +164,10 @@ def _copy(value):
 
 
 def _same(a, b):
-    """Whether an input is still what it was; models and functions are taken to be."""
-    return torch.equal(a, b) if isinstance(a, torch.Tensor) else np.array_equal(a, b) if isinstance(a, np.ndarray) else True
+    """Whether an input is still what it was, NaN where it was NaN; models and functions are taken to be."""
+    if isinstance(a, torch.Tensor):
+        a, b = a.detach().numpy(), b.detach().numpy()
+    return np.array_equal(a, b, equal_nan=True) if isinstance(a, np.ndarray) else True
 
 
 def _tensors(value, many=None):

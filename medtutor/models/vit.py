@@ -182,8 +182,8 @@ class ViT(nn.Module):
     (B, 1, 28, 28) -> (B, 64, 7, 7) -> tokens (B, 49, 64) -> (B, 2). 172 k parameters, as
     many as `CNN` within 1 %. Volumes: patches of 7³ pixels, 64 tokens, 227 k parameters.
 
-    Raises `InputError` for heads that do not divide the width, an unknown readout, and
-    patches larger than the image.
+    Raises `InputError` for heads that do not divide the width, a depth below 1, an
+    unknown readout, and patches larger than the image.
     """
 
     def __init__(
@@ -196,11 +196,13 @@ class ViT(nn.Module):
         if heads < 1 or width % heads:
             raise InputError(f"heads={heads} do not divide the width of {width}; choose a number that does")
         dims = len(shape)
+        depth = self.usual_depth[dims] if depth is None else depth
+        if depth < 1:
+            raise InputError(f"depth={depth} leaves no block that attends; give 1 or more")
         self.embedding, self.grid, self.covers = self.embed(channels, shape, width, patch)
         self.class_token = Learned(1, width) if readout == "class" else None
         count = prod(self.grid) + (readout == "class")
         self.positions = Learned(count, width) if positions else None
-        depth = depth or self.usual_depth[dims]
         self.blocks = nn.Sequential(*(Block(width, self.attention_of(number, width, heads), expansion) for number in range(depth)))
         self.norm = nn.LayerNorm(width)
         if readout == "mean":

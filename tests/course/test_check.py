@@ -118,6 +118,12 @@ def test_what_is_wrong_is_named(answer, hint):
     assert re.search(hint, box.text)
 
 
+def test_gaps_in_an_input_are_no_change_of_it():
+    gaps = Exercise("filled", lambda x: x.nan_to_num(0), lambda generator: (torch.tensor([float("nan"), generator.normal()]),), ())
+    assert look_at(gaps, lambda x: x.nan_to_num(0), seed=0).kind == "right"
+    assert "changes its input" in look_at(gaps, lambda x: x.nan_to_num_(0), seed=0).text
+
+
 def test_a_hint_never_tells_right_values():
     box = look_at(DOUBLE, lambda x: 3 * x, seed=0)
     assert "2" not in box.text.replace("12", "")

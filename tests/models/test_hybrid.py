@@ -14,18 +14,9 @@ from medtutor.models.cnn import BagOfPatches, ResidualBlock
 from medtutor.models.hybrid import CineSegmenter, Hybrid, Tokens, TransformerUNet
 from medtutor.models.unet import UNet
 from medtutor.models.vit import Block, ViT
+from seeded import images, made
 
 SMALL = {"widths": (4, 8, 12)}
-
-
-def made(model, *arguments, **options):
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(0)
-        return model(*arguments, **options).eval()
-
-
-def images(*shape, seed=0):
-    return torch.rand(*shape, generator=torch.Generator().manual_seed(seed)) * 2 - 1
 
 
 # Convolutions, then attention -----------------------------------------------------------------

@@ -13,19 +13,10 @@ from medtutor.data import card
 from medtutor.errors import InputError
 from medtutor.models import MODELS, build, parameter_count
 from medtutor.models.vit import Attention, Block, ViT, WindowedAttention, WindowedViT, attend
+from seeded import images, made
 
 SMALL = {"width": 16, "depth": 2, "heads": 2}
 WINDOWS = [((4, 4), 2, 0), ((4, 4), 2, 1), ((6, 3), 3, 0), ((6, 9), 3, 1), ((4, 12), 4, 3), ((7, 7), 7, 3), ((3, 3), 1, 0)]
-
-
-def made(model, *arguments, **options):
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(0)
-        return model(*arguments, **options).eval()
-
-
-def images(*shape, seed=0):
-    return torch.rand(*shape, generator=torch.Generator().manual_seed(seed)) * 2 - 1
 
 
 def tokens(*shape, seed=0):
@@ -368,6 +359,7 @@ def test_in_channels_last_the_answer_is_the_same():
     [
         ("vit", {"heads": 3}, "heads=3 do not divide the width of 64"),
         ("vit", {"heads": 0}, "heads=0 do not divide"),
+        ("vit", {"depth": 0}, "depth=0 leaves no block"),
         ("vit", {"readout": "clas"}, "unknown readout 'clas'.*did you mean class"),
         ("vit", {"patch": 29}, "patch=29 does not fit into images of 28 x 28; give 1…28"),
         ("vit", {"patch": 0}, "patch=0 does not fit"),
