@@ -307,7 +307,7 @@ def images(pictures, titles, alt, *, phantom=False):
     pictures  2-D tensors: uint8 is shown from black to white; floats, which may
               be negative, from blue over white to red, each on its own scale
     """
-    figure = _figure(1.75 * len(pictures), 2.1)
+    figure = _figure(1.75 * len(pictures), 2.3 if phantom else 2.1)  # the word PHANTOM takes a line
     for ax, pixels, title in zip(figure.subplots(1, len(pictures), squeeze=False)[0], pictures, titles):
         pixels = np.asarray(pixels).squeeze()
         if pixels.dtype == np.uint8:
