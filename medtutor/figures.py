@@ -328,6 +328,8 @@ def curves(x, lines, xlabel, ylabel, alt, *, phantom=False):
     for (name, y), (colour, style) in zip(lines.items(), styles):
         ax.plot(x, y, style, color=colour, label=name, markersize=4)
     ax.set(xlabel=xlabel, ylabel=ylabel)
+    if all(isinstance(value, int) for value in x):
+        ax.xaxis.get_major_locator().set_params(integer=True)  # there is no epoch 1.5
     ax.legend(fontsize=8, frameon=False)
     ax.spines[["top", "right"]].set_visible(False)
     return picture(figure, alt, phantom=phantom)

@@ -1,13 +1,17 @@
 """Experiments about explanations, on evidence that was planted and is known. See `trials`."""
 
+from copy import deepcopy
+from dataclasses import replace
 from statistics import fmean
 
+from sklearn.metrics import roc_auc_score
+
 from ..data.planting import SPOTS, plant_marker, plant_spots
-from ..explanation import explain_batch, methods_for, pointing
+from ..explanation import explain_batch, methods_for, pointing, randomised
 from ..explanation.trust import WITHOUT_NETWORK, trust_table
 from ..models import build
+from ..training import default_recipe, fit
 from .evidence import DECIMALS, Contrast
-from .transformer_trials import equal_work
 
 # Test images that the methods explain, and of those, on how many deletion and insertion are drawn.
 IMAGES = 32
@@ -35,21 +39,29 @@ def planted_spots(data, seeds, train):
 
 # Of those that work on attention, the quick ones and what attention itself shows.
 OF_ATTENTION = ("attention_rollout", "grad_cam", "saliency", "integrated_gradients", "occlusion")
+LONGER = 2  # times as many epochs on the spots as on the X-rays before
 
 
 def attention_on_spots(data, seeds, train):
-    """The same of a ViT, with as many training FLOPs as the CNN: does what attention shows explain?
+    """The same of a ViT that has learned the X-rays and then the spots: does what attention shows explain?
 
-    Yields the contrasts of `planted_spots` without those of the plain images, named "vit, attention_rollout: hit" and so on.
+    Yields the contrasts of `planted_spots` without those of the plain images, named "vit, attention_rollout: hit"
+    and so on, and of each kind of spot the AUC, trained and with random weights: whether there was anything to show.
     """
     for dataset in data.values():
-        longer = equal_work("vit", dataset)
-        of_kind = {
-            kind: [train("vit", plant_spots(dataset, kind), seed, longer=longer, measure=trust_of_attention) for seed in seeds] for kind in SPOTS
-        }
+        found = [train(None, dataset, seed, measure=trust_of_attention) for seed in seeds]
+        of_kind = {kind: [_of(training, kind) for training in found] for kind in SPOTS}
+        for kind, trainings in of_kind.items():
+            yield _averaged(f"vit: AUC on {kind} spots", [trainings], ("trained", "AUC"), ("untrained", "AUC untrained"))
         for method in OF_ATTENTION:
             yield from _about_spots(method, of_kind, "vit, ")
             yield from _about_method(method, [*of_kind.values()], "", "vit, ")
+
+
+def _of(training, kind):
+    """The training with what was measured on one kind of spot alone: {"AUC": …} of {"dark AUC": …}."""
+    start = f"{kind} "
+    return replace(training, values={name.removeprefix(start): value for name, value in training.values.items() if name.startswith(start)})
 
 
 def _about_spots(method, of_kind, model=""):
@@ -105,9 +117,23 @@ def trust_of_methods(run, dataset, methods=None):
     return {f"{method} {column}": value for method, row in table.items() for column, value in row.items() if column != "ms"}
 
 
-def trust_of_attention(run, dataset):
-    """The same of the methods of `OF_ATTENTION`, and the test AUC."""
-    return trust_of_methods(run, dataset, OF_ATTENTION) | {"AUC": run.test.auc}
+def trust_of_attention(recipe, dataset):
+    """`trust_of_methods` of `OF_ATTENTION`, and the test AUC, of a ViT on each kind of spot: {"dark saliency hit": …}.
+
+    From random weights a ViT learns such spots late or not at all, and the map of a network that does not know them
+    says nothing about maps. So it learns the plain images first.
+    """
+    its = default_recipe(dataset.card, "vit", epochs=recipe.epochs, seed=recipe.seed, shift_at_test=0)
+    reader = fit(build("vit", dataset, seed=recipe.seed), dataset, its, progress=False)
+    found = {}
+    for kind in SPOTS:
+        spots = plant_spots(dataset, kind)
+        run = fit(deepcopy(reader.model), spots, its.but(epochs=LONGER * recipe.epochs), progress=False)
+        blank = randomised(run).predict(spots.test.images)[:, 1]
+        values = trust_of_methods(run, spots, OF_ATTENTION)
+        values |= {"AUC": run.test.auc, "AUC untrained": roc_auc_score(spots.test.labels, blank)}
+        found |= {f"{kind} {name}": float(value) for name, value in values.items()}
+    return found
 
 
 def marker_seen(run, dataset):

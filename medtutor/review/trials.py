@@ -134,7 +134,7 @@ TRIALS = {
     "few_shot_augmentation": (few_shot_augmentation, 1),
     "planted_spots": (planted_spots, 4),
     "planted_marker": (planted_marker, 2),
-    "attention_on_spots": (attention_on_spots, 3),
+    "attention_on_spots": (attention_on_spots, 1),
     "two_marks": (two_marks, 25 / 2),
     "transformer_at_the_bottom": (transformer_at_the_bottom, 2),
     "families": (families, 16 / 3),
