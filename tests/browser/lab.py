@@ -22,6 +22,20 @@ FLAGS = [
     "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
     "--disable-component-update", "--disable-sync",
 ]  # fmt: skip
+# From the key to the new pixels, in the page's own time.
+STAMPS = """picture => {
+  window.stamps = {pressed: 0, waits: []};
+  document.addEventListener('keydown', () => { window.stamps.pressed = performance.now(); }, true);
+  const box = picture.closest('.widget-html, .jupyter-widgets');
+  new MutationObserver(async () => {
+    const image = box.querySelector('img');
+    if (!image || !window.stamps.pressed) return;
+    const pressed = window.stamps.pressed;
+    window.stamps.pressed = 0;
+    await image.decode();
+    window.stamps.waits.push(performance.now() - pressed);
+  }).observe(box, {childList: true, subtree: true, attributes: true});
+}"""
 # Without these, Lab asks about news and kernels, and keeps only the cells on the screen in the page.
 SETTINGS = {
     "@jupyterlab/apputils-extension:notification": {"fetchNews": "false", "checkForUpdates": False},
@@ -185,6 +199,14 @@ class NotebookPage:
         """The `<img>` whose alt text matches a regular expression; it must be the only one."""
         return self.output.get_by_alt_text(re.compile(alt))
 
+    def phantom_pictures(self, *alts):
+        """The same for several, shown by now and said to be of phantoms."""
+        pictures = [self.picture(alt) for alt in alts]
+        for picture in pictures:
+            picture.wait_for()
+            assert picture.get_attribute("alt").startswith("Phantom images")
+        return pictures
+
     def control(self, description):
         """The widget with this description: the box around the label and what is operated."""
         label = self.page.locator(".widget-label, .jupyter-widgets > label").get_by_text(description, exact=True)
@@ -213,6 +235,14 @@ class NotebookPage:
         self.page.keyboard.press(key)
         expected.first.wait_for(timeout=timeout * 1000)
         return time.monotonic() - start
+
+    def latencies(self, picture, key, times):
+        """Milliseconds from each press of a key to the picture that it brought."""
+        picture.evaluate(STAMPS)
+        for number in range(times):
+            self.page.keyboard.press(key)
+            self.page.wait_for_function("n => window.stamps.waits.length >= n", arg=number + 1, timeout=10_000)
+        return self.page.evaluate("window.stamps.waits")
 
     def choose(self, steps):
         """In the list that has the focus, choose the option so many below the present one.

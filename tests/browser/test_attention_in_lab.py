@@ -6,7 +6,6 @@ import pytest
 
 from .conftest import LATENCIES
 from .lab import png
-from .test_attribution_in_lab import latencies
 
 pytestmark = pytest.mark.browser
 
@@ -25,10 +24,7 @@ IMAGE, MAPS, CHART = "of the test split in 7 x 7 patches", "Maps over the image|
 
 def test_attention_by_keyboard(notebook):
     page = notebook(FIT, "attention(vit, xray, cnn=cnn)")
-    image, maps, chart = shown = [page.picture(words) for words in (IMAGE, MAPS, CHART)]
-    for each in shown:
-        each.wait_for()
-        assert each.get_attribute("alt").startswith("Phantom images")
+    image, maps, chart = shown = page.phantom_pictures(IMAGE, MAPS, CHART)
     before = [png(each.get_attribute("src")) for each in shown]
 
     page.focus(page.control("image"))
@@ -40,8 +36,9 @@ def test_attention_by_keyboard(notebook):
     # The buttons of the patches are not on the way.
     page.tab_to(page.output.get_by_role("slider").nth(1), limit=6)
     page.press("ArrowRight", page.picture("where the patch in row 4, column 5 looks"))
-    page.press("ArrowLeft", page.picture("the patch in row 4, column 4 is framed"))
-    moves = latencies(page, maps, "ArrowLeft", 3) + latencies(page, maps, "ArrowRight", 6)
+    page.press("ArrowLeft", page.picture("where the patch in row 4, column 4 looks"))
+    page.picture("the patch in row 4, column 4 is framed").wait_for()
+    moves = page.latencies(maps, "ArrowLeft", 3) + page.latencies(maps, "ArrowRight", 6)
     LATENCIES["patch that looks"] = statistics.median(moves)
     page.picture("where the patch in row 4, column 7 looks").wait_for()
     assert statistics.median(moves) < 1000

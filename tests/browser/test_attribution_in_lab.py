@@ -17,37 +17,13 @@ from medtutor.data import phantoms
 xray = phantoms.draw(mt.data.card("pneumoniamnist"), {"train": 100, "val": 40, "test": 60})
 run = mt.fit(mt.build("cnn", xray), xray, mt.Recipe(epochs=1), progress=False)
 """
-# From the key to the new pixels, in the page's own time.
-STAMPS = """picture => {
-  window.stamps = {pressed: 0, waits: []};
-  document.addEventListener('keydown', () => { window.stamps.pressed = performance.now(); }, true);
-  const box = picture.closest('.widget-html, .jupyter-widgets');
-  new MutationObserver(async () => {
-    const image = box.querySelector('img');
-    if (!image || !window.stamps.pressed) return;
-    const pressed = window.stamps.pressed;
-    window.stamps.pressed = 0;
-    await image.decode();
-    window.stamps.waits.push(performance.now() - pressed);
-  }).observe(box, {childList: true, subtree: true, attributes: true});
-}"""
-
-
-def latencies(page, picture, key, times):
-    """Milliseconds from each key press to the picture that it brought."""
-    picture.evaluate(STAMPS)
-    for number in range(times):
-        page.page.keyboard.press(key)
-        page.page.wait_for_function("n => window.stamps.waits.length >= n", arg=number + 1, timeout=10_000)
-    return page.page.evaluate("window.stamps.waits")
 
 
 def test_attribution_by_keyboard(notebook):
     page = notebook(FIT, "mt.explore(run, xray)")
-    picture = page.picture("its map, and the map over the image")
-    picture.wait_for()
+    [picture] = page.phantom_pictures("its map, and the map over the image")
     first = picture.get_attribute("src")
-    assert picture.get_attribute("alt").startswith("Phantom images") and "Integrated gradients for" in picture.get_attribute("alt")
+    assert "Integrated gradients for" in picture.get_attribute("alt")
 
     page.focus(page.control("split"))
     page.tab_to(page.control("method"))
@@ -70,10 +46,10 @@ def test_attribution_by_keyboard(notebook):
     page.picture("for the class").wait_for()
 
     page.tab_to(page.control("opacity"))
-    looks = latencies(page, picture, "ArrowLeft", 10)
+    looks = page.latencies(picture, "ArrowLeft", 10)
     page.tab_to(page.output.get_by_role("button", name="next"))
     page.press("Space", page.picture("image 1 of the test split"))
-    images = latencies(page, picture, "Enter", 10)
+    images = page.latencies(picture, "Enter", 10)
     LATENCIES["opacity"], LATENCIES["next image, two maps"] = statistics.median(looks), statistics.median(images)
     assert statistics.median(looks) < 1000 and statistics.median(images) < 1000
 

@@ -25,10 +25,7 @@ run = mt.fit(mt.build("mlp", xray), xray, mt.Recipe(epochs=1), progress=False)
 
 def test_classification_by_keyboard(notebook):
     page = notebook(RUN, FIT, "classification(run, xray)")
-    matrix, curves, images = (page.picture(words) for words in ("Confusion matrix", "ROC curve", "(Images of|No image)"))
-    for picture in (matrix, curves, images):
-        picture.wait_for()
-        assert picture.get_attribute("alt").startswith("Phantom images")
+    matrix, curves, images = page.phantom_pictures("Confusion matrix", "ROC curve", "(Images of|No image)")
     assert "at threshold 0.50" in matrix.get_attribute("alt")
 
     page.tab_from(page.control("positive class"), page.control("threshold"))

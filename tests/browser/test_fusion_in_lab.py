@@ -6,7 +6,6 @@ import pytest
 
 from .conftest import LATENCIES
 from .lab import png
-from .test_attribution_in_lab import latencies
 
 pytestmark = pytest.mark.browser
 
@@ -28,10 +27,7 @@ IMAGE, BARS, SHARES, CHARTS = "too. Image of patient", "Bars of the probability"
 
 def test_fusion_by_keyboard(notebook):
     page = notebook(FIT, "explorer = fusion(models, cohort)\nexplorer")
-    image, bars, parts, charts = shown = [page.picture(words) for words in (IMAGE, BARS, SHARES, CHARTS)]
-    for each in shown:
-        each.wait_for()
-        assert each.get_attribute("alt").startswith("Phantom images")
+    image, bars, parts, charts = shown = page.phantom_pictures(IMAGE, BARS, SHARES, CHARTS)
     before = [png(each.get_attribute("src")) for each in shown]
 
     page.focus(page.control("patient"))
@@ -41,7 +37,7 @@ def test_fusion_by_keyboard(notebook):
 
     page.tab_to(page.output.get_by_role("slider").first)
     page.page.wait_for_timeout(500)  # the other pictures follow
-    moves = latencies(page, charts, "ArrowRight", 12)
+    moves = page.latencies(charts, "ArrowRight", 12)
     LATENCIES["lab value of a patient"] = statistics.median(moves)
     assert statistics.median(moves) < 1000
     assert all(png(each.get_attribute("src")) != old for each, old in zip((bars, parts, charts), before[1:]))

@@ -7,7 +7,6 @@ import pytest
 
 from .conftest import LATENCIES
 from .lab import png
-from .test_attribution_in_lab import latencies
 
 pytestmark = pytest.mark.browser
 
@@ -39,10 +38,8 @@ def button(page, name):
 
 def test_walk_by_keyboard(notebook):
     page = notebook(FIT, "generator(adversary, xray)")
-    shown = [page.picture(words) for words in (POINT, SAMPLES, STRIP)]
-    for each in shown:
-        each.wait_for()
-        assert each.get_attribute("alt").startswith("Phantom images") and "no patient" in each.get_attribute("alt")
+    shown = page.phantom_pictures(POINT, SAMPLES, STRIP)
+    assert all("no patient" in each.get_attribute("alt") for each in shown)
     before = [png(each.get_attribute("src")) for each in shown]
 
     button(page, "walk among the codes").focus()
@@ -54,12 +51,12 @@ def test_walk_by_keyboard(notebook):
     page.tab_to(page.control("truncation"))
     page.press("ArrowLeft", page.picture("no patient: seed 1, .* truncation 0.95"))
     page.page.wait_for_timeout(500)  # the other pictures follow
-    moves = latencies(page, shown[1], "ArrowLeft", 10)
+    moves = page.latencies(shown[1], "ArrowLeft", 10)
     LATENCIES["truncation of a code"] = statistics.median(moves)
     assert statistics.median(moves) < 1000
     page.tab_to(page.output.get_by_role("slider").nth(1))
     page.press("ArrowRight", page.picture("no patient: .* moved [+]0.1 along axis 1"))
-    moves = latencies(page, shown[0], "ArrowRight", 12)
+    moves = page.latencies(shown[0], "ArrowRight", 12)
     LATENCIES["along an axis of a generator"] = statistics.median(moves)
     assert statistics.median(moves) < 1000
     page.tab_to(page.control("towards seed"))
@@ -105,7 +102,7 @@ def test_film_by_keyboard(notebook):
     page.focus(page.control("moment"))
     page.press("ArrowLeft", page.picture("moment 7 of 8"))
     page.page.wait_for_timeout(300)
-    steps = latencies(page, frame, "ArrowLeft", 5)
+    steps = page.latencies(frame, "ArrowLeft", 5)
     LATENCIES["moment of a training"] = statistics.median(steps)
     assert statistics.median(steps) < 1000
     page.picture("moment 2 of 8").wait_for()

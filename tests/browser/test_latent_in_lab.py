@@ -6,7 +6,6 @@ import pytest
 
 from .conftest import LATENCIES
 from .lab import png
-from .test_attribution_in_lab import latencies
 
 pytestmark = pytest.mark.browser
 
@@ -33,10 +32,7 @@ IMAGE, POINT, MAP, STRIP = "its reconstruction, and the residual", "decoded at t
 
 def test_latent_by_keyboard(notebook):
     page = notebook(FIT, "explorer = latent(model, xray)\nexplorer")
-    image, point, chart, strip = shown = [page.picture(words) for words in (IMAGE, POINT, MAP, STRIP)]
-    for each in shown:
-        each.wait_for()
-        assert each.get_attribute("alt").startswith("Phantom images")
+    image, point, chart, strip = shown = page.phantom_pictures(IMAGE, POINT, MAP, STRIP)
     before = [png(each.get_attribute("src")) for each in shown]
 
     page.focus(page.control("image"))
@@ -47,7 +43,7 @@ def test_latent_by_keyboard(notebook):
     page.tab_to(page.output.get_by_role("slider").first)
     page.press("ArrowLeft", page.picture("moved to .* along axis 1"))
     page.page.wait_for_timeout(500)  # the other pictures follow
-    moves = latencies(page, point, "ArrowLeft", 12)
+    moves = page.latencies(point, "ArrowLeft", 12)
     LATENCIES["along an axis of a code"] = statistics.median(moves)
     assert statistics.median(moves) < 1000
     assert png(point.get_attribute("src")) != before[1] and png(chart.get_attribute("src")) != before[2]
@@ -63,7 +59,7 @@ def test_latent_by_keyboard(notebook):
     page.press("Tab", page.picture("of the way from image 0 to image 30"))
     page.tab_to(page.control("along"))
     page.press("ArrowRight", page.picture("Film strip .* marked at 0.02"))
-    steps = latencies(page, strip, "ArrowRight", 12)
+    steps = page.latencies(strip, "ArrowRight", 12)
     LATENCIES["along a walk"] = statistics.median(steps)
     assert statistics.median(steps) < 1000
     assert png(strip.get_attribute("src")) != before[3]

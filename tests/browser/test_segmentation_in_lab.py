@@ -6,7 +6,6 @@ import pytest
 
 from .conftest import LATENCIES
 from .lab import png
-from .test_attribution_in_lab import latencies
 
 pytestmark = pytest.mark.browser
 
@@ -34,10 +33,7 @@ PICTURE, CURVE = "where it is wrong", "Curve of"
 
 def test_segmentation_by_keyboard(notebook):
     page = notebook(FIT, "segmentation(run, brain, others={'fcn': other})")
-    picture, curve = page.picture(PICTURE), page.picture(CURVE)
-    for each in (picture, curve):
-        each.wait_for()
-        assert each.get_attribute("alt").startswith("Phantom images")
+    picture, curve = page.phantom_pictures(PICTURE, CURVE)
     first = [png(each.get_attribute("src")) for each in (picture, curve)]
 
     page.focus(page.control("patient"))
@@ -46,7 +42,7 @@ def test_segmentation_by_keyboard(notebook):
     page.tab_to(page.control("slice"))
     page.page.keyboard.press("Home")
     page.press("ArrowRight", page.picture("slice 2 of 48"))
-    slices = latencies(page, picture, "ArrowRight", 12)
+    slices = page.latencies(picture, "ArrowRight", 12)
     LATENCIES["slice, two runs"] = statistics.median(slices)
     assert statistics.median(slices) < 1000
     assert png(picture.get_attribute("src")) != first[0]
@@ -58,7 +54,7 @@ def test_segmentation_by_keyboard(notebook):
     page.press("Space", page.picture("anterior where its probability is above 0.50"))
     page.tab_to(page.control("threshold"))
     page.press("ArrowRight", page.picture("above 0.51"))
-    thresholds = latencies(page, picture, "ArrowRight", 12)
+    thresholds = page.latencies(picture, "ArrowRight", 12)
     LATENCIES["threshold of a segmentation, two runs"] = statistics.median(thresholds)
     assert statistics.median(thresholds) < 1500
     assert png(curve.get_attribute("src")) != first[1]

@@ -6,7 +6,6 @@ import pytest
 
 from .conftest import LATENCIES
 from .lab import png
-from .test_attribution_in_lab import latencies
 
 pytestmark = pytest.mark.browser
 
@@ -33,17 +32,14 @@ FILM, FRAME = "Heat map of", "Frame [0-9]+ of [0-9]+, .*(film|black frame)[.]$"
 
 def test_sequence_by_keyboard(notebook):
     page = notebook(FIT, "sequence(run, clips, others={'max/min': pooled})")
-    film, frame = page.picture(FILM), page.picture(FRAME)
-    for picture in (film, frame):
-        picture.wait_for()
-        assert picture.get_attribute("alt").startswith("Phantom images")
+    film, frame = page.phantom_pictures(FILM, FRAME)
     first = [png(picture.get_attribute("src")) for picture in (film, frame)]
     button = lambda name: page.output.get_by_role("button", name=name, exact=True)  # noqa: E731
 
     page.focus(page.control("clip"))
     page.tab_to(page.control("frame"))
     page.press("ArrowRight", page.picture("Frame 2 of 16[.]"))
-    scrubs = latencies(page, film, "ArrowRight", 10)
+    scrubs = page.latencies(film, "ArrowRight", 10)
     LATENCIES["frame of a clip"] = statistics.median(scrubs)
     assert statistics.median(scrubs) < 1000
     page.picture("Frame 12 of 16, as filmed: frame 12 of the film").wait_for()
