@@ -23,7 +23,8 @@ COLUMNS = (
 ABOUT = (
     "labels: share of the training labels that were used. Parameters, operations of one image forward, seconds of the whole training and milliseconds "
     "of predicting an image in a batch, measured now with {threads} thread(s): compare within this table only. Best explanation: of the methods tried, the one whose "
-    "highest value most often hits planted spots that decide the label, the share of hits less that of the same network with random weights."
+    "highest value most often hits planted spots that decide the label, the share of hits less that of the same network with random weights; "
+    "measured on networks of the same form that learned the spots, as explanations-find-planted-evidence and attention-explains say."
 )
 
 

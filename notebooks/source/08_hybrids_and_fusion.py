@@ -491,13 +491,13 @@ print(f"PHANTOM X-rays: Dice of the lungs {segmenter.test.dice:.3f}")
 
 # %%
 chosen = torch.cat([
-    (xray.test.labels == label).nonzero()[:5, 0] for label in (0, 1)
+    (xray.test.labels == label).nonzero()[:3, 0] for label in (0, 1)
 ])
 lungs = segmenter.predict(xray.test.images[chosen]).argmax(1)
 figures.outlines(
     xray.test.images[chosen], {"image": None, "found": lungs},
     segmenter.card.classes,
-    "Five normal X-rays and five with pneumonia, and the outlines of what a "
+    "Three normal X-rays and three with pneumonia, and the outlines of what a "
     "U-Net that has learned from phantoms calls lungs.",
     names=[xray.card.classes[int(xray.test.labels[i])] for i in chosen],
     sideways=True, phantom=xray.is_phantom,
