@@ -902,7 +902,7 @@ kinds = ("bright", "dark", "texture")
 print("PHANTOM, test AUC of each of five seeds")
 for contrast in attention.contrasts if attention else ():
     if "AUC on" in contrast.name:
-        print(f"{contrast.name:24}" + " ".join(
+        print(f"{contrast.name:26}" + " ".join(
             f"{auc:.2f}" for auc in contrast.first))
 
 # %% [markdown]
