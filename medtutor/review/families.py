@@ -22,7 +22,7 @@ COLUMNS = (
 )  # fmt: skip
 ABOUT = (
     "labels: share of the training labels that were used. Parameters, operations of one image forward, seconds of the whole training and milliseconds "
-    "of predicting an image in a batch, measured now with {threads} thread(s): compare within this table only. Best explanation: of the methods tried, the one whose "
+    "of predicting an image in a batch, {times}. Best explanation: of the methods tried, the one whose "
     "highest value most often hits planted spots that decide the label, the share of hits less that of the same network with random weights; "
     "measured on networks of the same form that learned the spots, as explanations-find-planted-evidence and attention-explains say."
 )
@@ -112,7 +112,9 @@ class SideBySide:
 
     @property
     def about(self):
-        return ABOUT.format(threads=next((row.cost.threads for row in self.rows if row.cost.threads), "no"))
+        threads = next((row.cost.threads for row in self.rows if row.cost.threads), 0)
+        measured = f"measured now with {threads} thread{'s' * (threads > 1)}: compare within this table only"
+        return ABOUT.format(times=measured if threads else "not measured this time")
 
     def as_text(self):
         parts = []
@@ -223,7 +225,7 @@ def _explained(source):
 def _cells(row):
     low, high = row.interval
     return (
-        row.family, row.model, f"{row.labels:.0%}", f"{row.auc:.3f} ({low:.3f} to {high:.3f})", f"{row.cost.parameters:,}", f"{row.cost.flops / 1e6:.0f}",
-        "–" if row.seconds is None else f"{row.seconds:.0f}", "–" if row.cost.predict_ms is None else f"{row.cost.predict_ms:.2f}",
+        row.family, row.model, f"{row.labels:.0%}", f"{row.auc:.3f} ({low:.3f} to {high:.3f})", f"{row.cost.parameters:,}", f"{row.cost.flops / 1e6:.3g}",
+        "–" if row.seconds is None else f"{row.seconds:.0f}", "–" if row.cost.predict_ms is None else f"{row.cost.predict_ms:.2g}",
         "–" if row.explanation is None else f"{row.explanation[0]} {row.explanation[1]:+.2f}",
     )  # fmt: skip

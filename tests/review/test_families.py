@@ -48,7 +48,7 @@ def test_the_best_explanation_is_the_best_of_those_tried(table):
 
 
 def test_untimed_says_so_and_every_form_has_every_row(table):
-    assert all(row.seconds is None and row.cost.predict_ms is None for row in table.rows) and "no thread(s)" in table.about
+    assert all(row.seconds is None and row.cost.predict_ms is None for row in table.rows) and "not measured this time" in table.about
     for text in (str(table), table.as_markdown(), table._repr_html_()):
         for row in table.rows:
             assert f"{row.auc:.3f} (" in text and row.model in text
