@@ -242,7 +242,11 @@ class NotebookPage:
         for number in range(times):
             self.page.keyboard.press(key)
             self.page.wait_for_function("n => window.stamps.waits.length >= n", arg=number + 1, timeout=10_000)
-        return self.page.evaluate("window.stamps.waits")
+        waits = self.page.evaluate("window.stamps.waits")
+        # A slider holds its newest value back while the kernel works, and a button does not: without a pause the
+        # next button could be heard before the last key.
+        self.page.wait_for_timeout(500)
+        return waits
 
     def choose(self, steps):
         """In the list that has the focus, choose the option so many below the present one.
