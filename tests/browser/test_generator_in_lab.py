@@ -90,6 +90,7 @@ def test_game_by_keyboard(notebook):
     page.press("Space", page.picture("A classifier, on images new to it"), timeout=60)
     page.tab_to(button(page, "new game"))
     page.press("Space", page.picture("number 1 of the game"))
+    page.page.wait_for_timeout(500)  # the scores follow the turn
     assert page.picture(SCORES).get_attribute("alt").count("right, 95%") == 0
     assert page.output.get_by_role("alert").count() == 0
 
