@@ -1,6 +1,7 @@
 """Networks for sequences: shapes, what each can see, lengths, and the step by hand."""
 
 import pytest
+import seeded
 import torch
 from torch import nn
 
@@ -19,14 +20,11 @@ PARAMETERS = {
 
 
 def made(name, **options):
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(0)
-        model = ConvLSTM(**options) if name == "conv_lstm" else FrameSequence(head=name, **options)
-    return model.eval()
+    return seeded.made(ConvLSTM, **options) if name == "conv_lstm" else seeded.made(FrameSequence, head=name, **options)
 
 
 def clips(count=3, frames=16, seed=0):
-    return torch.rand(count, frames, 1, 28, 28, generator=torch.Generator().manual_seed(seed)) * 2 - 1
+    return seeded.images(count, frames, 1, 28, 28, seed=seed)
 
 
 def test_lstm_step_is_torchs():

@@ -106,12 +106,20 @@ def test_a_transformer_at_the_bottom_names_what_the_claim_judges(tiny):
 def test_attention_on_spots_names_what_the_claim_judges(tiny, monkeypatch):
     monkeypatch.setattr(spot_trials, "IMAGES", 2)
     monkeypatch.setattr(spot_trials, "CURVES", 1)
+    rates = set()
+
+    def fit(model, dataset, recipe, **options):
+        rates.add((model.name, recipe.learning_rate))
+        return mt.fit(model, dataset, recipe, **options)
+
+    monkeypatch.setattr(spot_trials, "fit", fit)
     given = replace(claim("attention-explains"), seeds=(0, 1), settings={"epochs": {"tiny": 1}, "keep_all": True})
     evidence = run_trial(given, load=lambda name: tiny, progress=False)
     names = {contrast.name for contrast in evidence.contrasts}
     assert set(given.rule.contrasts) <= names
     assert {"vit, grad_cam: hit on dark spots", "vit, occlusion: deletion", "vit, attention_rollout: similar head"} <= names
     assert {"vit: AUC on bright spots", "vit: AUC on dark spots", "vit: AUC on texture spots"} <= names
+    assert rates == {("vit", 1e-3)}, "a rate of its own"
 
 
 def test_what_was_measured_on_one_kind_of_spot():
