@@ -238,6 +238,7 @@ class NotebookPage:
 
     def latencies(self, picture, key, times):
         """Milliseconds from each press of a key to the picture that it brought."""
+        self.page.wait_for_timeout(500)  # what was pressed before may still bring pictures
         picture.evaluate(STAMPS)
         for number in range(times):
             self.page.keyboard.press(key)

@@ -36,7 +36,6 @@ def test_fusion_by_keyboard(notebook):
     assert png(image.get_attribute("src")) != before[0]
 
     page.tab_to(page.output.get_by_role("slider").first)
-    page.page.wait_for_timeout(500)  # the other pictures follow
     moves = page.latencies(charts, "ArrowRight", 12)
     LATENCIES["lab value of a patient"] = statistics.median(moves)
     assert statistics.median(moves) < 1000

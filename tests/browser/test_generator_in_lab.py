@@ -50,7 +50,6 @@ def test_walk_by_keyboard(notebook):
     page.picture("no patient: seed 1, class pneumonia").wait_for()
     page.tab_to(page.control("truncation"))
     page.press("ArrowLeft", page.picture("no patient: seed 1, .* truncation 0.95"))
-    page.page.wait_for_timeout(500)  # the other pictures follow
     moves = page.latencies(shown[1], "ArrowLeft", 10)
     LATENCIES["truncation of a code"] = statistics.median(moves)
     assert statistics.median(moves) < 1000
@@ -102,7 +101,6 @@ def test_film_by_keyboard(notebook):
     before = [png(each.get_attribute("src")) for each in (frame, course)]
     page.focus(page.control("moment"))
     page.press("ArrowLeft", page.picture("moment 7 of 8"))
-    page.page.wait_for_timeout(300)
     steps = page.latencies(frame, "ArrowLeft", 5)
     LATENCIES["moment of a training"] = statistics.median(steps)
     assert statistics.median(steps) < 1000

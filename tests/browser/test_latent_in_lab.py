@@ -42,7 +42,6 @@ def test_latent_by_keyboard(notebook):
 
     page.tab_to(page.output.get_by_role("slider").first)
     page.press("ArrowLeft", page.picture("moved to .* along axis 1"))
-    page.page.wait_for_timeout(500)  # the other pictures follow
     moves = page.latencies(point, "ArrowLeft", 12)
     LATENCIES["along an axis of a code"] = statistics.median(moves)
     assert statistics.median(moves) < 1000
