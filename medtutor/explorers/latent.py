@@ -256,7 +256,7 @@ class LatentExplorer(Explorer):
         self.previous.on_click(lambda _: self._step(-1))
         self.next.on_click(lambda _: self._step(+1))
         for number, axis in enumerate(self.axes):
-            axis.observe(lambda _, number=number: self._moved(number), "value")
+            axis.observe(lambda change, number=number: self._moved(number, change), "value")
         self.back.on_click(self._went_back)
         self.random.on_click(self._drew)
         for control in (self.start, self.end):
@@ -302,8 +302,9 @@ class LatentExplorer(Explorer):
         self._take_image()
 
     @answering
-    def _moved(self, axis):
-        if self._quiet:
+    def _moved(self, axis, change):
+        # A browser sends back what it was given with a last digit of its own (0.7000000000000001): that is no move.
+        if self._quiet or abs(change.new - change.old) < 1e-6:
             return
         self._moves[axis] = value = self.axes[axis].value
         moves = " and ".join(f"to {value:+.1f} along axis {axis + 1}" for axis, value in sorted(self._moves.items()))

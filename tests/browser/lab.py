@@ -244,9 +244,7 @@ class NotebookPage:
             self.page.keyboard.press(key)
             self.page.wait_for_function("n => window.stamps.waits.length >= n", arg=number + 1, timeout=10_000)
         waits = self.page.evaluate("window.stamps.waits")
-        # A slider holds its newest value back while the kernel works, and a button does not: without a pause the
-        # next button could be heard before the last key.
-        self.page.wait_for_timeout(500)
+        self.page.wait_for_timeout(500)  # a slider may still hold its newest value back
         return waits
 
     def choose(self, steps):

@@ -49,6 +49,8 @@ def test_latent_by_keyboard(notebook):
 
     page.tab_to(page.output.get_by_role("button", name="back to the image"))
     page.press("Space", page.picture("present point, the code of image 1;"))
+    page.page.wait_for_timeout(500)  # the sliders were moved with it, and that is no move of the user's
+    assert "the code of image 1;" in point.get_attribute("alt")
     page.tab_to(page.output.get_by_role("button", name="random point"))
     page.press("Enter", page.picture("a random point of the Gaussian of the codes"))
 
