@@ -7,6 +7,28 @@ from pathlib import Path
 from .errors import InputError
 
 
+def home():
+    """The user's home folder, or None where there is none: an unknown user in a container, without $HOME."""
+    try:
+        return Path.home()
+    except RuntimeError:
+        return None
+
+
+def resolve(path):
+    """The `Path` of what a user gave as a file or folder: `~` is the home folder, as in a shell.
+
+    Every path that comes from outside goes through here. Raises `InputError` for what can be no path, and for `~` where
+    there is no home folder.
+    """
+    if not isinstance(path, (str, os.PathLike)) or not os.fspath(path) or "\0" in os.fsdecode(path):
+        raise InputError(f"{str(path)[:60]!r} is no path; give the name of a file or folder")
+    try:
+        return Path(os.fsdecode(path)).expanduser()
+    except RuntimeError:
+        raise InputError(f"{path} cannot be found: there is no home folder here; give the whole path, or set HOME") from None
+
+
 def write_whole(path, content):
     """Write text or bytes to a `Path`; what stood there before stands until the new is on the disk.
 
