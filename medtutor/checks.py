@@ -63,12 +63,12 @@ def _within(what, value, low, high):
 
 
 def _range(low=None, high=None, above=None, below=None):
-    least, most = (f"from {low:g}" if low is not None else f"above {above:g}" if above is not None else ""), ""
+    least = f"from {low}" if low is not None else f"above {above}" if above is not None else ""
     if high is not None:
-        most = f"to {high:g}" if least else f"of at most {high:g}"
-    elif below is not None:
-        most = f"below {below:g}"
-    words = " and ".join(filter(None, (least, most))) if above is not None or below is not None else " ".join(filter(None, (least, most)))
+        most = f"to {high}" if least else f"of at most {high}"
+    else:
+        most = f"below {below}" if below is not None else ""
+    words = (" and " if below is not None else " ").join(filter(None, (least, most)))
     return f" {words}" if words else ""
 
 
