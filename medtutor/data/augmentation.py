@@ -12,7 +12,7 @@ import torch
 import torch.nn.functional as F
 
 
-def draw_affine(count, shape, *, mirror=(), rotation=0.0, scale=0.0, shift=0.0, generator=None):
+def draw_affine(count, shape, *, mirror=(), rotation=0.0, scale=0.0, shift=0.0, spacing=None, generator=None):
     """`count` random affine maps for images or volumes of a spatial `shape`.
 
     mirror    axes (-1, -2, -3) that are flipped with probability one half:
@@ -20,6 +20,8 @@ def draw_affine(count, shape, *, mirror=(), rotation=0.0, scale=0.0, shift=0.0, 
     rotation  degrees, drawn from -rotation…rotation; in a volume about all axes
     scale     share, drawn from 1-scale…1+scale
     shift     pixels along each axis, drawn from -shift…shift
+    spacing   how long a pixel is along each axis of `shape`, in any unit: what is turned keeps its form in
+              that unit. Left out: pixels are as long as wide
 
     Returns (count, d, d + 1) float32, as `torch.nn.functional.affine_grid` takes it.
     """
@@ -42,8 +44,11 @@ def draw_affine(count, shape, *, mirror=(), rotation=0.0, scale=0.0, shift=0.0, 
         sign = torch.where(torch.rand(count, generator=generator) < 0.5, -1.0, 1.0)
         # affine_grid counts axes from x: column 0 is the last axis, -1.
         matrix[:, :, -axis - 1] *= sign.view(-1, 1)
-    # affine_grid measures from -1 to 1: one pixel is 2 / side.
+    # affine_grid measures each axis from -1 to 1, x first: one pixel is 2 / side.
     sides = torch.tensor(shape[::-1], dtype=torch.float32)
+    lengths = sides * torch.tensor(spacing[::-1], dtype=torch.float32) if spacing else sides
+    # A rotation is one in lengths; between axes of unequal length it would be a shear.
+    matrix = matrix * (lengths / lengths.view(-1, 1))
     moved = uniform(count, dims) * shift * 2 / sides
     return torch.cat([matrix, moved.unsqueeze(-1)], dim=-1)
 

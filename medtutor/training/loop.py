@@ -113,6 +113,8 @@ class _Trainer:
         self.dataset, self.recipe, self.accelerator = dataset, recipe, accelerator
         self.card, self.train = dataset.card, dataset.train
         self.mirror = self.card.mirror if recipe.mirror else ()
+        # Of slices the distance between them plays no part in turning one.
+        self.spacing = self.card.spacing and self.card.spacing[-self.card.dims :]
         order = torch.channels_last if self.card.dims == 2 else torch.channels_last_3d
         # `network` is the user's model; `model` the same, wrapped for many processes.
         self.network = synchronise_batch_norm(model.to(accelerator.device, memory_format=order), accelerator)
@@ -181,7 +183,7 @@ class _Trainer:
         if self.mirror or recipe.rotation or recipe.scale or recipe.shift:
             affine = draw_affine(
                 len(rows), self.card.shape, mirror=self.mirror, rotation=recipe.rotation, scale=recipe.scale,
-                shift=recipe.shift, generator=generator,
+                shift=recipe.shift, spacing=self.spacing, generator=generator,
             )[mine]  # fmt: skip
         x = to_model(normalise(self.train.images[rows[mine]]), device)
         if affine is not None:

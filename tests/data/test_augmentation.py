@@ -1,6 +1,7 @@
 """Augmentation moves pixels, never labels, and repeats."""
 
 import torch
+from torchvision.transforms import v2
 
 from medtutor.data import card, names
 from medtutor.data.augmentation import apply_affine, apply_affine_to_masks, draw_affine, test_views
@@ -46,6 +47,31 @@ def test_rotation_keeps_length_and_stays_in_range():
         if dims == 2:
             degrees = torch.atan2(matrix[:, 1, 0], matrix[:, 0, 0]).rad2deg()
             assert 13 < degrees.abs().max() <= 14.001
+
+
+def test_a_disc_stays_a_disc_whatever_the_sides():
+    """The same map by torchvision, which turns in pixels; and a disc's width is its height again."""
+    for shape in ((56, 40), (40, 56), (32, 32)):
+        rows, columns = torch.meshgrid(*(torch.arange(side) - (side - 1) / 2 for side in shape), indexing="ij")
+        disc = ((rows - 4).square() + (columns + 3).square() <= 100).float()[None, None]
+        affine = draw_affine(20, shape, rotation=30.0, generator=generator())
+        moved = apply_affine(disc.expand(20, -1, -1, -1), affine)
+        for case, matrix in zip(moved, affine):
+            # What torchvision turns by, anticlockwise, maps places of the old image to those of the new.
+            degrees = torch.atan2(matrix[1, 0] * shape[0] / shape[1], matrix[0, 0]).rad2deg().item()
+            theirs = v2.functional.rotate(disc[0], degrees, interpolation=v2.InterpolationMode.BILINEAR)
+            assert (case - theirs).abs().max() < 1e-3
+            height, width = (case[0].amax(axis).gt(0.5).sum().item() for axis in (1, 0))
+            assert abs(height - width) <= 1 and abs(height - 21) <= 1
+
+
+def test_a_ball_stays_a_ball_between_slices_that_lie_far_apart():
+    """In millimetres: a voxel of 3 x 1 x 1 mm, turned about all axes, also without regard to it."""
+    shape, spacing = (12, 32, 40), (3.0, 1.0, 1.0)
+    places = torch.meshgrid(*((torch.arange(side) - (side - 1) / 2) * step for side, step in zip(shape, spacing)), indexing="ij")
+    ball = (sum(place.square() for place in places) <= 100).float()[None, None].expand(30, -1, -1, -1, -1)
+    kept, sheared = (apply_affine(ball, draw_affine(30, shape, rotation=40.0, spacing=step, generator=generator())) for step in (spacing, None))
+    assert ((kept > 0.5) != (ball > 0.5)).float().mean() < 0.01 < ((sheared > 0.5) != (ball > 0.5)).float().mean()
 
 
 def test_each_case_moves_on_its_own_and_the_same_seed_repeats():
