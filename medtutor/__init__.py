@@ -7,7 +7,12 @@
     run.test
 """
 
+import os
 from importlib import import_module
+
+# Threads that wait for each other sleep. Otherwise they spin: on a machine that also does other work two of them then
+# take several times as long as one. Read when torch is loaded, so it does nothing where torch came first.
+os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
 # Names load their module when first used: `import medtutor` itself is quick.
 _HOME = {

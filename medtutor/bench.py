@@ -35,14 +35,14 @@ from .models.autoencoder import Autoencoder
 from .models.hybrid import WAYS, Fusion
 from .training import default_recipe, fit
 from .training.adversarial import load_gan
-from .training.processes import use_cpu_quota
+from .training.processes import choose_threads
 
 BATCH = 128
 
 
 def measure_all(parts, report=None):
     """{part: {figure: value}} for the parts asked for; `report` gets a line for each."""
-    use_cpu_quota()
+    choose_threads()
     dataset = _images()
     figures = {"threads": torch.get_num_threads(), "torch": torch.__version__, "images": dataset.provenance}
     if report:

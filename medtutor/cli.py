@@ -442,10 +442,10 @@ def trial_report(options):
     from functools import partial
 
     from .review import card, claims, read_evidence, side_by_side, verdict
-    from .training.processes import use_cpu_quota
+    from .training.processes import choose_threads
 
     found = [(claim, evidence, verdict(claim, evidence)) for claim in claims() for evidence in [read_evidence(claim.id)]]
-    use_cpu_quota()
+    choose_threads()
     table = side_by_side(timed=not options.untimed, report=partial(print, file=sys.stderr, flush=True))
     if options.json:
         _print_json({"claims": [card.as_record(*each) for each in found], "families": table.as_records()})

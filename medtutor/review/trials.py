@@ -35,7 +35,7 @@ from ..evaluation.postprocessing import MeanShape, largest_component
 from ..evaluation.segmentation import SCORES, by_patient, segmentation_scores
 from ..models import build, parameter_count
 from ..training import Interrupted, default_recipe, fit
-from ..training.processes import make_accelerator, use_cpu_quota
+from ..training.processes import make_accelerator, choose_threads
 from .evidence import DECIMALS, Contrast, Evidence, between, keep
 from .feature_trials import drawn_again, features_without_labels, reconstruction_errors
 from .generative_trials import drawn_or_real, few_shot_augmentation
@@ -219,7 +219,7 @@ def train_once(model, dataset, recipe, moves=(), *, measure=None, folder=None, d
     device, threads and the name of `measure`. A change to the training loop or inside
     `measure` it cannot see: an old `folder` is better deleted.
     """
-    use_cpu_quota()
+    choose_threads()
     device_type, threads = make_accelerator(device).device.type, torch.get_num_threads()
     versions = {name: version(name) for name in ("medtutor", "torch", "numpy")}
     network = None if model is None else build(model, dataset, seed=recipe.seed, **options)

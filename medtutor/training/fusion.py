@@ -12,7 +12,7 @@ from ..data.cohort import OUTCOMES
 from ..data.dataset import normalise
 from ..errors import InputError, MedtutorError
 from .loop import case_losses
-from .processes import use_cpu_quota
+from .processes import choose_threads
 from .run import to_model
 
 
@@ -34,7 +34,7 @@ def fit_fusion(model, patients, *, epochs=8, batch_size=32, learning_rate=4e-3, 
     where the loss stops being a number.
     """
     _check(model, patients, epochs, batch_size, learning_rate, hide)
-    use_cpu_quota()
+    choose_threads()
     model.to(memory_format=torch.channels_last)
     generator = torch.Generator().manual_seed(seed)
     batch = min(batch_size, len(patients))

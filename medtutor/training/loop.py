@@ -17,7 +17,7 @@ from ..data.augmentation import apply_affine, apply_affine_to_masks, draw_affine
 from ..data.dataset import normalise
 from ..errors import InputError, MedtutorError
 from ..evaluation import measure_split, metrics_kind
-from .processes import gather_rows, make_accelerator, share, synchronise_batch_norm, use_cpu_quota
+from .processes import gather_rows, make_accelerator, share, synchronise_batch_norm, choose_threads
 from .recipe import default_recipe
 from .run import Run, predict_logits, probabilities, to_model
 
@@ -57,7 +57,7 @@ def fit(model, dataset, recipe=None, *, device="auto", progress=True, resume=Non
     """
     recipe = recipe or default_recipe(dataset.card, getattr(model, "name", None))
     _check(model, dataset, recipe, resume)
-    use_cpu_quota()
+    choose_threads()
     trainer = _Trainer(model, dataset, recipe, make_accelerator(device), progress)
     if resume is not None:
         trainer.restore(resume)

@@ -7,11 +7,15 @@ of the cases, and gradients and batch statistics are those of the whole batch.
 
 import math
 import os
+import statistics
+import time
 from contextlib import contextmanager
+from functools import cache
 from pathlib import Path
 
 import torch
 import torch.distributed as dist
+import torch.nn.functional as F
 from accelerate import Accelerator
 from torch import nn
 from torch.distributed.nn.functional import all_reduce
@@ -63,17 +67,57 @@ def one_thread():
         torch.set_num_threads(threads)
 
 
-def use_cpu_quota():
-    """Give torch as many threads as there are CPUs to use, shared by the processes here.
+def choose_threads():
+    """Give torch the number of threads that trains fastest here and now; that number.
+
+    As many as there are CPUs to use, shared by the processes here, unless other work keeps these
+    busy: threads that wait for each other then lose more than they gain. It is measured once in a
+    process (`measure_threads`), so that two runs in one notebook work alike.
 
     A user's `OMP_NUM_THREADS` is left alone. torchrun sets that to 1 for its
     workers by itself, so there it counts only when more than 1.
     """
     processes = int(os.environ.get("LOCAL_WORLD_SIZE", 1))
     given = os.environ.get("OMP_NUM_THREADS")
-    if given and not (processes > 1 and given == "1"):
-        return
-    torch.set_num_threads(max(1, cpu_quota() // processes))
+    if not given or (processes > 1 and given == "1"):
+        most = max(1, cpu_quota() // processes)
+        # Processes that measured at the same time would disturb, and might disagree with, each other.
+        torch.set_num_threads(most if processes > 1 else _fastest(most))
+    return torch.get_num_threads()
+
+
+@cache
+def _fastest(most):
+    seconds = measure_threads(most)
+    return min(seconds, key=seconds.get)
+
+
+def measure_threads(most, patience=1.5):
+    """{threads: seconds of a piece of work like a part of a training step}, for 1, 2, 4, … and `most` threads.
+
+    Medians of up to 15 pieces, the numbers of threads in turn, so that what else runs here meets them
+    alike: a fifth of a second for two threads on a quiet machine, and little more than `patience`
+    seconds on a busy one.
+    """
+    counts = sorted({1, most, *(2**power for power in range(1, most.bit_length()) if 2**power < most)})
+    before, times = torch.get_num_threads(), {count: [] for count in counts}
+    random = torch.Generator().manual_seed(0)
+    images = torch.randn(16, 32, 28, 28, generator=random).contiguous(memory_format=torch.channels_last)
+    weights = torch.randn(32, 32, 3, 3, generator=random).mul_(0.05).requires_grad_()
+    until = time.perf_counter() + patience
+    try:
+        for done in range(16):  # the first round only warms up
+            if done > 3 and time.perf_counter() > until:
+                break
+            for count in counts:
+                torch.set_num_threads(count)
+                begin = time.perf_counter()
+                answer = F.conv2d(images, weights, padding=1).relu()
+                torch.autograd.grad(answer.square().mean(), weights)
+                times[count].append(time.perf_counter() - begin)
+    finally:
+        torch.set_num_threads(before)
+    return {count: statistics.median(seconds[1:]) for count, seconds in times.items()}
 
 
 def make_accelerator(device="auto"):

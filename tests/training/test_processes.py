@@ -81,5 +81,5 @@ def test_quota_is_at_least_one_and_never_above_the_machine(monkeypatch):
 def test_a_users_thread_count_is_left_alone(monkeypatch):
     before = torch.get_num_threads()
     monkeypatch.setenv("OMP_NUM_THREADS", "1")
-    processes.use_cpu_quota()
+    processes.choose_threads()
     assert torch.get_num_threads() == before
