@@ -83,3 +83,44 @@ def test_a_users_thread_count_is_left_alone(monkeypatch):
     monkeypatch.setenv("OMP_NUM_THREADS", "1")
     processes.choose_threads()
     assert torch.get_num_threads() == before
+
+
+@pytest.fixture
+def without_given_threads(monkeypatch):
+    """As on a user's machine; the number of threads of before comes back."""
+    before = torch.get_num_threads()
+    monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
+    monkeypatch.setattr(processes, "cpu_quota", lambda: 2)
+    processes._fastest.cache_clear()
+    yield
+    processes._fastest.cache_clear()
+    torch.set_num_threads(before)
+
+
+@pytest.mark.parametrize("seconds, chosen", [({1: 0.004, 2: 0.002}, 2), ({1: 0.1, 2: 0.9}, 1)])
+def test_the_fastest_number_of_threads_is_taken_and_measured_once(monkeypatch, without_given_threads, seconds, chosen):
+    """Once in a process: two runs of one notebook give the same bits."""
+    measured = []
+    monkeypatch.setattr(processes, "measure_threads", lambda most: measured.append(most) or seconds)
+    assert [processes.choose_threads(), processes.choose_threads()] == [chosen, chosen]
+    assert torch.get_num_threads() == chosen and measured == [2]
+
+
+def test_processes_that_train_together_do_not_measure_each_other(monkeypatch, without_given_threads):
+    monkeypatch.setenv("LOCAL_WORLD_SIZE", "2")
+    monkeypatch.setattr(processes, "measure_threads", None)
+    assert processes.choose_threads() == 1
+
+
+def test_measuring_threads_leaves_their_number_and_the_random_state():
+    before, state = torch.get_num_threads(), torch.get_rng_state()
+    seconds = processes.measure_threads(3, patience=0)
+    assert list(seconds) == [1, 2, 3] and all(value > 0 for value in seconds.values())
+    assert torch.get_num_threads() == before and torch.equal(torch.get_rng_state(), state)
+
+
+def test_waiting_threads_sleep_unless_the_user_says_otherwise():
+    ask = [sys.executable, "-c", "import os, medtutor; print(os.environ['OMP_WAIT_POLICY'])"]
+    for given, found in (({}, "PASSIVE"), ({"OMP_WAIT_POLICY": "ACTIVE"}, "ACTIVE")):
+        environment = {key: value for key, value in os.environ.items() if key != "OMP_WAIT_POLICY"} | given
+        assert subprocess.run(ask, capture_output=True, text=True, env=environment).stdout.strip() == found
