@@ -14,6 +14,7 @@ from importlib.util import find_spec, module_from_spec, spec_from_file_location
 from pathlib import Path
 
 from ..errors import InputError, unknown
+from ..files import home
 from . import cine, hippocampus
 from .published import published_rows
 
@@ -283,5 +284,5 @@ def address(name, size=28):
 
 
 def default_folder():
-    """Where the medmnist package keeps its files: `~/.medmnist`."""
-    return Path.home() / ".medmnist"
+    """Where the medmnist package keeps its files: `~/.medmnist`; None where there is no home folder."""
+    return home() and home() / ".medmnist"
