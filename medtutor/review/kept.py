@@ -17,6 +17,7 @@ from filelock import FileLock, Timeout
 from ..checks import number, whole
 from ..errors import InputError
 from ..files import digest, read_json, remove_partial, resolve, typed, write_whole
+from ..training import Recipe
 from .evidence import writing
 
 PLACE = ".trainings"
@@ -76,6 +77,7 @@ def _read(path):
         record = read_json(path)
         values = {name: value for name, value in record.items() if name not in ("fingerprint", "sha256")}
         training = typed("", values, Training)
+        typed("recipe", training.recipe, Recipe)
         whole("parameters", training.parameters, 0)
         whole("threads", training.threads, 1)
         number("seconds", training.seconds, 0)
