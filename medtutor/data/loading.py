@@ -155,7 +155,7 @@ def _decode(path, card):
             splits = {
                 name: make_split(
                     name,
-                    _channels_first(arrays[f"{name}_images"], name, sequence=False),
+                    _channels_first(arrays[f"{name}_images"], name, sequence=False, copy=False),
                     arrays[f"{name}_labels"],
                     card,
                 )
