@@ -17,7 +17,8 @@ Everything is drawn by medtutor; results say nothing about patients.
 import numpy as np
 import torch
 
-from ..errors import InputError, unknown
+from .. import checks
+from ..errors import InputError
 from .catalog import card
 from .dataset import SPLITS, Dataset, Split
 
@@ -50,13 +51,13 @@ def draw_marks(kind="shapes", counts=None, *, noise=0.05, jitter=2, contrast=0.5
     with lower right, and upper right with lower left. Raises `InputError` for values that
     cannot be drawn.
     """
-    if kind not in KINDS:
-        raise unknown("kind of marks", kind, KINDS)
-    counts = COUNTS | (counts or {})
-    if set(counts) != set(SPLITS) or any(not isinstance(count, int) or count < 4 for count in counts.values()):
-        raise InputError(f"counts is {counts!r}; give a whole number from 4 for each of {', '.join(SPLITS)}")
-    if not (0 <= noise <= 0.5 and 0 < contrast <= 0.5 and jitter in range(5)):
-        raise InputError("marks need noise and contrast of at most 0.5, and a jitter of 0…4 pixels")
+    checks.one_of("kind of marks", kind, KINDS)
+    with checks.saying(f"counts is {checks._shown(counts)}; give a whole number from 4 for each of {', '.join(SPLITS)}"):
+        counts = checks.counts(counts, COUNTS, 4)
+    with checks.saying("marks need noise and contrast of at most 0.5, and a jitter of 0…4 pixels"):
+        noise, contrast = checks.number("noise", noise, 0, 0.5), checks.number("contrast", contrast, high=0.5, above=0)
+        jitter = checks.whole("jitter", jitter, 0, 4)
+    cells, cell, seed = checks.whole("cells", cells), checks.whole("cell", cell), checks.whole("seed", seed, 0)
     if (cells, cell) not in CELLS:
         raise InputError(f"a pattern has (cells, cell) of {', '.join(map(str, CELLS))}, not {(cells, cell)}")
     side = SHAPES.shape[-1] if kind == "shapes" else cells * cell

@@ -11,7 +11,8 @@ from dataclasses import replace
 import numpy as np
 import torch
 
-from ..errors import InputError, unknown
+from .. import checks
+from ..errors import InputError
 from .dataset import SPLITS, Dataset, Split
 
 SPOTS = ("bright", "dark", "texture")
@@ -31,13 +32,18 @@ def plant_spots(dataset, kind="bright", *, share=0.5, seed=0):
     share    of images with a spot, between 0 and 1
     seed     of which images, and where
 
-    Raises `InputError` for an unknown kind, colour images, volumes and sequences.
+    Raises `InputError` for an unknown kind, a share that leaves a split with one class, images below 9 x 9 pixels,
+    colour images, volumes and sequences.
     """
-    if kind not in SPOTS:
-        raise unknown("kind of spot", kind, SPOTS)
-    if not 0 < share < 1:
-        raise InputError(f"share must lie between 0 and 1, not {share}: both classes are needed")
+    checks.one_of("kind of spot", kind, SPOTS)
+    with checks.saying(f"share must lie between 0 and 1, not {checks._shown(share)}: both classes are needed"):
+        share = checks.number("share", share, above=0, below=1)
+    seed = checks.whole("seed", seed, 0)
     _check(dataset)
+    for name in SPLITS:
+        count = len(getattr(dataset, name))
+        if not 0 < round(share * count) < count:
+            raise InputError(f"a share of {share:g} is {round(share * count)} of the {count} {name} images: both classes are needed")
     generator = np.random.default_rng(seed)
     card = replace(
         dataset.card,
@@ -58,19 +64,25 @@ def plant_marker(dataset, agreement, *, seed=0):
     dataset    of grey images and two classes
     agreement  {split: share}, or one share for all: how many of class 1, and one
                minus how many of class 0, get the marker. 0.95 is a shortcut, 0.5
-               says nothing, 0.05 is the shortcut turned round, None is no marker
+               says nothing, 0.05 is the shortcut turned round, None is no marker, as
+               is a split left out
     seed       of which images
 
     `evidence` marks the place of the marker in every image, also where it is
     not: what an explanation must not look at. Raises `InputError` as `plant_spots`.
     """
+    seed = checks.whole("seed", seed, 0)
     _check(dataset)
     if len(dataset.card.classes) != 2:
         raise InputError(f"a marker goes with one of two classes, but {dataset.card.name} has {len(dataset.card.classes)}")
+    if dataset.card.task in ("segmentation", "multi-label"):
+        raise InputError(f"a marker goes with one of two classes, but the images of {dataset.card.name} are of no single class")
     shares = agreement if isinstance(agreement, dict) else dict.fromkeys(SPLITS, agreement)
-    for share in shares.values():
-        if share is not None and not 0 <= share <= 1:
-            raise InputError(f"agreement must lie in 0…1, not {share}")
+    if not set(shares) <= set(SPLITS):
+        raise InputError(f"agreement is {checks._shown(agreement)}; name the splits {', '.join(SPLITS)}, or give one share for all")
+    for name, share in shares.items():
+        with checks.saying(f"agreement must lie in 0…1, not {checks._shown(share)}"):
+            shares = shares | {name: None if share is None else checks.number("agreement", share, 0, 1)}
     generator = np.random.default_rng(seed)
     card = replace(
         dataset.card,
@@ -84,8 +96,11 @@ def plant_marker(dataset, agreement, *, seed=0):
 
 
 def _check(dataset):
+    checks.instance("dataset", dataset, Dataset, "a Dataset, such as load and from_arrays give")
     if dataset.card.dims != 2 or dataset.card.channels != 1 or dataset.card.frames:
         raise InputError(f"planting is for grey images; {dataset.card.name} holds others")
+    if min(dataset.card.shape) < 2 * MARGIN + 1:
+        raise InputError(f"planting needs images of at least {2 * MARGIN + 1} x {2 * MARGIN + 1} pixels, not {' x '.join(map(str, dataset.card.shape))}")
 
 
 def _with_spots(split, kind, share, generator):
@@ -112,4 +127,4 @@ def _with_marker(split, share, generator):
         wanted = np.where(split.labels.numpy() == 1, share, 1 - share)
         marked = torch.from_numpy(generator.random(len(split)) < wanted)
         images[marked, :, *MARKER] = WHITE
-    return Split(images, split.labels, evidence=evidence)
+    return Split(images, split.labels.clone(), evidence=evidence)
