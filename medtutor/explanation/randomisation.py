@@ -3,14 +3,15 @@
 After Adebayo et al., "Sanity checks for saliency maps", arXiv:1810.03292 (2018).
 """
 
-from copy import deepcopy
 from dataclasses import dataclass, replace
 
 import torch
 from torch import nn
 
-from ..errors import InputError, unknown
-from .methods import seeded
+from ..checks import one_of
+from ..errors import InputError
+from .anatomy import check_weights, copied
+from .draws import OwnDraws, checked_seed
 from .subject import model_of
 
 NORMS = (nn.BatchNorm1d, nn.BatchNorm2d, nn.BatchNorm3d, nn.GroupNorm, nn.LayerNorm)
@@ -23,6 +24,9 @@ def weighted_layers(run_or_model):
     model defines them, reversed.
     """
     model = model_of(run_or_model)
+    if not isinstance(model, nn.Module):
+        raise InputError(f"only a Run or a torch model has layers to randomise, not {type(run_or_model).__name__}")
+    check_weights(model)
     groups = []
     for name, module in model.named_modules():
         if next(module.parameters(recurse=False), None) is None:
@@ -47,22 +51,22 @@ def randomised(run_or_model, upto="all", *, seed=0):
           however far down the randomisation goes
 
     A `Run` comes back as a `Run` without results, a model as a model, in eval mode.
-    Raises `InputError` for an unknown layer.
+    The model itself stays as it is. Raises `InputError` for an unknown layer, and for one with
+    weights that has no `reset_parameters()`.
     """
-    model = model_of(run_or_model)
+    model, seed = model_of(run_or_model), checked_seed(seed)
     layers = weighted_layers(model)
     names = list(layers)
     if not names:
         raise InputError("the model has no weights to randomise")
+    one_of("layer", upto, ["all", "head", *names])
     last = {"all": names[-1], "head": names[0]}.get(upto, upto)
-    if last not in layers:
-        raise unknown("layer", upto, ["all", "head", *names])
-    copy = deepcopy(model).eval()
-    with seeded(seed):
+    with torch.inference_mode(False), torch.no_grad(), OwnDraws(seed):
+        copy = copied(model)
         for name in names[: names.index(last) + 1]:
             for module in layers[name]:
                 copy.get_submodule(module).reset_parameters()
-    if model is run_or_model:
+    if isinstance(run_or_model, nn.Module):
         return copy
     return replace(run_or_model, model=copy, history=[], val=None, test=None, predictions={}, labels={}, state=None)
 
