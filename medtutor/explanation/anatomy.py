@@ -25,7 +25,7 @@ RESHAPING = frozenset(
 LINEAR = RESHAPING | frozenset(
     "convolution _convolution addmm mm native_batch_norm _native_batch_norm_legit_no_training cudnn_batch_norm "
     "avg_pool2d avg_pool3d _adaptive_avg_pool2d _adaptive_avg_pool3d adaptive_avg_pool2d adaptive_avg_pool3d "
-    "mean sum add add_ sub cat stack constant_pad_nd neg upsample_nearest2d upsample_bilinear2d upsample_nearest3d".split()
+    "repeat mean sum add add_ sub cat stack constant_pad_nd neg upsample_nearest2d upsample_bilinear2d upsample_nearest3d".split()
 )
 
 
@@ -50,6 +50,7 @@ def twin(model):
 
     Raises `InputError` for a model that cannot be copied, or has no weights yet.
     """
+    check_weights(model)
     copy = copied(model, shared={id(parameter): _usable(parameter) for parameter in model.parameters()})
     if isinstance(copy, torch.jit.ScriptModule):
         copy = Scripted(copy)  # which takes hooks
@@ -70,9 +71,8 @@ def copied(model, shared=()):
 
     shared  id of a tensor -> the tensor that stands for it in the copy; others are copied
 
-    Raises `InputError` for a model that cannot be copied, or has no weights yet.
+    Raises `InputError` for a model that cannot be copied.
     """
-    check_weights(model)
     # Tensors that were computed, such as the weight under a weight norm, refuse to be copied as others are.
     own = {id(tensor): tensor.detach().clone() for module in model.modules() for tensor in _tensors(vars(module))}
     try:

@@ -16,7 +16,7 @@ from ..checks import whole
 from ..errors import InputError
 from .anatomy import title_of
 from .draws import generator
-from .subject import Subject, model_of
+from .subject import Subject, is_about_memory, model_of
 
 ANSWER = "answer"  # the query that stands for the network's answer
 
@@ -229,6 +229,10 @@ def receptive_field(run_or_model, place=None, layer=None, images=8, seed=0):
             x = noise.to(grey).requires_grad_()
             subject.net(x)
             gradient = torch.autograd.grad(found[-1][:, :, row, column].abs().sum(), x)[0]
+    except RuntimeError as error:
+        if is_about_memory(error):
+            raise
+        raise InputError(f"{subject.title} has no receptive field at {layer}: no gradient reaches the image from there") from error
     finally:
         hook.remove()
     field = gradient.abs().sum(dim=(0, 1)).float().cpu()

@@ -173,6 +173,8 @@ def _inspect(subject, x, method):
     how = METHODS[method]
     if how.needs_gradient and is_quantised(subject.net):
         raise InputError(f"{method} needs gradients, and none passes the quantised layers of {subject.title}; {_without_gradients()}")
+    if how.needs_gradient and subject.bare and not subject.gives_gradients(x[:1]):
+        raise InputError(f"{method} needs gradients, and none of {subject.title}'s answer reaches the image; {_without_gradients()}")
     if how.guard is None:
         return Trace(subject.net, [], [], {})
     if is_scripted(subject.net):
@@ -223,8 +225,7 @@ def _attribute(subject, method, seen, x, targets, layer, options):
         except RuntimeError as error:
             if not how.needs_gradient or is_about_memory(error):
                 raise
-            none = "require grad" in str(error) or "used in the graph" in str(error)
-            reason = "no gradient of its answer reaches the image" if none else str(error).partition("\n")[0].rstrip(". ")
+            reason = str(error).partition("\n")[0].partition(". ")[0].rstrip(". ")
             raise InputError(f"{method} cannot work on {subject.title}: {reason}; {_without_gradients()}") from error
     raw = torch.cat(parts)
     if not torch.isfinite(raw).all():

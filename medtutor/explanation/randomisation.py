@@ -10,7 +10,7 @@ from torch import nn
 
 from ..checks import one_of
 from ..errors import InputError
-from .anatomy import check_weights, copied
+from .anatomy import check_weights, copied, is_quantised, title_of
 from .draws import OwnDraws, checked_seed
 from .subject import model_of
 
@@ -27,6 +27,11 @@ def weighted_layers(run_or_model):
     if not isinstance(model, nn.Module):
         raise InputError(f"only a Run or a torch model has layers to randomise, not {type(run_or_model).__name__}")
     check_weights(model)
+    if is_quantised(model):
+        raise InputError(
+            f"the quantised layers of {title_of(model)} cannot be randomised; ask the model as it was before it was quantised, "
+            "or take deletion, insertion, infidelity and sensitivity alone"
+        )
     groups = []
     for name, module in model.named_modules():
         if next(module.parameters(recurse=False), None) is None:
@@ -65,10 +70,22 @@ def randomised(run_or_model, upto="all", *, seed=0):
         copy = copied(model)
         for name in names[: names.index(last) + 1]:
             for module in layers[name]:
-                copy.get_submodule(module).reset_parameters()
+                _reset(copy.get_submodule(module), module or title_of(model))
     if isinstance(run_or_model, nn.Module):
         return copy
     return replace(run_or_model, model=copy, history=[], val=None, test=None, predictions={}, labels={}, state=None)
+
+
+def _reset(module, name):
+    """New weights for one layer. Raises `InputError` where its `reset_parameters()` does not reach them all.
+
+    Under a weight norm it would not: the weights are computed anew from others that stay.
+    """
+    before = {key: weight.clone() for key, weight in module.named_parameters(recurse=False)}
+    module.reset_parameters()
+    for key, weight in module.named_parameters(recurse=False):
+        if torch.equal(weight, before[key]) and weight.min() < weight.max():
+            raise InputError(f"reset_parameters() of {name} leaves its {key} as it was, so it cannot be randomised; take the weight norm off first")
 
 
 @dataclass(frozen=True)
@@ -95,13 +112,18 @@ def cascade(run_or_model, images, method="integrated_gradients", *, target=None,
     from .attribution import explain_batch
     from .scores import similarity
 
+    seed = checked_seed(seed)
+
     def maps(subject, target):
         return explain_batch(subject, images, method, target=target, layer=layer, **options)
 
+    names = list(weighted_layers(run_or_model))
+    if not names:
+        raise InputError("the model has no weights to randomise")
     trained = maps(run_or_model, target)
     targets = [one.target for one in trained]
     stages = [Stage("trained", 1.0, (1.0,) * len(trained))]
-    for name in weighted_layers(run_or_model):
+    for name in names:
         left = maps(randomised(run_or_model, name, seed=seed), targets)
         values = tuple(similarity(one, other) for one, other in zip(trained, left))
         stages.append(Stage(name, sum(values) / len(values), values))
