@@ -82,6 +82,8 @@ class Dataset:
         """
         if self.card.dims != 3:
             raise InputError(f"{self.card.name} does not hold volumes; only a 3-D set can be read as slices")
+        if self.card.task == "segmentation":
+            raise InputError("sequences cannot be segmented yet; give single images or volumes and their masks")
         card = replace(
             self.card,
             shape=self.card.shape[1:],
