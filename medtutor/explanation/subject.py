@@ -36,6 +36,7 @@ class Subject:
     dims      2 for images, 3 for volumes, None where unknown
     classes   their names, or None where unknown
     task      as on a `Card`: decides between softmax and sigmoid
+    scale     of a regression, as of a `Run`: from what the network says to the units of the target
     """
 
     net: nn.Module
@@ -45,6 +46,7 @@ class Subject:
     dims: int | None
     classes: tuple | None
     task: str = "multi-class"
+    scale: tuple = (0.0, 1.0)
 
     @classmethod
     def of(cls, run_or_model):
@@ -65,7 +67,7 @@ class Subject:
             raise InputError(f"{card.name} holds sequences; explain works on single images and volumes")
         if card.task == "segmentation":
             raise InputError(f"explain asks for one answer per image, but {title} answers for each pixel; look with explore(run)")
-        return cls(twin(model), title, card.channels, tuple(card.shape), card.dims, tuple(card.classes), card.task)
+        return cls(twin(model), title, card.channels, tuple(card.shape), card.dims, tuple(card.classes), card.task, tuple(run_or_model.scale))
 
     @property
     def device(self):
@@ -132,7 +134,9 @@ class Subject:
         return logits
 
     def probabilities(self, logits):
-        """(B, classes) logits to probabilities; a single output is read as the logit of 'yes'."""
+        """(B, classes) logits to probabilities; a single output is read as the logit of 'yes', of a regression's run as its number."""
+        if self.task == "regression":
+            return probabilities(logits, self.task, self.scale)
         return probabilities(logits, "multi-label" if logits.shape[1] == 1 else self.task)
 
     def target(self, wanted, count):
