@@ -83,7 +83,7 @@ class Run:
         """(N, classes) probabilities of images; of a segmentation (N, classes, H, W), of a regression numbers (N, 1) in its units.
 
         images  uint8, numpy or torch, shaped like the data set's: (N, C, H, W), (N, C, D, H, W), or (N, T, C, H, W) of
-                any number of frames; grey ones may lack the axis of the channel
+                any number of frames; grey ones may lack the axis of the channel. One case alone is a batch of one
 
         Raises `InputError` for other images, for none, and for clips of a length that the model cannot take.
         """
@@ -101,12 +101,15 @@ class Run:
 
     def _checked(self, images):
         """Images as the model takes them: a uint8 tensor with an axis for the channel; or an `InputError`."""
-        shape = case_shape(self.card)
-        flat = shape[:-3] + shape[-2:] if self.card.dims == 2 else shape[1:]  # without the channel
-        if self.card.channels == 1 and tuple(getattr(images, "shape", ())[1:]) == flat:
-            images = images[:, :, None] if self.card.frames else images[:, None]
+        shape, frames = case_shape(self.card), self.card.frames
+        given = tuple(getattr(images, "shape", ()))
+        flat = (frames, *self.card.shape) if frames else self.card.shape
+        if self.card.channels == 1 and given[1:] == flat:
+            images = images[:, :, None] if frames else images[:, None]
+        elif given == shape or (frames and given[1:] == shape[1:]):
+            images = images[None]
         # A recurrent model may be asked before the film is over.
-        return as_images(images, (None, *shape[1:]) if self.card.frames else shape, self.model.name)
+        return as_images(images, (None, *shape[1:]) if frames else shape, self.model.name)
 
     def read(self, logits):
         """What the model returned, (N, classes), as probabilities; of a regression as numbers in the units of the target.
