@@ -102,7 +102,7 @@ def gallery(dataset, split="train", columns=8):
     figure.suptitle(f"{dataset.title}, {split} split", size=11)
     return picture(
         figure,
-        f"Up to {columns} {card.modality} images of each class from the {split} split of {card.title}{_middle(card)}, "
+        f"Up to {columns} {_called(card)} of each class from the {split} split of {card.title}{_middle(card)}, "
         f"one row per class: {', '.join(card.classes)}.",
         phantom=dataset.is_phantom,
     )
@@ -121,10 +121,15 @@ def _numbered_gallery(dataset, split, columns):
     numbers = ", ".join(f"{cases.labels[i]:.3g}" for i in chosen)
     return picture(
         figure,
-        f"{len(chosen)} {card.modality} images from the {split} split of {card.title}{_middle(card)}, from the lowest {card.classes[0]} "
+        f"{len(chosen)} {_called(card)} from the {split} split of {card.title}{_middle(card)}, from the lowest {card.classes[0]} "
         f"to the highest: {numbers}.",
         phantom=dataset.is_phantom,
     )
+
+
+def _called(card):
+    """The images of a set in words."""
+    return card.modality if card.modality.endswith("images") else f"{card.modality} images"
 
 
 def _middle(card):
@@ -149,7 +154,7 @@ def _masked_gallery(dataset, split, columns):
     first = list(dict.fromkeys(whose.tolist()))[:columns]
     chosen = [max(np.flatnonzero(whose == patient), key=lambda i: size[i]) for patient in first]
     words = (
-        f"{len(chosen)} {card.modality} images from the {split} split of {card.title}, of {len(first)} cases the slice with most "
+        f"{len(chosen)} {_called(card)} from the {split} split of {card.title}, of {len(first)} cases the slice with most "
         f"foreground; above plain, below with the outlines of {' and '.join(card.classes[1:])}."
     )
     return outlines(

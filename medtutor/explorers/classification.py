@@ -87,7 +87,13 @@ def outcomes(truth, scores, threshold):
 
     truth   bool (N,)
     scores  (N,), 0…1
+
+    Raises `InputError` for a truth that is not bool, and for scores of other cases or that are not finite.
     """
+    if getattr(truth, "dtype", None) != bool or np.shape(truth) != np.shape(scores) or not np.isfinite(scores).all():
+        raise InputError(
+            f"truth has shape {np.shape(truth)}, scores {np.shape(scores)}; give bools, such as labels == 1, and a finite score for each"
+        )
     called = scores > threshold
     return {
         "true positive": truth & called,
