@@ -21,9 +21,10 @@ from matplotlib.ticker import LogLocator, NullFormatter
 from sklearn.metrics import average_precision_score, confusion_matrix, precision_recall_curve, roc_curve
 
 from .checks import one_of, whole
-from .data.dataset import SPLITS
+from .data.dataset import SPLITS, Dataset
 from .errors import InputError
 from .evaluation import compare, metrics_kind
+from .training.run import Run
 
 # Okabe & Ito (2008).
 BLUE, ORANGE, GREEN, VERMILION, GREY = "#0072B2", "#E69F00", "#009E73", "#D55E00", "#767676"
@@ -81,6 +82,7 @@ def gallery(dataset, split="train", columns=8):
 
     Raises `InputError` for a multi-label set: its images belong to no one row.
     """
+    _check_dataset(dataset)
     one_of("split", split, SPLITS)
     columns = whole("columns", columns, 1)
     cases, card = getattr(dataset, split), dataset.card
@@ -258,7 +260,7 @@ def _show(ax, image, card=None):
 
 def history(run):
     """Loss and validation AUC (Dice of a segmentation, R² of a regression) after each epoch."""
-    if not run.history:
+    if not _checked(run).history:
         raise InputError("the run has no history: its model was not trained, or is no longer what was trained; give the run that fit returned")
     kind = metrics_kind(run.card.task)
     key, name = f"val_{kind.curve[0]}", kind.headline
@@ -440,8 +442,7 @@ def ladder(runs, split="test"):
     Of segmentations the Dice, of regressions R². Raises `InputError` for no run, for runs of different
     tasks or other images, and for a split that was not read.
     """
-    runs = list(runs)
-    if not runs:
+    if not isinstance(runs, (list, tuple)) or not runs:
         raise InputError("there is no run to show; give a list of runs")
     labels = [_predictions(run, split)[0] for run in runs]
     first = runs[0].card
@@ -502,6 +503,7 @@ def worst_mistakes(run, dataset, split="test", count=6):
     labels, scores = _predictions(run, split)
     if run.card.task != "binary":
         raise InputError(f"mistakes are sorted for binary tasks; this one is {run.card.task}")
+    _check_dataset(dataset)
     cases, score, count = getattr(dataset, split), scores[:, 1], whole("count", count, 1)
     if dataset.card.task != "binary" or not np.array_equal(cases.labels.numpy(), labels):
         raise InputError(f"the {split} labels of the run and of this {dataset.card.name} differ; give the data set that the run was made on")
@@ -531,7 +533,7 @@ def comparison(run):
 
     Raises `InputError` for a run that is not finished, and for a segmentation, as `compare`.
     """
-    rows = compare(run)
+    rows = compare(_checked(run))
     if not rows:
         raise InputError("the run is not finished: there is no test result to compare; resume it first")
     figure = _figure(8, 0.34 * len(rows) + 1.1)
@@ -637,7 +639,19 @@ def attribution(dataset, image, attribution, caption, scores):
     return picture(figure, words, phantom=dataset.is_phantom)
 
 
+def _checked(run):
+    if not isinstance(run, Run):
+        raise InputError(f"this picture is of a Run, not of {type(run).__name__}; train one with fit(…)")
+    return run
+
+
+def _check_dataset(dataset):
+    if not isinstance(dataset, Dataset):
+        raise InputError(f"dataset is {type(dataset).__name__}; give a Dataset, such as load returns")
+
+
 def _predictions(run, split):
+    _checked(run)
     one_of("split", split, ("val", "test"))  # of the training images no predictions are kept
     if split not in run.predictions:
         raise InputError(f"the run has no predictions for the {split} split: it is not finished; resume it first")

@@ -21,7 +21,7 @@ from conftest import CELLS
 from medtutor import cli, evaluation, explorers, figures
 from medtutor.data.cohort import draw_cohort
 from medtutor.errors import InputError
-from medtutor.explanation import explain_batch, score
+from medtutor.explanation import deletion, explain_batch, score
 from medtutor.models.autoencoder import Autoencoder
 from medtutor.models.gan import Generator
 from medtutor.models.hybrid import Fusion
@@ -300,7 +300,7 @@ ROWS = {
         lambda of: evaluation.segmentation_table(of.run, of.dataset), only(["segmentation"], "has no Dice; use comparison_table")
     ),
     # pictures
-    "figures.gallery": Row(lambda of: figures.gallery(of.dataset), {"multi-label": "several labels per image"}),
+    "figures.gallery": Row(lambda of: figures.gallery(of.dataset, columns=2), {"multi-label": "several labels per image"}),
     "figures.history": Row(lambda of: figures.history(of.run)),
     "figures.confusion": Row(
         lambda of: figures.confusion(of.run),
@@ -404,6 +404,27 @@ def test_works_or_says_in_one_sentence_why_not(name, task, form, tmp_path, capsy
     sentence = str(refused.value)
     assert "\n" not in sentence and len(sentence) < 300
     CELLS[name, task, form] = words
+
+
+@pytest.mark.parametrize("form", ["images", "volumes"])
+def test_a_regression_is_explained_in_its_units(form):
+    of = subject("regression", form)
+    image, said = of.images[4], float(of.run.predict(of.images[4:5]))
+    why = mt.explain(of.run, image, "integrated_gradients", target="fraction", steps=8)
+    assert why.number == pytest.approx(said, abs=1e-3) and why.probability is None
+    assert f"for 'fraction' (predicted {why.number:.4g})" in str(why) and 20 < said < 80
+    curve = deletion(of.run, image, why)
+    assert float(curve.value[0]) == pytest.approx(said, abs=1e-3) and 20 < curve.auc < 80
+
+
+def test_an_explanation_of_several_labels_says_which_one():
+    of = subject("multi-label", "images")
+    found = of.run.predict(of.images[:1])[0]
+    highest = mt.explain(of.run, of.images[0], "saliency")
+    assert highest.target == highest.predicted and highest.target.index == int(found.argmax())
+    other = mt.explain(of.run, of.images[0], "saliency", target="class 1")
+    assert other.probability == pytest.approx(float(found[1]), abs=1e-4)
+    assert f"'class 1' (probability {other.probability:.3f})" in str(other) and other.number is None
 
 
 # What takes no task: a picture of numbers, images or pages that are given as they are.

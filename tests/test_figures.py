@@ -11,6 +11,7 @@ import medtutor as mt
 from conftest import blobs
 from medtutor import figures
 from medtutor.errors import InputError
+from medtutor.evaluation import atlases, compare, reading
 from medtutor.explanation import randomised
 
 
@@ -198,3 +199,14 @@ def test_a_split_without_predictions_and_a_run_without_history(run, tiny):
         figures.gallery(tiny, "tets")
     with pytest.raises(InputError, match="no history"):
         figures.history(randomised(run))
+
+
+@pytest.mark.parametrize("given", [None, "runs/xray", 3])
+def test_what_is_no_run_and_no_data_set_is_said(given, run, tiny):
+    pictures = [getattr(figures, name) for name in (*DRAWN, "predicted")]
+    for draw in (*pictures, lambda given: figures.ladder([given]), lambda given: figures.worst_mistakes(given, tiny), compare, reading):
+        with pytest.raises(InputError, match="fit\\("):
+            draw(given)
+    for draw in (figures.gallery, lambda given: figures.worst_mistakes(run, given), atlases):
+        with pytest.raises(InputError, match="dataset is"):
+            draw(given)

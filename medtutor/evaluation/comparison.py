@@ -6,7 +6,7 @@ from typing import ClassVar
 import torch
 
 from ..checks import one_of
-from ..data.dataset import SPLITS
+from ..data.dataset import SPLITS, Dataset
 from ..errors import InputError
 from .classical import Atlas
 from .metrics import with_interval
@@ -57,6 +57,7 @@ def compare(run):
 
     Raises `InputError` for a segmentation, which stands beside an atlas: `segmentation_table`.
     """
+    _check_run(run)
     if run.card.task == "segmentation":
         raise InputError("a segmentation has no AUC and stands beside an atlas; use segmentation_table(run, dataset)")
     if run.test is None:
@@ -73,6 +74,12 @@ def compare(run):
         ]
     own = Row(name, size, test.auc, test.acc, source, test.auc_interval, test.acc_interval)
     return [own, *(Row(row.model, row.size, row.auc, row.acc, row.source) for row in published_beside(run.card, run.provenance))]
+
+
+def _check_run(run):
+    # A `Run` comes from the floor above, so it is known by what it has.
+    if not hasattr(run, "card") or not hasattr(run, "provenance") or not hasattr(run, "predictions"):
+        raise InputError(f"results are those of a Run, not of {type(run).__name__}; train one with fit(…)")
 
 
 def _of_the_mean(run):
@@ -116,6 +123,8 @@ def atlases(dataset, split="test"):
     What comes of centred images and the training masks alone, with no network: every
     Dice is to be read beside it. Raises `InputError` for a set without masks to learn.
     """
+    if not isinstance(dataset, Dataset):
+        raise InputError(f"dataset is {type(dataset).__name__}; give a Dataset, such as load returns")
     if dataset.card.task != "segmentation":
         raise InputError(f"an atlas is made of masks, but {dataset.card.name} is for {dataset.card.task}; give a segmentation's data set")
     one_of("split", split, SPLITS)
@@ -137,6 +146,7 @@ def segmentation_table(run, dataset=None):
 
     Raises `InputError` for a run of another task, and for another data set.
     """
+    _check_run(run)
     if run.card.task != "segmentation":
         raise InputError(f"this run is {run.card.task}, which has no Dice; use comparison_table(run)")
     if run.test is None:
@@ -166,6 +176,7 @@ def reading(run):
 
     The interval is over the test cases only: another seed moves the number too.
     """
+    _check_run(run)
     if run.test is None:
         return NOT_READ
     if run.card.task == "regression":

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
-from ..data import as_uint8, normalise
+from ..data import Dataset, as_uint8, normalise
 from ..errors import InputError
 from ..explanation.methods import baseline
 from ..explanation.subject import Subject
@@ -55,6 +55,8 @@ def own_dataset(run, dataset):
     if card.frames:
         raise InputError("this explorer shows single images and volumes, but the run is about sequences; use explorers.sequence(run, dataset)")
     dataset = run.dataset() if dataset is None else dataset
+    if not isinstance(dataset, Dataset):
+        raise InputError(f"dataset is {type(dataset).__name__}; give the Dataset that the run was made on")
     facts = ("name", "task", "classes", "channels", "shape", "frames")
     same = all(getattr(card, fact) == getattr(dataset.card, fact) for fact in facts)
     if not same or run.provenance != dataset.provenance:
