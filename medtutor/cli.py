@@ -7,6 +7,7 @@ on stdout; bars and remarks go to stderr.
 
 import argparse
 import json
+import math
 import os
 import subprocess
 import sys
@@ -155,7 +156,16 @@ def _is_main_process():
 
 
 def _print_json(value):
-    print(json.dumps(value, indent=1, allow_nan=False, default=str))
+    print(json.dumps(_without_nan(value), indent=1, allow_nan=False, default=str))
+
+
+def _without_nan(value):
+    """The same with null for NaN and infinity, which JSON does not know."""
+    if isinstance(value, dict):
+        return {key: _without_nan(each) for key, each in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_without_nan(each) for each in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
 # --- data ---------------------------------------------------------------------------
@@ -270,6 +280,16 @@ def _beside(run, dataset):
     return segmentation_table(run, dataset) if run.card.task == "segmentation" else comparison_table(run)
 
 
+def _masked_data(run, root):
+    """The data set of a segmentation's run, whose training masks make the atlas, which no run carries with it; None of other tasks.
+
+    None also of the user's own arrays, which nothing brings back: then there is no atlas.
+    """
+    if run.card.task != "segmentation" or run.provenance == "arrays":
+        return None
+    return run.dataset(root)
+
+
 def evaluate_command(options):
     from dataclasses import asdict
 
@@ -277,10 +297,10 @@ def evaluate_command(options):
     from .training import Run
 
     run = Run.load(options.run)
-    # The atlas is made of the training masks, which no run carries with it.
-    dataset = run.dataset(options.root) if run.card.task == "segmentation" else None
-    if options.json and dataset:
-        _print_json(run.summary() | {"comparison": {name: asdict(metrics) for name, metrics in atlases(dataset).items()}})
+    dataset = _masked_data(run, options.root)
+    if options.json and run.card.task == "segmentation":
+        found = {} if dataset is None else atlases(dataset)
+        _print_json(run.summary() | {"comparison": {name: asdict(metrics) for name, metrics in found.items()}})
     elif options.json:
         _print_json(run.summary() | {"comparison": [vars(row) for row in compare(run)]})
     else:
@@ -298,6 +318,7 @@ def explain_command(options):
     from .data.dataset import SPLITS
     from .explanation import explain, score
     from .explanation.attribution import checked_method
+    from .explanation.subject import Subject
     from .training import Run
 
     # Everything that can be wrong is found before the work starts.
@@ -306,6 +327,7 @@ def explain_command(options):
         raise unknown("split", options.split, SPLITS)
     out = _checked_png(options.out)
     run = Run.load(options.run)
+    Subject.of(run)  # refuses what cannot be explained
     dataset = run.dataset(options.root)
     cases = getattr(dataset, options.split)
     if not 0 <= options.index < len(cases):
@@ -326,7 +348,7 @@ def explain_command(options):
             "run": options.run, "dataset": dataset.card.name, "model": run.model.name, "provenance": run.provenance,
             "split": options.split, "index": options.index, "label": label, "method": attribution.method,
             "target": attribution.target.name, "predicted": attribution.predicted.name,
-            "probability": attribution.probability, "score": attribution.score, "layer": attribution.layer,
+            "probability": attribution.probability, "number": attribution.number, "score": attribution.score, "layer": attribution.layer,
             "options": attribution.options, "scores": asdict(scores), "seconds": attribution.seconds, "file": str(out),
         }  # fmt: skip
         _print_json(answer)
@@ -356,6 +378,8 @@ def _checked_png(file):
 
 
 def _label_of(card, label):
+    if card.task == "regression":
+        return f"{float(label):.4g}"
     if card.task == "multi-label":
         return ", ".join(name for name, present in zip(card.classes, label.tolist()) if present) or "none"
     return card.classes[int(label)]

@@ -65,14 +65,17 @@ def _data():
     from .data.loading import find, folders
 
     try:
-        found = [name for name in catalog.names() if find(name)]
+        sets = [name for name in catalog.names() if catalog.publisher(name) == "medmnist"]
+        found = [name for name in sets if find(name)]
+        others = "".join(f"; {name} is on disk" for name in catalog.names() if name not in sets and find(name))
     except InputError as error:
         return Finding("data", False, str(error), "set MEDTUTOR_DATA to a folder")
     looked = ", ".join(map(str, folders())) or "no folder: there is no home folder, and MEDTUTOR_DATA is not set"
     if found:
-        return Finding("data", True, f"{len(found)} of 18 sets on disk at 28 px ({', '.join(found)}); looked in {looked}")
+        text = f"{len(found)} of {len(sets)} MedMNIST sets on disk at 28 px ({', '.join(found)}){others}; looked in {looked}"
+        return Finding("data", True, text)
     return Finding(
-        "data", False, f"no MedMNIST set on disk; looked in {looked}",
+        "data", False, f"no MedMNIST set on disk{others}; looked in {looked}",
         "medtutor data fetch pneumoniamnist; until then lessons use phantoms and say so",
     )  # fmt: skip
 

@@ -19,9 +19,12 @@ from matplotlib.lines import Line2D
 from matplotlib.ticker import LogLocator, NullFormatter
 from sklearn.metrics import average_precision_score, confusion_matrix, precision_recall_curve, roc_curve
 
+from .checks import one_of, whole
+from .data.dataset import SPLITS, Dataset
 from .errors import InputError
 from .evaluation import compare, metrics_kind
 from .files import resolve, write_whole
+from .training.run import Run
 
 # Okabe & Ito (2008).
 BLUE, ORANGE, GREEN, VERMILION, GREY = "#0072B2", "#E69F00", "#009E73", "#D55E00", "#767676"
@@ -73,12 +76,20 @@ def _figure(width, height):
 def gallery(dataset, split="train", columns=8):
     """The first images of each class, one row per class.
 
-    Of a volume, the middle slice is shown. Of a segmentation, for each of the first patients the
+    Of a volume, the middle slice is shown, of a sequence the middle frame. Of a regression, one row of
+    images from the lowest number to the highest. Of a segmentation, for each of the first patients the
     slice that holds most foreground, plain and with its outlines.
+
+    Raises `InputError` for a multi-label set: its images belong to no one row.
     """
+    _check_dataset(dataset)
+    one_of("split", split, SPLITS)
+    columns = whole("columns", columns, 1)
     cases, card = getattr(dataset, split), dataset.card
     if card.task == "segmentation":
         return _masked_gallery(dataset, split, columns)
+    if card.task == "regression":
+        return _numbered_gallery(dataset, split, columns)
     if card.task == "multi-label":
         raise InputError(f"{card.name} has several labels per image; a gallery has one row per class")
     figure = _figure(columns * 0.95 + 1.6, len(card.classes) * 1.05 + 0.5)
@@ -86,20 +97,51 @@ def gallery(dataset, split="train", columns=8):
     for row, (name, line) in enumerate(zip(card.classes, axes)):
         of_class = cases.images[cases.labels == row][:columns]
         for ax, image in zip(line, of_class):
-            _show(ax, image)
+            _show(ax, image, card)
         for ax in line:
-            ax.set_xticks([])
-            ax.set_yticks([])
-            ax.spines[:].set_visible(False)
+            _bare(ax)
         line[0].set_ylabel(name, rotation=0, ha="right", va="center")
     figure.suptitle(f"{dataset.title}, {split} split", size=11)
-    slices = ", middle slices" if card.dims == 3 else ""
     return picture(
         figure,
-        f"{columns} {card.modality} images of each class from the {split} split of {card.title}{slices}, "
+        f"Up to {columns} {_called(card)} of each class from the {split} split of {card.title}{_middle(card)}, "
         f"one row per class: {', '.join(card.classes)}.",
         phantom=dataset.is_phantom,
     )
+
+
+def _numbered_gallery(dataset, split, columns):
+    cases, card = getattr(dataset, split), dataset.card
+    order = np.argsort(cases.labels.numpy(), kind="stable")
+    chosen = order[np.linspace(0, len(order) - 1, min(columns, len(order))).round().astype(int)]
+    figure = _figure(columns * 0.95 + 0.6, 1.9)
+    for ax, i in zip(figure.subplots(1, len(chosen), squeeze=False)[0], chosen):
+        _show(ax, cases.images[i], card)
+        _bare(ax)
+        ax.set_title(f"{cases.labels[i]:.3g}", size=9)
+    figure.suptitle(f"{dataset.title}, {split} split: {card.classes[0]}", size=10)
+    numbers = ", ".join(f"{cases.labels[i]:.3g}" for i in chosen)
+    return picture(
+        figure,
+        f"{len(chosen)} {_called(card)} from the {split} split of {card.title}{_middle(card)}, from the lowest {card.classes[0]} "
+        f"to the highest: {numbers}.",
+        phantom=dataset.is_phantom,
+    )
+
+
+def _called(card):
+    """The images of a set in words."""
+    return card.modality if card.modality.endswith("images") else f"{card.modality} images"
+
+
+def _middle(card):
+    """What is shown of cases that are more than one image, in words."""
+    return ", middle frames" if card.frames else ", middle slices" if card.dims == 3 else ""
+
+
+def _bare(ax):
+    ax.set(xticks=[], yticks=[])
+    ax.spines[:].set_visible(False)
 
 
 def _masked_gallery(dataset, split, columns):
@@ -114,7 +156,7 @@ def _masked_gallery(dataset, split, columns):
     first = list(dict.fromkeys(whose.tolist()))[:columns]
     chosen = [max(np.flatnonzero(whose == patient), key=lambda i: size[i]) for patient in first]
     words = (
-        f"{len(chosen)} {card.modality} images from the {split} split of {card.title}, of {len(first)} cases the slice with most "
+        f"{len(chosen)} {_called(card)} from the {split} split of {card.title}, of {len(first)} cases the slice with most "
         f"foreground; above plain, below with the outlines of {' and '.join(card.classes[1:])}."
     )
     return outlines(
@@ -131,7 +173,19 @@ def outlines(images, columns, classes, alt, *, names=(), title="", sideways=Fals
     classes   names by number, the background first: the legend
     names     of the images, one for each row
     sideways  one column for each image instead of one row
+
+    Raises `InputError` where masks or names are not as many as the images, and for more classes than colours.
     """
+    if images.ndim != 4 or not len(images) or not columns:
+        raise InputError(f"images have shape {tuple(images.shape)} in {len(columns)} columns; give (N, C, H, W), at least one of each")
+    if len(classes) - 1 > len(OUTLINES):
+        raise InputError(f"there are colours for {len(OUTLINES)} classes, not for {len(classes) - 1}; draw some of them")
+    wanted = (len(images), *images.shape[-2:])
+    for heading, masks in columns.items():
+        if masks is not None and tuple(masks.shape) != wanted:
+            raise InputError(f"the masks of {heading!r} have shape {tuple(masks.shape)}; give one mask for each image, {wanted}")
+    if len(names) not in (0, len(images)):
+        raise InputError(f"there are {len(names)} names for {len(images)} images; give one for each, or none")
     side = 1.5
     shape = (len(columns), len(images)) if sideways else (len(images), len(columns))
     height, width = images.shape[-2:]
@@ -141,8 +195,7 @@ def outlines(images, columns, classes, alt, *, names=(), title="", sideways=Fals
     for row, (line, image) in enumerate(zip(axes, images)):
         for ax, (heading, masks) in zip(line, columns.items()):
             _show(ax, image)
-            ax.set(xticks=[], yticks=[])
-            ax.spines[:].set_visible(False)
+            _bare(ax)
             for number in range(1, len(classes)):
                 if masks is not None and (masks[row] == number).any():
                     ax.contour(np.asarray(masks[row] == number), [0.5], colors=[OUTLINES[number - 1]], linewidths=1.2)
@@ -165,7 +218,15 @@ def patients(scores, alt, *, labels=None, phantom=False):
 
     scores  {method: {"dice": (P,), "hd95": (P,), "surface_dice": (P,)}}, or any other named arrays
     labels  {score: label of its axis}
+
+    Raises `InputError` where the methods have not the same scores, and for scores that are not finite.
     """
+    if not scores or any(list(values) != list(next(iter(scores.values()))) for values in scores.values()):
+        raise InputError("give the same scores of each method, of one method or more")
+    for method, values in scores.items():
+        for column, each in values.items():
+            if np.ndim(each) != 1 or not np.size(each) or not np.isfinite(np.asarray(each, dtype=float)).all():
+                raise InputError(f"the {column} of {method} must be finite numbers, one for each patient")
     columns = list(next(iter(scores.values())))
     labels = {"dice": "Dice", "hd95": "HD95, mm (less is better)", "surface_dice": "surface Dice at 1 mm"} | (labels or {})
     figure = _figure(2.6 * len(columns) + 1.6, 0.42 * len(scores) + 0.9)
@@ -187,9 +248,11 @@ def patients(scores, alt, *, labels=None, phantom=False):
     return picture(figure, f"{alt} Means: {'; '.join(words)}.", phantom=phantom)
 
 
-def _show(ax, image):
-    """One uint8 image (C, H, W), or the middle slice of a volume (C, D, H, W)."""
-    if image.dim() == 4:
+def _show(ax, image, card=None):
+    """One uint8 image (C, H, W), or the middle slice of a volume (C, D, H, W); with the card the middle frame of a clip (T, C, H, W)."""
+    if card is not None and card.frames:
+        image = image[len(image) // 2]
+    elif image.dim() == 4:
         image = image[:, image.shape[1] // 2]
     pixels = image.permute(1, 2, 0).numpy()
     ax.imshow(pixels.squeeze() if pixels.shape[-1] == 1 else pixels, cmap="gray", vmin=0, vmax=255)
@@ -197,6 +260,8 @@ def _show(ax, image):
 
 def history(run):
     """Loss and validation AUC (Dice of a segmentation, R² of a regression) after each epoch."""
+    if not _checked(run).history:
+        raise InputError("the run has no history: its model was not trained, or is no longer what was trained; give the run that fit returned")
     kind = metrics_kind(run.card.task)
     key, name = f"val_{kind.curve[0]}", kind.headline
     epochs = [row["epoch"] for row in run.history]
@@ -221,11 +286,15 @@ def history(run):
 def confusion(run, split="test"):
     """How often each class was called each class, at the highest score.
 
-    Raises `InputError` for multi-label runs, and for a split that was not read.
+    Raises `InputError` for runs without one class for each case, and for a split that was not read.
     """
     labels, scores = _predictions(run, split)
     if run.card.task == "multi-label":
         raise InputError("a multi-label run has no confusion matrix: each image may have several labels")
+    if run.card.task == "regression":
+        raise InputError("a regression has no confusion matrix: it predicts a number, not a class; use figures.predicted(run)")
+    if run.card.task == "segmentation":
+        raise InputError("a segmentation has no confusion matrix of images: it answers for each pixel; use figures.gallery or explore(run)")
     classes = run.card.classes
     matrix = confusion_matrix(labels, scores.argmax(1), labels=range(len(classes)))
     side = 1.1 * len(classes) + 1.6
@@ -306,7 +375,14 @@ def images(pictures, titles, alt, *, phantom=False):
 
     pictures  2-D tensors: uint8 is shown from black to white; floats, which may
               be negative, from blue over white to red, each on its own scale
+
+    Raises `InputError` where titles and pictures are not as many, and for what is no picture.
     """
+    if len(pictures) != len(titles) or not len(pictures):
+        raise InputError(f"there are {len(pictures)} pictures and {len(titles)} titles; give one title for each, of one picture or more")
+    for number, pixels in enumerate(pictures):
+        if np.asarray(pixels).squeeze().ndim != 2 or not np.isfinite(np.asarray(pixels)).all():
+            raise InputError(f"picture {number} has shape {np.shape(pixels)} or is not finite; give one channel, (H, W), of finite numbers")
     figure = _figure(1.75 * len(pictures), 2.3 if phantom else 2.1)  # the word PHANTOM takes a line
     for ax, pixels, title in zip(figure.subplots(1, len(pictures), squeeze=False)[0], pictures, titles):
         pixels = np.asarray(pixels).squeeze()
@@ -321,10 +397,18 @@ def images(pictures, titles, alt, *, phantom=False):
 
 
 def curves(x, lines, xlabel, ylabel, alt, *, phantom=False):
-    """Named lines over x: `{"CNN": [...], "MLP": [...]}`."""
+    """Named lines over x: `{"CNN": [...], "MLP": [...]}`, at most five.
+
+    Raises `InputError` for more lines, and for lines that are not as long as x.
+    """
+    styles = list(zip((BLUE, VERMILION, GREEN, ORANGE, GREY), ("o-", "s--", "^-.", "d:", "v-")))
+    if not 1 <= len(lines) <= len(styles):
+        raise InputError(f"there are {len(lines)} lines; give 1 to {len(styles)}: no more can be told apart")
+    for name, y in lines.items():
+        if len(y) != len(x):
+            raise InputError(f"the line {name!r} has {len(y)} values, x has {len(x)}; give one for each")
     figure = _figure(5, 2.8)
     ax = figure.subplots()
-    styles = zip((BLUE, VERMILION, GREEN, ORANGE, GREY), ("o-", "s--", "^-.", "d:", "v-"))
     for (name, y), (colour, style) in zip(lines.items(), styles):
         ax.plot(x, y, style, color=colour, label=name, markersize=4)
     ax.set(xlabel=xlabel, ylabel=ylabel)
@@ -336,7 +420,9 @@ def curves(x, lines, xlabel, ylabel, alt, *, phantom=False):
 
 
 def matrix(values, names, alt, *, phantom=False):
-    """A square table of correlations -1…1, as colours and numbers."""
+    """A square table of correlations -1…1, as colours and numbers. Raises `InputError` where it is not as large as the names say."""
+    if np.shape(values) != (len(names), len(names)):
+        raise InputError(f"the table has shape {np.shape(values)} and {len(names)} names; give one name for each row and column")
     side = 0.55 * len(names) + 1.8
     figure = _figure(side, side * 0.9)
     ax = figure.subplots()
@@ -351,47 +437,86 @@ def matrix(values, names, alt, *, phantom=False):
 
 
 def ladder(runs, split="test"):
-    """The AUC of several runs on the same images, one under the other, with intervals and sizes."""
+    """The AUC of several runs on the same images, one under the other, with intervals and sizes.
+
+    Of segmentations the Dice, of regressions R². Raises `InputError` for no run, for runs of different
+    tasks or other images, and for a split that was not read.
+    """
+    if not isinstance(runs, (list, tuple)) or not runs:
+        raise InputError("there is no run to show; give a list of runs")
+    labels = [_predictions(run, split)[0] for run in runs]
+    first = runs[0].card
+    if any(run.card.task != first.task or not np.array_equal(each, labels[0]) for run, each in zip(runs, labels)):
+        raise InputError(f"the runs were not tested on the same {split} cases, so their numbers do not compare; give runs of one data set")
+    key, name = metrics_kind(first.task).curve[0], metrics_kind(first.task).headline
+    values = [getattr(getattr(run, split), key) for run in runs]
     figure = _figure(6.5, 0.42 * len(runs) + 0.8)
     ax = figure.subplots()
-    names = []
-    for place, run in enumerate(runs):
-        metrics = getattr(run, split)
-        if metrics.auc_interval:
-            ax.plot(metrics.auc_interval, [place, place], color=BLUE, linewidth=3, alpha=0.4, solid_capstyle="round")
-        ax.plot(metrics.auc, place, "o", color=BLUE)
-        names.append(f"{run.model.name}, {run.parameters / 1000:,.0f} k parameters")
+    names = [f"{run.model.name}, {run.parameters / 1000:,.0f} k parameters" for run in runs]
+    for place, (run, value) in enumerate(zip(runs, values)):
+        interval = getattr(getattr(run, split), f"{key}_interval")
+        if interval:
+            ax.plot(interval, [place, place], color=BLUE, linewidth=3, alpha=0.4, solid_capstyle="round")
+        ax.plot(value, place, "o", color=BLUE)
     ax.set_yticks(range(len(runs)), names, fontsize=9)
-    ax.set_xlabel(f"{split} AUC, with the 95 % interval over images")
+    ax.set_xlabel(f"{split} {name}, with the 95 % interval over images")
     ax.grid(axis="x", alpha=0.3)
     ax.spines[["top", "right", "left"]].set_visible(False)
     ax.tick_params(axis="y", length=0)
     ax.set_ylim(len(runs) - 0.5, -0.5)
-    words = "; ".join(f"{name}: {getattr(run, split).auc:.3f}" for name, run in zip(names, runs))
-    return picture(figure, f"{split} AUC of {len(runs)} models. {words}.", phantom=runs[0].provenance == "phantom")
+    words = "; ".join(f"{each}: {value:.3f}" for each, value in zip(names, values))
+    return picture(figure, f"{split} {name} of {len(runs)} models. {words}.", phantom=runs[0].provenance == "phantom")
+
+
+def predicted(run, split="test"):
+    """The predicted numbers of a regression against the true ones: on the line they agree.
+
+    Raises `InputError` for runs of other tasks, and for a split that was not read.
+    """
+    labels, answers = _predictions(run, split)
+    if run.card.task != "regression":
+        raise InputError(f"predicted against true numbers are drawn of a regression; this run is {run.card.task}")
+    answers, metrics, name = answers[:, 0], getattr(run, split), run.card.classes[0]
+    ends = [min(labels.min(), answers.min()), max(labels.max(), answers.max())]
+    figure = _figure(3.8, 3.8)
+    ax = figure.subplots()
+    ax.plot(ends, ends, ":", color=GREY, label="as it should be")
+    ax.plot(ends, [run.scale[0]] * 2, "--", color=ORANGE, linewidth=1, label="always the mean")
+    ax.plot(labels, answers, "o", color=BLUE, alpha=0.5, markersize=4, label=run.model.name)
+    ax.set(xlabel=f"{name}, the label", ylabel=f"{name}, predicted", aspect="equal")
+    ax.legend(loc="upper left", fontsize=8, frameon=False)
+    ax.spines[["top", "right"]].set_visible(False)
+    return picture(
+        figure,
+        f"Predicted {name} against the true one of {len(labels)} cases of the {split} split. The labels run from {labels.min():.3g} to "
+        f"{labels.max():.3g}, the predictions from {answers.min():.3g} to {answers.max():.3g}; R² {metrics.r2:.3f}, mean error {metrics.mae:.3g}.",
+        phantom=run.provenance == "phantom",
+    )
 
 
 def worst_mistakes(run, dataset, split="test", count=6):
     """The images that a binary run is most sure about and wrong, in two rows.
 
     Above, images of class 0 with the highest scores; below, of class 1 with the lowest.
+    Raises `InputError` for other tasks, and for a data set that is not the run's own.
     """
     labels, scores = _predictions(run, split)
     if run.card.task != "binary":
         raise InputError(f"mistakes are sorted for binary tasks; this one is {run.card.task}")
-    cases, score = getattr(dataset, split), scores[:, 1]
+    _check_dataset(dataset)
+    cases, score, count = getattr(dataset, split), scores[:, 1], whole("count", count, 1)
+    if dataset.card.task != "binary" or not np.array_equal(cases.labels.numpy(), labels):
+        raise InputError(f"the {split} labels of the run and of this {dataset.card.name} differ; give the data set that the run was made on")
     figure = _figure(count * 1.15 + 1.6, 3.0)
     wrong = []
-    for label, line in enumerate(figure.subplots(2, count)):
+    for label, line in enumerate(figure.subplots(2, count, squeeze=False)):
         sure = np.argsort(-score if label == 0 else score)
         chosen = [i for i in sure if labels[i] == label and (score[i] > 0.5) != label][:count]
         wrong.append(len(chosen))
         for ax in line:
-            ax.set_xticks([])
-            ax.set_yticks([])
-            ax.spines[:].set_visible(False)
+            _bare(ax)
         for ax, i in zip(line, chosen):
-            _show(ax, cases.images[i])
+            _show(ax, cases.images[i], run.card)
             ax.set_title(f"{score[i]:.2f}", size=9)
         line[0].set_ylabel(f"{run.card.classes[label]},\ncalled\n{run.card.classes[1 - label]}", rotation=0, ha="right", va="center")
     figure.suptitle(f"{dataset.title}: most sure, and wrong; score for '{run.card.classes[1]}'", size=10)
@@ -404,17 +529,21 @@ def worst_mistakes(run, dataset, split="test", count=6):
 
 
 def comparison(run):
-    """The run's test AUC and ACC, with intervals, beside the published results."""
-    rows = compare(run)
+    """The run's test AUC and ACC, with intervals, beside the published results; of a regression R² and mean error, beside the mean.
+
+    Raises `InputError` for a run that is not finished, and for a segmentation, as `compare`.
+    """
+    rows = compare(_checked(run))
     if not rows:
         raise InputError("the run is not finished: there is no test result to compare; resume it first")
     figure = _figure(8, 0.34 * len(rows) + 1.1)
-    for ax, name, title in zip(figure.subplots(1, 2, sharey=True), ("auc", "acc"), ("test AUC", "test accuracy")):
+    titles = ("test R²", "test mean error") if run.card.task == "regression" else ("test AUC", "test accuracy")
+    for ax, name, title in zip(figure.subplots(1, 2, sharey=True), rows[0].columns, titles):
         for place, row in enumerate(rows):
             value, interval = getattr(row, name), getattr(row, f"{name}_interval")
+            own = row is rows[0]
             if interval:
-                ax.plot(interval, [place, place], color=BLUE, linewidth=3, alpha=0.4, solid_capstyle="round")
-            own = row.auc_interval is not None
+                ax.plot(interval, [place, place], color=BLUE if own else GREY, linewidth=3, alpha=0.4, solid_capstyle="round")
             ax.plot(value, place, "o" if own else "D", color=BLUE if own else GREY, markersize=7 if own else 5)
         ax.set_yticks(range(len(rows)), [f"{row.model} ({row.size} px)" for row in rows], fontsize=8)
         ax.set_xlabel(title)
@@ -423,6 +552,13 @@ def comparison(run):
         ax.tick_params(axis="y", length=0)
     ax.invert_yaxis()
     own, others = rows[0], rows[1:]
+    if run.card.task == "regression":
+        mean = others[0]
+        words = (
+            f"Test R² and mean error as points, with 95 % intervals. This run: R² {own.r2:.3f}, mean error {own.mae:.3g}. "
+            f"Who says the mean of the training numbers of every case: R² {mean.r2:.3f}, mean error {mean.mae:.3g}."
+        )
+        return picture(figure, words, phantom=run.provenance == "phantom")
     best = max(others, key=lambda row: row.auc, default=None)
     beaten = sum(row.auc < own.auc for row in others)
     words = f"Test AUC and accuracy as points, with 95 % intervals. This run: AUC {own.auc:.3f}, accuracy {own.acc:.3f}."
@@ -490,7 +626,8 @@ def attribution(dataset, image, attribution, caption, scores):
     lowest = -limit if attribution.signed else 0
     ramp = np.linspace(lowest, limit, 256, dtype=np.float32)[None]
     shades = ScalarMappable(Normalize(lowest, limit), ListedColormap(colours(ramp, limit=limit)[0] / 255))
-    figure.colorbar(shades, ax=axes, shrink=0.75, label="against … for" if attribution.signed else "importance")
+    both = "against … for" if attribution.number is None else "lowers … raises the number"
+    figure.colorbar(shades, ax=axes, shrink=0.75, label=both if attribution.signed else "importance")
     figure.suptitle(f"{attribution}{where}\n{dataset.title}, {caption}", fontsize=9)
     share = np.clip(values.numpy(), 0, None)
     row, column = np.unravel_index(int(share.argmax()), share.shape)
@@ -502,7 +639,20 @@ def attribution(dataset, image, attribution, caption, scores):
     return picture(figure, words, phantom=dataset.is_phantom)
 
 
+def _checked(run):
+    if not isinstance(run, Run):
+        raise InputError(f"this picture is of a Run, not of {type(run).__name__}; train one with fit(…)")
+    return run
+
+
+def _check_dataset(dataset):
+    if not isinstance(dataset, Dataset):
+        raise InputError(f"dataset is {type(dataset).__name__}; give a Dataset, such as load returns")
+
+
 def _predictions(run, split):
+    _checked(run)
+    one_of("split", split, ("val", "test"))  # of the training images no predictions are kept
     if split not in run.predictions:
         raise InputError(f"the run has no predictions for the {split} split: it is not finished; resume it first")
     return run.labels[split].numpy(), run.predictions[split].numpy()

@@ -46,12 +46,37 @@ def quick():
 
 # What test_check.py saw: (exercise, wrong answer, hint).
 REFUSED = []
+# What test_every_task.py saw: {(function, task, form): words of the sentence that refuses, "" where it works}.
+CELLS = {}
 
 
 def pytest_terminal_summary(terminalreporter):
-    """The table of checks and the wrong answers that they refuse, for who reads the test output."""
+    """The tables that tests have gathered, for who reads their output."""
+    if CELLS:
+        _write_cells(terminalreporter)
     if REFUSED:
         terminalreporter.section("wrong answers, and the hint each one gets")
         widths = [max(map(len, column)) for column in zip(*REFUSED)]
         for exercise, mistake, hint in REFUSED:
             terminalreporter.write_line(f"{exercise:{widths[0]}}  {mistake:{widths[1]}}  {hint}")
+
+
+def _write_cells(terminalreporter):
+    """A line for each function, a column for each task and form: + works, else the number of the sentence below."""
+    terminalreporter.section("every task through every public function")
+    tasks, forms = (list(dict.fromkeys(key[place] for key in CELLS)) for place in (1, 2))
+    names = list(dict.fromkeys(key[0] for key in CELLS))
+    sentences = list(dict.fromkeys(words for words in CELLS.values() if words))
+    wide, cell = max(map(len, names)) + 2, 3 * len(forms) + 1
+    terminalreporter.write_line(f"{'':{wide}}" + "".join(f"{task[: cell - 1]:{cell}}" for task in tasks))
+    terminalreporter.write_line(f"{'':{wide}}" + ("".join(f"{form[:2]:3}" for form in forms) + " ") * len(tasks))
+    for name in names:
+        line = f"{name:{wide}}"
+        for task in tasks:
+            for form in forms:
+                words = CELLS.get((name, task, form))
+                line += f"{'?' if words is None else sentences.index(words) + 1 if words else '+':<3}"
+            line += " "
+        terminalreporter.write_line(line.rstrip())
+    for number, words in enumerate(sentences, 1):
+        terminalreporter.write_line(f"{number:3} … {words} …")

@@ -15,7 +15,7 @@ from jupyter_server.services.config.manager import ConfigManager
 import medtutor as mt
 from conftest import blobs
 from medtutor import cli
-from medtutor.data import catalog, hippocampus_phantom, loading
+from medtutor.data import catalog, cine, hippocampus_phantom, loading
 from medtutor.errors import InputError
 
 
@@ -134,6 +134,42 @@ def test_a_segmentation_stands_beside_the_atlas(offline, capsys, tmp_path, monke
         cli.train_command(cli._parser().parse_args(["train", "hippocampus", "--source", "phantom", "--model", "cnn"]))
 
 
+def test_a_regression_is_trained_and_evaluated(offline, capsys, tmp_path, monkeypatch):
+    """`medtutor train cine_ejection`: numbers beside the mean, in the terminal and as JSON."""
+    few = partial(cine.draw, counts={"train": 16, "val": 8, "test": 8})
+    monkeypatch.setattr(cine, "draw", few)
+    assert run("train", "cine_ejection", "--epochs", 1, "--out", tmp_path / "run") == 0
+    trained = capsys.readouterr().out
+    assert trained.startswith("PHANTOM") and "R²" in trained and "always 0." in trained and "AUC" not in trained
+    assert run("evaluate", tmp_path / "run") == 0
+    assert capsys.readouterr().out.strip() in trained
+    assert run("evaluate", tmp_path / "run", "--json") == 0
+    answer = json.loads(capsys.readouterr().out)
+    assert [set(row) >= {"model", "mae", "r2"} for row in answer["comparison"]] == [True, True]
+    assert answer["comparison"][0]["mae"] == answer["test"]["mae"]
+    assert run("explain", tmp_path / "run", "--index", 0, "--out", tmp_path / "why.png") == 2
+    assert "holds sequences" in error_line(capsys)
+    assert run("train", "cine_ejection", "--model", "cnn") == 2
+    assert "cnn takes images, but cine_ejection holds sequences; choose one of lstm" in error_line(capsys)
+
+
+def test_own_masks_are_evaluated_without_an_atlas(capsys, tmp_path):
+    splits = [(images, (images > 200).astype("uint8")) for images, _ in (blobs(8, seed, size=8) for seed in range(3))]
+    data = mt.from_arrays(*splits, task="segmentation")
+    mt.fit(mt.build("unet", data, widths=(4, 8)), data, mt.Recipe(epochs=1, label_smoothing=0.0), progress=False).save(tmp_path / "run")
+    assert run("evaluate", tmp_path / "run") == 0
+    told = capsys.readouterr().out
+    assert "unet, this run" in told and "atlas" not in told
+    assert run("evaluate", tmp_path / "run", "--json") == 0
+    assert json.loads(capsys.readouterr().out)["comparison"] == {}
+
+
+def test_a_number_that_is_none_is_null_in_json(capsys):
+    """JSON knows no NaN: an AUC that does not exist ended the command after all its work."""
+    cli._print_json({"auc": float("nan"), "intervals": [(0.1, float("inf"))], "n": 3})
+    assert json.loads(capsys.readouterr().out) == {"auc": None, "intervals": [[0.1, None]], "n": 3}
+
+
 def test_data_list(offline, capsys):
     assert run("data", "list", "--json") == 0
     rows = json.loads(capsys.readouterr().out)["datasets"]
@@ -148,6 +184,21 @@ def test_doctor(offline, capsys):
     missing = {finding["subject"]: finding for finding in findings}["data"]
     assert not missing["ok"] and "medtutor data fetch" in missing["remedy"]
     assert run("doctor") == 0
+
+
+def test_doctor_counts_what_is_medmnist(offline, tmp_path, monkeypatch, capsys):
+    monkeypatch.setenv("MEDTUTOR_DATA", str(tmp_path))
+    for folder in ("imagesTr", "labelsTr"):
+        (tmp_path / "hippocampus" / folder).mkdir(parents=True)
+    monkeypatch.setattr(loading.hippocampus, "find", lambda folders: tmp_path / "hippocampus")
+
+    def data():
+        assert run("doctor", "--json") == 0
+        return {each["subject"]: each for each in json.loads(capsys.readouterr().out)["findings"]}["data"]
+
+    assert not data()["ok"] and "no MedMNIST set on disk; hippocampus is on disk" in data()["text"]
+    (tmp_path / "breastmnist.npz").touch()
+    assert data()["ok"] and "1 of 18 MedMNIST sets on disk at 28 px (breastmnist); hippocampus is on disk" in data()["text"]
 
 
 def test_an_unexpected_error_is_one_line_and_debug_shows_more(offline, monkeypatch, capsys):

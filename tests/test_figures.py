@@ -1,13 +1,18 @@
 """Pictures: real PNGs with alt text, marked where phantoms are shown, the same bytes each time."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
+import torch
 from matplotlib.figure import Figure
 
 import medtutor as mt
 from conftest import blobs
 from medtutor import figures
 from medtutor.errors import InputError
+from medtutor.evaluation import atlases, compare, reading
+from medtutor.explanation import randomised
 
 
 @pytest.fixture
@@ -101,3 +106,107 @@ def test_saved(run, tmp_path):
     picture = figures.history(run)
     picture.save(tmp_path / "curve.png")
     assert (tmp_path / "curve.png").read_bytes() == picture.png
+
+
+def three_frames(dataset):
+    """The images of a data set as clips whose middle frame is the image, and the others are black."""
+
+    def clips(split):
+        black = torch.zeros_like(split.images)
+        return torch.stack([black, split.images, black], 1)[:, :, 0].numpy(), split.labels.numpy()
+
+    own = [clips(getattr(dataset, name)) for name in ("train", "val", "test")]
+    return mt.from_arrays(*own, sequence=True, classes=dataset.card.classes, name="tiny")
+
+
+def test_of_clips_the_middle_frame_is_shown(tiny, run):
+    """Four frames were once shown as the four colours of one picture."""
+    filmed = three_frames(tiny)
+    shown = figures.gallery(filmed)
+    assert shown.png == figures.gallery(tiny).png and "middle frames" in shown.alt
+    assert figures.worst_mistakes(run, tiny).png == figures.worst_mistakes(replace(run, card=filmed.card), filmed).png
+
+
+@pytest.fixture
+def fractions(quick):
+    """A run of a regression, and its data set: the brighter the square, the larger the number."""
+
+    def split(count, seed):
+        images, _ = blobs(count, seed)
+        numbers = np.linspace(20, 80, count)
+        images[:, 6:12, 6:12] = (2 * numbers)[:, None, None]
+        return images, numbers
+
+    dataset = mt.from_arrays(split(48, 0), split(21, 1), split(19, 2), task="regression", classes=["fraction"])
+    return mt.fit(mt.build("cnn", dataset, widths=(4, 8, 8)), dataset, quick, progress=False), dataset
+
+
+def test_numbers_are_drawn_as_numbers(fractions):
+    run, dataset = fractions
+    row = figures.gallery(dataset, "test", columns=4)
+    assert "from the lowest fraction to the highest: 20, 40, 60, 80" in row.alt
+    drawn = figures.predicted(run)
+    answers = run.predict(dataset.test.images)
+    assert f"from {float(answers.min()):.3g} to {float(answers.max()):.3g}" in drawn.alt and "labels run from 20 to 80" in drawn.alt
+    beside = figures.comparison(run)
+    assert f"R² {run.test.r2:.3f}" in beside.alt and "the mean of the training numbers" in beside.alt
+    assert f"{run.test.r2:.3f}" in figures.ladder([run]).alt
+    run.provenance = "phantom"
+    assert figures.predicted(run).alt.startswith("Phantom images")
+
+
+def test_runs_on_other_cases_share_no_ladder(run, fractions, tiny):
+    changed = replace(run, labels={split: 1 - labels for split, labels in run.labels.items()})
+    for runs in ([run, fractions[0]], [run, changed]):
+        with pytest.raises(InputError, match="not tested on the same test cases"):
+            figures.ladder(runs)
+    with pytest.raises(InputError, match="no run to show"):
+        figures.ladder([])
+    with pytest.raises(InputError, match="labels of the run and of this"):
+        figures.worst_mistakes(changed, tiny)
+
+
+IMAGE = np.zeros((8, 8), np.uint8)
+
+
+@pytest.mark.parametrize(
+    "draw, words",
+    [
+        (lambda: figures.images([IMAGE, IMAGE], ["one"], "two"), "2 pictures and 1 titles"),
+        (lambda: figures.images([], [], "none"), "one picture or more"),
+        (lambda: figures.images([np.zeros((3, 8, 8), np.uint8)], ["colour"], "one"), "picture 0 has shape"),
+        (lambda: figures.images([IMAGE * np.nan], ["map"], "one"), "not finite"),
+        (lambda: figures.curves([0, 1], {str(i): [0, 1] for i in range(6)}, "x", "y", "six"), "6 lines; give 1 to 5"),
+        (lambda: figures.curves([0, 1], {"a": [0, 1, 2]}, "x", "y", "three"), "'a' has 3 values, x has 2"),
+        (lambda: figures.matrix([[1.0, 0.2]], ["a", "b"], "half"), "one name for each row"),
+        (lambda: figures.patients({}, "none"), "one method or more"),
+        (lambda: figures.patients({"a": {"dice": [0.5]}, "b": {"hd95": [1.0]}}, "other"), "the same scores"),
+        (lambda: figures.patients({"a": {"dice": [0.5, np.nan]}}, "a"), "finite numbers"),
+        (lambda: figures.outlines(torch.zeros(2, 1, 8, 8), {"x": np.zeros((3, 8, 8))}, ["no", "yes"], "a"), "one mask for each image"),
+        (lambda: figures.outlines(torch.zeros(2, 1, 8, 8), {"x": None}, ["no", "yes"], "a", names=["one"]), "1 names for 2 images"),
+        (lambda: figures.outlines(torch.zeros(2, 1, 8, 8), {"x": None}, list("abcdefgh"), "a"), "colours for 6 classes"),
+    ],
+)
+def test_what_is_not_as_many_is_not_cut_off(draw, words):
+    with pytest.raises(InputError, match=words):
+        draw()
+
+
+def test_a_split_without_predictions_and_a_run_without_history(run, tiny):
+    with pytest.raises(InputError, match="unknown split 'train'"):
+        figures.confusion(run, "train")
+    with pytest.raises(InputError, match="unknown split 'tets'"):
+        figures.gallery(tiny, "tets")
+    with pytest.raises(InputError, match="no history"):
+        figures.history(randomised(run))
+
+
+@pytest.mark.parametrize("given", [None, "runs/xray", 3])
+def test_what_is_no_run_and_no_data_set_is_said(given, run, tiny):
+    pictures = [getattr(figures, name) for name in (*DRAWN, "predicted")]
+    for draw in (*pictures, lambda given: figures.ladder([given]), lambda given: figures.worst_mistakes(given, tiny), compare, reading):
+        with pytest.raises(InputError, match="fit\\("):
+            draw(given)
+    for draw in (figures.gallery, lambda given: figures.worst_mistakes(run, given), atlases):
+        with pytest.raises(InputError, match="dataset is"):
+            draw(given)

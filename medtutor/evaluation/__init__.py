@@ -1,5 +1,7 @@
 """Numbers about a Run: metrics with intervals, and the published results beside it."""
 
+from ..checks import one_of
+from ..data.catalog import TASKS
 from .comparison import atlases, compare, comparison_table, reading, segmentation_table
 from .metrics import Metrics, measure
 from .regression import RegressionMetrics, measure_regression
@@ -7,7 +9,8 @@ from .segmentation import SegmentationMetrics, measure_segmentation, segmentatio
 
 
 def metrics_kind(task):
-    """The class of metrics that a task has."""
+    """The class of metrics that a task has. Raises `InputError` for an unknown one."""
+    one_of("task", task, TASKS)
     return {"segmentation": SegmentationMetrics, "regression": RegressionMetrics}.get(task, Metrics)
 
 
@@ -16,6 +19,8 @@ def measure_split(cases, scores, card, *, quick=False):
 
     scores  what `Run.predict` gives for the images of the split
     quick   leaves out intervals, and the distances of a segmentation
+
+    Raises `InputError` for scores that are not of these cases, or not finite.
     """
     options = {"resamples": 0} if quick else {}
     if card.task == "segmentation":

@@ -18,7 +18,9 @@ from dataclasses import dataclass, field
 import numpy as np
 from scipy import ndimage
 
+from ..checks import flag, whole
 from ..errors import InputError
+from .metrics import as_numbers
 
 
 def otsu(images, *, bright=True):
@@ -69,9 +71,10 @@ def region_growing(images, seeds, tolerance=10):
     """
     from skimage.segmentation import flood
 
-    images, seeds = _checked(images), np.asarray(seeds)
+    images, seeds = _checked(images), as_numbers("seeds", seeds)
+    tolerance = whole("tolerance", tolerance, 0, 255)
     shape = images.shape[1:]
-    if seeds.shape != (len(images), len(shape)) or (seeds < 0).any() or (seeds >= shape).any():
+    if seeds.shape != (len(images), len(shape)) or (seeds < 0).any() or (seeds >= shape).any() or (seeds != np.floor(seeds)).any():
         raise InputError(
             f"seeds of shape {seeds.shape} do not fit images {images.shape}; "
             f"give one pixel inside each image, an array ({len(images)}, {len(shape)})"
@@ -192,7 +195,7 @@ def best_cluster(clusters, masks):
     Given the masks that an `Atlas` predicts instead of the true ones, it is no oracle.
     Raises `InputError` for shapes that differ.
     """
-    clusters, truth = _same_shape(clusters, masks)
+    clusters, truth = _same_shape(_whole_numbers("clusters", clusters), _whole_numbers("masks", masks))
     chosen = np.zeros(clusters.shape, np.uint8)
     for out, labels, mask in zip(chosen, clusters, truth > 0):
         size, shared = np.bincount(labels.ravel()), np.bincount(labels[mask])
@@ -208,7 +211,7 @@ def oracle_seeds(masks):
     What an expert's click would give `region_growing`. Raises `InputError` for a
     mask without foreground.
     """
-    masks = np.asarray(masks)
+    masks = _whole_numbers("masks", masks)
     if not all(mask.any() for mask in masks):
         raise InputError("a mask has no foreground to put a seed into; leave that image out")
     # A ring of 0 round the mask: the border of the image is no place deep inside.
@@ -242,7 +245,8 @@ class Atlas:
         to the organ only, or without padding, it did no better on the hippocampus.
         Raises `InputError` for shapes that differ, or a class that no mask has.
         """
-        images, masks = _same_shape(_checked(images), masks)
+        images, masks = _same_shape(_checked(images), _whole_numbers("masks", masks))
+        classes = whole("classes", classes, 2)
         counts = np.bincount(masks.ravel(), minlength=classes)
         if len(counts) > classes or not counts.all():
             held = np.flatnonzero(counts).tolist()
@@ -258,7 +262,7 @@ class Atlas:
 
         Raises `InputError` for images of another shape than the training's.
         """
-        images = _checked(images)
+        images, use_intensity = _checked(images), flag("use_intensity", use_intensity)
         if images.shape[1:] != self.prior.shape[1:]:
             raise InputError(f"images are {images.shape[1:]}, the atlas {self.prior.shape[1:]}; pad or crop them alike")
         if not use_intensity:
@@ -281,6 +285,14 @@ def _checked(images):
             f"images are {images.dtype} of shape {images.shape}; give uint8 images (P, H, W) or volumes (P, D, H, W)"
         )
     return images
+
+
+def _whole_numbers(what, values):
+    """Numbers of classes, clusters or places, as int64."""
+    numbers = as_numbers(what, values)
+    if (numbers < 0).any() or (numbers.dtype.kind == "f" and (numbers != np.floor(numbers)).any()):
+        raise InputError(f"{what} must be whole numbers from 0")
+    return numbers.astype(np.int64)
 
 
 def _checked_k(k):

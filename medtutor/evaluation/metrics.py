@@ -14,7 +14,12 @@ from typing import ClassVar
 
 import numpy as np
 
+from ..checks import whole
+from ..errors import InputError
+
+TASKS = ("binary", "multi-class", "ordinal", "multi-label")
 RESAMPLES = 1000
+ROUNDING = 1e-3  # how far a probability in half precision may lie beyond 0…1
 
 
 def with_interval(value, interval, digits=3):
@@ -56,8 +61,12 @@ def measure(labels, scores, task, *, resamples=RESAMPLES, seed=0):
 
     A class without positive or negative cases has no AUC and is left out of
     the mean; if that holds for all, AUC is NaN.
+
+    Raises `InputError` for another task, labels and scores that do not fit each other, and
+    scores that are no probabilities: a threshold of one half says nothing of logits.
     """
-    labels, scores = np.asarray(labels), np.asarray(scores, dtype=np.float64)
+    resamples, seed = whole("resamples", resamples, 0), whole("seed", seed, 0)
+    labels, scores = _checked(labels, scores, task)
     columns = _one_against_rest(labels, scores, task)
     auc = float(_mean_over_columns(columns, np.ones((1, len(labels))))[0])
     right = _right(labels, scores, task)
@@ -71,6 +80,55 @@ def measure(labels, scores, task, *, resamples=RESAMPLES, seed=0):
         auc_interval=_interval(_resampled_auc(columns, draws())),
         acc_interval=_interval(np.concatenate([counts @ right / len(right) for counts in draws()])),
     )
+
+
+def as_numbers(what, values):
+    """Tensor, array or list as a numpy array of finite numbers. Raises `InputError`, which calls it `what`, for anything else."""
+    try:
+        array = np.asarray(values.detach().cpu() if hasattr(values, "detach") else values)
+    except ValueError:
+        raise InputError(f"{what} have rows of different lengths; give one array") from None
+    if array.dtype.kind not in "biuf":
+        raise InputError(f"{what} must be numbers, not {array.dtype}")
+    if not np.isfinite(array).all():
+        raise InputError(f"{what} hold NaN or infinity; leave those cases out, or train again with a lower learning rate")
+    return array
+
+
+def as_probabilities(what, values):
+    """As `as_numbers`, float64, all of it in 0…1 but for rounding. Raises `InputError` for logits."""
+    array = as_numbers(what, values).astype(np.float64)
+    if array.size and (array.min() < -ROUNDING or array.max() > 1 + ROUNDING):
+        raise InputError(f"{what} run from {array.min():.3g} to {array.max():.3g}; give probabilities 0…1, as run.predict does, not logits")
+    return array
+
+
+def check_class_numbers(what, numbers, classes):
+    """Raises `InputError` where the numbers are not whole and in 0…classes - 1."""
+    wrong = (numbers < 0) | (numbers >= classes)
+    if numbers.dtype.kind == "f":
+        wrong |= numbers != np.floor(numbers)
+    if wrong.any():
+        out = numbers[wrong]
+        raise InputError(f"{what} hold {out.flat[0]:g}; give whole numbers 0…{classes - 1}, the classes of the scores")
+
+
+def _checked(labels, scores, task):
+    """Labels and scores (float64) that fit each other and the task; or an `InputError`."""
+    if task not in TASKS:
+        raise InputError(
+            f"measure is for {', '.join(TASKS)}, not {task!r}; of a regression use measure_regression, of masks measure_segmentation"
+        )
+    labels, scores = as_numbers("labels", labels), as_probabilities("scores", scores)
+    if scores.ndim != 2 or not scores.size:
+        raise InputError(f"scores have shape {scores.shape}; give probabilities (N, classes) of one case or more")
+    wanted = scores.shape if task == "multi-label" else scores.shape[:1]
+    if labels.shape != wanted:
+        raise InputError(f"labels have shape {labels.shape}, scores {scores.shape}; give labels {wanted}, one row for each case")
+    if task == "binary" and scores.shape[1] > 2:
+        raise InputError(f"scores have {scores.shape[1]} columns, but a binary task has 2 classes; say multi-class")
+    check_class_numbers("labels", labels, 2 if task in ("binary", "multi-label") else scores.shape[1])
+    return labels, scores
 
 
 def _one_against_rest(labels, scores, task):

@@ -13,7 +13,9 @@ from dataclasses import dataclass, field
 import numpy as np
 from scipy import ndimage
 
+from ..checks import flag, number, whole
 from ..errors import InputError
+from .metrics import as_probabilities
 
 
 def largest_component(masks, *, whole=False):
@@ -26,7 +28,7 @@ def largest_component(masks, *, whole=False):
 
     Pixels that touch at a corner are connected. Raises `InputError` for masks of another form.
     """
-    masks = _checked_masks(masks)
+    masks, whole = _checked_masks(masks), flag("whole", whole)
     cleaned = np.zeros_like(masks)
     for out, mask in zip(cleaned, masks):
         for keep in [mask > 0] if whole else [mask == c for c in np.unique(mask[mask > 0])]:
@@ -67,14 +69,17 @@ class MeanShape:
         classes  how many, background included
         spacing  mm between slices, rows and columns; pixels count as 1 when left out
 
-        Raises `InputError` for a mask without foreground, or with a class too many.
+        Raises `InputError` for a mask without foreground, or with a class too many, and for another spacing.
         """
-        masks = _checked_masks(masks)
+        masks, classes = _checked_masks(masks), whole("classes", classes, 2)
         if masks.max() >= classes or not all(mask.any() for mask in masks):
             raise InputError(
                 f"every training mask must have foreground, of classes 1 to {classes - 1}; leave out those that have none"
             )
-        spacing = np.ones(masks.ndim - 1) if spacing is None else np.asarray(spacing, dtype=float)
+        axes = masks.ndim - 1
+        if spacing is not None and np.shape(spacing) != (axes,):
+            raise InputError(f"spacing must be {axes} lengths in millimetres, one for each axis, not {spacing!r}")
+        spacing = np.array([number("spacing", step, above=0) for step in ([1] * axes if spacing is None else spacing)])
         frames = [_frame(mask) for mask in masks]
         size = float(np.mean([own for _, own in frames]))
         middle = (np.array(masks.shape[1:]) - 1) / 2
@@ -95,12 +100,12 @@ class MeanShape:
         p ** (1 - weight) * prior ** weight, where prior is the softmax over the
         classes of their mean signed distances. Where the prediction holds no
         foreground there is no place to put the shape, and nothing changes.
-        Raises `InputError` for a weight outside 0…1 and for other shapes.
+        Raises `InputError` for a weight outside 0…1, for other shapes, and for what is no probability.
         """
-        probabilities = np.asarray(probabilities, dtype=np.float32)
-        if not 0 <= weight <= 1:
+        probabilities = as_probabilities("probabilities", probabilities).astype(np.float32)
+        if isinstance(weight, bool) or not isinstance(weight, (int, float, np.number)) or not 0 <= weight <= 1:
             raise InputError(f"weight is {weight!r}; give a number from 0 (no shape) to 1 (the shape alone)")
-        if probabilities.shape[1:] != self.distance.shape:
+        if probabilities.shape[1:] != self.distance.shape or not len(probabilities):
             raise InputError(
                 f"probabilities are of shape {probabilities.shape[1:]} a case, the mean shape of {self.distance.shape}; "
                 "fit it on masks of these classes and this size"

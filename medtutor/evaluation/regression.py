@@ -5,7 +5,9 @@ from typing import ClassVar
 
 import numpy as np
 
-from .metrics import RESAMPLES, with_interval
+from ..checks import whole
+from ..errors import InputError
+from .metrics import RESAMPLES, as_numbers, with_interval
 
 
 @dataclass(frozen=True)
@@ -39,15 +41,28 @@ def measure_regression(labels, answers, *, resamples=RESAMPLES, seed=0):
     labels     numbers (N,)
     answers    numbers (N,) or (N, 1)
     resamples  bootstrap resamples of the cases; 0 for no intervals
+
+    Raises `InputError` for what is not one finite number for each case.
     """
-    labels = np.asarray(labels, dtype=np.float64)
-    answers = np.asarray(answers, dtype=np.float64).reshape(labels.shape)
+    resamples, seed = whole("resamples", resamples, 0), whole("seed", seed, 0)
+    labels, answers = (_one_each(what, values) for what, values in (("labels", labels), ("answers", answers)))
+    if len(labels) != len(answers):
+        raise InputError(f"there are {len(labels)} labels and {len(answers)} answers; give one of each for every case")
     mae, r2 = _scores(labels[None], answers[None])
     if not resamples:
         return RegressionMetrics(float(mae[0]), float(r2[0]), len(labels))
     drawn = np.random.default_rng(seed).integers(len(labels), size=(resamples, len(labels)))
     intervals = [tuple(np.nanpercentile(values, [2.5, 97.5]).tolist()) for values in _scores(labels[drawn], answers[drawn])]
     return RegressionMetrics(float(mae[0]), float(r2[0]), len(labels), *intervals)
+
+
+def _one_each(what, values):
+    """float64 (N,) of numbers (N,) or (N, 1)."""
+    numbers = as_numbers(what, values).astype(np.float64)
+    numbers = numbers[:, 0] if numbers.ndim == 2 and numbers.shape[1] == 1 else numbers
+    if numbers.ndim != 1 or not len(numbers):
+        raise InputError(f"{what} have shape {numbers.shape}; give one number for each case, (N,)")
+    return numbers
 
 
 def _scores(labels, answers):

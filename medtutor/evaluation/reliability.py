@@ -16,7 +16,9 @@ from dataclasses import dataclass, field
 import numpy as np
 from scipy import ndimage
 
+from ..checks import number
 from ..errors import InputError, unknown
+from .metrics import as_numbers, as_probabilities
 from .segmentation import segmentation_scores
 
 # What `uncertainty_features` tells of each case; the last only where other predictions are given.
@@ -126,6 +128,8 @@ def leave_one_out(features, dice, groups=None):
     Raises `InputError` as `QualityModel.fit`.
     """
     groups = np.arange(len(dice)) if groups is None else np.asarray(groups)
+    if groups.shape != np.shape(dice):
+        raise InputError(f"there are {len(dice)} cases and groups of shape {groups.shape}; say of each case whose it is")
     predicted = np.zeros(len(dice))
     for group in np.unique(groups):
         out = groups == group
@@ -135,8 +139,11 @@ def leave_one_out(features, dice, groups=None):
 
 
 def flag(predicted, threshold=0.7):
-    """Which cases a person should look at: bool (P,), those with a predicted Dice below the threshold."""
-    return np.asarray(predicted) < threshold
+    """Which cases a person should look at: bool (P,), those with a predicted Dice below the threshold.
+
+    Raises `InputError` for a Dice that is no finite number: of NaN nobody would be told.
+    """
+    return as_numbers("predicted Dice", predicted) < number("threshold", threshold)
 
 
 @dataclass(frozen=True)
@@ -175,11 +182,11 @@ class FlagQuality:
 def judge_flags(predicted, dice, threshold=0.7):
     """`FlagQuality` of predicted against true Dice, both (P,). A failure has a true Dice below the threshold.
 
-    Raises `InputError` for fewer than two cases or different lengths.
+    Raises `InputError` for fewer than two cases, different lengths, and what is no finite number.
     """
     from sklearn.metrics import roc_auc_score
 
-    predicted, dice = np.asarray(predicted, dtype=np.float64), np.asarray(dice, dtype=np.float64)
+    predicted, dice = (as_numbers(f"{kind} Dice", each).astype(np.float64) for kind, each in (("predicted", predicted), ("true", dice)))
     if predicted.shape != dice.shape or dice.ndim != 1 or len(dice) < 2:
         raise InputError(
             f"predicted Dice {predicted.shape} and true Dice {dice.shape} do not fit; give both for the same 2 cases or more"
@@ -288,8 +295,8 @@ def _cases(features, chosen):
 
 
 def _checked(probabilities):
-    probabilities = np.asarray(probabilities, dtype=np.float64)
-    if probabilities.ndim not in (4, 5) or probabilities.shape[1] < 2:
+    probabilities = as_probabilities("probabilities", probabilities)
+    if probabilities.ndim not in (4, 5) or probabilities.shape[1] < 2 or not probabilities.size:
         raise InputError(
             f"probabilities are of shape {probabilities.shape}; "
             "give (P, classes, H, W) or (P, classes, D, H, W), 2 classes or more"

@@ -23,7 +23,9 @@ from typing import ClassVar
 import numpy as np
 import torch
 
-from .metrics import RESAMPLES, with_interval
+from ..checks import flag, number, whole
+from ..errors import InputError
+from .metrics import RESAMPLES, as_numbers, check_class_numbers, with_interval
 
 TOLERANCE = 1.0
 SCORES = ("dice", "hd95", "surface_dice")
@@ -63,10 +65,21 @@ class SegmentationMetrics:
 
 
 def by_patient(slices, patients):
-    """Slices (N, …) stacked to (patients, D, …); as they are where `patients` is None or names each but once."""
-    if patients is None or len(patients.unique()) == len(patients):
+    """Slices (N, …) stacked to (patients, D, …); as they are where `patients` is None or names each but once.
+
+    Raises `InputError` where the slices of a patient do not stand together, or patients have unequal numbers of them.
+    """
+    if patients is None:
         return slices
-    return slices.unflatten(0, (len(patients.unique_consecutive()), -1))
+    patients = torch.as_tensor(patients)
+    if patients.shape != (len(slices),):
+        raise InputError(f"there are {len(slices)} slices but {len(patients)} patient numbers; give one for each slice")
+    if len(patients.unique()) == len(patients):
+        return slices
+    names, counts = patients.unique_consecutive(return_counts=True)
+    if len(counts.unique()) > 1 or len(names.unique()) < len(names):
+        raise InputError("the patients have unequal numbers of slices, or their slices do not stand together; sort them, or leave some out")
+    return slices.unflatten(0, (len(names), -1))
 
 
 def segmentation_scores(predicted, truth, classes, spacing=None, distances=True):
@@ -76,8 +89,16 @@ def segmentation_scores(predicted, truth, classes, spacing=None, distances=True)
     classes           how many, the background among them
     spacing           millimetres along each axis, or None for pixels
     distances         False: Dice only, which is quick
+
+    Raises `InputError` for masks of different shapes, for what is no class number, and for another spacing.
     """
-    predicted, truth = (torch.as_tensor(np.asarray(each)).long() for each in (predicted, truth))
+    classes, distances = whole("classes", classes, 2), flag("distances", distances)
+    predicted, truth = _class_numbers("predicted masks", predicted, classes), _class_numbers("true masks", truth, classes)
+    if predicted.shape != truth.shape:
+        raise InputError(
+            f"predicted masks have shape {tuple(predicted.shape)}, true ones {tuple(truth.shape)}; give both of the same images"
+        )
+    spacing = _checked_spacing(spacing, truth.dim() - 1)
     found, real = _one_hot(predicted, classes), _one_hot(truth, classes)
     pixels = tuple(range(2, found.dim()))
     both, total = (found * real).sum(pixels), found.sum(pixels) + real.sum(pixels)
@@ -88,7 +109,7 @@ def segmentation_scores(predicted, truth, classes, spacing=None, distances=True)
         return scores
     from monai.metrics import compute_hausdorff_distance, compute_surface_dice
 
-    steps = tuple(spacing[-len(pixels) :] if spacing else [1.0] * len(pixels))
+    steps = spacing or (1.0,) * len(pixels)
     diagonal = math.dist([0] * len(steps), [step * size for step, size in zip(steps, truth.shape[1:])])
     # MONAI warns of each empty class; the rule above says what they score.
     with warnings.catch_warnings():
@@ -98,6 +119,24 @@ def segmentation_scores(predicted, truth, classes, spacing=None, distances=True)
     for name, values, best, worst in (("hd95", far, 0.0, diagonal), ("surface_dice", near, 1.0, 0.0)):
         scores[name] = torch.where(neither, best, torch.where(one, worst, values.double())).numpy()
     return scores
+
+
+def _class_numbers(what, masks, classes):
+    """Masks as a tensor int64 (P, [D,] H, W)."""
+    masks = as_numbers(what, masks)
+    if masks.ndim not in (3, 4) or not masks.size:
+        raise InputError(f"{what} have shape {masks.shape}; give class numbers (P, H, W) or (P, D, H, W), of one case or more")
+    check_class_numbers(what, masks, classes)
+    return torch.from_numpy(masks.astype(np.int64))
+
+
+def _checked_spacing(spacing, axes):
+    """Millimetres along each of the last axes, as a tuple; None for pixels."""
+    if spacing is None:
+        return None
+    if not isinstance(spacing, (tuple, list, np.ndarray)) or len(spacing) < axes:
+        raise InputError(f"spacing must be {axes} lengths in millimetres, one for each axis, not {spacing!r}")
+    return tuple(number("spacing", step, above=0) for step in spacing[-axes:])
 
 
 def _one_hot(numbers, classes):
@@ -114,7 +153,17 @@ def measure_segmentation(masks, scores, card, patients=None, *, distances=True, 
     patients   (N,), where the images are slices: measured is each patient's volume
     distances  False: Dice only
     resamples  bootstrap resamples of the patients; 0 for no intervals
+
+    Raises `InputError` for scores that do not fit masks and card, and for what `by_patient` and `segmentation_scores` refuse.
     """
+    resamples, seed = whole("resamples", resamples, 0), whole("seed", seed, 0)
+    masks, scores = (torch.from_numpy(as_numbers(what, each)) for what, each in (("masks", masks), ("scores", scores)))
+    wanted = (len(masks), len(card.classes), *masks.shape[1:])
+    if tuple(scores.shape) != wanted:
+        raise InputError(
+            f"scores have shape {tuple(scores.shape)}, masks {tuple(masks.shape)}; give probabilities {wanted}, "
+            f"one for each of the {len(card.classes)} classes of {card.name}"
+        )
     found = by_patient(scores.argmax(dim=1), patients)
     values = segmentation_scores(found, by_patient(masks, patients), len(card.classes), card.spacing, distances)
     of_class = {

@@ -20,10 +20,10 @@ class Attribution:
     """One explanation of one image.
 
     method       a name of `METHODS`
-    target       `Target(index, name)`: the class that is explained
+    target       `Target(index, name)`: the class that is explained; of a regression what is predicted
     predicted    `Target` of the class with the highest score
-    score        the model's logit for the target
-    probability  of the target, of this one image without test-time mirroring
+    score        the model's logit for the target; of a regression what the network says, before it is put into units
+    probability  of the target, of this one image without test-time mirroring; None of a regression
     map          float32 (H, W) or (D, H, W): the channels of `raw` added up; of
                  Grad-CAM and rollout, the coarse map enlarged bilinearly
     raw          as the method gives it: (C, H, W), (C, D, H, W), or of Grad-CAM
@@ -34,19 +34,21 @@ class Attribution:
                  promises something: the score, or its difference from the
                  baseline's; else None
     seconds      wall time; of a batch, the mean
+    number       of a regression the predicted number, in the units of the target; else None
     """
 
     method: str
     target: Target
     predicted: Target
     score: float
-    probability: float
+    probability: float | None
     map: torch.Tensor = field(repr=False)
     raw: torch.Tensor = field(repr=False)
     options: dict
     layer: str | None
     expected_sum: float | None
     seconds: float
+    number: float | None = None
 
     @property
     def title(self):
@@ -68,9 +70,14 @@ class Attribution:
         missed = abs(self.map.sum(dtype=torch.float64).item() - self.expected_sum)
         return missed / max(abs(self.expected_sum), 1e-6)
 
+    @property
+    def said(self):
+        """What the model says of the target, in words."""
+        return f"probability {self.probability:.3f}" if self.number is None else f"predicted {self.number:.4g}"
+
     def __str__(self):
         where = f", layer {self.layer}" if self.layer else ""
-        return f"{self.title} for '{self.target.name}' (probability {self.probability:.3f}){where}"
+        return f"{self.title} for '{self.target.name}' ({self.said}){where}"
 
 
 def explain(run_or_model, image, method="integrated_gradients", *, target=None, layer=None, **options):
@@ -257,7 +264,7 @@ def _as_attributions(subject, method, x, logits, targets, raw, expected, layer, 
         mode = "bilinear" if x.dim() == 4 else "trilinear"
         maps = F.interpolate(raw, size=covered(subject.net, x.shape[2:]), mode=mode, align_corners=False)[:, 0]
         maps = maps[(..., *(slice(side) for side in x.shape[2:]))]
-    chances = subject.probabilities(logits)
+    said, is_number = subject.probabilities(logits), subject.task == "regression"
     predicted = [subject.target(index, logits.shape[1]) for index in logits.argmax(dim=1).tolist()]
     seconds = (time.perf_counter() - begin) / len(x)
     return [
@@ -266,7 +273,8 @@ def _as_attributions(subject, method, x, logits, targets, raw, expected, layer, 
             target=targets[i],
             predicted=predicted[i],
             score=logits[i, targets[i].index].item(),
-            probability=chances[i, targets[i].index].item(),
+            probability=None if is_number else said[i, targets[i].index].item(),
+            number=said[i, targets[i].index].item() if is_number else None,
             map=maps[i],
             raw=raw[i],
             options=dict(options),

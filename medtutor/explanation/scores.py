@@ -30,7 +30,7 @@ class Curve:
     """How a model's answer changes while pixels are taken away or given back.
 
     share  of the pixels changed, 0 to 1, (steps + 1,)
-    value  probability of the target (or its score), (steps + 1,)
+    value  probability of the target (or its score), of a regression the predicted number, (steps + 1,)
     auc    area under the curve
     """
 
@@ -48,7 +48,7 @@ def deletion(run_or_model, image, attribution, *, steps=28, using="blurred", of=
     attribution  an `Attribution`, or a pair (map, target) for a map from elsewhere
     steps        in how many portions
     using        what stands in for a pixel: "blurred", "black" or "mean"
-    of           "probability" or "score" (the logit)
+    of           "probability" (of a regression the predicted number) or "score" (the logit)
     """
     return _curve(run_or_model, image, attribution, steps, using, of, deleting=True)
 
@@ -290,7 +290,7 @@ def edge_map(image):
 class Scores:
     """What stands beside a map. Arrows: which way speaks for it.
 
-    deletion, insertion  areas, of the target's probability: low, high
+    deletion, insertion  areas, of the target's probability (of a regression of the predicted number): low, high
     infidelity           0…1, low
     sensitivity          from 0, low
     completeness_error   from 0, low; None where the method promises no sum

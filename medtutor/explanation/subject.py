@@ -72,6 +72,7 @@ class Subject:
     task      as on a `Card`: decides between softmax and sigmoid
     answer    its `Answer`
     bare      whether it is a model of which no `Card` says what it takes: it is looked at more closely
+    scale     of a regression, as of a `Run`: from what the network says to the units of the target
     """
 
     net: nn.Module
@@ -83,6 +84,7 @@ class Subject:
     task: str = "multi-class"
     answer: Answer = field(default_factory=lambda: Answer(False))
     bare: bool = False
+    scale: tuple = (0.0, 1.0)
 
     @classmethod
     def of(cls, run_or_model):
@@ -105,7 +107,8 @@ class Subject:
         if card.task == "segmentation":
             raise InputError(f"explain asks for one answer per image, but {title} answers for each pixel; look with explore(run)")
         net, answer = _answering(model, binary=len(card.classes) == 2)
-        return cls(net, title, card.channels, tuple(card.shape), card.dims, tuple(card.classes), card.task, answer)
+        scale = tuple(run_or_model.scale)
+        return cls(net, title, card.channels, tuple(card.shape), card.dims, tuple(card.classes), card.task, answer, scale=scale)
 
     @property
     def device(self):
@@ -223,7 +226,9 @@ class Subject:
         return logits
 
     def probabilities(self, logits):
-        """(B, classes) scores to probabilities; a single output is read as the logit of 'yes'."""
+        """(B, classes) scores to probabilities; a single output is read as the logit of 'yes', of a regression's run as its number."""
+        if self.task == "regression":
+            return probabilities(logits, self.task, self.scale)
         if self.answer.probable:
             return logits
         if self.answer.paired:

@@ -24,7 +24,7 @@ from ..training.run import Run
 from . import drawing, panels
 from .answers import WEIGHTS, Answers, Question, few_threads
 from .as_code import lines_of_code
-from .cases import EVERY, FILLS, RIGHT, WRONG, Case, as_image, case_of, covered
+from .cases import EVERY, FILLS, RIGHT, WRONG, Case, as_image, case_of, check_classes, covered
 from .cases import loading_line, of_class, own_dataset, with_outcome
 from .classification import OUTCOMES
 from .explorer import Explorer, answering, img
@@ -52,7 +52,7 @@ def explore(run, dataset=None):
     dataset  the `Dataset` that it was trained on; left out: loaded by the name on
              the run's card, from disk or as the phantom of that name
 
-    Raises `InputError` where the data set must be given, or is not the run's own.
+    Raises `InputError` where the data set must be given, or is not the run's own, and for a regression of single images.
     """
     if isinstance(run, Run) and run.card.task == "segmentation":
         return segmentation(run, dataset)
@@ -117,6 +117,8 @@ class AttributionExplorer(Explorer):
 
     def __init__(self, run, dataset=None):
         super().__init__()
+        if isinstance(run, Run):
+            check_classes(run)
         self._run, self._dataset = run, own_dataset(run, dataset)
         self._card = run.card
         self._load = loading_line(self._dataset) if dataset is None else None

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
-from ..data import as_uint8, normalise
+from ..data import Dataset, as_uint8, normalise
 from ..errors import InputError
 from ..explanation.methods import baseline
 from ..explanation.subject import Subject
@@ -23,7 +23,7 @@ class Case:
     image     uint8 (C, H, W) or (C, D, H, W)
     name      "image 12 of the test split"
     code      the Python expression for the image
-    label     class number; a tuple of them for a multi-label task; None where unknown
+    label     class number; a tuple of them for a multi-label task; of a regression the number; None where unknown
     evidence  bool, as the image without channels, or None
     """
 
@@ -31,8 +31,20 @@ class Case:
     image: torch.Tensor
     name: str
     code: str
-    label: int | tuple | None = None
+    label: int | float | tuple | None = None
     evidence: torch.Tensor | None = None
+
+
+def check_classes(run):
+    """Raises `InputError` for a run whose answer to a case is no class."""
+    task, name = run.card.task, run.card.classes[0]
+    if task == "regression":
+        raise InputError(
+            f"this explorer shows classes, but the run is a regression and predicts a number, {name}; "
+            "figures.predicted(run) shows its numbers, explain(run, image) why"
+        )
+    if task == "segmentation":
+        raise InputError("this explorer shows one answer an image, but the run is a segmentation; use explorers.segmentation(run, dataset)")
 
 
 def own_dataset(run, dataset):
@@ -43,6 +55,8 @@ def own_dataset(run, dataset):
     if card.frames:
         raise InputError("this explorer shows single images and volumes, but the run is about sequences; use explorers.sequence(run, dataset)")
     dataset = run.dataset() if dataset is None else dataset
+    if not isinstance(dataset, Dataset):
+        raise InputError(f"dataset is {type(dataset).__name__}; give the Dataset that the run was made on")
     facts = ("name", "task", "classes", "channels", "shape", "frames")
     same = all(getattr(card, fact) == getattr(dataset.card, fact) for fact in facts)
     if not same or run.provenance != dataset.provenance:
@@ -95,6 +109,8 @@ def case_of(dataset, split, number):
 
 
 def _label(label):
+    if label.is_floating_point():
+        return float(label)
     return int(label) if label.dim() == 0 else tuple(torch.nonzero(label).flatten().tolist())
 
 

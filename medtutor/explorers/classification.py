@@ -15,9 +15,12 @@ from matplotlib.figure import Figure
 from PIL import ImageDraw
 from sklearn.metrics import average_precision_score, precision_recall_curve, roc_auc_score, roc_curve
 
+from ..data.dataset import Dataset
 from ..errors import InputError
 from ..figures import BLUE, GREY, ORANGE, VERMILION
+from ..training.run import Run
 from . import drawing
+from .cases import check_classes
 from .explorer import Explorer, answering, img
 from .forms import blocks
 from .pages import Pages
@@ -84,7 +87,13 @@ def outcomes(truth, scores, threshold):
 
     truth   bool (N,)
     scores  (N,), 0…1
+
+    Raises `InputError` for a truth that is not bool, and for scores of other cases or that are not finite.
     """
+    if getattr(truth, "dtype", None) != bool or np.shape(truth) != np.shape(scores) or not np.isfinite(scores).all():
+        raise InputError(
+            f"truth has shape {np.shape(truth)}, scores {np.shape(scores)}; give bools, such as labels == 1, and a finite score for each"
+        )
     called = scores > threshold
     return {
         "true positive": truth & called,
@@ -110,7 +119,7 @@ def classification(run, dataset, split="test"):
     is looked at, against the rest.
 
     Raises `InputError` where the run has no predictions of the split, where the
-    data set is not the run's own, and for sequences.
+    data set is not the run's own, for sequences, and for runs whose answer is no class.
     """
     return ClassificationExplorer(run, dataset, split)
 
@@ -361,9 +370,12 @@ class ClassificationExplorer(Explorer):
 
 def _predictions(run, dataset, split):
     """Labels (N,) or (N, L) and scores (N, classes) as numpy; or an `InputError`."""
+    if not isinstance(run, Run) or not isinstance(dataset, Dataset):
+        raise InputError(f"classification takes a Run and its Dataset, not {type(run).__name__} and {type(dataset).__name__}")
     card = run.card
     if card.frames:
         raise InputError("this explorer shows single images and volumes, but the run is about sequences; use explorers.sequence(run, dataset)")
+    check_classes(run)
     if split not in run.predictions:
         read = " or ".join(map(repr, run.predictions)) or "none yet"
         raise InputError(

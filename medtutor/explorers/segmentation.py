@@ -590,7 +590,10 @@ class SegmentationExplorer(Explorer):
 def _checked(run, dataset, split, others):
     """The data set, and {name: Run} of all runs; or an `InputError`."""
     if isinstance(run, Run) and run.card.task != "segmentation":
-        raise InputError(f"this explorer shows segmentations, but the run is {run.card.task}; use explorers.classification")
+        other = "explorers.classification"
+        if run.card.task == "regression" or run.card.frames:
+            other = "explorers.sequence" if run.card.frames else "figures.predicted"
+        raise InputError(f"this explorer shows segmentations, but the run is {run.card.task}; use {other}")
     if not isinstance(others, dict):
         raise InputError('others must be named runs, such as {"fcn": run}')
     dataset = own_dataset(run, dataset)

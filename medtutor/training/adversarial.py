@@ -123,6 +123,9 @@ def spread(images):
     generator that has collapsed draws nearly the same image each time: its
     spread is near 0, or far below that of real images.
     """
+    if not isinstance(images, torch.Tensor) or images.dtype != torch.uint8 or images.dim() != 4:
+        found = f"{getattr(images, 'dtype', type(images).__name__)} of shape {tuple(getattr(images, 'shape', ()))}"
+        raise InputError(f"the images are {found}; give a uint8 tensor (N, C, H, W)")
     if len(images) < 2:
         raise InputError(f"{len(images)} image has no distance to another; give at least 2")
     flat = images.flatten(1).float()

@@ -7,9 +7,11 @@ AdamW, one-cycle, the weights after the last epoch, nothing selected.
 import torch
 from tqdm import tqdm
 
+from ..checks import whole
 from ..data.augmentation import apply_affine, draw_affine
 from ..data.cohort import OUTCOMES
 from ..data.dataset import normalise
+from ..data.images import as_images
 from ..errors import InputError, MedtutorError
 from .loop import case_losses
 from .processes import choose_threads
@@ -64,18 +66,44 @@ def fit_fusion(model, patients, *, epochs=8, batch_size=32, learning_rate=4e-3, 
 
 @torch.no_grad()
 def predict_fusion(model, images, table, batch_size=256):
-    """Probabilities (N, classes) of uint8 images (N, C, H, W) with their rows of a table (N, columns).
+    """Probabilities (N, classes) of uint8 images (N, C, H, W) with their rows of a table (N, columns), NaN where a value is missing.
 
-    The model is put in eval mode and back.
+    The model is put in eval mode and back. Raises `InputError` for other images, a table that has not a row for
+    each, and what the model does not take.
     """
+    images, table, batch_size = as_images(images), _checked_table(table), whole("batch_size", batch_size, 1)
+    if len(images) != len(table):
+        raise InputError(f"there are {len(images)} images and {len(table)} rows of the table; give one row for each image")
     device, was_training = next(model.parameters()).device, model.training
     model.eval()
-    parts = [
-        model(to_model(normalise(some), device), rows.to(device)).softmax(dim=1).cpu()
-        for some, rows in zip(images.split(batch_size), table.split(batch_size))
-    ]
-    model.train(was_training)
+    try:
+        parts = [
+            model(to_model(normalise(some), device), rows.to(device)).softmax(dim=1).cpu()
+            for some, rows in zip(images.split(batch_size), table.split(batch_size))
+        ]
+    except (RuntimeError, TypeError) as error:
+        raise InputError(_does_not_take(images, table, error)) from error
+    finally:
+        model.train(was_training)
     return torch.cat(parts)
+
+
+def _checked_table(table):
+    try:
+        table = torch.as_tensor(table)
+    except (TypeError, ValueError, RuntimeError):
+        table = None
+    if table is None or table.dim() != 2 or not table.is_floating_point() or table.isinf().any():
+        found = "no array" if table is None else f"{table.dtype} of shape {tuple(table.shape)}"
+        raise InputError(f"the table is {found}; give floats (N, columns), NaN where a value is missing, no infinity")
+    return table.float()
+
+
+def _does_not_take(images, table, error):
+    return (
+        f"the model does not take images {tuple(images.shape[1:])} with a table of {table.shape[1]} columns "
+        f"({str(error).splitlines()[0]}); build it as Fusion(channels, shape, classes, columns, way=…)"
+    )
 
 
 def _check(model, patients, epochs, batch_size, learning_rate, hide):
@@ -93,10 +121,7 @@ def _check(model, patients, epochs, batch_size, learning_rate, hide):
         with torch.no_grad():
             logits = model.eval()(to_model(normalise(patients.images[:2]), device), patients.table[:2].to(device))
     except (RuntimeError, TypeError) as error:
-        raise InputError(
-            f"the model does not take images {tuple(patients.images.shape[1:])} with a table of {patients.table.shape[1]} columns "
-            f"({str(error).splitlines()[0]}); build it as Fusion(channels, shape, classes, columns, way=…)"
-        ) from error
+        raise InputError(_does_not_take(patients.images, patients.table, error)) from error
     finally:
         model.train(was_training)
     # Few patients may all have had the same outcome.

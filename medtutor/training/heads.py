@@ -6,11 +6,14 @@ clip are then computed once (`features_of`), and a head learns to read them
 the same features.
 """
 
+import numpy as np
 import torch
 from torch import nn
 from tqdm import tqdm
 
+from ..checks import whole
 from ..data.dataset import normalise
+from ..data.images import as_images
 from ..errors import InputError, MedtutorError, unknown
 from .loop import case_losses
 
@@ -30,8 +33,9 @@ def features_of(model, images, batch_size=128):
     """
     if not callable(getattr(model, "features", None)):
         raise InputError(f"{type(model).__name__} has no features of frames; give a model such as build('lstm', dataset)")
-    if not isinstance(images, torch.Tensor) or images.dtype != torch.uint8 or images.ndim != 5:
+    if getattr(images, "ndim", 5) != 5 or getattr(images, "dtype", torch.uint8) not in (torch.uint8, np.uint8):
         raise InputError("images must be clips, a uint8 tensor (N, T, C, H, W)")
+    images, batch_size = as_images(images, (None,) * 4), whole("batch_size", batch_size, 1)
     was_training = model.training
     model.eval()
     try:

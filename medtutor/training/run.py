@@ -15,6 +15,7 @@ from torch import nn
 from ..checks import number, one_of, whole
 from ..data.catalog import TASKS, Card, names
 from ..data.dataset import normalise
+from ..data.images import as_images, case_shape
 from ..data.loading import load as load_dataset
 from ..data.augmentation import test_views
 from ..errors import InputError
@@ -86,12 +87,49 @@ class Run:
         return parameter_count(self.model)
 
     def predict(self, images):
-        """(N, classes) probabilities of uint8 images shaped like the data set's; of a segmentation (N, classes, H, W)."""
+        """(N, classes) probabilities of images; of a segmentation (N, classes, H, W), of a regression numbers (N, 1) in its units.
+
+        images  uint8, numpy or torch, shaped like the data set's: (N, C, H, W), (N, C, D, H, W), or (N, T, C, H, W) of
+                any number of frames; grey ones may lack the axis of the channel. One case alone is a batch of one
+
+        Raises `InputError` for other images, for none, and for clips of a length that the model cannot take.
+        """
         mirror = self.card.mirror if self.recipe.mirror else ()
-        return self.read(predict_logits(self.model, images, mirror, self.recipe.shift_at_test))
+        images = self._checked(images)
+        try:
+            return self.read(predict_logits(self.model, images, mirror, self.recipe.shift_at_test))
+        except RuntimeError as error:
+            if not self.card.frames or images.shape[1] == self.card.frames:
+                raise
+            raise InputError(
+                f"{self.model.name} does not take clips of {images.shape[1]} frames ({str(error).splitlines()[0]}); "
+                f"give clips of {self.card.frames}, as it was trained on"
+            ) from error
+
+    def _checked(self, images):
+        """Images as the model takes them: a uint8 tensor with an axis for the channel; or an `InputError`."""
+        shape, frames = case_shape(self.card), self.card.frames
+        given = tuple(getattr(images, "shape", ()))
+        flat = (frames, *self.card.shape) if frames else self.card.shape
+        if self.card.channels == 1 and given[1:] == flat:
+            images = images[:, :, None] if frames else images[:, None]
+        elif given == shape or (frames and given[1:] == shape[1:]):
+            images = images[None]
+        # A recurrent model may be asked before the film is over.
+        return as_images(images, (None, *shape[1:]) if frames else shape, self.model.name)
 
     def read(self, logits):
-        """What the model returned, (…, classes), as probabilities; of a regression as numbers in the units of the target."""
+        """What the model returned, (N, classes), as probabilities; of a regression as numbers in the units of the target.
+
+        Of a segmentation (N, classes, H, W). Raises `InputError` for another shape.
+        """
+        axes = 2 + (self.card.dims if self.card.task == "segmentation" else 0)
+        if not isinstance(logits, torch.Tensor) or logits.dim() != axes or logits.shape[1] != len(self.card.classes):
+            found = tuple(getattr(logits, "shape", ())) or type(logits).__name__
+            raise InputError(
+                f"read takes what {self.model.name} returns, a tensor of {axes} axes with {len(self.card.classes)} classes on the second, "
+                f"not {found}"
+            )
         return probabilities(logits, self.card.task, self.scale)
 
     def dataset(self, root=None):
@@ -202,8 +240,11 @@ def predict_logits(model, images, mirror=(), shift=0, batch_size=64):
     """(N, classes) float32 logits of uint8 images, averaged over their `test_views`.
 
     Logits of pixels, (N, classes, H, W), are mirrored back before they are averaged.
-    The model is put in eval mode and back.
+    The model is put in eval mode and back. Raises `InputError` for what is no uint8 tensor of one image or more.
     """
+    if not isinstance(images, torch.Tensor) or images.dtype != torch.uint8 or not len(images):
+        found = f"{images.dtype} of shape {tuple(images.shape)}" if isinstance(images, torch.Tensor) else type(images).__name__
+        raise InputError(f"the images are {found}; give a uint8 tensor 0…255, as in dataset.test.images, of one image or more")
     device = next(model.parameters()).device
     was_training = model.training
     model.eval()

@@ -2,11 +2,14 @@
 
 from dataclasses import replace
 
+import numpy as np
 import pytest
 
 import medtutor as mt
+from conftest import blobs
 from medtutor.data import card
-from medtutor.evaluation import Metrics, compare, comparison_table, reading
+from medtutor.errors import InputError
+from medtutor.evaluation import Metrics, atlases, compare, comparison_table, reading, segmentation_table
 
 
 @pytest.fixture
@@ -54,3 +57,48 @@ def test_other_sizes_are_not_compared_with(run):
 def test_an_unfinished_run_has_no_comparison(run):
     assert compare(replace(run, test=None)) == []
     assert "not finished" in comparison_table(replace(run, test=None))
+
+
+@pytest.fixture
+def fractions(quick):
+    """A run of a regression on squares, whose numbers are all from 50 to 69, and its data set."""
+    splits = [(images, 50.0 + np.arange(len(images)) % 20) for images, _ in (blobs(40, 0), blobs(20, 1), blobs(20, 2))]
+    data = mt.from_arrays(*splits, task="regression", classes=["fraction"])
+    return mt.fit(mt.build("cnn", data, widths=(4, 8, 8)), data, quick, progress=False)
+
+
+def test_a_regression_stands_beside_the_mean(fractions):
+    own, mean = compare(fractions)
+    assert (own.mae, own.r2) == (fractions.test.mae, fractions.test.r2)
+    assert fractions.scale[0] == 59.5 and mean.model == "always 59.5"
+    assert mean.mae == 5.0 and mean.r2 == 0  # the test numbers have the mean of the training's
+    table = comparison_table(fractions)
+    assert "mean error" in table and "always 59.5 [1]" in table and "[1] the mean of the training numbers" in table
+    assert "Your own images" in table and "AUC" not in table
+
+
+@pytest.mark.parametrize(
+    "interval, words",
+    [((1.0, 4.9), "this run is better"), ((5.1, 9.0), "this run is worse"), ((4.0, 6.0), "no difference can be told")],
+)
+def test_the_sentence_on_the_mean_follows_from_the_interval(fractions, interval, words):
+    told = replace(fractions, test=replace(fractions.test, mae_interval=interval))
+    assert words in reading(told) and "59.5" in reading(told)
+
+
+def test_a_segmentation_needs_its_own_data_set_or_stands_without_an_atlas():
+    def split(seed):
+        images, _ = blobs(12, seed, size=8)
+        return images, (images > 200).astype(np.uint8)
+
+    data, other = (mt.from_arrays(*map(split, seeds), task="segmentation") for seeds in ((0, 1, 2), (0, 1, 3)))
+    run = mt.fit(mt.build("unet", data, widths=(4, 8)), data, mt.Recipe(epochs=1, label_smoothing=0.0), progress=False)
+    assert "atlas with intensity" in segmentation_table(run, data)
+    alone = segmentation_table(run)
+    assert "unet, this run" in alone and "atlas" not in alone
+    moved = replace(data, test=replace(other.test, masks=other.test.masks.roll(1, -1)))
+    with pytest.raises(InputError, match="made on other masks"):
+        segmentation_table(run, moved)
+    assert "not finished" in segmentation_table(replace(run, test=None), data)
+    with pytest.raises(InputError, match="unknown split"):
+        atlases(data, "tset")

@@ -65,8 +65,8 @@ def test_interval_covers_the_truth_about_as_often_as_it_says():
     covered = 0
     for _ in range(100):
         labels = np.arange(150) % 2
-        score = generator.normal(size=150) + labels
-        low, high = measure(labels, np.stack([-score, score], 1), "binary", resamples=200).auc_interval
+        score = 1 / (1 + np.exp(-generator.normal(size=150) - labels))  # a probability, in the same order
+        low, high = measure(labels, np.stack([1 - score, score], 1), "binary", resamples=200).auc_interval
         covered += low <= truth <= high
     assert covered >= 88
 

@@ -314,3 +314,12 @@ def test_a_move_of_the_slider_is_answered_in_time():
         explorer.threshold.value = 0.3 + 0.02 * step
         seconds.append(time.perf_counter() - start)
     assert statistics.median(seconds) < 0.25
+
+
+def test_outcomes_ask_for_bools_and_a_score_of_each():
+    truth, scores = np.array([True, False, True]), np.array([0.2, 0.8, 0.9])
+    for wrong in ((truth.astype(int), scores), (truth[:1], scores), (truth, scores * np.nan), (list(truth), scores)):
+        with pytest.raises(InputError, match="give bools"):
+            outcomes(*wrong, 0.5)
+    with pytest.raises(InputError, match="takes a Run and its Dataset, not Conv2d and str"):
+        classification(torch.nn.Conv2d(1, 1, 1), "breastmnist")
