@@ -27,7 +27,7 @@ def number(what, value, low=None, high=None, *, above=None, below=None):
     low, high     the range, both ends within; `above` and `below` leave the end out
     """
     found = _single(value)
-    if isinstance(found, (bool, np.bool_)) or not isinstance(found, numbers.Real) or not math.isfinite(found):
+    if isinstance(found, (bool, np.bool_)) or not isinstance(found, numbers.Real) or not _finite(found):
         raise InputError(f"{what} must be a finite number{_range(low, high, above, below)}, not {_shown(value)}")
     if (above is not None and found <= above) or (below is not None and found >= below):
         raise InputError(f"{what} must be a number{_range(low, high, above, below)}, not {_shown(value)}")
@@ -76,3 +76,25 @@ def _shown(value):
     """What was given, short enough for a sentence."""
     text = repr(value)
     return text if len(text) <= 60 else f"{text[:57]}…"
+
+
+LARGEST_SEED = 2**46 - 1  # that of an epoch is 100,003 times as large, and torch takes 64 bits
+
+
+def seed(value, what="seed"):
+    """`value` as a seed that every generator here takes. Raises `InputError`, which calls it `what`, for any other."""
+    return whole(what, value, 0, LARGEST_SEED)
+
+
+def wholes(what, values, low, high, least=1, most=12):
+    """`values` as a tuple of ints, `least` to `most` of them, each from `low` to `high`; else an `InputError` about `what`."""
+    if not isinstance(values, (tuple, list)) or not least <= len(values) <= most:
+        raise InputError(f"{what} must be {least} to {most} whole numbers, such as {(low,) * max(least, 2)}, not {_shown(values)}")
+    return tuple(whole(f"each of {what}", value, low, high) for value in values)
+
+
+def _finite(value):
+    try:
+        return math.isfinite(value)
+    except OverflowError:  # a whole number beyond all floats
+        return False

@@ -20,7 +20,8 @@ from ..data.augmentation import test_views
 from ..errors import InputError, MedtutorError
 from ..evaluation import Metrics, RegressionMetrics, SegmentationMetrics, metrics_kind
 from ..files import read_tensors, write_tensors, write_whole
-from ..models import build, parameter_count
+from ..models import build, frozen, parameter_count
+from ..models.inference import device_of, evaluating
 from .recipe import Recipe
 
 FORMAT = 1
@@ -65,6 +66,9 @@ class Run:
     versions: dict = field(default_factory=dict)
     state: dict | None = None
     scale: tuple[float, float] = (0.0, 1.0)
+
+    def __post_init__(self):
+        self.recipe = self.recipe.filled(self.card, getattr(self.model, "name", None))
 
     @property
     def epochs_done(self):
@@ -148,6 +152,7 @@ class Run:
                 "format": FORMAT,
                 **self.summary(),
                 "options": self.model.options,
+                "frozen": frozen(self.model),
                 "card": asdict(self.card),
                 "recipe": self.recipe.as_dict(),
                 "scale": self.scale,
@@ -181,10 +186,14 @@ class Run:
             raise InputError(f"{folder} was written by another version of medtutor; train again with --out {folder}")
         groups = {name: read_tensors(folder, entry) for name, entry in record.get("files", {}).items()}
         try:
-            card = Card(**{key: _tupled(value) for key, value in record["card"].items()})
+            # Cards of before they named their publisher have that of their images.
+            publisher = None if record["provenance"] == "arrays" else record["provenance"]
+            card = Card(**{"publisher": publisher} | {key: _tupled(value) for key, value in record["card"].items()})
             recipe = Recipe(**record["recipe"])
             model = build(record["model"], card, **{key: _tupled(value) for key, value in record["options"].items()})
             model.load_state_dict(groups["model"])
+            for name in record.get("frozen", ()):
+                model.get_parameter(name).requires_grad_(False)
             stored = {"predictions": {}, "labels": {}}
             for key, tensor in groups["predictions"].items():
                 kind, split = key.split(".")
@@ -204,13 +213,10 @@ def predict_logits(model, images, mirror=(), shift=0, batch_size=64):
     """(N, classes) float32 logits of uint8 images, averaged over their `test_views`.
 
     Logits of pixels, (N, classes, H, W), are mirrored back before they are averaged.
-    The model is put in eval mode and back.
+    The model is put in eval mode and back, whatever happens.
     """
-    device = next(model.parameters()).device
-    was_training = model.training
-    model.eval()
-    batches = []
-    with torch.inference_mode():
+    device, batches = device_of(model), []
+    with torch.inference_mode(), evaluating(model):
         for start in range(0, len(images), batch_size):
             x = normalise(images[start : start + batch_size]).to(device)
             logits = []
@@ -218,7 +224,6 @@ def predict_logits(model, images, mirror=(), shift=0, batch_size=64):
                 answer = model(to_model(view, device)).float()
                 logits.append(answer.flip(axes) if axes and answer.dim() > 2 else answer)
             batches.append(torch.stack(logits).mean(dim=0).cpu())
-    model.train(was_training)
     return torch.cat(batches)
 
 
