@@ -24,6 +24,7 @@ from torch import nn
 from ..data.cohort import COLUMNS
 from ..data.dataset import normalise
 from ..errors import InputError
+from ..models.inference import device_of, evaluating
 from ..training.run import to_model
 
 MOST = 6  # columns of the table: 128 coalitions
@@ -91,7 +92,7 @@ class Background:
 def shares(model, image, row, background, *, seen=None):
     """The `Shares` of the image and of each number in one answer: exact Shapley values.
 
-    model       as of `Background`; left in eval mode
+    model       as of `Background`; put in eval mode and back
     image       uint8 (C, H, W)
     row         float32 (columns,): standardised numbers. One that is missing (NaN) is a value like
                 any other: its share says what it has changed that nothing is known
@@ -104,7 +105,6 @@ def shares(model, image, row, background, *, seen=None):
         background = Background(model, background)
     if background.model is not model:
         raise InputError("the background was made for another model; make one with Background(model, patients)")
-    model.eval()
     row = torch.as_tensor(row, dtype=torch.float32)
     if row.shape != background.table.shape[1:]:
         raise InputError(f"the row has shape {tuple(row.shape)}; give the {background.table.shape[1]} numbers {', '.join(background.names[1:])}")
@@ -132,30 +132,29 @@ def see(model, images):
     """What a model makes of uint8 images (N, C, H, W) alone: (N, …).
 
     Features where the model has `see` and `fuse`, as a `Fusion` has; else the images
-    themselves, as floats. The model must be in eval mode.
+    themselves, as floats. The model is put in eval mode and back.
     """
-    images = to_model(normalise(images), next(model.parameters()).device)
-    return model.see(images) if hasattr(model, "see") else images
+    images = to_model(normalise(images), device_of(model))
+    with evaluating(model):
+        return model.see(images) if hasattr(model, "see") else images
 
 
 @torch.no_grad()
 def log_odds(model, seen, table):
-    """The log-odds of the second outcome, float64 (N,), of what `see` gave and a table (N, columns); eval mode."""
-    logits = (model.fuse if hasattr(model, "fuse") else model)(seen, table.to(seen.device)).double().cpu()
+    """The log-odds of the second outcome, float64 (N,), of what `see` gave and a table (N, columns)."""
+    with evaluating(model):
+        logits = (model.fuse if hasattr(model, "fuse") else model)(seen, table.to(seen.device)).double().cpu()
     return (logits[:, 1] - logits[:, 0]).numpy()
 
 
 def check_answers(model, images, table):
-    """Raise `InputError` unless the model answers uint8 images with their rows of a table by two finite logits each.
-
-    Leaves the model in eval mode.
-    """
+    """Raise `InputError` unless the model answers uint8 images with their rows of a table by two finite logits each."""
     if not isinstance(model, nn.Module):
         raise InputError(f"{type(model).__name__} is no network; give a Fusion, trained with fit_fusion")
     try:
-        with torch.no_grad():
-            device = next(model.parameters()).device
-            logits = model.eval()(to_model(normalise(images), device), table.to(device))
+        with torch.no_grad(), evaluating(model):
+            device = device_of(model)
+            logits = model(to_model(normalise(images), device), table.to(device))
     except (RuntimeError, TypeError) as error:
         raise InputError(
             f"the model does not take images {tuple(images.shape[1:])} with a table of {table.shape[1]} columns "

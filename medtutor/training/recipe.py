@@ -131,7 +131,8 @@ def default_recipe(dataset, model=None, **changes):
         kind = f"segmentation of {kind}"
     elif card.frames:
         kind = "sequences"
-    published = card.publisher and getattr(dataset, "provenance", None) != "arrays"
+    # Of a Card alone it is not known whose images they are, only who published what it is the card of.
+    published = dataset.provenance != "arrays" if hasattr(dataset, "provenance") else card.publisher is not None
     own = table["sets"].get(card.name, {}) if published else {}
     # Each table only names what differs from the one before it.
     values = {**table["every"], **table[kind], **own, **table["models"].get(model, {})}

@@ -68,7 +68,7 @@ class Run:
     scale: tuple[float, float] = (0.0, 1.0)
 
     def __post_init__(self):
-        self.recipe = self.recipe.filled(self.card, getattr(self.model, "name", None))
+        self.recipe = self.recipe.filled(self, getattr(self.model, "name", None))
 
     @property
     def epochs_done(self):
@@ -94,12 +94,24 @@ class Run:
     def dataset(self, root=None):
         """The `Dataset` it was trained on, loaded by its name from where it came; `root` as of `load`.
 
-        Raises `InputError` for the user's own arrays, which no name brings back.
+        Raises `InputError` for the user's own arrays, and for a set whose classes or shape were
+        changed after it was loaded: no name brings them back.
         """
         if self.provenance == "arrays" or self.card.name not in names():
             own = "your own arrays" if self.provenance == "arrays" else f"{self.card.name}, which no name alone brings back"
             raise InputError(f"the run was made on {own}; give its data set, in Python: explore(run, dataset)")
-        return load_dataset(self.card.name, self.card.size, source=self.provenance, root=root)
+        loaded = load_dataset(self.card.name, self.card.size, source=self.provenance, root=root)
+        if self.card.frames and loaded.card.dims == 3:
+            loaded = loaded.as_sequence()
+        elif self.card.dims == 3 and loaded.train.patients is not None:
+            loaded = loaded.as_volumes()
+        for fact in ("task", "classes", "channels", "shape", "frames"):
+            if getattr(loaded.card, fact) != getattr(self.card, fact):
+                raise InputError(
+                    f"the run was made on {self.card.name} with another {fact} than the one that its name brings back; "
+                    "give its data set, in Python: explore(run, dataset)"
+                )
+        return loaded
 
     def summary(self):
         """The run as plain values, for JSON."""
