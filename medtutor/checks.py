@@ -141,3 +141,16 @@ def saying(sentence):
         yield
     except InputError:
         raise InputError(sentence) from None
+LARGEST_SEED = 2**46 - 1  # that of an epoch is 100,003 times as large, and torch takes 64 bits
+
+
+def seed(value, what="seed"):
+    """`value` as a seed that every generator here takes. Raises `InputError`, which calls it `what`, for any other."""
+    return whole(what, value, 0, LARGEST_SEED)
+
+
+def wholes(what, values, low, high, least=1, most=12):
+    """`values` as a tuple of ints, `least` to `most` of them, each from `low` to `high`; else an `InputError` about `what`."""
+    if not isinstance(values, (tuple, list)) or not least <= len(values) <= most:
+        raise InputError(f"{what} must be {least} to {most} whole numbers, such as {(low,) * max(least, 2)}, not {_shown(values)}")
+    return tuple(whole(f"each of {what}", value, low, high) for value in values)

@@ -121,6 +121,8 @@ class Card:
     spacing   of a segmentation: millimetres between slices, rows and columns (without
               the first where an image is a case of its own); None: distances in pixels
     licence, citation, description, warnings: to be shown with the data
+    publisher "medmnist", "decathlon", or "phantom" of what medtutor drew; None of your own
+              arrays, whatever their name
     """
 
     name: str
@@ -137,6 +139,7 @@ class Card:
     citation: str = ""
     description: str = ""
     warnings: tuple[str, ...] = ()
+    publisher: str | None = None
 
     @property
     def size(self):
@@ -150,8 +153,8 @@ class Card:
 
     @property
     def published(self):
-        """Published results on this set, rows of `published.csv`."""
-        return published_rows(self.name)
+        """Published results on this set, rows of `published.csv`; none of phantoms and of your own arrays."""
+        return published_rows(self.name) if self.publisher == "medmnist" else ()
 
     def __str__(self):
         size = " x ".join(map(str, self.shape))
@@ -249,7 +252,7 @@ def card(name, size=None):
             classes=hippocampus.CLASSES, channels=1, shape=hippocampus.SHAPE[1:], spacing=hippocampus.SPACING,
             licence="CC BY-SA 4.0", citation=hippocampus.CITATION,
             description="T1-weighted MRI cut out around one hippocampus, whose front and back part experts have marked.",
-            warnings=_WARNINGS[name],
+            warnings=_WARNINGS[name], publisher=publisher(name),
         )  # fmt: skip
     if name in _CINE:
         target, task, classes = _CINE[name]
@@ -257,14 +260,14 @@ def card(name, size=None):
             name=name, title=f"Cardiac cine, {target}", modality="cardiac cine, short axis", task=task, classes=classes, channels=1,
             shape=(cine.SIZE, cine.SIZE), frames=cine.FRAMES, mirror=(-1, -2), licence="as medtutor, which drew it (BSD-3-Clause)",
             description="A beating ventricle in speckle, drawn by medtutor; no patient's image.",
-            warnings=("PHANTOM: drawn by medtutor, no patient's image; not to be compared.",),
+            warnings=("PHANTOM: drawn by medtutor, no patient's image; not to be compared.",), publisher=publisher(name),
         )  # fmt: skip
     if name in _MARKS:
         return Card(
             name=name, title=f"Two {_MARKS[name]}", modality="two marks in noise", task="binary", classes=("different", "same"),
             channels=1, shape=(28, 28), mirror=(-1, -2), licence="as medtutor, which drew it (BSD-3-Clause)",
             description="Two marks in opposite corners, drawn by medtutor; no patient's image.",
-            warnings=("PHANTOM: drawn by medtutor, no patient's image; not to be compared.",),
+            warnings=("PHANTOM: drawn by medtutor, no patient's image; not to be compared.",), publisher=publisher(name),
         )  # fmt: skip
     info = _info()[name]
     modality, mirror = _MODALITY[name]
@@ -281,6 +284,7 @@ def card(name, size=None):
         citation=CITATION,
         description=info["description"],
         warnings=_WARNINGS.get(name, ()),
+        publisher=publisher(name),
     )
 
 

@@ -96,6 +96,7 @@ def phantom_card(card):
         citation="",
         description=f"Drawn by medtutor after the likeness of {card.title}; no patient's image.",
         warnings=("PHANTOM: drawn by medtutor, no patient's image; not to be compared.",),
+        publisher="phantom",
     )
 
 

@@ -2,12 +2,18 @@
 
 import statistics
 import time
+from contextlib import nullcontext
+from copy import deepcopy
 from dataclasses import dataclass
+from functools import partial
 
 import torch
 from torch.utils.flop_counter import FlopCounterMode
 
+from .. import checks
 from ..models import parameter_count
+from ..models.inference import device_of, evaluating
+from ..models.randomness import seeded
 
 REPEATS = 5
 
@@ -16,7 +22,7 @@ REPEATS = 5
 class Cost:
     """What a model costs on the machine that measured it.
 
-    parameters  trained numbers
+    parameters  trained numbers, as of `parameter_count`
     flops       floating-point operations of one case, forward; a multiplication and an
                 addition are two
     train_ms    milliseconds of training a case, in a batch: forward, backward, a plain step
@@ -40,62 +46,67 @@ def forward_flops(model, card):
     """Floating-point operations of one case, forward; training costs about three times as many.
 
     torch's own counter: convolutions and matrix products, which are all but a few
-    per cent of these models. Recurrent layers it does not see.
+    per cent of these models. Recurrent layers it does not see. The model is left as it was.
     """
-    was_training = model.training
-    with FlopCounterMode(display=False) as counter, torch.no_grad():
-        model.eval()(torch.zeros(1, *case_shape(card), device=next(model.parameters()).device))
-    model.train(was_training)
+    with FlopCounterMode(display=False) as counter, torch.no_grad(), evaluating(model):
+        model(torch.zeros(1, *case_shape(card), device=device_of(model)))
     return counter.get_total_flops()
 
 
 def measure_cost(model, card, *, batch=32, timed=True):
     """The `Cost` of a model on cases of a card.
 
-    batch  cases of noise that times are measured on, medians of `REPEATS` batches; of a
-           large model fewer, since its maps fill the memory
+    batch  cases of noise that times are measured on, 2 or more, medians of `REPEATS` batches; of
+           a large model fewer, since its maps fill the memory
     timed  without it, times are None
 
-    The model is left as it was. Times are of this machine and this minute: compare
-    only what was measured in one run.
+    Measured is a copy: the model, its gradients and torch's random state are left as they
+    were. A model that is frozen as a whole has no time of training. Times are of this machine
+    and this minute: compare only what was measured in one run. Raises `InputError` for a batch
+    below 2.
     """
+    batch, timed = checks.whole("batch", batch, 2), checks.flag("timed", timed)
     flops = forward_flops(model, card)
     if not timed:
         return Cost(parameter_count(model), flops)
     batch = max(2, min(batch, int(8e9 / max(flops, 1))))
+    # Steps on noise may end in numbers that are none: only a copy's.
+    copy, device = deepcopy(model), device_of(model)
     order = torch.channels_last if card.dims == 2 else torch.channels_last_3d
-    buffers = {name: tensor.clone() for name, tensor in model.named_buffers()}
-    was_training = model.training
-    x = torch.randn(batch, *case_shape(card))
+    x = torch.randn(batch, *case_shape(card), generator=torch.Generator().manual_seed(0)).to(device)
     if x.dim() == card.dims + 2:
-        model, x = model.to(memory_format=order), x.to(memory_format=order)
-    # At a rate of 0 the weights stay; what batch normalisation counts is put back.
-    optimiser = torch.optim.SGD(model.parameters(), 0.0)
+        copy, x = copy.to(memory_format=order), x.to(memory_format=order)
+    optimiser = torch.optim.SGD(copy.parameters(), 0.0)
 
-    def step():
-        model(x).square().mean().backward()
+    draws = seeded(0)  # for dropout
+
+    def step(within=draws):
+        with within, torch.enable_grad():
+            copy(x).square().mean().backward()
         optimiser.step()
         optimiser.zero_grad()
 
     def predict():
         with torch.no_grad():
-            model(x)
+            copy(x)
 
-    model.train()
-    train_ms = _milliseconds(step) / batch
-    model.eval()
-    predict_ms = _milliseconds(predict) / batch
-    for name, tensor in model.named_buffers():
-        tensor.copy_(buffers[name])
-    model.train(was_training)
+    train_ms = None
+    if any(weight.requires_grad for weight in copy.parameters()):
+        copy.train()
+        step()
+        # Of a layer that draws nothing the time is measured without what hands it a generator.
+        train_ms = _milliseconds(partial(step, draws if draws.drew else nullcontext()), device) / batch
+    copy.eval()
+    predict_ms = _milliseconds(predict, device) / batch
     return Cost(parameter_count(model), flops, train_ms, predict_ms, torch.get_num_threads())
 
 
-def _milliseconds(work):
-    work()
+def _milliseconds(work, device):
     times = []
-    for _ in range(REPEATS):
+    for _ in range(1 + REPEATS):
         start = time.perf_counter()
         work()
+        if device.type == "cuda":  # which works on after the call
+            torch.cuda.synchronize(device)
         times.append(time.perf_counter() - start)
-    return 1000 * statistics.median(times)
+    return 1000 * statistics.median(times[1:])  # the first one warms up

@@ -28,8 +28,10 @@ import torch.nn.functional as F
 from safetensors.torch import load
 from torch import nn
 
+from .. import checks
 from ..errors import InputError
 from ..models.cnn import CNN
+from ..models.randomness import seeded
 from .metrics import RESAMPLES, with_interval
 
 CHECKPOINT = "domain"  # in the folder features, .safetensors and .json
@@ -63,7 +65,8 @@ def standardised():
 
 @cache
 def _network():
-    network = CNN(channels=1, shape=(SIDE, SIDE), widths=WIDTHS)
+    with seeded(0):  # the first weights, which are replaced
+        network = CNN(channels=1, shape=(SIDE, SIDE), widths=WIDTHS)
     network.classifier = standardised()
     weights = load(files(__package__).joinpath("features", f"{CHECKPOINT}.safetensors").read_bytes())
     network.load_state_dict(weights)
@@ -103,9 +106,9 @@ def kernel_distance(real, fake, seed=0):
 
     real, fake = _two_sets(real, fake)
     size = min(1000, len(real) // 2, len(fake) // 2)
-    with torch.random.fork_rng(devices=[]), warnings.catch_warnings():
+    # torchmetrics draws its subsets, and can be given no generator.
+    with seeded(checks.seed(seed)), warnings.catch_warnings():
         warnings.simplefilter("ignore", UserWarning)  # that the features are kept: they are few
-        torch.manual_seed(seed)
         return _measured(KernelInceptionDistance(feature=_Given(real), subsets=50, subset_size=size), real, fake)
 
 

@@ -26,6 +26,7 @@ from ..data.cohort import COLUMNS, Patients
 from ..data.dataset import normalise
 from ..data.images import as_image, as_images
 from ..errors import InputError
+from ..models.inference import device_of
 from ..training.run import to_model
 from .anatomy import twin
 from .draws import generator
@@ -154,7 +155,7 @@ def see(model, images):
     Raises `InputError` for images that are not uint8.
     """
     images, model = as_images(images), _at_rest(model)
-    images = to_model(normalise(images), _device(model))
+    images = to_model(normalise(images), device_of(model))
     return model.see(images) if hasattr(model, "see") else images
 
 
@@ -179,7 +180,7 @@ def check_answers(model, images, table):
     images, model = as_images(images), _at_rest(model)
     try:
         with torch.no_grad():
-            device = _device(model)
+            device = device_of(model)
             logits = model(to_model(normalise(images), device), table.to(device))
     except Exception as error:
         if is_about_memory(error):
@@ -197,7 +198,3 @@ def check_answers(model, images, table):
 def _at_rest(model):
     """The model where all of it is in eval mode, else a twin of it that is: asking changes nothing about a model."""
     return twin(model) if any(module.training for module in model.modules()) else model
-
-
-def _device(model):
-    return next((parameter.device for parameter in model.parameters()), torch.device("cpu"))

@@ -7,6 +7,7 @@ import torch
 from scipy.stats import binomtest
 
 from ..errors import InputError
+from ..models.inference import device_of, evaluating
 
 AXES = 3  # directions along which a code moves
 PLACES, TRIED = 8, 0.5  # codes at which the response is measured, and how far each number is moved there
@@ -28,7 +29,12 @@ def directions(generator, count=AXES):
     (after Wang & Ponce, ICLR 2021). A share is that of an axis in the whole response.
     Each points to where the images get brighter.
     """
-    latents, device = generator.latents, next(generator.parameters()).device
+    with evaluating(generator):
+        return _directions(generator, count)
+
+
+def _directions(generator, count):
+    latents, device = generator.latents, device_of(generator)
     codes = generator.prior(PLACES, torch.Generator().manual_seed(0))
     steps = TRIED * torch.eye(latents, device=device)
     response = torch.zeros(latents, latents, dtype=torch.float64)
@@ -52,7 +58,7 @@ def labels_of(generator, first, count):
     """`count` times the same label; None where there are no classes."""
     if not generator.classes:
         return None
-    return torch.full((count,), first % generator.classes, device=next(generator.parameters()).device)
+    return torch.full((count,), first % generator.classes, device=device_of(generator))
 
 
 def seeded(generator, seed):

@@ -20,6 +20,7 @@ from sklearn.neighbors import NearestNeighbors
 from ..data.dataset import SPLITS, normalise
 from ..errors import InputError, unknown
 from ..figures import BLUE, GREEN, GREY, ORANGE, OUTLINES, VERMILION
+from ..models.inference import device_of, evaluating
 from . import drawing, panels
 from .drawing import GAP, INK, SCALE
 from .explorer import Explorer, answering, img
@@ -119,8 +120,8 @@ class Space:
 
     def decoded(self, codes):
         """Codes (N, latents) to images, float32 (N, C, H, W), clamped to -1…1."""
-        device = next(self.model.parameters()).device
-        with torch.inference_mode():
+        device = device_of(self.model)
+        with torch.inference_mode(), evaluating(self.model):
             images = self.model.decode(torch.as_tensor(codes, dtype=torch.float32, device=device))
         return images.clamp(-1, 1).cpu().numpy()
 
@@ -144,9 +145,9 @@ def encoded(model, images):
     size = " x ".join(map(str, images.shape[1:]))
     if not isinstance(model, torch.nn.Module) or not hasattr(model, "encode") or not hasattr(model, "decode"):
         raise InputError(f"{type(model).__name__} has no encode and decode; give an Autoencoder or a VAE (of a run: its model)")
-    device, found = next(model.parameters()).device, []
+    device, found = device_of(model), []
     try:
-        with torch.inference_mode():
+        with torch.inference_mode(), evaluating(model):
             for batch in images.split(500):
                 given = model.encode(normalise(batch).to(device))
                 found.append((given,) if isinstance(given, torch.Tensor) else tuple(given))

@@ -18,6 +18,7 @@ from ..errors import InputError
 from ..evaluation.classical import Atlas
 from ..evaluation.postprocessing import MeanShape, largest_component
 from ..evaluation.segmentation import segmentation_scores
+from ..models.inference import device_of, evaluating
 from ..models.unet import AttentionUNet
 from ..training.run import Run, to_model
 from . import drawing
@@ -372,8 +373,8 @@ class SegmentationExplorer(Explorer):
         key = (self.model.value, self.patient.value, None if volumes else at)
         if key not in self._gates:
             x = normalise((image if volumes else image[:, at])[None])
-            with torch.inference_mode():
-                maps = run.model.attention(to_model(x, next(run.model.parameters()).device))
+            with torch.inference_mode(), evaluating(run.model):
+                maps = run.model.attention(to_model(x, device_of(run.model)))
             self._gates = {key: [gate[0, 0].float().cpu().numpy() for gate in maps]}
         maps = self._gates[key]
         return [gate[at * len(gate) // image.shape[1]] for gate in maps] if volumes else maps

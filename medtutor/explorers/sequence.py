@@ -22,6 +22,7 @@ from ..data import cine
 from ..data.dataset import Dataset, normalise
 from ..errors import InputError, unknown
 from ..figures import BLUE, GREEN, GREY, VERMILION
+from ..models.inference import evaluating
 from ..training.run import Run
 from . import drawing, panels
 from .explorer import Explorer, answering, img
@@ -139,8 +140,6 @@ class SequenceExplorer(Explorer):
         self._title = f"{run.model.name} on {dataset.title}, {split} split"
         self._labels = self._cases.labels.numpy()
         self._errors = _errors(run.predictions[split].double().numpy(), self._labels, self._card.task)
-        for each in self._runs.values():
-            each.model.eval()  # a model that was built by hand may still be training
         self._make_controls()
         self._arrange()
         self._list_cases()
@@ -282,13 +281,13 @@ class SequenceExplorer(Explorer):
 
     def _asked(self, run, clip):
         """(T, outputs): a run's answers over time to one clip."""
-        with torch.inference_mode():
+        with torch.inference_mode(), evaluating(run.model):
             logits = run.model.answers_over_time(normalise(clip[None]))[0]
         return run.read(logits).numpy()
 
     def _hidden(self, clip):
         """(T, units): what the run's model holds after each frame."""
-        with torch.inference_mode():
+        with torch.inference_mode(), evaluating(self._run.model):
             return self._run.model.hidden(normalise(clip[None]))[0].flatten(1).numpy()
 
     def _true_size(self):
@@ -303,7 +302,7 @@ class SequenceExplorer(Explorer):
     @property
     def _is_cine(self):
         """Whether structure 1 of the masks is a cavity."""
-        return self._card.name in EXPECTED
+        return self._phantom and self._card.name in EXPECTED
 
     def _over_many(self):
         """{run: {how: (score, by how much its answers move on average)}} over the first clips of the split."""
@@ -369,7 +368,7 @@ class SequenceExplorer(Explorer):
 
     @property
     def _expectation(self):
-        return EXPECTED.get(self._card.name, {}).get(self.how.value, "")
+        return EXPECTED[self._card.name].get(self.how.value, "") if self._is_cine else ""
 
     # Pictures ---------------------------------------------------------------------------------
 
@@ -477,7 +476,7 @@ def _answered(run, clips, batch=64):
 
     The clips as they are: a test may average over mirrored views of each, which takes several times as long.
     """
-    with torch.inference_mode():
+    with torch.inference_mode(), evaluating(run.model):
         logits = [run.model(normalise(clips[start : start + batch])) for start in range(0, len(clips), batch)]
     return run.read(torch.cat(logits)).numpy()
 

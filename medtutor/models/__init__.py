@@ -6,9 +6,12 @@ from typing import NamedTuple
 
 import torch
 
-from ..errors import InputError, unknown
+from .. import checks
+from ..errors import InputError
+from . import options as given
 from .cnn import CNN, MLP, VGG, BagOfPatches, LeNet, ResNet18, SwishCNN
 from .hybrid import Hybrid, TransformerUNet
+from .randomness import seeded
 from .recurrent import HEADS, ConvLSTM, FrameSequence
 from .unet import FCN, AttentionUNet, MultiLevelUNet, ResidualUNet, UNet
 from .vit import ViT, WindowedViT
@@ -81,13 +84,14 @@ def build(name, dataset, *, seed=0, **options):
     seed     of the initial weights; torch's own random state is left as it was
     options  passed on to the model, such as `widths=(16, 32, 64)` for "cnn"
 
-    Raises `InputError` for an unknown name or option, and for images that the
-    model cannot take.
+    Raises `InputError` for an unknown name or option, for numbers out of range, for a model that
+    would be too large, and for images that the model cannot take: before memory is taken.
     """
-    if name not in MODELS:
-        raise unknown("model", name, list(MODELS))
-    family = MODELS[name]
+    checks.one_of("model", name, MODELS)
+    family, seed = MODELS[name], checks.seed(seed)
     card = getattr(dataset, "card", dataset)
+    if not hasattr(card, "classes"):
+        raise InputError(f"build takes a Dataset or its Card, not {type(dataset).__name__}; load one with load(…) or from_arrays(…)")
     able, held = ", ".join(models_for(card)), "sequences" if card.frames else "images"
     if family.takes != held:
         raise InputError(f"model {name} takes {family.takes}, but {card.name} holds {held}; choose one of {able}")
@@ -97,11 +101,14 @@ def build(name, dataset, *, seed=0, **options):
         raise InputError(f"model {name} takes images, but {card.name} holds volumes; choose one of {able}")
     if min(card.shape) < family.smallest:
         raise InputError(f"model {name} needs images of at least {family.smallest} pixels, {card.name} has {min(card.shape)}")
+    options = {key: value if value is None else given.checked(key, value) for key, value in options.items()}
+    frames = {"frames": card.frames} if card.frames else {}
+    make = partial(family.model, card.channels, tuple(card.shape), len(card.classes), **frames)
     try:
-        with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(seed)
-            frames = {"frames": card.frames} if card.frames else {}
-            built = family.model(card.channels, tuple(card.shape), len(card.classes), **frames, **options)
+        with torch.device("meta"):  # which knows shapes alone, and takes no memory
+            given.check_size(name, sum(weight.numel() for weight in make(**options).parameters()))
+        with seeded(seed):
+            built = make(**options)
     except TypeError as error:
         raise InputError(f"model {name} does not take these options: {error}") from None
     built.name = name
@@ -111,11 +118,21 @@ def build(name, dataset, *, seed=0, **options):
 
 
 def parameter_count(model):
-    """The number of trained numbers in a model."""
-    return sum(parameter.numel() for parameter in model.parameters())
+    """The number of trained numbers in a model: those that are frozen do not count.
+
+    A network that is frozen as a whole, such as a finished generator, is counted whole.
+    """
+    weights = list(model.parameters())
+    trained = [weight for weight in weights if weight.requires_grad]
+    return sum(weight.numel() for weight in trained or weights)
+
+
+def frozen(model):
+    """The names of the weights that are not trained, such as those of an encoder that was handed over."""
+    return [name for name, weight in model.named_parameters() if not weight.requires_grad]
 
 
 __all__ = [
     "CNN", "FCN", "MLP", "MODELS", "VGG", "AttentionUNet", "BagOfPatches", "ConvLSTM", "FrameSequence", "Hybrid", "LeNet", "MultiLevelUNet", "ResNet18",
-    "ResidualUNet", "SwishCNN", "TransformerUNet", "UNet", "ViT", "WindowedViT", "build", "models_for", "parameter_count",
+    "ResidualUNet", "SwishCNN", "TransformerUNet", "UNet", "ViT", "WindowedViT", "build", "frozen", "models_for", "parameter_count",
 ]  # fmt: skip

@@ -21,7 +21,9 @@ Sizes below are for one grey channel, 28 x 28 pixels and 32 latents.
 import torch
 from torch import nn
 
+from ..checks import number, whole, wholes
 from ..errors import InputError
+from .options import SIDE, check
 
 SMALLEST = 8  # pixels: the encoders halve each side twice, and a 3 x 3 kernel wants more than one pixel
 HOLE = 9  # pixels along each side of the square that `corrupt` takes out
@@ -43,7 +45,8 @@ def corrupt(images, noise=0.25, hole=HOLE, generator=None):
     if not images.is_floating_point():
         raise InputError(f"images are {images.dtype}; give floats -1…1, such as normalise(images)")
     height, width = images.shape[-2:]
-    if not noise >= 0:
+    noise, hole = number("noise", noise), whole("hole", hole)
+    if noise < 0:
         raise InputError(f"noise is a standard deviation, {noise} cannot be one; give 0 or more")
     if not 0 <= hole <= min(height, width):
         raise InputError(f"a hole of {hole} pixels does not fit into {height} x {width}; give 0…{min(height, width)}")
@@ -115,7 +118,7 @@ class Autoencoder(nn.Module):
 
     def __init__(self, channels=1, shape=(28, 28), latents=32, widths=(32, 64)):
         super().__init__()
-        _check(shape, latents)
+        _check(channels, shape, latents, widths)
         self.latents = latents
         self.encoder = Encoder(channels, shape, latents, widths)
         self.decoder = Decoder(channels, shape, latents, widths)
@@ -175,7 +178,7 @@ class VAE(nn.Module):
 
     def __init__(self, channels=1, shape=(28, 28), latents=32, widths=(32, 64)):
         super().__init__()
-        _check(shape, latents)
+        _check(channels, shape, latents, widths)
         self.latents = latents
         self.encoder = Encoder(channels, shape, 2 * latents, widths)
         self.decoder = Decoder(channels, shape, latents, widths)
@@ -219,6 +222,7 @@ class Translator(nn.Module):
 
     def __init__(self, channels=1, out_channels=1, widths=(16, 32, 64), skips=True):
         super().__init__()
+        check(channels=channels, out_channels=out_channels, widths=widths, skips=skips)
         self.skips = skips
         pairs = list(zip(widths, widths[1:]))  # (16, 32), (32, 64)
         self.down = nn.ModuleList([_conv(channels, widths[0])])
@@ -268,7 +272,9 @@ def _sides(shape, halvings):
     return sides
 
 
-def _check(shape, latents):
+def _check(channels, shape, latents, widths):
+    check(channels=channels, latents=latents, widths=widths)
+    shape = wholes("shape", shape, 1, SIDE, 2, 3)
     if len(shape) != 2 or min(shape) < SMALLEST:
         raise InputError(f"the shape is {tuple(shape)}; autoencoders take images (height, width) of at least {SMALLEST} pixels")
     if latents < 1:

@@ -12,6 +12,8 @@ Sizes below are for one grey channel, 28 x 28 pixels and two classes.
 import torch
 from torch import nn
 
+from .options import check, check_shape
+
 CONV = {2: nn.Conv2d, 3: nn.Conv3d}
 BATCH_NORM = {2: nn.BatchNorm2d, 3: nn.BatchNorm3d}
 MAX_POOL = {2: nn.MaxPool2d, 3: nn.MaxPool3d}
@@ -34,14 +36,15 @@ class MLP(nn.Module):
 
     def __init__(self, channels=1, shape=(28, 28), classes=2, width=128):
         super().__init__()
+        check(channels=channels, classes=classes, width=width), check_shape(shape)
         pixels = channels * torch.Size(shape).numel()
         self.layers = nn.Sequential(
             nn.Flatten(),  # (B, C, H, W) -> (B, C*H*W)
             nn.Linear(pixels, width),
             nn.ReLU(),
-            nn.Linear(width, width // 2),
+            nn.Linear(width, max(width // 2, 1)),
             nn.ReLU(),
-            nn.Linear(width // 2, classes),
+            nn.Linear(max(width // 2, 1), classes),
         )
 
     def forward(self, x):
@@ -56,6 +59,7 @@ class LeNet(nn.Module):
 
     def __init__(self, channels=1, shape=(28, 28), classes=2):
         super().__init__()
+        check(channels=channels, classes=classes), check_shape(shape, least=12, volumes=False)
         self.features = nn.Sequential(
             nn.Conv2d(channels, 6, 5, padding=2),
             nn.ReLU(),
@@ -87,6 +91,7 @@ class VGG(nn.Module):
 
     def __init__(self, channels=1, shape=(28, 28), classes=2, widths=(32, 64, 128), activation=nn.ReLU):
         super().__init__()
+        check(channels=channels, classes=classes, widths=widths), check_shape(shape, volumes=False)
         layers, before = [], channels
         for width in widths:
             for _ in range(2):
@@ -150,8 +155,10 @@ class CNN(nn.Module):
 
     def __init__(self, channels=1, shape=(28, 28), classes=2, widths=None):
         super().__init__()
+        check_shape(shape)
         dims = len(shape)
-        widths = widths or {2: (24, 48, 96), 3: (16, 32, 64)}[dims]
+        widths = {2: (24, 48, 96), 3: (16, 32, 64)}[dims] if widths is None else widths
+        check(channels=channels, classes=classes, widths=widths)
         self.stem = nn.Sequential(
             CONV[dims](channels, widths[0], 3, padding=1, stride=1 if dims == 2 else 2, bias=False),
             BATCH_NORM[dims](widths[0]),
@@ -184,6 +191,7 @@ class BagOfPatches(nn.Module):
 
     def __init__(self, channels=1, shape=(28, 28), classes=2, widths=(24, 48, 48, 80), together=False):
         super().__init__()
+        check(channels=channels, classes=classes, widths=widths, together=together), check_shape(shape, volumes=False)
         layers, before = [], channels
         for width, stride in zip(widths, (1, 2, 1, 2)):  # each place sees 3, 5, 9, 13 pixels
             layers += [nn.Conv2d(before, width, 3, stride, 1, bias=False), nn.BatchNorm2d(width), nn.ReLU()]
@@ -210,6 +218,7 @@ class ResNet18(nn.Module):
 
     def __init__(self, channels=1, shape=(28, 28), classes=2):
         super().__init__()
+        check(channels=channels, classes=classes), check_shape(shape)
         dims = len(shape)
         self.stem = nn.Sequential(
             CONV[dims](channels, 64, 3, padding=1, bias=False), BATCH_NORM[dims](64), nn.ReLU()

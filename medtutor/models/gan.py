@@ -19,7 +19,9 @@ import torch.nn.functional as F
 from torch import nn
 from torch.nn.utils.parametrizations import spectral_norm
 
+from ..checks import wholes
 from ..errors import InputError
+from .options import SIDE, check
 
 SMALLEST = 8  # pixels: the discriminator halves each side three times
 
@@ -33,6 +35,7 @@ class Generator(nn.Module):
 
     def __init__(self, channels=1, shape=(28, 28), classes=0, latents=64, widths=(96, 64, 32)):
         super().__init__()
+        check(channels=channels, latents=latents, widths=widths)
         _check(shape, classes)
         if latents < 1:
             raise InputError(f"a code of {latents} numbers holds nothing; give latents from 1")
@@ -77,6 +80,7 @@ class Discriminator(nn.Module):
 
     def __init__(self, channels=1, shape=(28, 28), classes=0, widths=(32, 64, 128), spectral=True, minibatch=True):
         super().__init__()
+        check(channels=channels, widths=widths, spectral=spectral, minibatch=minibatch)
         _check(shape, classes)
         self.classes, self.minibatch = classes, minibatch
         held = spectral_norm if spectral else lambda layer: layer
@@ -92,7 +96,7 @@ class Discriminator(nn.Module):
         maps = self.features(images)
         if self.minibatch:
             spread = (maps.var(0, unbiased=False) + 1e-8).sqrt().mean()
-            maps = torch.cat([maps, spread.expand(len(maps), 1, *maps.shape[2:])], dim=1)
+            maps = torch.cat([maps, spread.expand(maps.shape[0], 1, *maps.shape[2:])], dim=1)
         scores = self.score(maps.flatten(1))  # (B, classes), or (B, 1)
         return scores.gather(1, labels.view(-1, 1)).squeeze(1) if self.classes else scores.squeeze(1)
 
@@ -111,6 +115,8 @@ class Critic(Discriminator):
 
 
 def _check(shape, classes):
+    check(classes=classes)
+    shape = wholes("shape", shape, 1, SIDE, 2, 3)
     if len(shape) != 2 or min(shape) < SMALLEST:
         raise InputError(f"the shape is {tuple(shape)}; these networks take images (height, width) of at least {SMALLEST} pixels")
     if classes < 0 or classes == 1:

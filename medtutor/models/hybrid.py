@@ -16,6 +16,7 @@ from torch import nn
 
 from ..errors import InputError, unknown
 from .cnn import BATCH_NORM, CONV, GLOBAL_MAX, ResidualBlock
+from .options import check, check_shape
 from .recurrent import FrameEncoder
 from .unet import PlainBlock, UNet
 from .vit import Attention, Block, ViT
@@ -42,7 +43,9 @@ class Hybrid(ViT):
         self, channels=1, shape=(28, 28), classes=2, widths=None, width=64, depth=None, heads=4, expansion=2, positions=True,
         readout="mean",
     ):  # fmt: skip
-        self.widths = widths or {2: (24, 48), 3: (16, 32)}[len(shape)]
+        check_shape(shape)
+        self.widths = {2: (24, 48), 3: (16, 32)}[len(shape)] if widths is None else widths
+        check(widths=self.widths)
         super().__init__(channels, shape, classes, None, width, depth, heads, expansion, positions, readout)
 
     def embed(self, channels, shape, width, patch):
@@ -89,8 +92,11 @@ class TransformerUNet(UNet):
 
     def __init__(self, channels=1, shape=(56, 40), classes=3, widths=(12, 24, 48, 58), depth=2, heads=2, expansion=2):
         super().__init__(channels, shape, classes, widths)
+        check(depth=depth, heads=heads, expansion=expansion)
         if heads < 1 or widths[-1] % heads:
             raise InputError(f"heads={heads} do not divide the {widths[-1]} channels of the coarsest level; choose a number that does")
+        if depth < 1:
+            raise InputError(f"depth={depth} leaves no block that attends; give 1 or more, or take a UNet")
         self.encoder[-1] = nn.Sequential(PlainBlock(widths[-2], widths[-1], len(shape)), Tokens(widths[-1], depth, heads, expansion))
 
 
@@ -115,6 +121,9 @@ class CineSegmenter(nn.Module):
 
     def __init__(self, autoencoder, channels=1, shape=(28, 28), latents=None, hidden=48, recurrent=True):
         super().__init__()
+        check(channels=channels, hidden=hidden, recurrent=recurrent), check_shape(shape, volumes=False)
+        if not hasattr(autoencoder, "latents") or not isinstance(getattr(autoencoder, "decoder", None), nn.Module):
+            raise InputError(f"{type(autoencoder).__name__} has no decoder; give an Autoencoder that was trained on masks")
         if latents not in (None, autoencoder.latents):
             raise InputError(f"latents={latents}, but the autoencoder has {autoencoder.latents}; leave latents out")
         latents = autoencoder.latents
@@ -139,6 +148,7 @@ class ImageFeatures(nn.Sequential):
     """A small residual CNN without its last layer: (B, C, H, W) -> (B, 64). 77 k parameters."""
 
     def __init__(self, channels=1, widths=(16, 32, 64)):
+        check(channels=channels, widths=widths)
         stem = [nn.Conv2d(channels, widths[0], 3, padding=1, bias=False), nn.BatchNorm2d(widths[0]), nn.ReLU()]
         befores = (widths[0], *widths)
         blocks = [ResidualBlock(before, after, 1 if i == 0 else 2) for i, (before, after) in enumerate(zip(befores, widths))]
@@ -154,6 +164,7 @@ class TableFeatures(nn.Module):
 
     def __init__(self, columns):
         super().__init__()
+        check(columns=columns)
         self.layers = nn.Sequential(nn.Linear(2 * columns, 16), nn.ReLU(), nn.Linear(16, 16), nn.ReLU())
 
     def forward(self, table):
@@ -177,6 +188,7 @@ class Fusion(nn.Module):
         super().__init__()
         if way not in WAYS:
             raise unknown("way of fusion", way, WAYS)
+        check(channels=channels, classes=classes, columns=columns), check_shape(shape, volumes=False)
         self.way = way
         self.image = ImageFeatures(channels) if way != "table" else None
         self.table = TableFeatures(columns) if way != "image" else None
@@ -194,7 +206,7 @@ class Fusion(nn.Module):
 
     def see(self, images):
         """What the image's part makes of images: (B, C, H, W) -> (B, 64), or (B, 0) where there is none."""
-        return self.image(images) if self.image else images.new_zeros(len(images), 0)
+        return self.image(images) if self.image else images.new_zeros(images.shape[0], 0)
 
     def fuse(self, seen, table):
         """The rest of the way: what `see` made of images (B, 64), and a table (B, columns) -> logits (B, classes)."""

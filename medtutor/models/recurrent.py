@@ -28,6 +28,7 @@ from torch import nn
 from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
 
 from ..errors import InputError, unknown
+from .options import check, check_shape
 
 FEATURES = 48  # numbers a frame becomes
 HIDDEN = 32  # numbers that a recurrent layer remembers
@@ -55,6 +56,7 @@ class FrameEncoder(nn.Module):
 
     def __init__(self, channels=1, shape=(28, 28), features=FEATURES):
         super().__init__()
+        check(channels=channels, features=features), check_shape(shape, volumes=False)
         height, width = ((side + 7) // 8 for side in shape)  # halved three times, rounded up
         self.layers = nn.Sequential(
             *_halving(channels, 16),  # (B, 16, 14, 14)
@@ -84,6 +86,7 @@ class Head(nn.Module):
 
     def __init__(self, numbers, outputs, width=64):
         super().__init__()
+        check(features=numbers, outputs=outputs, width=width)
         self.answer = nn.Sequential(nn.Linear(numbers, width), nn.ReLU(), nn.Linear(width, outputs))
 
     def forward(self, features, lengths=None):
@@ -105,7 +108,7 @@ class SingleFrame(Head):
         super().__init__(features, outputs)
 
     def summary(self, features, lengths):
-        place = torch.rand(len(features), device=features.device) if self.training else 0.5
+        place = torch.rand(features.shape[0], device=features.device) if self.training else 0.5
         return _at(features, (place * lengths).long())
 
 
@@ -140,6 +143,7 @@ class Fourier(Head):
     """
 
     def __init__(self, features=FEATURES, outputs=2, frames=16):
+        check(features=features, frames=frames)
         super().__init__(features * (frames // 2 + 1), outputs)
         self.frames = frames
 
@@ -163,6 +167,7 @@ class Recurrent(nn.Module):
 
     def __init__(self, features=FEATURES, outputs=2, frames=16, hidden=HIDDEN):
         super().__init__()
+        check(features=features, outputs=outputs, frames=frames, hidden=hidden)
         self.recurrence = self.layer(features, hidden, batch_first=True, bidirectional=self.both_ways)
         self.answer = nn.Linear(hidden * (1 + self.both_ways), outputs)
 
@@ -215,6 +220,7 @@ class TemporalConv(nn.Module):
 
     def __init__(self, features=FEATURES, outputs=2, frames=16, hidden=HIDDEN):
         super().__init__()
+        check(features=features, outputs=outputs, frames=frames, hidden=hidden)
         self.conv1, self.relu1 = nn.Conv1d(features, hidden, 5, padding=2), nn.ReLU()
         self.conv2, self.relu2 = nn.Conv1d(hidden, hidden, 5, padding=2), nn.ReLU()
         self.answer = nn.Linear(hidden, outputs)
@@ -263,6 +269,7 @@ class FrameSequence(nn.Module):
 
     def __init__(self, channels=1, shape=(28, 28), outputs=2, frames=16, head="lstm", encoder=None, **options):
         super().__init__()
+        check(channels=channels, outputs=outputs, frames=frames), check_shape(shape, volumes=False)
         if head not in HEADS:
             raise unknown("head", head, list(HEADS))
         self.encoder = deepcopy(encoder).requires_grad_(False) if encoder else FrameEncoder(channels, shape)
@@ -296,6 +303,7 @@ class ConvLSTM(nn.Module):
 
     def __init__(self, channels=1, shape=(28, 28), outputs=2, frames=16, hidden=16):
         super().__init__()
+        check(channels=channels, outputs=outputs, frames=frames, hidden=hidden), check_shape(shape, volumes=False)
         height, width = ((side + 3) // 4 for side in shape)  # halved twice, rounded up
         self.maps = nn.Sequential(*_halving(channels, 16), *_halving(16, 32))  # (B, 32, 7, 7)
         self.gates = nn.Conv2d(32 + hidden, 4 * hidden, 3, padding=1)
@@ -313,7 +321,7 @@ class ConvLSTM(nn.Module):
         """(B, T, hidden, H/4, W/4): the state after each frame."""
         _check_clips(x)
         frames = self.maps(x.flatten(0, 1)).unflatten(0, x.shape[:2])
-        h = c = frames.new_zeros(len(x), self.gates.out_channels // 4, *frames.shape[3:])
+        h = c = frames.new_zeros(x.shape[0], self.gates.out_channels // 4, *frames.shape[3:])
         states = []
         for frame in frames.unbind(1):
             h, c = _map_step(self.gates, frame, h, c)
@@ -340,6 +348,7 @@ class NextFrame(nn.Module):
 
     def __init__(self, channels=1, hidden=4):
         super().__init__()
+        check(channels=channels, hidden=hidden)
         self.gates = nn.Conv2d(channels + hidden, 4 * hidden, 3, padding=1)
         self.change = nn.Conv2d(hidden, channels, 3, padding=1)
         nn.init.zeros_(self.change.weight)
@@ -347,7 +356,7 @@ class NextFrame(nn.Module):
 
     def forward(self, x):
         _check_clips(x)
-        h = c = x.new_zeros(len(x), self.change.in_channels, *x.shape[3:])
+        h = c = x.new_zeros(x.shape[0], self.change.in_channels, *x.shape[3:])
         forecasts = []
         for frame in x.unbind(1):
             h, c = _map_step(self.gates, frame, h, c)
@@ -398,7 +407,7 @@ def _mean(features, lengths):
 
 def _at(states, frame):
     """(B, T, F) and the number of a frame for each (B,) -> (B, F)."""
-    return states[torch.arange(len(states), device=states.device), frame]
+    return states[torch.arange(states.shape[0], device=states.device), frame]
 
 
 def _at_every_end(answer, features):
@@ -408,4 +417,4 @@ def _at_every_end(answer, features):
 
 
 def _full(features, frames):
-    return torch.full((len(features),), frames, device=features.device)
+    return torch.full((features.shape[0],), frames, device=features.device)

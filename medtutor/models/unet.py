@@ -18,6 +18,7 @@ from torch import nn
 
 from ..errors import InputError
 from .cnn import BATCH_NORM, CONV, MAX_POOL, Add, ResidualBlock
+from .options import check, check_shape
 
 
 class PlainBlock(nn.Sequential):
@@ -57,6 +58,7 @@ class FCN(nn.Module):
 
     def __init__(self, channels=1, shape=(56, 40), classes=3, widths=(12, 24, 48, 100)):
         super().__init__()
+        check(channels=channels, classes=classes, widths=widths), check_shape(shape)
         if len(widths) < 2:
             raise InputError(f"widths={widths} gives too few levels; give two or more, such as widths=(12, 24, 48)")
         dims, deeper = len(shape), widths[1:]

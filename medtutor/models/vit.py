@@ -20,6 +20,7 @@ from torch import nn
 
 from ..errors import InputError, unknown
 from .cnn import CONV, GLOBAL_MEAN, Add
+from .options import check, check_shape
 
 READOUTS = ("mean", "class")
 PAD = {2: nn.ConstantPad2d, 3: nn.ConstantPad3d}
@@ -96,7 +97,7 @@ class WindowedAttention(nn.Module):
         """The way back."""
         rows, columns = (side // self.window for side in self.grid)
         maps = windows.view(-1, rows, columns, self.window, self.window, windows.shape[-1]).transpose(2, 3)
-        return maps.reshape(len(maps), *self.grid, -1).roll((self.shift, self.shift), (1, 2)).flatten(1, 2)
+        return maps.reshape(maps.shape[0], *self.grid, -1).roll((self.shift, self.shift), (1, 2)).flatten(1, 2)
 
     def _apart(self, x):
         """bool (B * windows, 1, window², window²): what rolling has brought together from opposite edges must not meet."""
@@ -105,7 +106,7 @@ class WindowedAttention(nn.Module):
         over = [torch.arange(side, device=x.device) < self.shift for side in self.grid]
         pieces = (2 * over[0].long()[:, None] + over[1].long()).flatten()  # (N,)
         pieces = self._split(pieces[None, :, None])[..., 0]  # (windows, window²)
-        return (pieces[:, :, None] != pieces[:, None]).repeat(len(x), 1, 1).unsqueeze(1)
+        return (pieces[:, :, None] != pieces[:, None]).repeat(x.shape[0], 1, 1).unsqueeze(1)
 
     def everywhere(self, weights):
         """The weights between all tokens, (B, heads, N, N): 0 where two share no window."""
@@ -193,10 +194,13 @@ class ViT(nn.Module):
         super().__init__()
         if readout not in READOUTS:
             raise unknown("readout", readout, READOUTS)
+        check(channels=channels, classes=classes, width=width, heads=heads, expansion=expansion, positions=positions)
+        check_shape(shape)
         if heads < 1 or width % heads:
             raise InputError(f"heads={heads} do not divide the width of {width}; choose a number that does")
         dims = len(shape)
         depth = self.usual_depth[dims] if depth is None else depth
+        check(depth=depth)
         if depth < 1:
             raise InputError(f"depth={depth} leaves no block that attends; give 1 or more")
         self.embedding, self.grid, self.covers = self.embed(channels, shape, width, patch)
@@ -218,6 +222,7 @@ class ViT(nn.Module):
         """(module: images -> maps (B, width, *grid), grid, covers). One patch, one token: a convolution that never overlaps."""
         dims = len(shape)
         patch = ceil(min(shape) / (7 if dims == 2 else 4)) if patch is None else patch
+        check(patch=patch)
         if not 1 <= patch <= min(shape):
             raise InputError(f"patch={patch} does not fit into images of {' x '.join(map(str, shape))}; give 1…{min(shape)}")
         grid = tuple(ceil(side / patch / self.multiple) * self.multiple for side in shape)
@@ -234,7 +239,7 @@ class ViT(nn.Module):
         """Images (B, C, H, W) to tokens (B, N, D), before any of them has looked at another."""
         tokens = self.embedding(x).flatten(2).transpose(1, 2)  # (B, N, D)
         if self.class_token is not None:
-            tokens = torch.cat([self.class_token().expand(len(x), -1, -1), tokens], dim=1)
+            tokens = torch.cat([self.class_token().expand(x.shape[0], -1, -1), tokens], dim=1)
         return tokens if self.positions is None else tokens + self.positions()
 
     def forward(self, x):
@@ -276,6 +281,7 @@ class WindowedViT(ViT):
     """
 
     def __init__(self, channels=1, shape=(28, 28), classes=2, patch=None, width=64, depth=None, heads=4, expansion=2, window=7):
+        check(window=window), check_shape(shape, volumes=False)
         if window < 1:
             raise InputError(f"window={window} holds no token; give 1 or more")
         self.multiple = window

@@ -15,6 +15,7 @@ from ..errors import InputError
 from ..evaluation.cost import Cost, measure_cost
 from ..models import MODELS, build
 from ..models.autoencoder import Autoencoder
+from ..models.randomness import seeded
 from .card import aligned
 from .evidence import Contrast, read_evidence
 
@@ -213,7 +214,8 @@ def _cost(source, arm, timed):
     card = catalog.card(source.dataset)
     if source.model in MODELS and MODELS[source.model].takes == "sequences":
         card = replace(card, shape=card.shape[1:], frames=card.shape[0])
-    model = build(source.model, card, **arm["options"]) if source.model in MODELS else Autoencoder(card.channels, card.shape)
+    with seeded(0):
+        model = build(source.model, card, **arm["options"]) if source.model in MODELS else Autoencoder(card.channels, card.shape)
     return measure_cost(model, card, timed=timed)
 
 

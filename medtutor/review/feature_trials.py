@@ -19,6 +19,7 @@ from ..data.dataset import SPLITS
 from ..data.planting import SPOTS, plant_spots
 from ..models import build
 from ..models.autoencoder import VAE, Autoencoder, Translator, corrupt, kl
+from ..models.randomness import seeded
 from ..training import default_recipe, fit
 from ..training.reconstruction import fit_reconstruction
 from .evidence import between
@@ -105,8 +106,8 @@ def redrawn(recipe, dataset):
     fitted = partial(fit_reconstruction, epochs=recipe.epochs, seed=recipe.seed, progress=False)
 
     def made(kind, **options):
-        torch.manual_seed(recipe.seed)
-        return kind(*side, **options)
+        with seeded(recipe.seed):
+            return kind(*side, **options)
 
     pca = PCA(max(SIZES), svd_solver="full").fit(images["train"].flatten(1).numpy())
     found = {}
@@ -158,8 +159,9 @@ def _translated(recipe):
     slope, shift = np.polyfit(a.flatten(), b.flatten(), 1)
     drawn = {"line": slope * source + shift}
     for skips, name in ((True, "skips"), (False, "no skips")):
-        torch.manual_seed(recipe.seed)
-        network = fit_reconstruction(Translator(skips=skips), a, b, epochs=8, learning_rate=1e-2, seed=recipe.seed, progress=False)
+        with seeded(recipe.seed):
+            network = Translator(skips=skips)
+        fit_reconstruction(network, a, b, epochs=8, learning_rate=1e-2, seed=recipe.seed, progress=False)
         drawn[name] = _images_of(network, source)
     found, tissues = {}, pairs.test.tissues
     for name, images in drawn.items():
@@ -192,8 +194,8 @@ def probe(recipe, dataset):
     fitted = partial(fit_reconstruction, inputs=images["train"], epochs=recipe.epochs, seed=recipe.seed, progress=False)
 
     def made(kind, seed=recipe.seed):
-        torch.manual_seed(seed)
-        return kind(*side, latents=LATENTS)
+        with seeded(seed):
+            return kind(*side, latents=LATENTS)
 
     untrained, plain = made(Autoencoder, 1000 + recipe.seed).eval(), fitted(made(Autoencoder))
     denoising, variational = fitted(made(Autoencoder), corrupt=corrupt), fitted(made(VAE), beta=0.1, learning_rate=3e-3)
@@ -263,8 +265,8 @@ def errors_of_normals(recipe, dataset):
     """
     normal = {split: _only_normal(getattr(dataset, split)) for split in SPLITS}
     images, test = normalise(normal["train"].images), normalise(dataset.test.images)
-    torch.manual_seed(recipe.seed)
-    model = Autoencoder(images.shape[1], tuple(images.shape[2:]), latents=16)
+    with seeded(recipe.seed):
+        model = Autoencoder(images.shape[1], tuple(images.shape[2:]), latents=16)
     fit_reconstruction(model, images, epochs=2 * recipe.epochs, seed=recipe.seed, progress=False)
     pca = PCA(16, svd_solver="full").fit(images.flatten(1).numpy())
 

@@ -10,6 +10,7 @@ from ..evaluation.metrics import measure as measured
 from ..models import build
 from ..models.autoencoder import VAE
 from ..models.gan import Discriminator, Generator
+from ..models.randomness import seeded
 from ..training import default_recipe, fit
 from ..training.adversarial import fit_gan, load_gan
 from ..training.reconstruction import fit_reconstruction
@@ -102,8 +103,8 @@ def told_apart(recipe, dataset):
 def _of_vae(dataset, count, recipe):
     """Images that a VAE draws from codes of no image, uint8 (count, C, H, W)."""
     images = normalise(dataset.train.images)
-    torch.manual_seed(recipe.seed)
-    model = VAE(images.shape[1], tuple(images.shape[2:]), **SIZES)
+    with seeded(recipe.seed):
+        model = VAE(images.shape[1], tuple(images.shape[2:]), **SIZES)
     fit_reconstruction(model, images, epochs=recipe.epochs, beta=1.0, learning_rate=3e-3, seed=recipe.seed, progress=False)
     with torch.no_grad():
         return as_uint8(model.decode(model.prior(count, torch.Generator().manual_seed(recipe.seed))))
@@ -142,9 +143,9 @@ def augmented(recipe, dataset):
 
 def gan_of(dataset, few, seed, steps=STEPS, progress=False):
     """An `Adversary` that has seen those few images and no others."""
-    torch.manual_seed(seed)
     shape = dict(channels=dataset.card.channels, shape=dataset.card.shape, classes=len(dataset.card.classes))
-    networks = Generator(**shape, widths=(64, 32, 16)), Discriminator(**shape, widths=(16, 32, 64))
+    with seeded(seed):
+        networks = Generator(**shape, widths=(64, 32, 16)), Discriminator(**shape, widths=(16, 32, 64))
     return fit_gan(
         *networks, normalise(few.images), few.labels, steps=steps, batch_size=min(32, len(few)), learning_rate=2e-3, average=0.99,
         seed=seed, frames=2, progress=progress,

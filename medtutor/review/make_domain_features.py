@@ -23,7 +23,7 @@ from ..training import Recipe, fit
 
 SETS = ("pneumoniamnist", "breastmnist")
 DEGRADED = ("noise", "blur", "contrast")
-RECIPE = Recipe(epochs=6, mirror=False, label_smoothing=0.0)
+RECIPE = Recipe(epochs=6, mirror=False, label_smoothing=0.0, rotation=0.0, scale=0.0, shift_at_test=0)
 
 
 def domain_images(sets=SETS, seed=0):

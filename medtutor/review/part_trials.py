@@ -14,6 +14,7 @@ from ..explanation import explain_batch, mass
 from ..models import build
 from ..models.autoencoder import Autoencoder
 from ..models.hybrid import CineSegmenter, Fusion
+from ..models.randomness import seeded
 from ..models.unet import UNet
 from ..training import default_recipe, fit
 from ..training.fusion import fit_fusion, predict_fusion
@@ -63,8 +64,8 @@ def fused(recipe, dataset):
         if kind == "interaction":
             ways["early, trained with gaps"] = {"hide": MISSING}
         for name, options in ways.items():
-            torch.manual_seed(recipe.seed)
-            model = Fusion(cohort.card.channels, cohort.card.shape, way=name.split(",")[0])
+            with seeded(recipe.seed):
+                model = Fusion(cohort.card.channels, cohort.card.shape, way=name.split(",")[0])
             fit_fusion(model, cohort.train, epochs=recipe.epochs, seed=recipe.seed, progress=False, **options)
             for what, patients in (("", cohort.test), (", table of others", others), ("; gaps", gaps.test)):
                 scores = predict_fusion(model, patients.images, patients.table)[:, 1]
@@ -122,14 +123,15 @@ def cine_models(seed, masks, shape=(28, 28), epochs=6):
 
     masks  (N, 2, H, W) of -1 and 1, on which the autoencoder learns what masks look like
     """
-    torch.manual_seed(seed)
-    shapes = fit_reconstruction(Autoencoder(2, shape, latents=LATENTS), masks, epochs=epochs, seed=seed, progress=False)
-    torch.manual_seed(seed)
-    return {
-        "hybrid": CineSegmenter(shapes, shape=shape, latents=LATENTS),
-        "without lstm": CineSegmenter(shapes, shape=shape, latents=LATENTS, recurrent=False),
-        "unet": EachFrame(UNet(1, shape, 2, widths=(8, 16, 32))),
-    }
+    with seeded(seed):
+        shapes = Autoencoder(2, shape, latents=LATENTS)
+    fit_reconstruction(shapes, masks, epochs=epochs, seed=seed, progress=False)
+    with seeded(seed):
+        return {
+            "hybrid": CineSegmenter(shapes, shape=shape, latents=LATENTS),
+            "without lstm": CineSegmenter(shapes, shape=shape, latents=LATENTS, recurrent=False),
+            "unet": EachFrame(UNet(1, shape, 2, widths=(8, 16, 32))),
+        }
 
 
 def masks_of_clips(recipe, dataset):

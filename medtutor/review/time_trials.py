@@ -8,6 +8,7 @@ from sklearn.metrics import roc_auc_score
 from ..data import cine, load
 from ..evaluation.regression import measure_regression
 from ..models import HEADS
+from ..models.randomness import seeded
 from ..models.recurrent import FEATURES
 from ..training.heads import features_of, fit_head
 from .evidence import between
@@ -81,8 +82,8 @@ def direction_of_time(run, dataset):
 
     found = {}
     for name in (*BLIND, *SEEING, SHUFFLED):
-        torch.manual_seed(seed)
-        head = HEADS["lstm" if name == SHUFFLED else name](FEATURES, 2, clips.card.frames)
+        with seeded(seed):
+            head = HEADS["lstm" if name == SHUFFLED else name](FEATURES, 2, clips.card.frames)
         # Shuffled anew for every clip, once: order is noise to this head.
         seen = mixed(train) if name == SHUFFLED else train
         fit_head(head, seen, clips.train.labels, task="binary", epochs=HEAD_EPOCHS, seed=seed, progress=False)

@@ -18,16 +18,21 @@ import torch
 import torch.nn.functional as F
 from tqdm import tqdm
 
+from .. import checks
 from ..checks import number, one_of, whole
 from ..data import as_uint8
 from ..errors import InputError, MedtutorError, unknown
 from ..files import Folder, resolve, typed
 from ..models.gan import Critic, Generator
+from ..models.inference import device_of, evaluating
+from ..models.randomness import seeded
+from . import given
 from .processes import one_thread
 from .reconstruction import check_normalised
 from .run import LARGEST, PROVENANCES
 
 FORMAT = 1
+SAMPLES = 100_000  # drawn at once, at most
 WATCHED = 16  # codes that are drawn again and again while the generator learns
 PENALTY = 10.0  # weight of the gradient penalty, and
 ROUNDS = 5  # steps of a critic for one of the generator: both as in the paper of WGAN-GP
@@ -86,10 +91,16 @@ def augment(images, shift=2, brightness=0.2, contrast=0.2, cutout=0, zoom=0.0, m
     zoom        larger or smaller by this share at most
     mirror      left-right, every second image
     generator   a `torch.Generator` on the CPU; the same one, the same variations
+
+    Raises `InputError` for what is no number, a zoom of 1 or more, and moves and squares larger than the image.
     """
     count, _, height, width = images.shape
-    if cutout > min(height, width) or cutout < 0:
-        raise InputError(f"a cutout of {cutout} pixels does not fit into {height} x {width}; give 0…{min(height, width)}")
+    side = min(height, width)
+    shift, cutout = checks.whole("shift", shift, 0, side), checks.whole("cutout", cutout)
+    brightness, contrast = checks.number("brightness", brightness, 0), checks.number("contrast", contrast, 0)
+    zoom, mirror = checks.number("zoom", zoom, 0, below=1), checks.flag("mirror", mirror)
+    if not 0 <= cutout <= side:
+        raise InputError(f"a cutout of {cutout} pixels does not fit into {height} x {width}; give 0…{side}")
 
     def draw(limit):
         return (2 * torch.rand(count, generator=generator) - 1) * limit
@@ -165,15 +176,19 @@ class Adversary:
     def sample(self, count, labels=None, seed=0, truncation=1.0):
         """New images, uint8 (count, C, H, W).
 
+        count       1…100,000
         labels      one for all, or (count,); left out: each class in turn
         seed        the same seed, the same codes
-        truncation  codes are multiplied by it: below 1 they lie nearer to the middle, and the images
-                    are more alike, often cleaner
+        truncation  codes are multiplied by it, 0 or more: below 1 they lie nearer to the middle, and the
+                    images are more alike, often cleaner
 
-        Raises `InputError` for counts below 1, and labels that the generator does not know.
+        Raises `InputError` for other numbers, and labels that the generator does not know.
         """
-        if count < 1:
-            raise InputError(f"{count} samples cannot be drawn; give a count from 1")
+        seed, truncation = checks.seed(seed), checks.number("truncation", truncation, 0)
+        try:
+            count = checks.whole("count", count, 1, SAMPLES)
+        except InputError:
+            raise InputError(f"{count!r} samples cannot be drawn; give a count from 1 to {SAMPLES:,}") from None
         codes = truncation * self.generator.prior(count, torch.Generator().manual_seed(seed))
         return draw(self.generator, codes, _labels_for(self.generator.classes, count, labels))
 
@@ -210,7 +225,8 @@ class Adversary:
                 for size in value if isinstance(value, tuple) else (value,):
                     whole(f"network.{name}", size, 0, LARGEST)
             source.verify(record)
-            generator = Generator(**read["network"])
+            with seeded(0):  # the first weights, which are replaced
+                generator = Generator(**read["network"])
             generator.load_state_dict(groups["generator"])
             loaded = cls(
                 generator=generator.eval(), film=groups["film"].get("film"),
@@ -311,17 +327,22 @@ def fit_gan(
                    of one moment jitter, those of the mean do not
     augmentation   of what the discriminator sees: True, False, or a dict of options of `augment`
     seed           of batches, codes and augmentation, and of nothing else: initial weights are the
-                   caller's. On one machine the same weights and seed give the same generator, bit for bit
+                   caller's. On one machine the same weights and seed give the same generator, bit for bit,
+                   whatever other threads draw meanwhile
     frames         moments at which the film and the history go on, close to each other at first
     report         a function (step, images), called at each moment with uint8 (16, C, H, W)
     folder         new, empty or of an `Adversary`: where the one of now is saved at each moment
     about          dict of `provenance`, `classes` (names) and `command` for the `Adversary`
 
     On the CPU one thread works, as in `fit_reconstruction`. Raises `InputError` for images, labels, networks
-    and numbers that do not fit each other, `MedtutorError` where a loss stops being a number.
+    and numbers that do not fit each other; both networks are then as they were. `MedtutorError` where a loss
+    stops being a number.
     """
-    rates = (learning_rate, learning_rate if discriminator_rate is None else discriminator_rate)
-    _check_numbers(steps, batch_size, frames, rates, average)
+    steps, frames, seed = given.count("steps", steps, most=10**9), given.count("frames", frames, 2, 1000), checks.seed(seed)
+    batch_size = given.count("batch_size", batch_size, 2, why=", since a batch of one has no statistics")
+    rates = [given.learning_rate(rate) for rate in (learning_rate, learning_rate if discriminator_rate is None else discriminator_rate)]
+    average = given.share("average", average)
+    about = _checked_about(about)
     _check_images(images, labels, batch_size, generator, discriminator)
     options = {True: {}, False: None}[augmentation] if isinstance(augmentation, bool) else augmentation
     _check_augmentation(images, options)
@@ -330,12 +351,12 @@ def fit_gan(
         images=len(images), batch_size=batch_size, learning_rate=rates[0], discriminator_rate=rates[1], average=average,
         augmentation=options, discriminator=type(discriminator).__name__,
     )  # fmt: skip
-    random = torch.Generator().manual_seed(seed)
-    device = next(generator.parameters()).device
+    random, layers_draw = torch.Generator().manual_seed(seed), seeded(seed)
+    device = device_of(generator)
     betas = (0.0, 0.9) if wasserstein else (0.5, 0.999)
     adam_g, adam_d = (torch.optim.Adam(n.parameters(), r, betas) for n, r in zip((generator, discriminator), rates))
     mean = copy.deepcopy(generator).requires_grad_(False).eval()
-    record = Adversary(mean, seed=seed, settings=settings, **(about or {}))
+    record = Adversary(mean, seed=seed, settings=settings, **about)
     if folder is not None:
         gan_folder(folder).check()
     record.real_spread = spread(as_uint8(images[torch.randperm(len(images), generator=random)[:256]]))
@@ -348,6 +369,9 @@ def fit_gan(
     def vary(x):
         return x if options is None else augment(x, generator=random, **options)
 
+    # Spectral norms begin with a guess, which every look in training mode improves: one look before the first step.
+    with torch.no_grad():
+        discriminator(images[:2].to(device), labels[:2].to(device) if classes else None)
     bar = tqdm(total=steps, desc="gan", unit="step", disable=not progress)
     generator.to(memory_format=torch.channels_last).train()  # in this memory order convolutions are fastest
     discriminator.to(memory_format=torch.channels_last).train()
@@ -356,18 +380,20 @@ def fit_gan(
         for step in range(1, steps + 1):
             for _ in range(ROUNDS if wasserstein else 1):
                 real, kinds = batch()
-                with torch.no_grad():
-                    fake = generator(generator.prior(batch_size, random), kinds)
-                real, fake = vary(real), vary(fake)
-                of_real, of_fake = discriminator(real, kinds), discriminator(fake, kinds)
-                if wasserstein:
-                    loss_d = critic_loss(of_real, of_fake) + PENALTY * gradient_penalty(discriminator, real, fake, kinds, random)
-                else:
-                    loss_d = discriminator_loss(of_real, of_fake)
+                with layers_draw:
+                    with torch.no_grad():
+                        fake = generator(generator.prior(batch_size, random), kinds)
+                    real, fake = vary(real), vary(fake)
+                    of_real, of_fake = discriminator(real, kinds), discriminator(fake, kinds)
+                    if wasserstein:
+                        loss_d = critic_loss(of_real, of_fake) + PENALTY * gradient_penalty(discriminator, real, fake, kinds, random)
+                    else:
+                        loss_d = discriminator_loss(of_real, of_fake)
                 _descend(adam_d, loss_d)
 
-            fake = generator(generator.prior(batch_size, random), kinds)
-            verdict = discriminator(vary(fake), kinds)
+            with layers_draw:
+                fake = generator(generator.prior(batch_size, random), kinds)
+                verdict = discriminator(vary(fake), kinds)
             loss_g = -verdict.mean() if wasserstein else generator_loss(verdict)
             _descend(adam_g, loss_g)
             _average(mean, generator, max(1 - average, 1 / step))  # from the first step on, not from noise
@@ -384,12 +410,16 @@ def fit_gan(
 
 @torch.no_grad()
 def draw(generator, codes, labels=None):
-    """Images of codes (N, latents), and labels (N,) where there are classes: uint8 (N, C, H, W), on the CPU."""
-    device = next(generator.parameters()).device
-    parts = [
-        generator(codes[i : i + 256].to(device), None if labels is None else labels[i : i + 256].to(device))
-        for i in range(0, len(codes), 256)
-    ]
+    """Images of codes (N, latents), and labels (N,) where there are classes: uint8 (N, C, H, W), on the CPU.
+
+    The generator is put in eval mode and back.
+    """
+    device = device_of(generator)
+    with evaluating(generator):
+        parts = [
+            generator(codes[i : i + 256].to(device), None if labels is None else labels[i : i + 256].to(device))
+            for i in range(0, len(codes), 256)
+        ]
     return as_uint8(torch.cat(parts).cpu())
 
 
@@ -457,16 +487,11 @@ def _labels_for(classes, count, labels):
     return labels
 
 
-def _check_numbers(steps, batch_size, frames, rates, average):
-    for name, value, least in (("steps", steps, 1), ("batch_size", batch_size, 2), ("frames", frames, 2)):
-        if isinstance(value, bool) or not isinstance(value, int) or value < least:
-            why = ", since a batch of one has no statistics" if name == "batch_size" else ""
-            raise InputError(f"{name} is {value!r}; give a whole number from {least}{why}")
-    for rate in rates:
-        if not 0 < rate < float("inf"):
-            raise InputError(f"the learning rate is {rate!r}; give a number above 0")
-    if not 0 <= average < 1:
-        raise InputError(f"average is {average!r}; give a share from 0 to below 1")
+def _checked_about(about):
+    known = ("provenance", "classes", "command")
+    if about is not None and not (isinstance(about, dict) and set(about) <= set(known)):
+        raise InputError(f"about must be a dict of {', '.join(known)}, not {about!r}")
+    return about or {}
 
 
 def _check_images(images, labels, batch_size, generator, discriminator):
@@ -481,9 +506,11 @@ def _check_images(images, labels, batch_size, generator, discriminator):
             f"the generator has {generator.classes} classes, the discriminator {discriminator.classes}; build both for the same"
         )
     _check_labels(images, labels, generator.classes)
-    device = next(discriminator.parameters()).device
+    for network in (generator, discriminator):
+        given.check_trainable(network)
+    device = device_of(discriminator)
     try:
-        with torch.no_grad():
+        with torch.no_grad(), evaluating(discriminator):
             discriminator(images[:2].to(device), labels[:2].to(device) if generator.classes else None)
     except RuntimeError as error:
         raise InputError(

@@ -11,10 +11,13 @@ import torch
 from torch import nn
 from tqdm import tqdm
 
-from ..checks import whole
 from ..data.dataset import normalise
 from ..data.images import as_images
+from .. import checks
 from ..errors import InputError, MedtutorError, unknown
+from ..models.inference import device_of, evaluating
+from ..models.randomness import seeded
+from . import given
 from .loop import case_losses
 
 TASKS = ("binary", "multi-class", "regression")
@@ -27,6 +30,7 @@ def features_of(model, images, batch_size=128):
     model   a `FrameSequence`, such as `build("lstm", dataset)` or a run's model; it is
             put in eval mode and back
     images  uint8 (N, T, C, H, W)
+    batch_size  clips that go through the encoder at once, from 1
 
     No gradient flows through them. Raises `InputError` for a model without
     features of frames, and for images that are no clips.
@@ -35,15 +39,14 @@ def features_of(model, images, batch_size=128):
         raise InputError(f"{type(model).__name__} has no features of frames; give a model such as build('lstm', dataset)")
     if getattr(images, "ndim", 5) != 5 or getattr(images, "dtype", torch.uint8) not in (torch.uint8, np.uint8):
         raise InputError("images must be clips, a uint8 tensor (N, T, C, H, W)")
-    images, batch_size = as_images(images, (None,) * 4), whole("batch_size", batch_size, 1)
-    was_training = model.training
-    model.eval()
+    images, batch_size, device = as_images(images, (None,) * 4), given.count("batch_size", batch_size), device_of(model)
+    if not len(images):
+        raise InputError("there is no clip among the images; give at least one")
     try:
-        return torch.cat([model.features(normalise(batch)) for batch in images.split(batch_size)])
+        with evaluating(model):
+            return torch.cat([model.features(normalise(batch).to(device)).cpu() for batch in images.split(batch_size)])
     except RuntimeError as error:
         raise InputError(f"the model does not take clips of shape {tuple(images.shape[1:])} ({str(error).splitlines()[0]})") from error
-    finally:
-        model.train(was_training)
 
 
 def fit_head(
@@ -63,42 +66,49 @@ def fit_head(
     seed           of order, noise and whatever the head draws; torch's own random
                    state is left as it was. The initial weights are the head's own
 
-    The same head, features and seed give the same weights, bit for bit. Raises
-    `InputError` where head, features and targets do not fit each other,
-    `MedtutorError` where the loss stops being a number.
+    The same head, features and seed give the same weights, bit for bit, whatever other
+    threads draw meanwhile. Raises `InputError` where head, features, targets and
+    numbers do not fit each other; the head is then as it was. `MedtutorError` where the
+    loss stops being a number.
     """
-    _check(head, features, targets, task, epochs, batch_size)
+    epochs, batch_size, seed = given.count("epochs", epochs), given.count("batch_size", batch_size), checks.seed(seed)
+    learning_rate = given.learning_rate(learning_rate)
+    noise, weight_decay = given.amount("noise", noise), given.amount("weight_decay", weight_decay)
+    _check(head, features, targets, task)
     batch = min(batch_size, len(features))
     steps = len(features) // batch  # the last partial batch is left out
     optimiser = torch.optim.AdamW(head.parameters(), learning_rate, weight_decay=weight_decay)
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, learning_rate, total_steps=steps * epochs + 1)
     spread = features.std(dim=(0, 1))
+    draws = seeded(seed)
     head.train()
-    with torch.random.fork_rng(devices=[]), tqdm(total=epochs, unit="epoch", desc=type(head).__name__, disable=not progress) as bar:
-        torch.manual_seed(seed)
-        for epoch in range(epochs):
-            for rows in torch.randperm(len(features))[: steps * batch].split(batch):
-                x = features[rows]
-                x = x + noise * spread * torch.randn_like(x)
-                loss = case_losses(head(x), targets[rows], task).mean()
-                if not loss.isfinite():
-                    raise MedtutorError(
-                        f"the loss is {loss.item()} in epoch {epoch + 1}; the learning rate {learning_rate:g} is probably too high"
-                    )
-                optimiser.zero_grad()
-                loss.backward()
-                optimiser.step()
-                schedule.step()
-            bar.update()
-    return head.eval()
+    try:
+        with tqdm(total=epochs, unit="epoch", desc=type(head).__name__, disable=not progress) as bar:
+            for epoch in range(epochs):
+                with draws:
+                    order = torch.randperm(len(features))[: steps * batch]
+                for rows in order.split(batch):
+                    x = features[rows]
+                    with draws:
+                        answers = head(x + noise * spread * torch.randn_like(x))
+                    loss = case_losses(answers, targets[rows], task).mean()
+                    if not loss.isfinite():
+                        raise MedtutorError(
+                            f"the loss is {loss.item()} in epoch {epoch + 1}; the learning rate {learning_rate:g} is probably too high"
+                        )
+                    optimiser.zero_grad()
+                    loss.backward()
+                    optimiser.step()
+                    schedule.step()
+                bar.update()
+    finally:
+        head.eval()
+    return head
 
 
-def _check(head, features, targets, task, epochs, batch_size):
+def _check(head, features, targets, task):
     if task not in TASKS:
         raise unknown("task", task, TASKS)
-    for name, value in (("epochs", epochs), ("batch_size", batch_size)):
-        if not isinstance(value, int) or isinstance(value, bool) or value < 1:
-            raise InputError(f"{name} is {value!r}; give a whole number from 1")
     if not isinstance(features, torch.Tensor) or features.ndim != 3 or not features.is_floating_point():
         raise InputError("features must be a float tensor (N, T, F), such as features_of gives")
     if features.requires_grad or not features.isfinite().all():
@@ -117,17 +127,15 @@ def _check_answers(head, features, targets, task):
     """Whether the head takes the features and has an output for every class."""
     if not isinstance(head, nn.Module):
         raise InputError(f"the head must be a network, not {type(head).__name__}; take one of models.recurrent.HEADS")
-    was_training = head.training
+    given.check_trainable(head)
     try:
-        with torch.no_grad():
-            outputs = head.eval()(features[:2]).shape[-1]
+        with torch.no_grad(), evaluating(head):
+            outputs = head(features[:2]).shape[-1]
     except (RuntimeError, TypeError) as error:
         raise InputError(
             f"the head does not take features of shape {tuple(features.shape[1:])} ({str(error).splitlines()[0]}); "
             "make it for that many numbers and frames"
         ) from error
-    finally:
-        head.train(was_training)
     if task == "regression" and outputs != 1:
         raise InputError(f"a regression needs a head with one output, not {outputs}")
     if task != "regression" and (targets.min() < 0 or targets.max() >= outputs):

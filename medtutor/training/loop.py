@@ -14,12 +14,19 @@ from torch.optim.swa_utils import AveragedModel
 from tqdm import tqdm
 
 from ..data.augmentation import apply_affine, apply_affine_to_masks, draw_affine
-from ..data.dataset import normalise
+from ..data.dataset import Dataset, normalise
 from ..errors import InputError, MedtutorError
 from ..evaluation import measure_split, metrics_kind
-from .processes import gather_rows, make_accelerator, share, synchronise_batch_norm, choose_threads
-from .recipe import default_recipe
+from ..models import frozen
+from ..models.inference import device_of, evaluating
+from ..models.randomness import seeded
+from . import given
+from .processes import choose_threads, gather_rows, make_accelerator, share, synchronise_batch_norm
+from .recipe import Recipe
 from .run import Run, predict_logits, probabilities, to_model
+
+
+VIEWS = 1000  # of a case, at most, that a prediction is averaged over
 
 
 class Reached(NamedTuple):
@@ -42,36 +49,43 @@ def fit(model, dataset, recipe=None, *, device="auto", progress=True, resume=Non
 
     model    from `build`; trained in place
     dataset  a `Dataset`
-    recipe   a `Recipe`; left out: the one that ships for this data set and model
+    recipe   a `Recipe`; what it does not name, or all of it, is that of the one that ships
+             for this data set and model. The Run's recipe is whole
     device   "auto" (a GPU where there is one) or "cpu"
     resume   an interrupted `Run` of the same recipe: goes on after its last epoch
 
     The weights kept are the moving average after the last epoch: nothing is
     selected. Ctrl-C keeps the last finished epoch: the Run comes back with
     `interrupted` true and test unread. On one machine the same model, recipe
-    and number of threads give the same Run, bit for bit, resumed or not.
+    and number of threads give the same Run, bit for bit, resumed or not, and
+    whatever other threads draw meanwhile; torch's own random state is left as it was.
 
-    Raises `InputError` where model, data and recipe do not fit each other,
-    `MedtutorError` where the loss stops being a number, `Interrupted` for a
-    Ctrl-C in the first epoch.
+    Raises `InputError` where model, data and recipe do not fit each other; the model is
+    then as it was. `MedtutorError` where the loss stops being a number, `Interrupted` for
+    a Ctrl-C in the first epoch.
     """
-    recipe = recipe or default_recipe(dataset.card, getattr(model, "name", None))
+    recipe = _whole_recipe(model, dataset, recipe)
     _check(model, dataset, recipe, resume)
     choose_threads()
-    trainer = _Trainer(model, dataset, recipe, make_accelerator(device), progress)
-    if resume is not None:
-        trainer.restore(resume)
+    accelerator, device_before = make_accelerator(device), device_of(model)
     try:
-        for epoch in range(trainer.epochs_done, recipe.epochs):
-            trainer.train_epoch(epoch)
-    except KeyboardInterrupt:
-        if trainer.epochs_done == 0:
-            raise Interrupted("interrupted before the first epoch was done: there is nothing to keep") from None
-        tqdm.write(f"interrupted: keeping the {trainer.epochs_done} finished of {recipe.epochs} epochs", file=sys.stderr)
-        trainer.back_to_last_epoch()
-    finally:
-        trainer.bar.close()
-    return trainer.as_run()
+        trainer = _Trainer(model, dataset, recipe, accelerator, progress)
+        if resume is not None:
+            trainer.restore(resume)
+        trainer.train_epochs()
+        return trainer.as_run()
+    except BaseException:
+        model.to(device_before).eval()
+        raise
+
+
+def _whole_recipe(model, dataset, recipe):
+    if not isinstance(dataset, Dataset):
+        raise InputError(f"fit takes a Dataset, not {type(dataset).__name__}; load one with load(…) or from_arrays(…)")
+    recipe = Recipe() if recipe is None else recipe
+    if not isinstance(recipe, Recipe):
+        raise InputError(f"the recipe must be a Recipe, not {type(recipe).__name__}; give Recipe(epochs=…), or leave it out")
+    return recipe.filled(dataset, getattr(model, "name", None))
 
 
 def _check(model, dataset, recipe, resume):
@@ -81,15 +95,13 @@ def _check(model, dataset, recipe, resume):
     if resume is not None and not resume.interrupted:
         raise InputError("this run is finished; there is nothing to resume")
     if resume is not None:
-        then = (resume.card, resume.provenance, resume.recipe, resume.model.name, resume.model.options)
-        if resume.state is None or then != (card, dataset.provenance, recipe, model.name, model.options):
+        then = (resume.card, resume.provenance, resume.recipe, resume.model.name, resume.model.options, frozen(resume.model))
+        if resume.state is None or then != (card, dataset.provenance, recipe, model.name, model.options, frozen(model)):
             raise InputError("a run can only be resumed with its own data, model and recipe; leave them as they were")
+    given.check_trainable(model)
     try:
-        with torch.no_grad():
-            was_training = model.training
-            device = next(model.parameters()).device
-            logits = model.eval()(normalise(dataset.train.images[:2]).to(device))
-            model.train(was_training)
+        with torch.no_grad(), evaluating(model):
+            logits = model(normalise(dataset.train.images[:2]).to(device_of(model)))
     except RuntimeError as error:
         raise InputError(
             f"the model does not take images of shape {tuple(dataset.train.images.shape[1:])} "
@@ -97,12 +109,28 @@ def _check(model, dataset, recipe, resume):
         ) from error
     if (card.frames or card.task == "segmentation") and recipe.shift_at_test:
         raise InputError("recipe: shift_at_test must be 0 for a segmentation and for sequences; predictions are averaged over moves of single images only")
+    _check_moves(card, recipe)
     pixels = card.shape if card.task == "segmentation" else ()
     if logits.shape[1:] != (len(card.classes), *pixels):
         wanted = "a class for each pixel" if pixels else "a class for each image"
         raise InputError(
             f"the model answers {tuple(logits.shape)} for {len(logits)} images of {len(card.classes)} classes, but {card.name} asks for "
             f"{wanted}; build it for this data set"
+        )
+
+
+def _check_moves(card, recipe):
+    """Moves that leave nothing of an image, and more views of it than there is time for."""
+    side = min(card.shape)
+    for name in ("shift", "shift_at_test"):
+        if getattr(recipe, name) > side:
+            raise InputError(f"recipe: {name} must be at most {side}, the pixels of the image's shortest side, not {getattr(recipe, name)}")
+    flips = 2 ** len(card.mirror) if recipe.mirror else 1
+    views = flips * (2 * recipe.shift_at_test + 1) ** card.dims
+    if views > VIEWS:
+        most = int(((VIEWS / flips) ** (1 / card.dims) - 1) / 2)
+        raise InputError(
+            f"recipe: shift_at_test={recipe.shift_at_test} averages each prediction over {views:,} moved and mirrored copies; give at most {most}"
         )
 
 
@@ -145,12 +173,26 @@ class _Trainer:
     def epochs_done(self):
         return len(self.reached.history)
 
+    def train_epochs(self):
+        """All epochs that are left, or those before a Ctrl-C."""
+        try:
+            for epoch in range(self.epochs_done, self.recipe.epochs):
+                self.train_epoch(epoch)
+        except KeyboardInterrupt:
+            if self.epochs_done == 0:
+                raise Interrupted("interrupted before the first epoch was done: there is nothing to keep") from None
+            tqdm.write(f"interrupted: keeping the {self.epochs_done} finished of {self.recipe.epochs} epochs", file=sys.stderr)
+            self.back_to_last_epoch()
+        finally:
+            self.bar.close()
+
     def train_epoch(self, epoch):
         wall, cpu = time.perf_counter(), time.process_time()
         # Everything random in an epoch hangs on (seed, epoch) alone, so that a
         # resumed run continues as if it had never stopped.
-        generator = torch.Generator().manual_seed(self.recipe.seed * 100_003 + epoch)
-        torch.manual_seed(self.recipe.seed * 100_003 + epoch)
+        seed = self.recipe.seed * 100_003 + epoch
+        generator = torch.Generator().manual_seed(seed)
+        self.layers_draw = seeded(seed)
         self.model.train()
         order = self.cases[torch.randperm(len(self.cases), generator=generator)]
         total = 0.0
@@ -196,7 +238,9 @@ class _Trainer:
             targets = (targets - mean) / spread
         if affine is not None and self.card.task == "segmentation":
             targets = apply_affine_to_masks(targets, affine)
-        losses = case_losses(self.model(x), targets, self.card.task, recipe.label_smoothing)
+        with self.layers_draw:
+            answers = self.model(x)
+        losses = case_losses(answers, targets, self.card.task, recipe.label_smoothing)
         # Gradients are averaged over processes: scaled so that the average is
         # that of the whole batch, however unequal the shares.
         loss = losses.sum() / len(rows)

@@ -14,6 +14,7 @@ import torch
 
 from ..data import load, normalise
 from ..models.gan import Discriminator, Generator
+from ..models.randomness import seeded
 from .adversarial import fit_gan
 
 # name: (data set, how many of its training images, what `fit_gan` is told).
@@ -41,7 +42,6 @@ def make(name, folder, steps=None, progress=True):
         classes = len(dataset.card.classes)
         rows = torch.cat([torch.nonzero(labels == label).flatten()[: count // classes] for label in range(classes)])
         images, labels = images[rows], labels[rows]
-    torch.manual_seed(0)
     shape = dict(channels=dataset.card.channels, shape=dataset.card.shape, classes=len(dataset.card.classes))
     option = "" if steps is None else f" --steps {steps}"
     about = {
@@ -50,9 +50,9 @@ def make(name, folder, steps=None, progress=True):
         "command": f"python -m medtutor.training.make_gan_checkpoints {name}{option} --out FOLDER",
     }
     settings = settings if steps is None else {**settings, "steps": steps}
-    return fit_gan(
-        Generator(**shape), Discriminator(**shape), normalise(images), labels, **settings, folder=folder, about=about, progress=progress
-    )
+    with seeded(0):
+        networks = Generator(**shape), Discriminator(**shape)
+    return fit_gan(*networks, normalise(images), labels, **settings, folder=folder, about=about, progress=progress)
 
 
 if __name__ == "__main__":

@@ -1,68 +1,72 @@
 """How to train: `Recipe`, and the one default per data set that ships."""
 
-import math
 import tomllib
 from dataclasses import asdict, dataclass, fields, replace
 from functools import cache
 from importlib.resources import files
 
+from .. import checks
 from ..errors import InputError
 
+_WHOLE = ("epochs", "batch_size", "shift_at_test", "seed")
+_FLAGS = ("mirror", "skip_empty")
+_RANGES = {"epochs": (1, 1_000_000), "rotation": (0, 180), "shift_at_test": (0, 10), "seed": (0, checks.LARGEST_SEED)}
 
-@dataclass(frozen=True)
+
+@dataclass(frozen=True, repr=False)
 class Recipe:
     """How to train. Frozen: a changed recipe is another recipe (`but`).
 
-    epochs           passes over the train split
-    batch_size       cases per step, over all processes together
+    What is not named is None until the recipe is `filled`, by `fit` for one, from the recipe
+    that ships for the data set and the model.
+
+    epochs           passes over the train split, 1…1,000,000
+    batch_size       cases per step, over all processes together, 2 or more
     learning_rate    the highest of the one-cycle schedule (Smith & Topin, 2018)
     weight_decay     of AdamW
-    label_smoothing  share of the target spread over all classes
+    label_smoothing  share of the target spread over all classes, 0 to below 1
     mirror           flip at random along the axes that the card allows, and
                      average over the flips when predicting
-    shift_at_test    whole pixels: predictions are also averaged over all moves by
-                     that many
-    skip_empty       of a segmentation: train only on images that hold some foreground
-    rotation         degrees; scale: share; shift: pixels. Drawn per case
+    rotation         degrees, 0…180; scale: share, 0 to below 1; shift: pixels, at most the
+                     image's shortest side. Drawn per case
     average          decay per step of the moving average of the weights, which
                      is what is kept; 0 keeps the last weights
+    shift_at_test    whole pixels, 0…10: predictions are also averaged over all moves by
+                     that many
+    skip_empty       of a segmentation: train only on images that hold some foreground
     seed             of the batch order, augmentation and dropout
+
+    Raises `InputError` for what is no number, and for numbers out of range.
     """
 
-    epochs: int = 8
-    batch_size: int = 64
-    learning_rate: float = 4e-3
-    weight_decay: float = 0.05
-    label_smoothing: float = 0.1
-    mirror: bool = True
-    rotation: float = 0.0
-    scale: float = 0.0
-    shift: float = 2.0
-    average: float = 0.99
-    shift_at_test: int = 0
-    skip_empty: bool = False
+    epochs: int | None = None
+    batch_size: int | None = None
+    learning_rate: float | None = None
+    weight_decay: float | None = None
+    label_smoothing: float | None = None
+    mirror: bool | None = None
+    rotation: float | None = None
+    scale: float | None = None
+    shift: float | None = None
+    average: float | None = None
+    shift_at_test: int | None = None
+    skip_empty: bool | None = None
     seed: int = 0
 
     def __post_init__(self):
         for field in fields(self):
             value = getattr(self, field.name)
-            if not isinstance(value, (int, float)) or not math.isfinite(value):
-                raise InputError(f"recipe: {field.name} must be a number, not {value!r}")
-        positive = ("epochs", "batch_size", "learning_rate")
-        for name in positive:
-            if getattr(self, name) <= 0:
-                raise InputError(f"recipe: {name} must be above 0, not {getattr(self, name)}")
-        for name in ("epochs", "batch_size", "shift_at_test", "seed"):
-            if not isinstance(getattr(self, name), int):
-                raise InputError(f"recipe: {name} must be a whole number, not {getattr(self, name)}")
-        for name in ("weight_decay", "rotation", "scale", "shift", "shift_at_test", "seed"):
-            if getattr(self, name) < 0:
-                raise InputError(f"recipe: {name} must not be negative, not {getattr(self, name)}")
-        for name in ("label_smoothing", "average", "scale"):
-            if not 0 <= getattr(self, name) < 1:
-                raise InputError(f"recipe: {name} must lie in 0…1, not {getattr(self, name)}")
-        if self.batch_size < 2:
-            raise InputError("recipe: batch_size must be at least 2, since batch normalisation compares cases")
+            if value is not None or field.name == "seed":
+                object.__setattr__(self, field.name, _checked(field.name, value))
+
+    @property
+    def named(self):
+        """{name: value} of what is not left to the default."""
+        return {name: value for name, value in self.as_dict().items() if value is not None}
+
+    def filled(self, dataset, model=None):
+        """The whole recipe: what is not named here comes from `default_recipe(dataset, model)`."""
+        return self if len(self.named) == len(fields(self)) else default_recipe(dataset, model, **self.named)
 
     def but(self, **changes):
         """A copy with other values: `recipe.but(epochs=3)`."""
@@ -74,24 +78,67 @@ class Recipe:
     def as_dict(self):
         return asdict(self)
 
+    def __repr__(self):
+        shown = self.named
+        if len(shown) < len(fields(self)) and not self.seed:
+            del shown["seed"]  # 0 unless it is named
+        return f"Recipe({', '.join(f'{name}={value!r}' for name, value in shown.items())})"
+
+
+def _checked(name, value):
+    """A field's value as Python's own int, float or bool; or an `InputError`."""
+    what = f"recipe: {name}"
+    if name in _FLAGS:
+        return checks.flag(what, value)
+    if name in _WHOLE:
+        found = checks.whole(what, value)
+    else:
+        try:
+            found = checks.number(what, value)
+        except InputError:
+            raise InputError(f"{what} must be a number, not {value!r}") from None
+        found = value if type(value) in (int, float) else found
+    if name in ("epochs", "batch_size", "learning_rate") and found <= 0:
+        raise InputError(f"{what} must be above 0, not {found}")
+    if found < 0:
+        raise InputError(f"{what} must not be negative, not {found}")
+    if name in ("label_smoothing", "average", "scale") and found >= 1:
+        raise InputError(f"{what} must lie in 0…1, below 1, not {found}")
+    if name == "batch_size" and found < 2:
+        raise InputError(f"{what} must be at least 2, since batch normalisation compares cases")
+    if name in _RANGES:
+        checks.number(what, found, *_RANGES[name])
+    return found
+
 
 @cache
 def _shipped():
     return tomllib.loads(files(__package__).joinpath("recipes.toml").read_text(encoding="utf-8"))
 
 
-def default_recipe(card, model=None, **changes):
-    """The `Recipe` that ships for a data set, or the general one for its kind.
+def default_recipe(dataset, model=None, **changes):
+    """The `Recipe` that ships for a data set, or the general one for its kind, whole.
 
+    dataset  a `Dataset` or its `Card`. A published set, or a phantom of one, has a recipe of its
+             own; your own images have that of their kind, whatever their name
     model    the name of a model, some of which learn at another rate; left out: that of
              the default model
-    changes  replace single values: `default_recipe(card, seed=3)`
+    changes  replace single values: `default_recipe(dataset, seed=3)`
     """
-    table = _shipped()
+    table, card = _shipped(), getattr(dataset, "card", dataset)
     kind = "volumes" if len(card.shape) == 3 else "images"
     if card.task == "segmentation":
         kind = f"segmentation of {kind}"
     elif card.frames:
         kind = "sequences"
+    # Of a Card alone it is not known whose images they are, only who published what it is the card of.
+    published = dataset.provenance != "arrays" if hasattr(dataset, "provenance") else card.publisher is not None
+    own = table["sets"].get(card.name, {}) if published else {}
+    # What a set's table holds for one kind alone counts for no other: slices and volumes of one set differ.
+    own = {name: value for name, value in own.items() if not isinstance(value, dict)} | own.get(kind, {})
     # Each table only names what differs from the one before it.
-    return Recipe(**{**table[kind], **table.get(card.name, {}), **table["models"].get(model, {}), **changes})
+    values = {**table["every"], **table[kind], **own, **table["models"].get(model, {})}
+    # A very small image is not moved out of itself.
+    values["shift"] = min(values["shift"], min(card.shape) / 2)
+    values["shift_at_test"] = min(values["shift_at_test"], min(card.shape) // 2)
+    return Recipe(**values).but(**{name: value for name, value in changes.items() if value is not None})

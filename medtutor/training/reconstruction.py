@@ -16,8 +16,12 @@ import torch
 import torch.nn.functional as F
 from tqdm import tqdm
 
+from .. import checks
 from ..errors import InputError, MedtutorError
 from ..models.autoencoder import kl
+from ..models.inference import device_of, evaluating
+from ..models.randomness import seeded
+from . import given
 from .processes import one_thread
 
 
@@ -37,21 +41,25 @@ def fit_reconstruction(
              autoencoder, with `functools.partial(models.autoencoder.corrupt, noise=0.5)`
     beta     of a VAE, see `reconstruction_loss`
     seed     of the batch order, the corruption and the noise of a VAE, and of nothing else: initial weights
-             are the caller's. On one machine the same weights and seed give the same model, bit for bit
+             are the caller's. On one machine the same weights and seed give the same model, bit for bit, whatever
+             other threads draw meanwhile; torch's own random state is left as it was
 
     On the CPU one thread works: the steps of such small networks are too short to be shared, and on a busy
     machine two threads that wait for each other took ten times as long.
 
-    Raises `InputError` for inputs, targets, numbers and models that do not fit each other,
-    `MedtutorError` where the loss stops being a number.
+    Raises `InputError` for inputs, targets, numbers and models that do not fit each other; the model is
+    then as it was. `MedtutorError` where the loss stops being a number.
     """
     targets = inputs if targets is None else targets
-    _check_numbers(epochs, batch_size, learning_rate, beta)
+    epochs, batch_size, seed = given.count("epochs", epochs), given.count("batch_size", batch_size), checks.seed(seed)
+    learning_rate = given.learning_rate(learning_rate)
+    if beta is not None:
+        beta = given.amount("beta", beta, "a number from 0, or leave it out where the model is no VAE")
     _check_images(inputs, targets)
     _check_model(model, inputs, targets, corrupt, beta)
-    torch.manual_seed(seed)  # a VAE draws its noise from torch's own generator
+    layers_draw = seeded(seed)  # the noise of a VAE, and dropout
     generator = torch.Generator().manual_seed(seed)
-    device = next(model.parameters()).device
+    device = device_of(model)
     # The last partial batch is left out, as in `fit`.
     batch = min(batch_size, len(inputs))
     steps = len(inputs) // batch
@@ -64,8 +72,10 @@ def fit_reconstruction(
             order = torch.randperm(len(inputs), generator=generator)
             for step in range(steps):
                 rows = order[step * batch : (step + 1) * batch]
-                seen = inputs[rows] if corrupt is None else corrupt(inputs[rows], generator=generator)
-                loss = reconstruction_loss(model(seen.to(device)), targets[rows].to(device), beta)
+                with layers_draw:
+                    seen = inputs[rows] if corrupt is None else corrupt(inputs[rows], generator=generator)
+                    answer = model(seen.to(device))
+                loss = reconstruction_loss(answer, targets[rows].to(device), beta)
                 if not loss.isfinite():
                     raise MedtutorError(
                         f"the loss is {loss.item()} in epoch {epoch + 1}, step {step + 1}; "
@@ -97,16 +107,6 @@ def reconstruction_loss(answer, targets, beta=None):
     return (images - targets).square().flatten(1).sum(1).mean() + beta * kl(mean, log_variance).sum(1).mean()
 
 
-def _check_numbers(epochs, batch_size, learning_rate, beta):
-    for name, value in (("epochs", epochs), ("batch_size", batch_size)):
-        if isinstance(value, bool) or not isinstance(value, int) or value < 1:
-            raise InputError(f"{name} is {value!r}; give a whole number from 1")
-    if not 0 < learning_rate < float("inf"):
-        raise InputError(f"the learning rate is {learning_rate!r}; give a number above 0")
-    if beta is not None and not 0 <= beta < float("inf"):
-        raise InputError(f"beta is {beta!r}; give a number from 0, or leave it out where the model is no VAE")
-
-
 def check_normalised(name, images, clips=False):
     """Raises `InputError`, which calls them `name`, for anything but finite float images (N, C, H, W), or with `clips` clips."""
     if not isinstance(images, torch.Tensor) or not images.is_floating_point() or images.dim() not in ((4, 5) if clips else (4,)):
@@ -128,20 +128,20 @@ def _check_images(inputs, targets):
 @torch.no_grad()
 def _check_model(model, inputs, targets, corrupt, beta):
     """Two images through the model: what comes out must be what the loss asks for."""
-    two, was_training = inputs[:2], model.training
+    given.check_trainable(model)
+    two = inputs[:2]
     if corrupt is not None:
         two = corrupt(two, generator=torch.Generator().manual_seed(0))
         if two.shape != inputs[:2].shape:
             raise InputError(f"corrupt makes {tuple(two.shape)} of images {tuple(inputs[:2].shape)}; the shape has to stay")
     try:
-        answer = model.eval()(two.to(next(model.parameters()).device))
+        with evaluating(model):
+            answer = model(two.to(device_of(model)))
     except RuntimeError as error:
         raise InputError(
             f"the model does not take images of shape {tuple(inputs.shape[1:])} ({str(error).splitlines()[0]}); "
             "build it for these channels and this size"
         ) from error
-    finally:
-        model.train(was_training)
     if isinstance(answer, tuple) != (beta is not None):
         raise InputError(
             "beta is for a VAE, and this model gives images alone; leave beta out"

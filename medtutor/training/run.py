@@ -6,7 +6,7 @@ again is not written.
 """
 
 import math
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from typing import NotRequired, TypedDict
 
 import torch
@@ -21,7 +21,8 @@ from ..data.augmentation import test_views
 from ..errors import InputError
 from ..evaluation import Metrics, RegressionMetrics, SegmentationMetrics, metrics_kind
 from ..files import Folder, resolve, typed
-from ..models import build, parameter_count
+from ..models import build, frozen, parameter_count
+from ..models.inference import device_of, evaluating
 from .recipe import Recipe
 
 FORMAT = 1
@@ -73,6 +74,9 @@ class Run:
     versions: dict = field(default_factory=dict)
     state: dict | None = None
     scale: tuple[float, float] = (0.0, 1.0)
+
+    def __post_init__(self):
+        self.recipe = self.recipe.filled(self, getattr(self.model, "name", None))
 
     @property
     def epochs_done(self):
@@ -135,12 +139,24 @@ class Run:
     def dataset(self, root=None):
         """The `Dataset` it was trained on, loaded by its name from where it came; `root` as of `load`.
 
-        Raises `InputError` for the user's own arrays, which no name brings back.
+        Raises `InputError` for the user's own arrays, and for a set whose classes or shape were
+        changed after it was loaded: no name brings them back.
         """
         if self.provenance == "arrays" or self.card.name not in names():
             own = "your own arrays" if self.provenance == "arrays" else f"{self.card.name}, which no name alone brings back"
             raise InputError(f"the run was made on {own}; give its data set, in Python: explore(run, dataset)")
-        return load_dataset(self.card.name, self.card.size, source=self.provenance, root=root)
+        loaded = load_dataset(self.card.name, self.card.size, source=self.provenance, root=root)
+        if self.card.frames and loaded.card.dims == 3:
+            loaded = loaded.as_sequence()
+        elif self.card.dims == 3 and loaded.train.patients is not None:
+            loaded = loaded.as_volumes()
+        for fact in ("task", "classes", "channels", "shape", "frames"):
+            if getattr(loaded.card, fact) != getattr(self.card, fact):
+                raise InputError(
+                    f"the run was made on {self.card.name} with another {fact} than the one that its name brings back; "
+                    "give its data set, in Python: explore(run, dataset)"
+                )
+        return loaded
 
     def summary(self):
         """The run as plain values, for JSON; None for a number that could not be computed."""
@@ -193,6 +209,7 @@ class Run:
         record = {
             **self.summary(),
             "options": self.model.options,
+            "frozen": frozen(self.model),
             "card": asdict(self.card),
             "recipe": self.recipe.as_dict(),
             "scale": self.scale,
@@ -211,11 +228,15 @@ class Run:
             if not {"model", "predictions"} <= set(groups) <= {"model", "predictions", "state"}:
                 raise InputError(f"files must name model and predictions, and of an interrupted run state, not {', '.join(groups)}")
             card = _checked_card(read["card"])
+            if card.publisher is None and read["provenance"] != "arrays":  # of before cards named their publisher
+                card = replace(card, publisher=read["provenance"])
             _check_size("options", read["options"])
             val, test = (read[split] and typed(split, read[split], metrics_kind(card.task), gaps=True) for split in ("val", "test"))
             source.verify(record)
             model = build(read["model"], card, **{key: _tupled(value) for key, value in read["options"].items()})
             model.load_state_dict(groups["model"])
+            for name in read.get("frozen", ()):
+                model.get_parameter(name).requires_grad_(False)
             run = cls(
                 model=model.eval(), card=card, history=[_with_nan(row) for row in read["history"]], val=val, test=test,
                 predictions=_of_kind("predictions", groups), labels=_of_kind("labels", groups), state=groups.get("state"),
@@ -240,16 +261,14 @@ def predict_logits(model, images, mirror=(), shift=0, batch_size=64):
     """(N, classes) float32 logits of uint8 images, averaged over their `test_views`.
 
     Logits of pixels, (N, classes, H, W), are mirrored back before they are averaged.
-    The model is put in eval mode and back. Raises `InputError` for what is no uint8 tensor of one image or more.
+    The model is put in eval mode and back, whatever happens. Raises `InputError` for what is no uint8 tensor of one
+    image or more.
     """
     if not isinstance(images, torch.Tensor) or images.dtype != torch.uint8 or not len(images):
         found = f"{images.dtype} of shape {tuple(images.shape)}" if isinstance(images, torch.Tensor) else type(images).__name__
         raise InputError(f"the images are {found}; give a uint8 tensor 0…255, as in dataset.test.images, of one image or more")
-    device = next(model.parameters()).device
-    was_training = model.training
-    model.eval()
-    batches = []
-    with torch.inference_mode():
+    device, batches = device_of(model), []
+    with torch.inference_mode(), evaluating(model):
         for start in range(0, len(images), batch_size):
             x = normalise(images[start : start + batch_size]).to(device)
             logits = []
@@ -257,7 +276,6 @@ def predict_logits(model, images, mirror=(), shift=0, batch_size=64):
                 answer = model(to_model(view, device)).float()
                 logits.append(answer.flip(axes) if axes and answer.dim() > 2 else answer)
             batches.append(torch.stack(logits).mean(dim=0).cpu())
-    model.train(was_training)
     return torch.cat(batches)
 
 
@@ -298,6 +316,7 @@ class _Record(TypedDict):
     val: dict | None
     test: dict | None
     options: dict
+    frozen: NotRequired[tuple[str, ...]]
     card: Card
     recipe: Recipe
     scale: tuple[float, float]

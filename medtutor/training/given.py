@@ -1,0 +1,43 @@
+"""The numbers that a training is told, and its models: checked before it starts, with one wording for all kinds of training."""
+
+from .. import checks
+from ..errors import InputError
+
+MOST = 1_000_000  # epochs, steps of a batch: more is a slip
+
+
+def count(name, value, least=1, most=MOST, why=""):
+    """A whole number as an int: epochs, cases in a batch, steps. Raises `InputError` for anything else."""
+    try:
+        return checks.whole(name, value, least, most)
+    except InputError:
+        above = isinstance(value, int) and value > most
+        raise InputError(f"{name} is {value!r}; give a whole number from {least}{f' to {most}' if above else ''}{why}") from None
+
+
+def learning_rate(value):
+    """A rate as a float. Raises `InputError` for anything but a finite number above 0."""
+    return _number("the learning rate", value, "a number above 0", above=0)
+
+
+def share(name, value, what="a share"):
+    """A number from 0 to below 1 as a float, else an `InputError`."""
+    return _number(name, value, f"{what} from 0 to below 1", 0, below=1)
+
+
+def amount(name, value, what="a number from 0"):
+    """A finite number from 0 as a float, else an `InputError`."""
+    return _number(name, value, what, 0)
+
+
+def _number(name, value, what, low=None, **range):
+    try:
+        return checks.number(name, value, low, **range)
+    except InputError:
+        raise InputError(f"{name} is {value!r}; give {what}") from None
+
+
+def check_trainable(model):
+    """Raises `InputError` for a model without a weight that may change."""
+    if not any(weight.requires_grad for weight in model.parameters()):
+        raise InputError("all weights of the model are frozen, or it has none: there is nothing to train; call model.requires_grad_()")
