@@ -1,17 +1,26 @@
 """Checks: right answers pass however written, each wrong one is refused with the hint that fits."""
 
+import functools
+import random
 import re
+import signal
+import sys
+import threading
+import time
+import warnings
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 
+from answers import ANSWERS
 from conftest import REFUSED
 from medtutor.course import check
 from medtutor.course.builder import solutions, sources
 from medtutor.course.check import Exercise, Mistake, exercises, look_at
 from medtutor.errors import InputError
+from mutants import mutants
 
 NOTEBOOKS = Path(__file__).parents[2] / "notebooks"
 ALL = exercises()
@@ -57,6 +66,56 @@ def test_the_solutions_in_the_lessons_pass(source):
     """Each check that a lesson calls is passed by the lesson's own solution."""
     for name, answer in solutions(source).items():
         assert look_at(ALL[name], answer, seed=1).kind == "right", name
+
+
+@pytest.mark.parametrize("name, answer", [(name, answer) for name, _, answer in ANSWERS], ids=[f"{name}: {how}" for name, how, _ in ANSWERS])
+def test_a_right_answer_passes_however_it_is_written(name, answer):
+    for seed in range(5):
+        box = look_at(ALL[name], answer, seed=seed)
+        assert box.kind == "right", box
+
+
+def test_every_exercise_is_answered_in_three_other_ways():
+    ways = [name for name, _, _ in ANSWERS]
+    assert all(ways.count(name) >= 3 for name in ALL)
+
+
+# What mutants change without changing any value: the other side of a square, an axis that has one place, …
+THE_SAME = """
+    svd(rows - rows.mean(0), full  svd(rows.mean(0) - rows if  full_matrices=True  (rebuilt - image).abs()  stride=1)[-1, 0]  stride=1)[0, -1]
+    kernel[None, None])[-1, 0]  kernel[None, None])[0, -1]  2 / (values[:, None] - centres) ** 2  (centres - values[:, None]) ** 2
+    kthvalue(k + 1, dim=0)  (_distances(points, others) < radii)  _distances(others, points)  nonzero()[:, -1]  else 1.0  else -1.0
+    seen[seen <= t]  seen[seen >= t]  skip.shape[2]  repeat_interleave(2, dim=2)  pass  masked_fill(float('-inf'), apart)
+    keys.transpose(-1, -2)  keys.transpose(2, -1)  mean.shape[1]  mean.shape[-2]  mean.shape[-0]
+"""
+
+
+@pytest.mark.parametrize("name", ALL)
+def test_no_mutant_of_a_reference_passes(name):
+    """A sign, an axis, a bound, a step left out: whatever changes a value is found on the inputs that the check draws."""
+    same = [words.strip() for words in re.split(r"\s{2,}", THE_SAME.strip())]
+    found = mutants(ALL[name].reference)
+    passed = [what for what, mutant in found if look_at(ALL[name], mutant, seed=0).kind == "right"]
+    assert len(found) > 1
+    assert [what for what in passed if not any(words in what.split("->")[-1] for words in same)] == []
+
+
+def test_gradients_are_compared_where_the_lesson_asks_for_them_and_nowhere_else():
+    asked = {}
+    for source in sources(NOTEBOOKS):
+        for part in re.split(r"(?<=\))\n\n# %%", source.read_text(encoding="utf-8")):
+            for name in re.findall(r"^check\.(\w+)\(", part, re.M):
+                asked[name] = "stay in pytorch" in " ".join(part.replace("#", " ").split()).lower()
+    assert asked == {name: exercise.gradients for name, exercise in ALL.items()}
+
+
+@pytest.mark.parametrize("name", ALL)
+def test_inputs_are_in_single_precision_as_in_the_lessons(name):
+    seen = []
+    look_at(ALL[name], lambda *inputs: seen.extend(inputs) or ALL[name].reference(*inputs), seed=0)
+    floats = [value.dtype for value in seen if isinstance(value, torch.Tensor) and value.is_floating_point()]
+    floats += [parameter.dtype for value in seen if isinstance(value, torch.nn.Module) for parameter in value.parameters()]
+    assert set(floats) <= {torch.float32}
 
 
 # --- however it is written ---------------------------------------------------
