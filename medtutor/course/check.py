@@ -251,7 +251,7 @@ def _refuse_nothing(answer, given):
     if all(missing) and (given[0] is ... or _is_blank(answer)):
         raise _NotAttempted
     if all(missing):
-        raise _Wrong("your function returns nothing; end it with return and the value. (print shows a value, but hands nothing back.)")
+        raise _Wrong("your function returns nothing; end it with return and the value. (print shows it, but hands nothing back.)")
     if any(missing):
         raise _Wrong("your function returns nothing for some inputs; every way through it needs a return.")
 
@@ -269,12 +269,13 @@ def _is_blank(answer):
     return code is not None and {step.opname for step in dis.get_instructions(code)} <= _NO_STEPS
 
 
-_LIBRARIES = (*{sysconfig.get_path(name) for name in ("stdlib", "purelib", "platlib")}, str(Path(__file__).parents[1]))
+_LIBRARIES = (*map(sysconfig.get_path, ("stdlib", "purelib", "platlib")), str(Path(__file__).parents[1]), "<frozen")
 
 
 def _line_of(error):
     """", in line 3, “…”": the line of the student's code in which an error arose; empty where it is not in there."""
-    own = [frame for frame in traceback.extract_tb(error.__traceback__) if not frame.filename.startswith((*_LIBRARIES, "<frozen"))]
+    frames = traceback.extract_tb(error.__traceback__)
+    own = [frame for frame in frames if not frame.filename.startswith(_LIBRARIES)]
     if not own:
         return ""
     return f", in line {own[-1].lineno}" + (f", “{own[-1].line}”" if own[-1].line else "")
@@ -299,7 +300,7 @@ def _are_arrays(value):
 
 
 def _tensors(value, want, trial):
-    """What an answer returns, as a list of tensors, as many as are wanted where it can be. Raises `_Wrong` where it is no number or array.
+    """What an answer returns, as a list of tensors. Raises `_Wrong` where it is no number or array.
 
     Rows given as a list become one tensor where one is wanted, and one array becomes many along its first axis.
     """
@@ -317,6 +318,9 @@ def _tensors(value, want, trial):
         raise _Wrong(f"your function returns {wrong} (inputs: {_describe(trial)}).") from None
 
 
+_NUMBERS = {"b": bool, "i": np.int64, "u": np.int64, "f": np.float64, "c": np.complex128}
+
+
 def _tensor(value):
     """A number or an array of any make as a tensor, which keeps its gradient. Raises `_Wrong` for anything else."""
     if isinstance(value, (list, tuple)):
@@ -329,7 +333,7 @@ def _tensor(value):
         try:
             array = np.asarray(value)
             # Torch knows neither all of numpy's kinds nor an array read backwards.
-            value = torch.from_numpy(array.astype({"b": bool, "i": np.int64, "u": np.int64, "f": float, "c": complex}[array.dtype.kind]))
+            value = torch.from_numpy(array.astype(_NUMBERS[array.dtype.kind]))
         except Exception:
             raise _Wrong(f"{type(value).__name__}, which is no number or array") from None
     if value.is_complex():
@@ -380,7 +384,7 @@ def _refuse_chance(answer, trial, value):
     except (_Wrong, _NotAttempted):
         again = []
     if not _agree(again, value, 1e-6):
-        raise _Wrong("your function gives another answer each time. All that it needs is in its inputs: nothing is to be drawn or kept.")
+        raise _Wrong("your function gives another answer each time. All that it needs is in its inputs; draw and keep nothing.")
 
 
 def _difference(value, want, trial, tolerance):
@@ -396,11 +400,13 @@ def _difference(value, want, trial, tolerance):
     wrong = torch.cat([_off(*pair, tolerance).flatten() for pair in zip(value, want)])
     strange = wrong & ~a.isfinite()
     if strange.any():
-        return f"the shape is right, but {_of(strange)} are {a[strange][0].item()}; is something divided by zero, or its logarithm taken? {on}"
+        number = a[strange][0].item()
+        return f"the shape is right, but {_of(strange)} are {number}; is something divided by zero, or its logarithm taken? {on}"
     if whole and (b % 1 != 0).any():
         return f"your function returns whole numbers ({str(whole[0]).removeprefix('torch.')}); asked for are fractions {on}."
     if _agree(value, want, 0.02):
-        return f"the shape is right, but {_of(wrong)} are not quite: off by 2 % at most. Is something rounded, or added for safety? {on}"
+        near = "off by 2 % at most. Is something rounded, or added for safety?"
+        return f"the shape is right, but {_of(wrong)} are not quite: {near} {on}"
     return f"the shape is right, but {_of(wrong)} are not {on}."
 
 

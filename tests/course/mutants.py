@@ -31,7 +31,8 @@ def mutants(function):
                 space = dict(vars(module))
                 for each in [changed, *(tree for key, tree in trees.items() if key != name)]:
                     exec(compile(ast.fix_missing_locations(ast.Module([each], [])), "mutant", "exec"), space)
-                found.append((_difference(tree, changed), space[function.__name__]))
+                if ast.unparse(changed) != ast.unparse(tree):
+                    found.append((_difference(tree, changed), space[function.__name__]))
     return found
 
 
