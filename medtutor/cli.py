@@ -420,7 +420,8 @@ def trial_run(options):
 
     from .data.catalog import publisher
     from .data.loading import load as load_set
-    from .review.trials import forget_trainings, run_trial
+    from .review.kept import forget_trainings
+    from .review.trials import run_trial
 
     if options.source not in (None, "auto", "phantom"):
         raise InputError(f"unknown source {options.source!r}; choose auto or phantom, or leave it out for the published images")

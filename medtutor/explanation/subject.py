@@ -11,7 +11,7 @@ from torch.utils._python_dispatch import _disable_current_modes
 
 from ..checks import whole
 from ..data.dataset import normalise
-from ..data.images import as_image, as_images, case_shape
+from ..data.images import as_image, as_images
 from ..errors import InputError, unknown
 from ..training.run import probabilities, to_model
 from .anatomy import RESHAPING, is_quantised, title_of, twin, unwrapped

@@ -26,7 +26,7 @@ from . import segmentation_panels as panels
 from .cases import own_dataset
 from .explorer import Explorer, answering, img
 from .forms import buttons, choice, column, heading, slider
-from .segmentation_panels import COLUMNS, ERRORS, EXTRA, MISSED, PROBABILITY, SWAPPED, UNCERTAINTY
+from .segmentation_panels import COLUMNS, EXTRA, MISSED, PROBABILITY, SWAPPED, UNCERTAINTY
 
 ALL = 0  # in place of a class: the whole foreground. The background's number is free
 WORST, BEST, NUMBER = "worst first", "best first", "by number"

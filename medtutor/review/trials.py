@@ -17,7 +17,7 @@ the evidence is bound to it.
 import hashlib
 import json
 import time
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from importlib.metadata import version
 from itertools import count
 from statistics import fmean
@@ -38,7 +38,7 @@ from ..training.processes import make_accelerator, choose_threads
 from .evidence import DECIMALS, Contrast, Evidence, between
 from .feature_trials import drawn_again, features_without_labels, reconstruction_errors
 from .generative_trials import drawn_or_real, few_shot_augmentation
-from .kept import Training, forget_trainings, keep, kept
+from .kept import Training, keep, kept
 from .part_trials import cine_of_parts, organ_first, parts_of_a_cohort
 from .spot_trials import attention_on_spots, planted_marker, planted_spots
 from .time_trials import order_of_frames, order_of_slices

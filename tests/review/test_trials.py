@@ -17,7 +17,8 @@ from medtutor.review import Rule, claim, verdict
 from medtutor.review import spot_trials, trials
 from medtutor.review.card import pivot
 from medtutor.review.evidence import Contrast
-from medtutor.review.trials import forget_trainings, matching_width, moved, moved_auc, run_trial
+from medtutor.review.kept import forget_trainings
+from medtutor.review.trials import matching_width, moved, moved_auc, run_trial
 from medtutor.training import Interrupted
 
 
