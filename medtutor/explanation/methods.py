@@ -16,7 +16,7 @@ from scipy import ndimage
 from torch import nn
 
 from ..checks import number, one_of, whole
-from ..errors import InputError, unknown
+from ..errors import InputError, shown, unknown
 from .anatomy import LINEAR, Copied, feature_maps, replace
 from .draws import generator
 
@@ -80,7 +80,7 @@ class Option:
             return (whole if kind == "whole number" else number)(self.name, value, self.low, self.most)
         except InputError:
             upto = f" to {self.most}" if self.most is not None else ""
-            raise InputError(f"{self.name} is {value!r:.60}; give a {kind} from {self.low}{upto}") from None
+            raise InputError(f"{self.name} is {shown(value)}; give a {kind} from {self.low}{upto}") from None
 
 
 @dataclass(frozen=True)
