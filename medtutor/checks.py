@@ -141,6 +141,8 @@ def saying(sentence):
         yield
     except InputError:
         raise InputError(sentence) from None
+
+
 LARGEST_SEED = 2**46 - 1  # that of an epoch is 100,003 times as large, and torch takes 64 bits
 
 

@@ -31,4 +31,10 @@ def unknown(kind, given, known):
     """
     near = get_close_matches(str(given).lower(), known, n=3, cutoff=0.5)
     hint = f"; did you mean {' or '.join(near)}?" if near else "."
-    return InputError(f"unknown {kind} {given!r}{hint} Known: {', '.join(known)}")
+    return InputError(f"unknown {kind} {shown(given)}{hint} Known: {', '.join(known)}")
+
+
+def shown(value):
+    """What was given, in one line and short enough for a sentence."""
+    text = " ".join(repr(value).split())
+    return text if len(text) <= 60 else f"{text[:57]}…"
