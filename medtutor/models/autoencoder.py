@@ -43,7 +43,7 @@ def corrupt(images, noise=0.25, hole=HOLE, generator=None):
     if not images.is_floating_point():
         raise InputError(f"images are {images.dtype}; give floats -1…1, such as normalise(images)")
     height, width = images.shape[-2:]
-    if not noise >= 0:
+    if noise < 0:
         raise InputError(f"noise is a standard deviation, {noise} cannot be one; give 0 or more")
     if not 0 <= hole <= min(height, width):
         raise InputError(f"a hole of {hole} pixels does not fit into {height} x {width}; give 0…{min(height, width)}")

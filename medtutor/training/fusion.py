@@ -82,7 +82,10 @@ def predict_fusion(model, images, table, batch_size=256):
             for some, rows in zip(images.split(batch_size), table.split(batch_size))
         ]
     except (RuntimeError, TypeError) as error:
-        raise InputError(_does_not_take(images, table, error)) from error
+        raise InputError(
+            f"the model does not take images {tuple(images.shape[1:])} with a table of {table.shape[1]} columns "
+            f"({str(error).splitlines()[0]}); give those that it was trained on"
+        ) from error
     finally:
         model.train(was_training)
     return torch.cat(parts)
@@ -97,13 +100,6 @@ def _checked_table(table):
         found = "no array" if table is None else f"{table.dtype} of shape {tuple(table.shape)}"
         raise InputError(f"the table is {found}; give floats (N, columns), NaN where a value is missing, no infinity")
     return table.float()
-
-
-def _does_not_take(images, table, error):
-    return (
-        f"the model does not take images {tuple(images.shape[1:])} with a table of {table.shape[1]} columns "
-        f"({str(error).splitlines()[0]}); build it as Fusion(channels, shape, classes, columns, way=…)"
-    )
 
 
 def _check(model, patients, epochs, batch_size, learning_rate, hide):
@@ -121,7 +117,10 @@ def _check(model, patients, epochs, batch_size, learning_rate, hide):
         with torch.no_grad():
             logits = model.eval()(to_model(normalise(patients.images[:2]), device), patients.table[:2].to(device))
     except (RuntimeError, TypeError) as error:
-        raise InputError(_does_not_take(patients.images, patients.table, error)) from error
+        raise InputError(
+            f"the model does not take images {tuple(patients.images.shape[1:])} with a table of {patients.table.shape[1]} columns "
+            f"({str(error).splitlines()[0]}); build it as Fusion(channels, shape, classes, columns, way=…)"
+        ) from error
     finally:
         model.train(was_training)
     # Few patients may all have had the same outcome.
