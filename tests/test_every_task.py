@@ -88,7 +88,7 @@ class Subject:
 
     def fitted(self, model):
         built = mt.build(model, self.dataset, **SMALL[model])
-        recipe = mt.Recipe(epochs=1, batch_size=4, shift=0.0, label_smoothing=0.0)
+        recipe = mt.Recipe(epochs=1, batch_size=4, shift=0.0, shift_at_test=0, label_smoothing=0.0, mirror=False)
         return mt.fit(built, self.dataset, recipe, progress=False)
 
     @cached_property

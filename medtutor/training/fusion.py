@@ -98,7 +98,7 @@ def predict_fusion(model, images, table, batch_size=256):
                 ]
             )
     except (RuntimeError, TypeError) as error:
-        raise InputError(_does_not_take(images, table, error)) from error
+        raise InputError(_does_not_take(images, table, error, "give those that it was trained on")) from error
 
 
 def _checked_table(table):
@@ -112,10 +112,10 @@ def _checked_table(table):
     return table.float()
 
 
-def _does_not_take(images, table, error):
+def _does_not_take(images, table, error, remedy):
     return (
         f"the model does not take images {tuple(images.shape[1:])} with a table of {table.shape[1]} columns "
-        f"({str(error).splitlines()[0]}); build it as Fusion(channels, shape, classes, columns, way=…)"
+        f"({str(error).splitlines()[0]}); {remedy}"
     )
 
 
@@ -131,7 +131,8 @@ def _check(model, patients, shift):
         with torch.no_grad(), evaluating(model):
             logits = model(to_model(normalise(patients.images[:2]), device), patients.table[:2].to(device))
     except (RuntimeError, TypeError) as error:
-        raise InputError(_does_not_take(patients.images, patients.table, error)) from error
+        remedy = "build it as Fusion(channels, shape, classes, columns, way=…)"
+        raise InputError(_does_not_take(patients.images, patients.table, error, remedy)) from error
     # Few patients may all have had the same outcome.
     if logits.shape != (2, max(len(OUTCOMES), int(patients.labels.max()) + 1)):
         raise InputError(f"the model answers {tuple(logits.shape)} for two patients; it must give one score for each outcome")
