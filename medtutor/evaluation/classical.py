@@ -18,7 +18,10 @@ from dataclasses import dataclass, field
 import numpy as np
 from scipy import ndimage
 
+from .. import checks
 from ..errors import InputError
+
+LARGEST_SEED = 2**32 - 1  # that scikit-learn takes
 
 
 def otsu(images, *, bright=True):
@@ -48,6 +51,8 @@ def edges(images, *, sigma=1.0):
     from skimage.measure import label
     from skimage.segmentation import expand_labels
 
+    sigma = checks.number("sigma", sigma, 0)
+
     def enclosed(picture):
         line = ndimage.binary_dilation(canny(picture / 255, sigma=sigma))
         return ndimage.binary_fill_holes(line) & ~line
@@ -69,6 +74,7 @@ def region_growing(images, seeds, tolerance=10):
     """
     from skimage.segmentation import flood
 
+    tolerance = checks.number("tolerance", tolerance, 0, 255)
     images, seeds = _checked(images), np.asarray(seeds)
     shape = images.shape[1:]
     if seeds.shape != (len(images), len(shape)) or (seeds < 0).any() or (seeds >= shape).any():
@@ -91,6 +97,8 @@ def watershed(images, *, regions=200, sigma=1.0):
     """
     from skimage.segmentation import watershed as flooded
 
+    regions, sigma = checks.whole("regions", regions, 1), checks.number("sigma", sigma, 0)
+
     def one(image):
         strength = ndimage.gaussian_gradient_magnitude(image.astype(np.float32), sigma)
         return flooded(strength, markers=regions)
@@ -106,7 +114,7 @@ def kmeans(images, k=4, *, seed=0):
     """
     from sklearn.cluster import KMeans
 
-    _checked_k(k)
+    k, seed = _checked_k(k), checks.whole("seed", seed, 0, LARGEST_SEED)
 
     def one(image):
         levels, counts = np.unique(image, return_counts=True)
@@ -137,7 +145,7 @@ def fuzzy_c_means(values, k, m=2.0, *, weights=None, seed=0, steps=300, toleranc
 
     values = np.asarray(values, dtype=np.float64)
     values = values[:, None] if values.ndim == 1 else values
-    _checked_k(k)
+    k, seed, steps = _checked_k(k), checks.whole("seed", seed, 0, LARGEST_SEED), checks.whole("steps", steps, 1)
     if values.ndim != 2 or len(np.unique(values, axis=0)) < k or not np.isfinite(values).all():
         raise InputError(f"values of shape {values.shape} do not make {k} clusters; give at least {k} different finite ones")
     if not m > 1:
@@ -169,7 +177,7 @@ def fuzzy_clusters(images, k=4, m=2.0, *, seed=0):
     The clusters are sorted from dark to bright; padding belongs to none (0).
     Raises `InputError` as `fuzzy_c_means`.
     """
-    images = _checked(images)
+    images, k = _checked(images), _checked_k(k)
     memberships = np.zeros((len(images), k, *images.shape[1:]), np.float32)
     for out, image in zip(memberships, images):
         content = _content(image)
@@ -243,6 +251,7 @@ class Atlas:
         Raises `InputError` for shapes that differ, or a class that no mask has.
         """
         images, masks = _same_shape(_checked(images), masks)
+        classes = checks.whole("classes", classes, 2)
         counts = np.bincount(masks.ravel(), minlength=classes)
         if len(counts) > classes or not counts.all():
             held = np.flatnonzero(counts).tolist()
@@ -284,8 +293,10 @@ def _checked(images):
 
 
 def _checked_k(k):
-    if isinstance(k, bool) or not isinstance(k, (int, np.integer)) or k < 2:
-        raise InputError(f"k is {k!r}; give the number of clusters, 2 or more")
+    try:
+        return checks.whole("k", k, 2, 256)
+    except InputError:
+        raise InputError(f"k is {k!r}; give the number of clusters, 2 or more, at most the 256 grey levels") from None
 
 
 def _same_shape(first, second):

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from scipy import ndimage
 
+from .. import checks
 from ..errors import InputError
 
 
@@ -26,7 +27,7 @@ def largest_component(masks, *, whole=False):
 
     Pixels that touch at a corner are connected. Raises `InputError` for masks of another form.
     """
-    masks = _checked_masks(masks)
+    masks, whole = _checked_masks(masks), checks.flag("whole", whole)
     cleaned = np.zeros_like(masks)
     for out, mask in zip(cleaned, masks):
         for keep in [mask > 0] if whole else [mask == c for c in np.unique(mask[mask > 0])]:
@@ -69,7 +70,7 @@ class MeanShape:
 
         Raises `InputError` for a mask without foreground, or with a class too many.
         """
-        masks = _checked_masks(masks)
+        masks, classes = _checked_masks(masks), checks.whole("classes", classes, 2)
         if masks.max() >= classes or not all(mask.any() for mask in masks):
             raise InputError(
                 f"every training mask must have foreground, of classes 1 to {classes - 1}; leave out those that have none"
@@ -98,8 +99,10 @@ class MeanShape:
         Raises `InputError` for a weight outside 0…1 and for other shapes.
         """
         probabilities = np.asarray(probabilities, dtype=np.float32)
-        if not 0 <= weight <= 1:
-            raise InputError(f"weight is {weight!r}; give a number from 0 (no shape) to 1 (the shape alone)")
+        try:
+            weight = checks.number("weight", weight, 0, 1)
+        except InputError:
+            raise InputError(f"weight is {weight!r}; give a number from 0 (no shape) to 1 (the shape alone)") from None
         if probabilities.shape[1:] != self.distance.shape:
             raise InputError(
                 f"probabilities are of shape {probabilities.shape[1:]} a case, the mean shape of {self.distance.shape}; "

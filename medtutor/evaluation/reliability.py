@@ -16,6 +16,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from scipy import ndimage
 
+from .. import checks
 from ..errors import InputError, unknown
 from .segmentation import segmentation_scores
 
@@ -221,8 +222,12 @@ def degrade(images, kind, strength, generator=0):
         )
     if kind not in KINDS:
         raise unknown("kind of degradation", kind, KINDS)
-    if not 0 <= strength <= 1:
-        raise InputError(f"strength is {strength!r}; give a number from 0 (nothing) to 1 (the worst)")
+    try:
+        strength = checks.number("strength", strength, 0, 1)
+    except InputError:
+        raise InputError(f"strength is {strength!r}; give a number from 0 (nothing) to 1 (the worst)") from None
+    if not isinstance(generator, np.random.Generator):
+        generator = checks.seed(generator, "generator")
     rng = np.random.default_rng(generator)
     if strength == 0:
         return images.copy()

@@ -23,6 +23,8 @@ from typing import ClassVar
 import numpy as np
 import torch
 
+from .. import checks
+from ..errors import InputError
 from .metrics import RESAMPLES, with_interval
 
 TOLERANCE = 1.0
@@ -63,10 +65,16 @@ class SegmentationMetrics:
 
 
 def by_patient(slices, patients):
-    """Slices (N, …) stacked to (patients, D, …); as they are where `patients` is None or names each but once."""
-    if patients is None or len(patients.unique()) == len(patients):
+    """Slices (N, …) stacked to (patients, D, …); as they are where `patients` is None or names each but once.
+
+    Raises `InputError` where the patients do not fit the slices: unequal numbers of them, or not side by side.
+    """
+    if patients is None or len(patients.unique()) == len(patients) == len(slices):
         return slices
-    return slices.unflatten(0, (len(patients.unique_consecutive()), -1))
+    counts = patients.unique_consecutive(return_counts=True)[1]
+    if len(patients) != len(slices) or len(counts.unique()) != 1 or len(counts) != len(patients.unique()):
+        raise InputError("the patients do not fit the slices: name one for each, as many slices of every patient, side by side")
+    return slices.unflatten(0, (len(counts), -1))
 
 
 def segmentation_scores(predicted, truth, classes, spacing=None, distances=True):
@@ -76,8 +84,12 @@ def segmentation_scores(predicted, truth, classes, spacing=None, distances=True)
     classes           how many, the background among them
     spacing           millimetres along each axis, or None for pixels
     distances         False: Dice only, which is quick
+
+    Raises `InputError` for masks of different shapes, and for numbers that are no class.
     """
+    classes = checks.whole("classes", classes, 2)
     predicted, truth = (torch.as_tensor(np.asarray(each)).long() for each in (predicted, truth))
+    _check_masks(predicted, truth, classes)
     found, real = _one_hot(predicted, classes), _one_hot(truth, classes)
     pixels = tuple(range(2, found.dim()))
     both, total = (found * real).sum(pixels), found.sum(pixels) + real.sum(pixels)
@@ -100,6 +112,17 @@ def segmentation_scores(predicted, truth, classes, spacing=None, distances=True)
     return scores
 
 
+def _check_masks(predicted, truth, classes):
+    if predicted.shape != truth.shape or predicted.dim() not in (3, 4) or not predicted.numel():
+        raise InputError(
+            f"the predicted masks have shape {tuple(predicted.shape)}, the true ones {tuple(truth.shape)}; "
+            "give both as (P, H, W) or (P, D, H, W), of the same patients"
+        )
+    for name, masks in (("predicted", predicted), ("true", truth)):
+        if masks.min() < 0 or masks.max() >= classes:
+            raise InputError(f"the {name} masks hold {masks.min()} to {masks.max()}; give class numbers 0 to {classes - 1}")
+
+
 def _one_hot(numbers, classes):
     """(P, …) class numbers to (P, foreground classes, …) of 0 and 1."""
     return torch.stack([numbers == number for number in range(1, classes)], dim=1).float()
@@ -114,7 +137,12 @@ def measure_segmentation(masks, scores, card, patients=None, *, distances=True, 
     patients   (N,), where the images are slices: measured is each patient's volume
     distances  False: Dice only
     resamples  bootstrap resamples of the patients; 0 for no intervals
+
+    Raises `InputError` where masks, probabilities and patients do not fit each other, and for NaN.
     """
+    resamples, seed = checks.whole("resamples", resamples, 0), checks.seed(seed)
+    if not scores.isfinite().all():
+        raise InputError("the predicted probabilities hold NaN or infinity: no class is the highest; train again, at a lower learning rate")
     found = by_patient(scores.argmax(dim=1), patients)
     values = segmentation_scores(found, by_patient(masks, patients), len(card.classes), card.spacing, distances)
     of_class = {
