@@ -28,7 +28,7 @@ from scipy import ndimage
 
 from .. import checks
 from .dataset import SPLITS
-from .phantoms import ZOOM, _axes, _clouds, _edge, _shrink, _to_uint8, _uniform
+from .phantoms import _axes, _clouds, _edge, _shrink, _to_uint8, _uniform
 
 TISSUES = ("air", "scalp", "skull", "fluid", "grey matter", "white matter", "lesion")
 AIR, SCALP, SKULL, FLUID, GREY, WHITE, LESION = range(len(TISSUES))

@@ -18,9 +18,11 @@ from dataclasses import dataclass, field
 import numpy as np
 from scipy import ndimage
 
-from ..checks import flag, whole
+from .. import checks
 from ..errors import InputError
 from .metrics import as_numbers
+
+LARGEST_SEED = 2**32 - 1  # that scikit-learn takes
 
 
 def otsu(images, *, bright=True):
@@ -50,6 +52,8 @@ def edges(images, *, sigma=1.0):
     from skimage.measure import label
     from skimage.segmentation import expand_labels
 
+    sigma = checks.number("sigma", sigma, 0)
+
     def enclosed(picture):
         line = ndimage.binary_dilation(canny(picture / 255, sigma=sigma))
         return ndimage.binary_fill_holes(line) & ~line
@@ -72,7 +76,7 @@ def region_growing(images, seeds, tolerance=10):
     from skimage.segmentation import flood
 
     images, seeds = _checked(images), as_numbers("seeds", seeds)
-    tolerance = whole("tolerance", tolerance, 0, 255)
+    tolerance = checks.number("tolerance", tolerance, 0, 255)
     shape = images.shape[1:]
     if seeds.shape != (len(images), len(shape)) or (seeds < 0).any() or (seeds >= shape).any() or (seeds != np.floor(seeds)).any():
         raise InputError(
@@ -94,6 +98,8 @@ def watershed(images, *, regions=200, sigma=1.0):
     """
     from skimage.segmentation import watershed as flooded
 
+    regions, sigma = checks.whole("regions", regions, 1), checks.number("sigma", sigma, 0)
+
     def one(image):
         strength = ndimage.gaussian_gradient_magnitude(image.astype(np.float32), sigma)
         return flooded(strength, markers=regions)
@@ -109,7 +115,7 @@ def kmeans(images, k=4, *, seed=0):
     """
     from sklearn.cluster import KMeans
 
-    _checked_k(k)
+    k, seed = _checked_k(k), checks.whole("seed", seed, 0, LARGEST_SEED)
 
     def one(image):
         levels, counts = np.unique(image, return_counts=True)
@@ -140,7 +146,7 @@ def fuzzy_c_means(values, k, m=2.0, *, weights=None, seed=0, steps=300, toleranc
 
     values = np.asarray(values, dtype=np.float64)
     values = values[:, None] if values.ndim == 1 else values
-    _checked_k(k)
+    k, seed, steps = _checked_k(k), checks.whole("seed", seed, 0, LARGEST_SEED), checks.whole("steps", steps, 1)
     if values.ndim != 2 or len(np.unique(values, axis=0)) < k or not np.isfinite(values).all():
         raise InputError(f"values of shape {values.shape} do not make {k} clusters; give at least {k} different finite ones")
     if not m > 1:
@@ -172,7 +178,7 @@ def fuzzy_clusters(images, k=4, m=2.0, *, seed=0):
     The clusters are sorted from dark to bright; padding belongs to none (0).
     Raises `InputError` as `fuzzy_c_means`.
     """
-    images = _checked(images)
+    images, k = _checked(images), _checked_k(k)
     memberships = np.zeros((len(images), k, *images.shape[1:]), np.float32)
     for out, image in zip(memberships, images):
         content = _content(image)
@@ -246,7 +252,7 @@ class Atlas:
         Raises `InputError` for shapes that differ, or a class that no mask has.
         """
         images, masks = _same_shape(_checked(images), _whole_numbers("masks", masks))
-        classes = whole("classes", classes, 2)
+        classes = checks.whole("classes", classes, 2)
         counts = np.bincount(masks.ravel(), minlength=classes)
         if len(counts) > classes or not counts.all():
             held = np.flatnonzero(counts).tolist()
@@ -262,7 +268,7 @@ class Atlas:
 
         Raises `InputError` for images of another shape than the training's.
         """
-        images, use_intensity = _checked(images), flag("use_intensity", use_intensity)
+        images, use_intensity = _checked(images), checks.flag("use_intensity", use_intensity)
         if images.shape[1:] != self.prior.shape[1:]:
             raise InputError(f"images are {images.shape[1:]}, the atlas {self.prior.shape[1:]}; pad or crop them alike")
         if not use_intensity:
@@ -296,8 +302,10 @@ def _whole_numbers(what, values):
 
 
 def _checked_k(k):
-    if isinstance(k, bool) or not isinstance(k, (int, np.integer)) or k < 2:
-        raise InputError(f"k is {k!r}; give the number of clusters, 2 or more")
+    try:
+        return checks.whole("k", k, 2, 256)
+    except InputError:
+        raise InputError(f"k is {k!r}; give the number of clusters, 2 or more, at most the 256 grey levels") from None
 
 
 def _same_shape(first, second):

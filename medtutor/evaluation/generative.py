@@ -38,6 +38,7 @@ CHECKPOINT = "domain"  # in the folder features, .safetensors and .json
 SIDE = 28  # pixels that the network was trained on
 WIDTHS = (16, 32, 64)
 LEAST = 20  # images that a number about a set needs
+LARGEST_SEED = 2**32 - 1  # that scikit-learn takes
 
 
 @torch.no_grad()
@@ -127,8 +128,10 @@ def precision_recall(real, fake, k=3):
     real in a ball of a fake one. More images make smaller balls: compare equal numbers.
     """
     real, fake = _two_sets(real, fake)
-    if isinstance(k, bool) or not isinstance(k, int) or not 1 <= k < min(len(real), len(fake)):
-        raise InputError(f"k is {k!r}; give a whole number from 1, below the number of images")
+    try:
+        k = checks.whole("k", k, 1, min(len(real), len(fake)) - 1)
+    except InputError:
+        raise InputError(f"k is {k!r}; give a whole number from 1, below the number of images") from None
     across = _distances(real, fake)
     return _share_inside(across, _radii(real, k)), _share_inside(across.T, _radii(fake, k))
 
@@ -162,6 +165,7 @@ def two_sample_accuracy(real, fake, seed=0):
     from sklearn.preprocessing import StandardScaler
 
     real, fake = _two_sets(real, fake)
+    seed = checks.whole("seed", seed, 0, LARGEST_SEED)
     count = min(len(real), len(fake))
     real, fake = _some(real, count, seed), _some(fake, count, seed)
     features = torch.cat([real, fake]).double().numpy()
@@ -213,6 +217,7 @@ def memorisation_ratio(samples, train, test, resamples=RESAMPLES, seed=0):
     the features, which forgive noise, copies look honest. Their means are taken, so that a
     set of which half are copies lies about half-way. A copy moved by a pixel goes unseen.
     """
+    resamples, seed = checks.whole("resamples", resamples, 1), checks.seed(seed)
     samples, train = _images(samples, "samples"), _images(train, "train images", least=1)
     test = _images(test, "held-out images", least=2 * LEAST)
     _check_same_shape(samples, train)
@@ -277,6 +282,7 @@ def generative_scores(samples, real_train, real_test, seed=0):
     all. The samples must be drawn as the real ones are: with the same share of classes.
     Raises `InputError` for other images and fewer than 40 of a kind.
     """
+    seed = checks.whole("seed", seed, 0, LARGEST_SEED)
     named = {"samples": samples, "train images": real_train, "held-out images": real_test}
     samples, train, test = (_images(images, name, least=2 * LEAST) for name, images in named.items())
     _check_same_shape(samples, train)

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from scipy import ndimage
 
-from ..checks import flag, number, whole
+from .. import checks
 from ..errors import InputError
 from .metrics import as_probabilities
 
@@ -28,7 +28,7 @@ def largest_component(masks, *, whole=False):
 
     Pixels that touch at a corner are connected. Raises `InputError` for masks of another form.
     """
-    masks, whole = _checked_masks(masks), flag("whole", whole)
+    masks, whole = _checked_masks(masks), checks.flag("whole", whole)
     cleaned = np.zeros_like(masks)
     for out, mask in zip(cleaned, masks):
         for keep in [mask > 0] if whole else [mask == c for c in np.unique(mask[mask > 0])]:
@@ -71,7 +71,7 @@ class MeanShape:
 
         Raises `InputError` for a mask without foreground, or with a class too many, and for another spacing.
         """
-        masks, classes = _checked_masks(masks), whole("classes", classes, 2)
+        masks, classes = _checked_masks(masks), checks.whole("classes", classes, 2)
         if masks.max() >= classes or not all(mask.any() for mask in masks):
             raise InputError(
                 f"every training mask must have foreground, of classes 1 to {classes - 1}; leave out those that have none"
@@ -79,7 +79,7 @@ class MeanShape:
         axes = masks.ndim - 1
         if spacing is not None and np.shape(spacing) != (axes,):
             raise InputError(f"spacing must be {axes} lengths in millimetres, one for each axis, not {spacing!r}")
-        spacing = np.array([number("spacing", step, above=0) for step in ([1] * axes if spacing is None else spacing)])
+        spacing = np.array([checks.number("spacing", step, above=0) for step in ([1] * axes if spacing is None else spacing)])
         frames = [_frame(mask) for mask in masks]
         size = float(np.mean([own for _, own in frames]))
         middle = (np.array(masks.shape[1:]) - 1) / 2
@@ -103,8 +103,10 @@ class MeanShape:
         Raises `InputError` for a weight outside 0…1, for other shapes, and for what is no probability.
         """
         probabilities = as_probabilities("probabilities", probabilities).astype(np.float32)
-        if isinstance(weight, bool) or not isinstance(weight, (int, float, np.number)) or not 0 <= weight <= 1:
-            raise InputError(f"weight is {weight!r}; give a number from 0 (no shape) to 1 (the shape alone)")
+        try:
+            weight = checks.number("weight", weight, 0, 1)
+        except InputError:
+            raise InputError(f"weight is {weight!r}; give a number from 0 (no shape) to 1 (the shape alone)") from None
         if probabilities.shape[1:] != self.distance.shape or not len(probabilities):
             raise InputError(
                 f"probabilities are of shape {probabilities.shape[1:]} a case, the mean shape of {self.distance.shape}; "

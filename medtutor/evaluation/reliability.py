@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from scipy import ndimage
 
-from ..checks import number
+from .. import checks
 from ..errors import InputError, unknown
 from .metrics import as_numbers, as_probabilities
 from .segmentation import segmentation_scores
@@ -143,7 +143,7 @@ def flag(predicted, threshold=0.7):
 
     Raises `InputError` for a Dice that is no finite number: of NaN nobody would be told.
     """
-    return as_numbers("predicted Dice", predicted) < number("threshold", threshold)
+    return as_numbers("predicted Dice", predicted) < checks.number("threshold", threshold)
 
 
 @dataclass(frozen=True)
@@ -228,8 +228,12 @@ def degrade(images, kind, strength, generator=0):
         )
     if kind not in KINDS:
         raise unknown("kind of degradation", kind, KINDS)
-    if not 0 <= strength <= 1:
-        raise InputError(f"strength is {strength!r}; give a number from 0 (nothing) to 1 (the worst)")
+    try:
+        strength = checks.number("strength", strength, 0, 1)
+    except InputError:
+        raise InputError(f"strength is {strength!r}; give a number from 0 (nothing) to 1 (the worst)") from None
+    if not isinstance(generator, np.random.Generator):
+        generator = checks.seed(generator, "generator")
     rng = np.random.default_rng(generator)
     if strength == 0:
         return images.copy()

@@ -23,7 +23,7 @@ from typing import ClassVar
 import numpy as np
 import torch
 
-from ..checks import flag, number, whole
+from .. import checks
 from ..errors import InputError
 from .metrics import RESAMPLES, as_numbers, check_class_numbers, with_interval
 
@@ -92,7 +92,7 @@ def segmentation_scores(predicted, truth, classes, spacing=None, distances=True)
 
     Raises `InputError` for masks of different shapes, for what is no class number, and for another spacing.
     """
-    classes, distances = whole("classes", classes, 2), flag("distances", distances)
+    classes, distances = checks.whole("classes", classes, 2), checks.flag("distances", distances)
     predicted, truth = _class_numbers("predicted masks", predicted, classes), _class_numbers("true masks", truth, classes)
     if predicted.shape != truth.shape:
         raise InputError(
@@ -136,7 +136,7 @@ def _checked_spacing(spacing, axes):
         return None
     if not isinstance(spacing, (tuple, list, np.ndarray)) or len(spacing) < axes:
         raise InputError(f"spacing must be {axes} lengths in millimetres, one for each axis, not {spacing!r}")
-    return tuple(number("spacing", step, above=0) for step in spacing[-axes:])
+    return tuple(checks.number("spacing", step, above=0) for step in spacing[-axes:])
 
 
 def _one_hot(numbers, classes):
@@ -154,9 +154,10 @@ def measure_segmentation(masks, scores, card, patients=None, *, distances=True, 
     distances  False: Dice only
     resamples  bootstrap resamples of the patients; 0 for no intervals
 
-    Raises `InputError` for scores that do not fit masks and card, and for what `by_patient` and `segmentation_scores` refuse.
+    Raises `InputError` for scores that do not fit masks and card, for NaN, and for what `by_patient` and
+    `segmentation_scores` refuse.
     """
-    resamples, seed = whole("resamples", resamples, 0), whole("seed", seed, 0)
+    resamples, seed = checks.whole("resamples", resamples, 0), checks.seed(seed)
     masks, scores = (torch.from_numpy(as_numbers(what, each)) for what, each in (("masks", masks), ("scores", scores)))
     wanted = (len(masks), len(card.classes), *masks.shape[1:])
     if tuple(scores.shape) != wanted:

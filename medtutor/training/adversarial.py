@@ -370,7 +370,7 @@ def fit_gan(
         return x if options is None else augment(x, generator=random, **options)
 
     # Spectral norms begin with a guess, which every look in training mode improves: one look before the first step.
-    with torch.no_grad():
+    with torch.no_grad(), layers_draw:
         discriminator(images[:2].to(device), labels[:2].to(device) if classes else None)
     bar = tqdm(total=steps, desc="gan", unit="step", disable=not progress)
     generator.to(memory_format=torch.channels_last).train()  # in this memory order convolutions are fastest
