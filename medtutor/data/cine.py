@@ -26,6 +26,7 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
+from ..checks import one_of, whole
 from ..errors import InputError, unknown
 
 FRAMES = 16
@@ -33,6 +34,7 @@ SIZE = 28  # pixels along each side
 BATCH = 50  # clips drawn at once: few enough to stay in the processor's cache
 SPLITS = ("train", "val", "test")
 COUNTS = {"train": 1500, "val": 300, "test": 2000}
+MOST = 100_000  # clips of a split: more fill the memory of a machine
 STRUCTURES = ("background", "cavity", "wall")
 FILLINGS = ("slow filling", "fast filling")
 MODES = ("black", "held", "cut")
@@ -95,8 +97,7 @@ def draw(target="ejection fraction", counts=None, seed=0, **difficulty):
     be drawn from, fewer than two clips in a split, and a seed that is not a whole
     number from 0.
     """
-    if target not in TARGETS:
-        raise unknown("target", target, TARGETS)
+    one_of("target", target, TARGETS)
     counts = _checked_counts(counts)
     if isinstance(seed, bool) or not isinstance(seed, (int, np.integer)) or seed < 0:
         raise InputError(f"seed is {seed!r}; give a whole number from 0")
@@ -115,6 +116,7 @@ def _checked_counts(given):
     for split, count in given.items():
         if isinstance(count, bool) or not isinstance(count, (int, np.integer)) or count < 2:
             raise InputError(f"counts of {split} is {count!r}; give a whole number from 2, one clip a class")
+        whole(f"counts of {split}", count, 2, MOST)
     return {**COUNTS, **given}
 
 
@@ -127,8 +129,11 @@ def _checked_difficulty(usual, given):
         if name not in usual:
             raise unknown("difficulty", name, list(usual))
         low, high = _LIMITS[name]
-        ends = np.atleast_1d(np.asarray(value, dtype=float))
-        if ends.shape != np.shape(np.atleast_1d(usual[name])) or not (low <= ends[0] <= ends[-1] <= high):
+        try:
+            ends = np.atleast_1d(np.asarray(value))
+        except ValueError:  # a list of lists of other lengths
+            ends = np.empty(0)
+        if ends.dtype.kind not in "iuf" or ends.shape != np.shape(np.atleast_1d(usual[name])) or not (low <= ends[0] <= ends[-1] <= high):
             form = "a number" if name == "grain" else "a range (low, high)"
             raise InputError(f"{name} is {value!r}; give {form} between {low:g} and {high:g}")
     return {**usual, **given}
@@ -237,13 +242,15 @@ def dropped(images, keep, mode="black"):
     Raises `InputError` for an unknown mode, and for a `keep` of another form.
     """
     count, frames = _checked(images).shape[:2]
-    if mode not in MODES:
-        raise unknown("mode", mode, MODES)
-    if isinstance(keep, int) and not isinstance(keep, bool) and 1 <= keep <= frames:
+    one_of("mode", mode, MODES)
+    if isinstance(keep, (int, np.integer)) and not isinstance(keep, bool) and 1 <= keep <= frames:
         if mode == "cut":
             return images[:, :keep]
         keep = torch.arange(frames) < keep
-    there = torch.as_tensor(keep)
+    try:
+        there = torch.as_tensor(keep)
+    except (TypeError, ValueError, RuntimeError, OverflowError):  # no numbers at all
+        there = torch.empty(0)
     if there.dtype != torch.bool or there.shape not in ((frames,), (count, frames)) or mode == "cut":
         also = "" if mode == "cut" else f", or bool ({frames},) or ({count}, {frames})"
         raise InputError(f"keep does not fit {count} clips of {frames} frames; give a whole number 1…{frames}{also}")

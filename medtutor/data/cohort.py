@@ -17,8 +17,9 @@ import numpy as np
 import torch
 from scipy.special import ndtri
 
-from ..errors import InputError, unknown
-from .dataset import SPLITS
+from ..checks import one_of
+from ..errors import InputError
+from .dataset import SPLITS, Dataset
 
 KINDS = ("additive", "interaction")
 COLUMNS = ("lab value", "age")
@@ -85,13 +86,14 @@ def draw_cohort(dataset, kind="interaction", *, missing=0.0, most=2000, seed=0):
 
     Raises `InputError` for an unknown kind, another share, numbers that cannot be, and data sets of other tasks.
     """
-    if kind not in KINDS:
-        raise unknown("kind of cohort", kind, KINDS)
-    if not isinstance(missing, (int, float)) or not 0 <= missing <= 0.9:
+    one_of("kind of cohort", kind, KINDS)
+    if isinstance(missing, bool) or not isinstance(missing, (int, float)) or not 0 <= missing <= 0.9:
         raise InputError(f"missing is {missing!r}; give a share of the table from 0 to 0.9")
     for name, value, least in (("most", most, 2), ("seed", seed, 0)):
         if isinstance(value, bool) or not isinstance(value, (int, np.integer)) or value < least:
             raise InputError(f"{name} is {value!r}; give a whole number from {least}")
+    if not isinstance(dataset, Dataset):
+        raise InputError(f"a cohort is made of the images of a Dataset, such as load gives, not of a {type(dataset).__name__}")
     if dataset.card.task != "binary" or dataset.card.dims != 2 or dataset.card.frames:
         raise InputError(f"a cohort is made of images with two classes; {dataset.card.name} holds others")
     splits = {}
@@ -129,8 +131,7 @@ def chance(kind, findings, table):
 
     float64 (N,). Raises `InputError` for an unknown kind.
     """
-    if kind not in KINDS:
-        raise unknown("kind of cohort", kind, KINDS)
+    one_of("kind of cohort", kind, KINDS)
     findings, table = np.asarray(findings), np.asarray(table)
     for column in range(len(COLUMNS)):
         gaps = np.isnan(table[:, column])

@@ -25,6 +25,7 @@ import numpy as np
 import torch
 from scipy import ndimage
 
+from ..checks import whole
 from ..errors import InputError
 from .dataset import SPLITS, Dataset, make_split
 
@@ -98,6 +99,9 @@ def phantom_card(card):
     )
 
 
+MOST = 100_000  # cases of a split: more fill the memory of a machine
+
+
 def _checked_counts(given, usual):
     given = {} if given is None else given
     if not isinstance(given, dict) or not set(given) <= set(SPLITS):
@@ -107,6 +111,7 @@ def _checked_counts(given, usual):
             raise InputError(
                 f"counts of {split} is {count!r}; give a whole number from 2, one case a class"
             )
+        whole(f"counts of {split}", count, 2, MOST)
     return {**usual, **given}
 
 

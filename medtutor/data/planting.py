@@ -11,7 +11,8 @@ from dataclasses import replace
 import numpy as np
 import torch
 
-from ..errors import InputError, unknown
+from ..checks import number, one_of, whole
+from ..errors import InputError
 from .dataset import SPLITS, Dataset, Split
 
 SPOTS = ("bright", "dark", "texture")
@@ -19,7 +20,9 @@ SPOTS = ("bright", "dark", "texture")
 # texture must be larger: it is told by its pattern, not by its brightness.
 _SPOT = {"bright": (1.6, 2.4, 70), "dark": (1.6, 2.4, -70), "texture": (2.6, 3.4, 45)}
 MARGIN = 4  # pixels from the border to a spot's centre
+LEAST = 2 * MARGIN + 2  # pixels a side: else there is one place for a spot, or none
 MARKER = (slice(1, 4), slice(1, 5))  # rows and columns: 3 x 4 pixels, top left
+MARKER_END = 5
 WHITE = 255
 
 
@@ -33,11 +36,13 @@ def plant_spots(dataset, kind="bright", *, share=0.5, seed=0):
 
     Raises `InputError` for an unknown kind, colour images, volumes and sequences.
     """
-    if kind not in SPOTS:
-        raise unknown("kind of spot", kind, SPOTS)
+    one_of("kind of spot", kind, SPOTS)
+    share, seed = number("share", share), whole("seed", seed, 0)
     if not 0 < share < 1:
         raise InputError(f"share must lie between 0 and 1, not {share}: both classes are needed")
     _check(dataset)
+    if min(dataset.card.shape) < LEAST:
+        raise InputError(f"spots need images of at least {LEAST} pixels a side; {dataset.card.name} has {min(dataset.card.shape)}")
     generator = np.random.default_rng(seed)
     card = replace(
         dataset.card,
@@ -67,9 +72,14 @@ def plant_marker(dataset, agreement, *, seed=0):
     _check(dataset)
     if len(dataset.card.classes) != 2:
         raise InputError(f"a marker goes with one of two classes, but {dataset.card.name} has {len(dataset.card.classes)}")
-    shares = agreement if isinstance(agreement, dict) else dict.fromkeys(SPLITS, agreement)
-    for share in shares.values():
-        if share is not None and not 0 <= share <= 1:
+    if dataset.card.task not in ("binary", "ordinal"):
+        raise InputError(f"a marker goes with the one label of an image; {dataset.card.name} is for {dataset.card.task}")
+    if min(dataset.card.shape) < MARKER_END:
+        raise InputError(f"a marker needs images of at least {MARKER_END} pixels a side; {dataset.card.name} has {min(dataset.card.shape)}")
+    shares, seed = agreement if isinstance(agreement, dict) else dict.fromkeys(SPLITS, agreement), whole("seed", seed, 0)
+    for name, share in shares.items():
+        one_of("split", name, SPLITS)
+        if share is not None and not 0 <= number("agreement", share) <= 1:
             raise InputError(f"agreement must lie in 0…1, not {share}")
     generator = np.random.default_rng(seed)
     card = replace(
@@ -84,6 +94,8 @@ def plant_marker(dataset, agreement, *, seed=0):
 
 
 def _check(dataset):
+    if not isinstance(dataset, Dataset):
+        raise InputError(f"planting needs a Dataset, such as load gives, not {type(dataset).__name__}")
     if dataset.card.dims != 2 or dataset.card.channels != 1 or dataset.card.frames:
         raise InputError(f"planting is for grey images; {dataset.card.name} holds others")
 
