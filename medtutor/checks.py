@@ -27,7 +27,7 @@ def number(what, value, low=None, high=None, *, above=None, below=None):
     low, high     the range, both ends within; `above` and `below` leave the end out
     """
     found = _single(value)
-    if isinstance(found, (bool, np.bool_)) or not isinstance(found, numbers.Real) or not math.isfinite(found):
+    if isinstance(found, (bool, np.bool_)) or not isinstance(found, numbers.Real) or not _finite(found):
         raise InputError(f"{what} must be a finite number{_range(low, high, above, below)}, not {_shown(value)}")
     if (above is not None and found <= above) or (below is not None and found >= below):
         raise InputError(f"{what} must be a number{_range(low, high, above, below)}, not {_shown(value)}")
@@ -54,6 +54,13 @@ def _single(value):
     if getattr(value, "ndim", None) == 0 and callable(getattr(value, "item", None)):
         return value.item()
     return value
+
+
+def _finite(value):
+    try:
+        return math.isfinite(value)
+    except OverflowError:  # a whole number beyond every float
+        return False
 
 
 def _within(what, value, low, high):

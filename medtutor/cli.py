@@ -15,6 +15,7 @@ from importlib.metadata import version
 from pathlib import Path
 
 from .errors import InputError, MedtutorError, unknown
+from .files import resolve
 
 
 def main(arguments=None):
@@ -222,13 +223,15 @@ def train_command(options):
     from .models import build, models_for
     from .training import Run, default_recipe, fit
     from .training.processes import finish
+    from .training.run import run_folder
 
     # Everything that can be wrong is found before the work starts.
-    if options.resume and not options.out:
+    if options.resume and options.out is None:
         raise InputError("--resume needs --out FOLDER, the folder of the interrupted run")
     earlier = Run.load(options.out) if options.resume else None
-    if options.out:
+    if options.out is not None:
         _check_writable(options.out)
+        run_folder(options.out).check()
     dataset = load(options.dataset, options.size, source=options.source, root=options.root)
     if earlier is not None:
         recipe = earlier.recipe
@@ -241,25 +244,24 @@ def train_command(options):
             recipe = recipe.but(epochs=options.epochs)
     run = fit(model, dataset, recipe, device=options.device, resume=earlier)
     if _is_main_process():
-        if options.out:
+        if options.out is not None:
             run.save(options.out)
         if options.json:
             _print_json(run.summary())
         else:
             print(f"{run}\n\n{_beside(run, dataset)}")
-            if options.out:
+            if options.out is not None:
                 print(f"\nsaved to {options.out}; look again: medtutor evaluate {options.out}")
-        if run.interrupted and options.out:
+        if run.interrupted and options.out is not None:
             print(f"go on with: medtutor train {options.dataset} --out {options.out} --resume", file=sys.stderr)
     finish()
     return 130 if run.interrupted else 0
 
 
 def _check_writable(folder):
-    from .doctor import nearest_existing
+    from .doctor import can_be_written
 
-    existing = nearest_existing(Path(folder))
-    if not existing.is_dir() or not os.access(existing, os.W_OK):
+    if not can_be_written(resolve(folder)):
         raise InputError(f"--out {folder} cannot be written; choose a folder that can")
 
 
@@ -341,7 +343,7 @@ def explain_command(options):
 
 def _checked_png(file):
     """The path of a PNG file that can be written."""
-    out = Path(file)
+    out = resolve(file)
     if out.suffix.lower() != ".png":
         raise InputError(f"--out {file} is no PNG file; give a name that ends in .png")
     _check_writable(out.parent)
@@ -365,9 +367,10 @@ def _label_of(card, label):
 
 
 def trial_list(options):
-    from .review import claims, read_evidence, verdict
+    from .review import claims, judge, verdict
 
-    rows = [(claim, verdict(claim, read_evidence(claim.id))) for claim in claims()]
+    judged = [(claim, *judge(claim)) for claim in claims()]
+    rows = [(claim, found) for claim, _, found in judged]
     if options.json:
         fields = [
             {"id": claim.id, "lesson": claim.lesson, "verdict": found.word, "reason": found.reason, "sentence": claim.tested}
@@ -378,6 +381,9 @@ def trial_list(options):
     widths = [max(len(text) for text in column) for column in zip(*[(c.id, c.lesson, v.word) for c, v in rows])]
     for claim, found in rows:
         print(f"{claim.id:{widths[0]}}  {claim.lesson:{widths[1]}}  {found.word:{widths[2]}}  {claim.tested}")
+    for claim, evidence, found in judged:
+        if evidence is None and found != verdict(claim, None):  # there is a file, but it cannot be used
+            print(f"medtutor: {claim.id} is {found}", file=sys.stderr)
     return 0
 
 
@@ -430,9 +436,9 @@ def _evidence_folder(options, chosen):
     seeds = options.seeds
     if seeds and (min(seeds) < 0 or len(set(seeds)) < len(seeds)):
         raise InputError("--seeds must be whole numbers from 0, each once")
-    if options.out:
+    if options.out is not None:
         _check_writable(options.out)
-        return Path(options.out)
+        return resolve(options.out)
     if options.source or (seeds and any(sorted(seeds) != sorted(claim.seeds) for claim in chosen)):
         raise InputError("other images or seeds than the claim's give no verdict; say where to with --out FOLDER")
     if not (FOLDER.parents[2] / "pyproject.toml").is_file() or not os.access(FOLDER.parent, os.W_OK):
@@ -443,10 +449,10 @@ def _evidence_folder(options, chosen):
 def trial_report(options):
     from functools import partial
 
-    from .review import card, claims, read_evidence, side_by_side, verdict
+    from .review import card, claims, judge, side_by_side
     from .training.processes import use_cpu_quota
 
-    found = [(claim, evidence, verdict(claim, evidence)) for claim in claims() for evidence in [read_evidence(claim.id)]]
+    found = [(claim, *judge(claim)) for claim in claims()]
     use_cpu_quota()
     table = side_by_side(timed=not options.untimed, report=partial(print, file=sys.stderr, flush=True))
     if options.json:

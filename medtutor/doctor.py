@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 from urllib.parse import urlparse
 
+from .errors import InputError
+
 
 @dataclass(frozen=True)
 class Finding:
@@ -62,8 +64,11 @@ def _data():
     from .data import catalog
     from .data.loading import find, folders
 
-    found = [name for name in catalog.names() if find(name)]
-    looked = ", ".join(map(str, folders()))
+    try:
+        found = [name for name in catalog.names() if find(name)]
+    except InputError as error:
+        return Finding("data", False, str(error), "set MEDTUTOR_DATA to a folder")
+    looked = ", ".join(map(str, folders())) or "no folder: there is no home folder, and MEDTUTOR_DATA is not set"
     if found:
         return Finding("data", True, f"{len(found)} of 18 sets on disk at 28 px ({', '.join(found)}); looked in {looked}")
     return Finding(
@@ -75,17 +80,28 @@ def _data():
 def _writable():
     from .data.loading import folders
 
-    folder = folders()[0]
+    remedy = "set MEDTUTOR_DATA to a folder that can be written, with 0.5 GB free"
+    try:
+        folder = folders()[0]
+    except (InputError, IndexError) as error:
+        text = str(error) if isinstance(error, InputError) else "no home folder to keep data in"
+        return Finding("folder", False, text, remedy)
     existing = nearest_existing(folder)
     free = shutil.disk_usage(existing).free / 1e9
-    ok = os.access(existing, os.W_OK) and free > 0.5
-    remedy = "" if ok else "set MEDTUTOR_DATA to a folder that can be written, with 0.5 GB free"
+    ok = can_be_written(folder) and free > 0.5
+    remedy = "" if ok else remedy
     return Finding("folder", ok, f"{folder}: {free:.0f} GB free{'' if ok else ', cannot be used'}", remedy)
 
 
 def nearest_existing(path):
     """The path itself, or the nearest of its parents that exists: where it would be made."""
-    return next(place for place in (path, *path.absolute().parents) if place.exists())
+    return next(place for place in (path, *path.absolute().parents) if os.path.exists(place))
+
+
+def can_be_written(folder):
+    """Whether files can be written to a folder, or it can be made."""
+    existing = nearest_existing(folder)
+    return existing.is_dir() and os.access(existing, os.W_OK | os.X_OK)
 
 
 def _network():

@@ -10,7 +10,6 @@ import base64
 import html
 import io
 from dataclasses import dataclass, field
-from pathlib import Path
 
 import numpy as np
 from matplotlib.cm import ScalarMappable
@@ -22,6 +21,7 @@ from sklearn.metrics import average_precision_score, confusion_matrix, precision
 
 from .errors import InputError
 from .evaluation import compare, metrics_kind
+from .files import resolve, write_whole
 
 # Okabe & Ito (2008).
 BLUE, ORANGE, GREEN, VERMILION, GREY = "#0072B2", "#E69F00", "#009E73", "#D55E00", "#767676"
@@ -45,7 +45,7 @@ class Picture:
 
     def save(self, path):
         """Write the PNG file."""
-        Path(path).write_bytes(self.png)
+        write_whole(resolve(path), self.png)
 
 
 def picture(figure, alt, *, phantom=False):

@@ -6,20 +6,26 @@ guess is kept in a file, so that it survives a restart of the kernel.
 
 import json
 import os
-from pathlib import Path
 
 import ipywidgets
-from filelock import FileLock
+from filelock import Timeout
 
+from ..checks import number
 from ..errors import InputError
 from ..explorers.explorer import Explorer, answering
-from ..files import write_whole
+from ..files import home, locked, read_json, remove_partial, resolve, write_whole
 from .box import Box
 
 
 def guesses_file():
-    """Where guesses are kept: `guesses.json` in `$MEDTUTOR_HOME`, else in `~/.medtutor`."""
-    return Path(os.environ.get("MEDTUTOR_HOME") or Path.home() / ".medtutor") / "guesses.json"
+    """Where guesses are kept: `guesses.json` in `$MEDTUTOR_HOME`, else in `~/.medtutor`; None where there is no home folder.
+
+    Raises `InputError` where `$MEDTUTOR_HOME` can be no path.
+    """
+    given = os.environ.get("MEDTUTOR_HOME")
+    if given:
+        return resolve(given) / "guesses.json"
+    return home() and home() / ".medtutor" / "guesses.json"
 
 
 class Prediction(Explorer):
@@ -100,33 +106,56 @@ class Prediction(Explorer):
             self.state.value = Box("told", f"Your guess: {shown}.", "Now run on. You can commit another until you have seen the result.")._repr_html_()
 
     def _stored(self):
-        guess = _read().get(self.key)
+        guess = _kept().get(self.key)
         if self.choices:
             return guess if guess in self.choices else None
-        fits = isinstance(guess, (int, float)) and self.low <= guess <= self.high
-        return guess if fits else None
+        try:
+            number("guess", guess, self.low, self.high)
+        except InputError:  # of another question, or of nobody
+            return None
+        return guess
 
     def _store(self):
-        path = guesses_file()
+        path, remedy = guesses_file(), "set MEDTUTOR_HOME to a folder that can be written"
+        if path is None:
+            raise InputError(f"the guess holds until the kernel stops; there is no home folder to keep it in: {remedy}")
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
             # Two notebooks may commit at once: read anew, under a lock.
-            with FileLock(path.with_suffix(".lock"), timeout=5):
-                write_whole(path, json.dumps({**_read(), self.key: self.guess}, indent=1))
-        except (OSError, TimeoutError) as error:
+            with locked(path.parent, wait=5):
+                guesses = _read(path)
+                if guesses is None:  # somebody's own work, perhaps: it stays, under another name
+                    os.replace(path, path.with_suffix(".damaged"))
+                write_whole(path, json.dumps({**(guesses or {}), self.key: self.guess}, indent=1))
+                remove_partial(path.parent, "guesses.json")
+        except Timeout:
             raise InputError(
-                f"the guess holds until the kernel stops; it could not be kept in {path.parent} ({error}): "
-                "set MEDTUTOR_HOME to a folder that can be written"
+                f"the guess holds until the kernel stops; another notebook is writing to {path.parent}: commit it again"
+            ) from None
+        except OSError as error:
+            raise InputError(
+                f"the guess holds until the kernel stops; it could not be kept in {path.parent} ({error}): {remedy}"
             ) from error
 
 
-def _read():
-    """All kept guesses; none where the file is missing or not ours to understand."""
+def _kept():
+    """All kept guesses; none where the file cannot be found or read."""
     try:
-        guesses = json.loads(guesses_file().read_text(encoding="utf-8"))
-    except (OSError, ValueError):
+        path = guesses_file()
+        return path and _read(path) or {}
+    except (InputError, OSError):
         return {}
-    return guesses if isinstance(guesses, dict) else {}
+
+
+def _read(path):
+    """The guesses in a file: {} where there is none, None where it is damaged. Raises `OSError` where it cannot be read."""
+    try:
+        guesses = read_json(path)
+    except FileNotFoundError:
+        return {}
+    except ValueError:
+        return None
+    return guesses if isinstance(guesses, dict) else None
 
 
 def _number(value):

@@ -8,12 +8,14 @@ Source of the facts: Yang et al., MedMNIST v2, Scientific Data 10:41 (2023),
 and medmnist.com.
 """
 
+import ast
 from dataclasses import dataclass
 from functools import cache
-from importlib.util import find_spec, module_from_spec, spec_from_file_location
+from importlib.util import find_spec
 from pathlib import Path
 
 from ..errors import InputError, unknown
+from ..files import home
 from . import cine, hippocampus
 from .published import published_rows
 
@@ -155,12 +157,11 @@ class Card:
 @cache
 def _info():
     # `import medmnist` brings pandas, scikit-image and torchvision: two seconds
-    # and 100 MB for a table. Its catalogue is a file of its own, read alone here.
+    # and 100 MB for a table. Its catalogue is a file of its own, of which the table
+    # alone is read: run, the file would make a folder, without a home one named "~".
     file = Path(find_spec("medmnist").submodule_search_locations[0]) / "info.py"
-    spec = spec_from_file_location("medmnist_info", file)
-    info = module_from_spec(spec)
-    spec.loader.exec_module(info)
-    return info.INFO
+    tables = {getattr(node.targets[0], "id", ""): node.value for node in ast.parse(file.read_text(encoding="utf-8")).body if isinstance(node, ast.Assign)}
+    return ast.literal_eval(tables["INFO"])
 
 
 def names():
@@ -283,5 +284,5 @@ def address(name, size=28):
 
 
 def default_folder():
-    """Where the medmnist package keeps its files: `~/.medmnist`."""
-    return Path.home() / ".medmnist"
+    """Where the medmnist package keeps its files: `~/.medmnist`; None where there is no home folder."""
+    return home() and home() / ".medmnist"

@@ -1,13 +1,14 @@
 """`fetch(url, path, md5)`: one file from the network, whole and checked.
 
-pooch does the work: it writes to a temporary file in the same folder, checks
-the MD5, and only then moves the file to its name. So whatever stands under
-the final name is whole. Added here: which failures are worth another try,
-and errors that say what to do.
+pooch does the work: it writes to a temporary file, checks the MD5, and only then
+moves the file to its name. So whatever stands under the final name is whole.
+Added here: a folder for the temporary file, so that what a kill leaves is known as
+ours; which failures are worth another try; and errors that say what to do.
 """
 
 import errno
-from contextlib import contextmanager, suppress
+import os
+import shutil
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -18,6 +19,7 @@ from tqdm import tqdm
 from urllib3.exceptions import MaxRetryError
 
 from ..errors import FetchError
+from ..files import alone, resolve
 
 RETRIES = 3
 TIMEOUT = (5, 30)  # seconds to connect, seconds between two pieces of the answer
@@ -38,20 +40,18 @@ def fetch(url, path, md5, *, progress=True):
     times. Two processes that want one file fetch it once.
 
     Raises `FetchError` where the file cannot be had or cannot be written. Then,
-    as after an interrupt, no part of the file is left behind.
+    as after an interrupt, no part of the file is left behind; what a kill leaves
+    goes with the next fetch.
     """
-    path = Path(path).absolute()
+    path = resolve(path).absolute()
     host, attempts = urlsplit(url).netloc, f"{RETRIES + 1} attempts"
     download = _Download(url, path, progress)
     try:
         if path.is_file() and pooch.file_hash(str(path), alg="md5") == md5:
             return path  # before the lock: the folder may be read-only
         path.parent.mkdir(parents=True, exist_ok=True)
-        with _alone(path):
-            # pooch looks at the disk first: another process may have been faster.
-            registry, urls = {path.name: f"md5:{md5}"}, {path.name: url}
-            files = pooch.create(path.parent, "", registry=registry, urls=urls, retry_if_failed=RETRIES)
-            files.fetch(path.name, downloader=download)
+        with alone(FileLock(path.with_name(f".{path.name}.lock"))):
+            _fetch_alone(url, path, md5, download)
     except requests.RequestException as error:
         cause = "the connection was cut" if error.response is None else f"HTTP {error.response.status_code}"
         raise FetchError(
@@ -72,18 +72,19 @@ def fetch(url, path, md5, *, progress=True):
     return path
 
 
-@contextmanager
-def _alone(path):
-    """Let one process at a time fetch `path`; the others wait."""
-    lock = path.with_name(f".{path.name}.lock")
-    with FileLock(lock):
-        try:
-            yield
-        finally:
-            # Those who wait may now come in two at a time. That does no harm: they
-            # find the file; and after a failure each has its own temporary file.
-            with suppress(OSError):  # Windows does not remove open files
-                lock.unlink()
+def _fetch_alone(url, path, md5, download):
+    """`fetch` for whoever holds the lock: no other process works on this file."""
+    if path.is_file() and pooch.file_hash(str(path), alg="md5") == md5:
+        return  # another process was faster
+    part = path.with_name(f".{path.name}.part")
+    shutil.rmtree(part, ignore_errors=True)  # of a process that was killed
+    try:
+        part.mkdir()
+        files = pooch.create(part, "", registry={path.name: f"md5:{md5}"}, urls={path.name: url}, retry_if_failed=RETRIES)
+        files.fetch(path.name, downloader=download)
+        os.replace(part / path.name, path)
+    finally:
+        shutil.rmtree(part, ignore_errors=True)
 
 
 class _Download:

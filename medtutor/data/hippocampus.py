@@ -17,6 +17,7 @@ split keeps each one's volumes together.
 """
 
 import gzip
+import os
 import tarfile
 import zlib
 from pathlib import Path, PurePosixPath
@@ -26,6 +27,7 @@ import pooch
 import torch
 
 from ..errors import InputError
+from ..files import resolve
 from .fetching import fetch
 
 TAR = "Task04_Hippocampus.tar"
@@ -60,9 +62,9 @@ def find(folders):
     """
     for folder in map(Path, folders):
         for path in (folder / "hippocampus", folder / "Task04_Hippocampus"):
-            if all((path / part).is_dir() for part in PARTS):
+            if all(os.path.isdir(path / part) for part in PARTS):  # False also where nobody may look
                 return path
-        if (folder / TAR).is_file():
+        if os.path.isfile(folder / TAR):
             return folder / TAR
     return None
 
@@ -120,7 +122,7 @@ def read_pair(image_path, mask_path, labels=3):
     files that are no NIfTI.
     """
     files = []
-    for path in map(Path, (image_path, mask_path)):
+    for path in map(resolve, (image_path, mask_path)):
         try:
             files.append(path.read_bytes())
         except OSError as error:

@@ -5,11 +5,11 @@ import os
 import warnings
 import zipfile
 from dataclasses import replace
-from pathlib import Path
 
 import numpy as np
 
 from ..errors import FetchError, InputError
+from ..files import resolve
 from . import catalog, hippocampus
 from .dataset import SPLITS, Dataset, _channels_first, make_segmentation_split, make_split
 from .fetching import fetch
@@ -67,9 +67,12 @@ def load(name, size=None, *, source="auto", root=None, progress=True):
 
 
 def folders(root=None):
-    """Where files are looked for, in order."""
-    given = [root, os.environ.get("MEDTUTOR_DATA"), catalog.default_folder()]
-    return [Path(folder).expanduser() for folder in given if folder]
+    """Where files are looked for, in order: none where there is neither `root`, nor $MEDTUTOR_DATA, nor a home folder.
+
+    Raises `InputError` for what can be no path.
+    """
+    given = [root, os.environ.get("MEDTUTOR_DATA") or None, catalog.default_folder()]
+    return [resolve(folder) for folder in given if folder is not None]
 
 
 def find(name, size=None, root=None):
@@ -81,7 +84,7 @@ def find(name, size=None, root=None):
     size = size or catalog.sizes(name)[0]
     for folder in folders(root):
         path = folder / catalog.filename(name, size)
-        if path.is_file():
+        if os.path.isfile(path):  # False also where the folder may not be looked into
             return path
     return None
 
@@ -96,9 +99,16 @@ def fetch_set(name, size=None, root=None, *, progress=True):
     if catalog.publisher(name) == "phantom":
         raise FetchError(f"{name} is drawn by medtutor; there is nothing to fetch")
     if catalog.publisher(name) == "decathlon":
-        return hippocampus.fetch_tar(folders(root)[0], progress=progress)
+        return hippocampus.fetch_tar(_first_folder(root), progress=progress)
     url, md5 = catalog.address(name, size)
-    return fetch(url, folders(root)[0] / catalog.filename(name, size), md5, progress=progress)
+    return fetch(url, _first_folder(root) / catalog.filename(name, size), md5, progress=progress)
+
+
+def _first_folder(root):
+    found = folders(root)
+    if not found:
+        raise FetchError("there is no home folder to fetch images to; set MEDTUTOR_DATA to a folder that can be written")
+    return found[0]
 
 
 def _has_phantom(card):
@@ -148,7 +158,11 @@ def _decode(path, card):
     """
     _, md5 = catalog.address(card.name, card.size)
     remedy = f"delete {path} and run: medtutor data fetch {card.name} --size {card.size}"
-    if _md5(path) != md5:
+    try:
+        found = _md5(path)
+    except OSError as error:
+        raise InputError(f"{path} cannot be read ({error.strerror or error}); make it readable, or {remedy}") from error
+    if found != md5:
         raise InputError(f"{path.name} is damaged or not the published file (its MD5 differs); {remedy}")
     try:
         with np.load(path, allow_pickle=False) as arrays:

@@ -10,7 +10,6 @@ the model misses it.
 import html
 import threading
 from dataclasses import dataclass, replace
-from pathlib import Path
 
 import ipywidgets
 import numpy as np
@@ -20,6 +19,7 @@ from ..data.dataset import SPLITS
 from ..errors import InputError, MedtutorError
 from ..explanation import METHODS, Attribution, layers, methods_for, similarity
 from ..explanation.overlay import scale, strength, strongest_slice
+from ..files import resolve
 from ..training.run import Run
 from . import drawing, panels
 from .answers import WEIGHTS, Answers, Question, few_threads
@@ -350,7 +350,7 @@ class AttributionExplorer(Explorer):
     @answering
     def _save(self, _):
         self._saved.value = ""
-        path = Path(self.file.value.strip() or "attribution.png").expanduser()
+        path = resolve(self.file.value.strip() or "attribution.png")
         path = path if path.suffix.lower() == ".png" else path.with_name(f"{path.name}.png")
         if path.exists() and self._overwrite != path:
             self._overwrite = path

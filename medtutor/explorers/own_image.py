@@ -8,6 +8,7 @@ import torch
 from PIL import Image, ImageOps
 
 from ..errors import InputError
+from ..files import resolve
 
 
 def read_image(file, card, name=None):
@@ -21,7 +22,8 @@ def read_image(file, card, name=None):
     """
     if card.dims != 2:
         raise InputError(f"{card.name} holds volumes, and a picture file is none; give a uint8 array to show() instead")
-    name = name or (Path(file).name if isinstance(file, (str, Path)) else "the file")
+    file = resolve(file) if isinstance(file, (str, Path)) else file
+    name = name or (file.name if isinstance(file, Path) else "the file")
     picture = _opened(file, name)
     height, width = card.shape
     was, colour = picture.size, picture.mode not in ("L", "1", "I;16", "I", "F", "LA")

@@ -9,9 +9,12 @@ import tomllib
 from dataclasses import asdict, dataclass, field
 from functools import cache
 from importlib.resources import files
+from typing import get_type_hints
 
+from ..checks import whole
 from ..errors import InputError, unknown
-from .evidence import command, digest, read_evidence
+from ..files import digest, typed
+from .evidence import command, read_evidence
 
 SUPPORTED, NOT_SUPPORTED, MIXED, NOT_TESTABLE = "supported", "not supported", "mixed", "not testable here"
 
@@ -32,7 +35,7 @@ class Rule:
     def __post_init__(self):
         if self.direction not in ("above", "below"):
             raise InputError(f"rule: direction must be above or below, not {self.direction!r}")
-        if not isinstance(self.margin, (int, float)) or not math.isfinite(self.margin):
+        if isinstance(self.margin, bool) or not isinstance(self.margin, (int, float)) or not math.isfinite(self.margin):
             raise InputError(f"rule: margin must be a number, not {self.margin!r}")
         if not self.contrasts or len(set(self.contrasts)) < len(self.contrasts):
             raise InputError("rule: name at least one contrast, each once")
@@ -72,6 +75,8 @@ class Claim:
     def __post_init__(self):
         if len(set(self.seeds)) < max(2, len(self.seeds)):
             raise InputError("seeds: name at least two, each once; one training has no spread")
+        for seed in self.seeds:
+            whole("seeds", seed, 0)
 
     @property
     def registered(self):
@@ -174,14 +179,26 @@ def parse_claims(text):
         tables = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
         raise InputError(f"claims.toml cannot be read: {error}") from None
+    except RecursionError:
+        raise InputError("claims.toml cannot be read: it is nested too deeply") from None
     return tuple(_parse_claim(claim_id, table) for claim_id, table in tables.items())
 
 
 def _parse_claim(claim_id, table):
     try:
-        rule = Rule(**table["rule"] | {"contrasts": tuple(table["rule"]["contrasts"])})
-        protocol = " ".join(table["protocol"].split())
-        changed = {"id": claim_id, "rule": rule, "protocol": protocol, "seeds": tuple(table["seeds"])}
-        return Claim(**table | changed)
-    except (AttributeError, KeyError, TypeError, InputError) as error:
+        given = typed("it", table, dict)
+        rule = given["rule"] | {"contrasts": typed("rule.contrasts", given["rule"]["contrasts"], tuple[str, ...])}
+        texts = {name: typed(name, given[name], str) for name, hint in get_type_hints(Claim).items() if hint is str and name in given}
+        settings = typed("settings", given["settings"], dict)
+        for name, epochs in typed("settings.epochs", settings["epochs"], dict).items():
+            whole(f"settings.epochs.{name}", epochs, 1)
+        for pixels in typed("settings.moves", settings.get("moves", []), list):
+            whole("settings.moves", pixels, 1)
+        typed("settings.recipe", settings.get("recipe", {}), dict)
+        changed = {
+            "id": claim_id, "rule": Rule(**rule), "protocol": " ".join(texts["protocol"].split()),
+            "seeds": typed("seeds", given["seeds"], tuple[int, ...]), "settings": settings,
+        }  # fmt: skip
+        return Claim(**given | texts | changed)
+    except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError) as error:
         raise InputError(f"claims.toml: claim {claim_id!r} is not well-formed ({error})") from None

@@ -4,17 +4,21 @@ A file holds no verdict and no date: the verdict is computed from the claim's ru
 whenever it is shown (`claims.verdict`), and the same trial leaves the same file.
 """
 
-import hashlib
 import json
 import math
+import re
 import statistics
-from dataclasses import asdict, dataclass, replace
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
+from typing import TypedDict
 
+from filelock import Timeout
 from scipy.special import stdtrit
 
+from ..checks import number, one_of, whole
 from ..errors import InputError, MedtutorError
-from ..files import write_whole
+from ..files import WAIT, digest, locked, read_json, remove_partial, resolve, typed, write_whole
 
 # Ships with the package; `medtutor trial run` in a clone writes here.
 FOLDER = Path(__file__).parent / "evidence"
@@ -78,13 +82,6 @@ class Contrast:
             "n": len(self.values),
         }
 
-    @classmethod
-    def from_record(cls, record):
-        first, second = tuple(record["first"]), tuple(record["second"])
-        if not first or len(first) != len(second) or not all(math.isfinite(value) for value in (*first, *second)):
-            raise ValueError(f"contrast {record['name']} needs one number per arm and seed")
-        return cls(record["name"], tuple(record["arms"]), first, second)
-
 
 def between(name, first, second, sign=1):
     """The `Contrast` of two measured values, one of each training.
@@ -100,6 +97,25 @@ def between(name, first, second, sign=1):
     )  # fmt: skip
 
 
+class Arm(TypedDict):
+    """What was trained on what: the recipe is without its seed."""
+
+    dataset: str
+    model: str
+    options: dict
+    parameters: int
+    recipe: dict
+
+
+class Origin(TypedDict):
+    """Where the images of a data set come from, and how many cases each split has."""
+
+    provenance: str
+    train: int
+    val: int
+    test: int
+
+
 @dataclass(frozen=True)
 class Evidence:
     """What one trial of one claim measured.
@@ -108,8 +124,8 @@ class Evidence:
     registered  `Claim.registered` at the time: what the evidence was collected under
     seeds       one training per arm and seed
     contrasts   (`Contrast`, …)
-    arms        [{dataset, model, options, parameters, recipe}, …]; the recipe without its seed
-    data        {data set: {"provenance": "medmnist", "decathlon", "phantom" or "arrays", "train": cases, …}}
+    arms        [`Arm`, …]
+    data        {data set: `Origin`}; the provenance is "medmnist", "decathlon", "phantom" or "arrays"
     versions    of medtutor, torch and numpy
     device, threads, seconds   where, and the wall time of all trainings together
     """
@@ -118,9 +134,9 @@ class Evidence:
     registered: str
     seeds: tuple[int, ...]
     contrasts: tuple[Contrast, ...]
-    arms: list
-    data: dict
-    versions: dict
+    arms: list[Arm]
+    data: dict[str, Origin]
+    versions: dict[str, str]
     device: str
     threads: int
     seconds: float
@@ -143,34 +159,60 @@ class Evidence:
         """The evidence in a record. Raises `InputError` where it is not exactly what `as_record` gives."""
         try:
             values = {key: value for key, value in record.items() if key != "sha256"}
-            values |= {
-                "seeds": tuple(values["seeds"]),
-                "contrasts": tuple(Contrast.from_record(contrast) for contrast in values["contrasts"]),
-            }
-            evidence = cls(**values)
-            if any(len(contrast.first) != len(evidence.seeds) for contrast in evidence.contrasts):
-                raise ValueError("a contrast has more or fewer values than there are seeds")
-            if not evidence.data or not {entry["provenance"] for entry in evidence.data.values()} <= set(PROVENANCE):
-                raise ValueError("it does not say which images it was made on")
-        except (AttributeError, KeyError, TypeError, ValueError) as error:
+            # What can be computed from the values is compared below.
+            given = [field.name for field in fields(Contrast)]
+            values["contrasts"] = [{name: contrast[name] for name in given} for contrast in values["contrasts"]]
+            evidence = typed("", values, cls)
+            evidence.check()
+            altered = evidence.as_record() != record
+        except (ArithmeticError, AttributeError, LookupError, RecursionError, TypeError, ValueError) as error:
             raise InputError(f"it is not evidence as medtutor writes it ({error})") from None
-        if evidence.as_record() != record:
+        if altered:
             raise InputError("it was altered after it was written")
         return evidence
+
+    def check(self):
+        """Raises `InputError`, which names the part, for numbers that cannot be or do not fit each other."""
+        for seed in self.seeds:
+            whole("seeds", seed, 0)
+        for contrast in self.contrasts:
+            if len({len(self.seeds), len(contrast.first), len(contrast.second)}) > 1 or not self.seeds:
+                raise InputError(f"contrast {contrast.name} needs one number per arm and seed")
+            for value in (*contrast.first, *contrast.second):
+                number(f"contrast {contrast.name}", value)
+        names = [contrast.name for contrast in self.contrasts]
+        if len(set(names)) < len(names) or len(set(self.seeds)) < len(self.seeds):
+            raise InputError("a contrast or a seed stands in it twice")
+        for arm in self.arms:
+            whole("parameters", arm["parameters"], 0)
+            whole("recipe.epochs", arm["recipe"].get("epochs"), 1)
+        if not self.data:
+            raise InputError("it does not say which images it was made on")
+        for origin in self.data.values():
+            one_of("provenance", origin["provenance"], PROVENANCE)
+            for split in ("train", "val", "test"):
+                whole(f"cases of {split}", origin[split], 1)
+        whole("threads", self.threads, 1)
+        number("seconds", self.seconds, 0)
 
     def save(self, folder):
         """Write `CLAIM.json` to a folder; the file is there whole or not at all.
 
         Where the file there differs in nothing but the seconds, it stays: a
-        trial repeated leaves nothing to commit.
+        trial repeated leaves nothing to commit. Raises `InputError` for what could not
+        be read again, `MedtutorError` where the folder cannot be written.
         """
-        path = Path(folder) / f"{self.claim}.json"
-        try:
-            earlier = read_evidence(self.claim, folder)
-        except InputError:
-            earlier = None  # damaged: replaced
-        if earlier is None or replace(earlier, seconds=self.seconds) != self:
-            keep(path, json.dumps(self.as_record(), indent=1, allow_nan=False) + "\n")
+        self.check()
+        path = resolve(folder) / f"{self.claim}.json"
+        text = json.dumps(self.as_record(), indent=1, allow_nan=False) + "\n"
+        with writing(path.parent):
+            try:
+                earlier = read_evidence(self.claim, path.parent)
+            except InputError:
+                earlier = None  # damaged: replaced
+            if earlier is None or replace(earlier, seconds=self.seconds) != self:
+                write_whole(path, text)
+            remove_partial(path.parent, re.escape(path.name))
         return path
 
 
@@ -181,15 +223,16 @@ def read_evidence(claim_id, folder=None):
 
     Raises `InputError` for a file that is malformed or was altered.
     """
-    path = Path(folder or FOLDER) / f"{claim_id}.json"
+    path = (FOLDER if folder is None else resolve(folder)) / f"{claim_id}.json"
     try:
-        evidence = Evidence.from_record(json.loads(path.read_text(encoding="utf-8")))
+        evidence = Evidence.from_record(read_json(path))
     except FileNotFoundError:
         return None
     except InputError as error:
         raise InputError(f"the evidence in {path.name} cannot be used: {error}; collect it anew: {command(claim_id)}") from None
-    except (OSError, ValueError):
-        raise InputError(f"the evidence in {path.name} cannot be read; collect it anew: {command(claim_id)}") from None
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or error
+        raise InputError(f"the evidence in {path.name} cannot be read ({reason}); collect it anew: {command(claim_id)}") from None
     if evidence.claim != claim_id:
         raise InputError(f"the evidence in {path.name} is about {evidence.claim!r}; collect it anew: {command(claim_id)}")
     return evidence
@@ -200,15 +243,17 @@ def command(claim_id):
     return f"medtutor trial run {claim_id}"
 
 
-def digest(record):
-    """SHA-256 of plain values, in one spelling."""
-    return hashlib.sha256(json.dumps(record, sort_keys=True, allow_nan=False).encode()).hexdigest()
-
-
-def keep(path, text):
-    """`write_whole`, its folder made first. Raises `MedtutorError` where that is impossible."""
+@contextmanager
+def writing(folder):
+    """Within, this process alone writes to a folder, which is made first. Raises `MedtutorError` where that is impossible."""
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        write_whole(path, text)
+        folder.mkdir(parents=True, exist_ok=True)
+        with locked(folder):
+            yield
+    except Timeout:
+        raise MedtutorError(
+            f"{folder} could not be written: another process is writing there, and did not end within {WAIT} seconds; "
+            "wait for it, or choose a folder with --out"
+        ) from None
     except OSError as error:
-        raise MedtutorError(f"{path} could not be written ({error.strerror or error}); choose a folder with --out") from error
+        raise MedtutorError(f"{folder} could not be written ({error.strerror or error}); choose a folder with --out") from error

@@ -165,11 +165,11 @@ def side_by_side(timed=True, report=None):
     timed   also measure times, some twenty seconds; parameters and operations are always counted
     report  is told in a line what is measured
 
-    Rows whose evidence is not there are left out.
+    Rows whose evidence is not there, or is damaged, are left out.
     """
     rows, costs = [], {}
     for source in _sources():
-        evidence = read_evidence(source.claim)
+        evidence = _sound(source.claim)
         contrast = evidence and evidence.contrast(source.contrast)
         if not contrast:
             continue
@@ -189,6 +189,14 @@ def side_by_side(timed=True, report=None):
         values = contrast.second if source.arm else contrast.first
         rows.append(Row(source.dataset, source.family, source.model, share, values, cost, seconds, _explained(source)))
     return SideBySide(rows)
+
+
+def _sound(claim_id):
+    """The evidence for a claim; None also where its file is damaged, which the card of the claim says."""
+    try:
+        return read_evidence(claim_id)
+    except InputError:
+        return None
 
 
 def _arm(evidence, source):
@@ -213,7 +221,7 @@ def _cost(source, arm, timed):
 
 def _explained(source):
     """(method, its hits less those of a random network) of the best method."""
-    evidence = read_evidence(source.explained) if source.explained else None
+    evidence = _sound(source.explained) if source.explained else None
     if not evidence:
         return None
     prefix = "vit, " if source.model == "vit" else ""

@@ -9,7 +9,6 @@ ships in evaluation/features.
 
 import argparse
 import json
-from pathlib import Path
 
 import numpy as np
 import torch
@@ -18,7 +17,7 @@ from safetensors.torch import save
 from ..data import from_arrays, load, normalise
 from ..evaluation.generative import CHECKPOINT, SIDE, WIDTHS, standardised
 from ..evaluation.reliability import degrade
-from ..files import write_whole
+from ..files import resolve, write_whole
 from ..models import build
 from ..training import Recipe, fit
 
@@ -79,7 +78,7 @@ def make(out):
     network = run.model.cpu().eval()
     network.classifier = standard(network, [load(name, source="medmnist").train.images for name in SETS])
     weights = {name: tensor.contiguous() for name, tensor in network.state_dict().items()}
-    out = Path(out)
+    out = resolve(out)
     out.mkdir(parents=True, exist_ok=True)
     write_whole(out / f"{CHECKPOINT}.safetensors", save(weights))
     story = {

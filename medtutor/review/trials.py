@@ -16,19 +16,18 @@ the evidence is bound to it.
 
 import hashlib
 import json
-import shutil
 import time
 from dataclasses import asdict, dataclass
 from importlib.metadata import version
 from itertools import count
-from pathlib import Path
 from statistics import fmean
 
 import torch
 
+from ..checks import number
 from ..data import load as load_medmnist
 from ..data.dataset import SPLITS
-from ..errors import unknown
+from ..errors import InputError, unknown
 from ..evaluation.comparison import atlases
 from ..evaluation.metrics import measure as measured
 from ..evaluation.postprocessing import MeanShape, largest_component
@@ -36,9 +35,10 @@ from ..evaluation.segmentation import SCORES, by_patient, segmentation_scores
 from ..models import build, parameter_count
 from ..training import Interrupted, default_recipe, fit
 from ..training.processes import make_accelerator, use_cpu_quota
-from .evidence import DECIMALS, Contrast, Evidence, between, keep
+from .evidence import DECIMALS, Contrast, Evidence, between
 from .feature_trials import drawn_again, features_without_labels, reconstruction_errors
 from .generative_trials import drawn_or_real, few_shot_augmentation
+from .kept import Training, forget_trainings, keep, kept
 from .part_trials import cine_of_parts, organ_first, parts_of_a_cohort
 from .spot_trials import attention_on_spots, planted_marker, planted_spots
 from .time_trials import order_of_frames, order_of_slices
@@ -186,27 +186,6 @@ def run_trial(claim, *, seeds=None, load=load_medmnist, folder=None, device="aut
     )  # fmt: skip
 
 
-@dataclass(frozen=True)
-class Training:
-    """What one training came to.
-
-    values   what was measured: {"0": test AUC, "2": the same on test images moved by 2
-             pixels, …} where `train_once` was given no `measure`
-    seconds  wall time of training and measuring
-    """
-
-    dataset: str
-    model: str
-    options: dict
-    parameters: int
-    recipe: dict
-    values: dict
-    device: str
-    threads: int
-    versions: dict
-    seconds: float
-
-
 def train_once(model, dataset, recipe, moves=(), *, measure=None, folder=None, device="auto", progress=True, **options):
     """The `Training` of a model by name, or the one kept in `folder` if it was trained there already.
 
@@ -218,15 +197,19 @@ def train_once(model, dataset, recipe, moves=(), *, measure=None, folder=None, d
     A training is known again by its data, initial weights, recipe, moves, versions,
     device, threads and the name of `measure`. A change to the training loop or inside
     `measure` it cannot see: an old `folder` is better deleted.
+
+    Raises `InputError` where the kept one was damaged or altered, and where what was
+    measured is no number.
     """
     use_cpu_quota()
     device_type, threads = make_accelerator(device).device.type, torch.get_num_threads()
     versions = {name: version(name) for name in ("medtutor", "torch", "numpy")}
     network = None if model is None else build(model, dataset, seed=recipe.seed, **options)
-    conditions = [recipe.as_dict(), list(moves), device_type, threads, versions, measure and measure.__name__]
-    kept = Path(folder) / ".trainings" / f"{_fingerprint(network, dataset, conditions)}.json" if folder else None
-    if kept and kept.is_file():
-        return Training(**json.loads(kept.read_text(encoding="utf-8")))
+    conditions = [recipe.as_dict(), list(moves), device_type, threads, versions, measure and _name_of(measure)]
+    fingerprint = folder is not None and _fingerprint(network, dataset, conditions)
+    found = kept(folder, fingerprint) if fingerprint else None
+    if found:
+        return found
     begin = time.perf_counter()
     if network is None:
         values = measure(recipe, dataset)
@@ -234,14 +217,21 @@ def train_once(model, dataset, recipe, moves=(), *, measure=None, folder=None, d
         run = _fitted(network, dataset, recipe, device, progress)
         values = measure(run, dataset) if measure else _plain_and_moved(run, dataset, moves)
     training = Training(
-        dataset=dataset.card.name, model=model or measure.__name__, options=options,
-        parameters=parameter_count(network) if network else 0, recipe=recipe.as_dict(), values={key: round(value, DECIMALS) for key, value in values.items()}, device=device_type,
-        threads=threads, versions=versions, seconds=round(time.perf_counter() - begin, 1),
+        dataset=dataset.card.name, model=model or measure.__name__, options=network.options if network else options,
+        parameters=parameter_count(network) if network else 0, recipe=recipe.as_dict(), device=device_type,
+        values={key: round(number(f"{key} of {model or measure.__name__}", value), DECIMALS) for key, value in values.items()}, threads=threads, versions=versions, seconds=round(time.perf_counter() - begin, 1),
     )  # fmt: skip
-    if kept:
-        keep(kept.with_name(".gitignore"), "*\n")
-        keep(kept, json.dumps(asdict(training)) + "\n")
+    if fingerprint:
+        keep(folder, fingerprint, training)
     return training
+
+
+def _name_of(measure):
+    """A name by which a measure is known again. Raises `InputError` for a function without one of its own."""
+    name = getattr(measure, "__qualname__", "<lambda>")
+    if "<lambda>" in name:
+        raise InputError(f"{measure!r} has no name by which its trainings can be known again; give a function made with def")
+    return f"{measure.__module__}.{name}"
 
 
 def _plain_and_moved(run, dataset, moves):
@@ -257,11 +247,6 @@ def _fitted(network, dataset, recipe, device, progress):
         # `fit` answers Ctrl-C with the epochs it has: those are no evidence.
         raise KeyboardInterrupt
     return run
-
-
-def forget_trainings(folder):
-    """Delete the trainings kept in a folder: the next trial trains anew."""
-    shutil.rmtree(Path(folder) / ".trainings", ignore_errors=True)
 
 
 def contrasts(name, first, second):
@@ -317,11 +302,14 @@ def _origin(dataset):
 
 def _fingerprint(network, dataset, conditions):
     """SHA-256 of all that decides what a training comes to."""
-    description = [dataset.card.name, dataset.provenance, *conditions]
+    description = [asdict(dataset.card), dataset.provenance, *conditions]
     if network is not None:
         description += [network.name, network.options]
     digest = hashlib.sha256(json.dumps(description, sort_keys=True).encode())
-    tensors = [getattr(getattr(dataset, split), part) for split in ("train", "val", "test") for part in ("images", "targets")]
-    for tensor in [*tensors, *(network.state_dict().values() if network is not None else ())]:
-        digest.update(tensor.detach().cpu().contiguous().numpy())
+    tensors = {f"{split}.{part}": tensor for split in SPLITS for part, tensor in vars(getattr(dataset, split)).items()}
+    for name, tensor in {**tensors, **(network.state_dict() if network is not None else {})}.items():
+        if tensor is not None:
+            # With its name, type and shape: the same bytes may be other numbers.
+            digest.update(f"{name} {tensor.dtype} {tuple(tensor.shape)}".encode())
+            digest.update(tensor.detach().cpu().contiguous().numpy())
     return digest.hexdigest()

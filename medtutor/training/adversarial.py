@@ -9,21 +9,23 @@ the images are. That is measured afterwards, and looked at.
 """
 
 import copy
-import json
 import time
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import NotRequired, TypedDict
 
 import torch
 import torch.nn.functional as F
 from tqdm import tqdm
 
+from ..checks import number, one_of, whole
 from ..data import as_uint8
 from ..errors import InputError, MedtutorError, unknown
-from ..files import read_tensors, write_tensors, write_whole
+from ..files import Folder, resolve, typed
 from ..models.gan import Critic, Generator
 from .processes import one_thread
 from .reconstruction import check_normalised
+from .run import LARGEST, PROVENANCES
 
 FORMAT = 1
 WATCHED = 16  # codes that are drawn again and again while the generator learns
@@ -175,53 +177,102 @@ class Adversary:
     def save(self, folder):
         """Write it to a folder; an older one there is replaced in one step.
 
-        Raises `MedtutorError` where the folder cannot be written.
+        Raises `InputError` for a folder that holds other files, and for what could not be read again; `MedtutorError`
+        where the folder cannot be written. Then what stood there before still stands.
         """
-        folder = Path(folder)
-        network = self.generator
-        tensors = {"generator": network.state_dict(), "film": {} if self.film is None else {"film": self.film}}
+        target, network = gan_folder(folder), self.generator
         try:
-            folder.mkdir(parents=True, exist_ok=True)
-            files = {name: write_tensors(folder, name, group) for name, group in tensors.items()}
-            record = {
-                "format": FORMAT, "command": self.command, "provenance": self.provenance, "classes": list(self.classes),
-                "network": {name: getattr(network, name) for name in ("channels", "shape", "classes", "latents", "widths")},
-                "steps": self.steps, "seed": self.seed, "seconds": round(self.seconds, 1), "settings": self.settings,
-                "torch": torch.__version__, "real_spread": self.real_spread, "history": self.history, "files": files,
-            }  # fmt: skip
-            write_whole(folder / "gan.json", json.dumps(record, indent=1) + "\n")
-        except OSError as error:
-            raise MedtutorError(
-                f"the generator could not be written to {folder} ({error.strerror or error}); "
-                "choose a folder that can be written and has room"
-            ) from error
-        keep = {entry["file"] for entry in files.values()}
-        for stale in folder.glob("*.safetensors"):
-            if stale.name not in keep:
-                stale.unlink(missing_ok=True)
+            _check(self)
+        except InputError as error:
+            raise InputError(f"the generator cannot be saved: {error}; train again") from None
+        tensors = {"generator": network.state_dict(), "film": {} if self.film is None else {"film": self.film}}
+        record = {
+            "command": self.command, "provenance": self.provenance, "classes": list(self.classes),
+            "network": {name: getattr(network, name) for name in ("channels", "shape", "classes", "latents", "widths")},
+            "steps": self.steps, "seed": self.seed, "seconds": round(self.seconds, 1), "settings": self.settings,
+            "torch": torch.__version__, "real_spread": self.real_spread, "history": self.history,
+        }  # fmt: skip
+        target.save(record, tensors)
 
     @classmethod
     def load(cls, folder):
         """Read it from a folder. Raises `InputError` where a file is missing, damaged or altered."""
-        folder = Path(folder)
-        try:
-            record = json.loads((folder / "gan.json").read_text(encoding="utf-8"))
-        except OSError:
-            raise InputError(f"{folder} holds no generator (no gan.json); give a folder that Adversary.save wrote") from None
-        except ValueError:
-            raise InputError(f"{folder}/gan.json is damaged; copy the folder again") from None
-        if not isinstance(record, dict) or record.get("format") != FORMAT:
-            raise InputError(f"{folder}/gan.json was written by another version of medtutor; train the generator again")
-        try:
-            groups = {name: read_tensors(folder, record["files"][name]) for name in ("generator", "film")}
-            generator = Generator(**record["network"])
+        source = gan_folder(folder)
+        record, groups = source.load()
+        with source.checked():
+            read = typed("", record, _Record)
+            if set(groups) != {"generator", "film"}:
+                raise InputError(f"files must name generator and film, not {', '.join(groups)}")
+            for name, value in read["network"].items():
+                for size in value if isinstance(value, tuple) else (value,):
+                    whole(f"network.{name}", size, 0, LARGEST)
+            source.verify(record)
+            generator = Generator(**read["network"])
             generator.load_state_dict(groups["generator"])
-            return cls(
-                generator=generator.eval(), film=groups["film"].get("film"), classes=tuple(record["classes"]),
-                **{name: record[name] for name in ("history", "real_spread", "seconds", "steps", "seed", "settings", "provenance", "command")},
+            loaded = cls(
+                generator=generator.eval(), film=groups["film"].get("film"),
+                **{name: read[name] for name in ("classes", "history", "real_spread", "seconds", "steps", "seed", "settings", "provenance", "command")},
             )  # fmt: skip
-        except (KeyError, TypeError, RuntimeError) as error:
-            raise InputError(f"{folder}/gan.json was altered and does not fit its files ({error}); copy the folder again") from error
+            _check(loaded)
+        return loaded
+
+
+def gan_folder(path):
+    """The `Folder` of an `Adversary`. Raises `InputError` for what can be no path."""
+    absent, again = "give a folder that Adversary.save wrote", "copy the folder again"
+    remedies = {"absent": absent, "damaged": again, "outdated": "train the generator again"}
+    return Folder(resolve(path), "gan.json", "generator", FORMAT, remedies)
+
+
+class _Network(TypedDict):
+    channels: int
+    shape: tuple[int, int]
+    classes: int
+    latents: int
+    widths: tuple[int, ...]
+
+
+class _Record(TypedDict):
+    """`gan.json`: what it takes to build the `Adversary` again."""
+
+    format: int
+    command: str
+    provenance: str
+    classes: tuple[str, ...]
+    network: _Network
+    steps: int
+    seed: int
+    seconds: float
+    settings: dict
+    torch: str
+    real_spread: float
+    history: list[dict[str, float]]
+    files: dict
+    sha256: NotRequired[str]
+
+
+def _check(made):
+    """Raises `InputError`, which names the part, for an `Adversary` whose parts cannot be or do not fit each other."""
+    network, film = made.generator, made.film
+    one_of("provenance", made.provenance, PROVENANCES)
+    number("seconds", made.seconds, 0)
+    number("real_spread", made.real_spread, 0, 255)
+    whole("steps", made.steps, 0)
+    if made.classes and network.classes and len(made.classes) != network.classes:
+        raise InputError(f"classes must name the {network.classes} of the network, not {len(made.classes)}")
+    before = 0
+    for i, row in enumerate(made.history):
+        if set(row) != {"step", "discriminator", "generator", "spread"}:
+            raise InputError(f"history[{i}] must hold step, discriminator, generator and spread")
+        before = whole(f"history[{i}].step", row["step"], before + 1, made.steps)
+        number(f"history[{i}].discriminator", row["discriminator"])
+        number(f"history[{i}].generator", row["generator"])
+        number(f"history[{i}].spread", row["spread"], 0, 255)
+    if not all(tensor.isfinite().all() for tensor in network.state_dict().values()):
+        raise InputError("generator holds numbers that are not finite")
+    drawn = (WATCHED, network.channels, *network.shape)
+    if film is not None and (film.dtype != torch.uint8 or film.shape[1:] != drawn or len(film) != len(made.history) + 1):
+        raise InputError(f"film must be uint8 ({len(made.history) + 1}, {', '.join(map(str, drawn))}), not {film.dtype} {tuple(film.shape)}")
 
 
 def load_gan(name):
@@ -260,7 +311,7 @@ def fit_gan(
                    caller's. On one machine the same weights and seed give the same generator, bit for bit
     frames         moments at which the film and the history go on, close to each other at first
     report         a function (step, images), called at each moment with uint8 (16, C, H, W)
-    folder         where the `Adversary` as it is so far is saved at each moment
+    folder         new, empty or of an `Adversary`: where the one of now is saved at each moment
     about          dict of `provenance`, `classes` (names) and `command` for the `Adversary`
 
     On the CPU one thread works, as in `fit_reconstruction`. Raises `InputError` for images, labels, networks
@@ -282,6 +333,8 @@ def fit_gan(
     adam_g, adam_d = (torch.optim.Adam(n.parameters(), r, betas) for n, r in zip((generator, discriminator), rates))
     mean = copy.deepcopy(generator).requires_grad_(False).eval()
     record = Adversary(mean, seed=seed, settings=settings, **(about or {}))
+    if folder is not None:
+        gan_folder(folder).check()
     record.real_spread = spread(as_uint8(images[torch.randperm(len(images), generator=random)[:256]]))
     watch = _Watch(record, _moments(steps, frames), random, report, folder)
 

@@ -1,0 +1,159 @@
+"""Trainings that a trial keeps in its folder, so that an interrupted one goes on after the last of them.
+
+They lie in `.trainings`, each under its fingerprint, with a SHA-256 over its values. Several processes may work on trials
+in one folder. Each has a list of the trainings that it used, and holds a lock on it while it lives; nobody deletes a
+training that another's list names.
+"""
+
+import json
+import os
+import re
+from contextlib import suppress
+from dataclasses import asdict, dataclass
+from uuid import uuid4
+
+from filelock import FileLock, Timeout
+
+from ..checks import number, whole
+from ..errors import InputError
+from ..files import digest, read_json, remove_partial, resolve, typed, write_whole
+from ..training import Recipe
+from .evidence import writing
+
+PLACE = ".trainings"
+# {folder: (this process's list there, the lock on it)}
+_LISTS = {}
+
+
+@dataclass(frozen=True)
+class Training:
+    """What one training came to.
+
+    values   what was measured: {"0": test AUC, "2": the same on test images moved by 2
+             pixels, …} where `train_once` was given no `measure`
+    seconds  wall time of training and measuring
+    """
+
+    dataset: str
+    model: str
+    options: dict
+    parameters: int
+    recipe: dict
+    values: dict[str, float]
+    device: str
+    threads: int
+    versions: dict[str, str]
+    seconds: float
+
+
+def keep(folder, fingerprint, training):
+    """Write a `Training` into a folder. Raises `MedtutorError` where that is impossible."""
+    folder = resolve(folder)
+    record = asdict(training) | {"fingerprint": fingerprint}
+    with writing(folder):
+        place = folder / PLACE
+        place.mkdir(exist_ok=True)
+        write_whole(place / ".gitignore", "*\n")
+        _note(place, fingerprint)
+        write_whole(place / f"{fingerprint}.json", json.dumps(record | {"sha256": digest(record)}) + "\n")
+        remove_partial(place, r"[0-9a-f]+\.json|\.gitignore")
+
+
+def kept(folder, fingerprint):
+    """The `Training` that is kept in a folder, or None. Raises `InputError` for one that was damaged or altered."""
+    folder = resolve(folder)
+    path = folder / PLACE / f"{fingerprint}.json"
+    if not os.path.isfile(path):
+        return None
+    with writing(folder):
+        if not os.path.isfile(path):
+            return None
+        _note(path.parent, fingerprint)
+        return _read(path)
+
+
+def _read(path):
+    try:
+        record = read_json(path)
+        values = {name: value for name, value in record.items() if name not in ("fingerprint", "sha256")}
+        training = typed("", values, Training)
+        typed("recipe", training.recipe, Recipe)
+        whole("parameters", training.parameters, 0)
+        whole("threads", training.threads, 1)
+        number("seconds", training.seconds, 0)
+        for name, value in training.values.items():
+            if name.isdecimal():  # moves of the test images
+                number(f"values.{name}, an AUC,", value, 0, 1)
+        if record.get("fingerprint") != path.stem:
+            raise ValueError("it is of another training")
+        if record.get("sha256") != digest({name: value for name, value in record.items() if name != "sha256"}):
+            raise ValueError("it was altered after it was written")
+    except (ArithmeticError, AttributeError, LookupError, OSError, RecursionError, TypeError, ValueError) as error:
+        raise InputError(f"the kept training {path} cannot be used ({error}); delete this file, and it is trained again") from None
+    return training
+
+
+def forget_trainings(folder):
+    """Delete the trainings kept in a folder that this process has used, or all where it has used none.
+
+    Those stay that another process uses, or has used before it was interrupted.
+    """
+    folder = resolve(folder)
+    place = folder / PLACE
+    if not place.is_dir():
+        return
+    with writing(folder):
+        own, lock = _LISTS.pop(place.resolve(), (None, None))
+        used = _names(own) if own else {path.stem for path in place.glob("*.json")}
+        needed = set()
+        for other in place.glob("*.used"):
+            if other == own:
+                continue
+            names = _names(other)
+            if names <= used and _is_dead(other):
+                other.unlink()  # all that it wanted to go on with has become evidence
+            else:
+                needed |= names
+        for fingerprint in used - needed:
+            (place / f"{fingerprint}.json").unlink(missing_ok=True)
+        if own:
+            own.unlink(missing_ok=True)
+            lock.release()
+            _lock_of(own).unlink(missing_ok=True)
+        remove_partial(place, r"[0-9a-f]+\.json|\.gitignore")
+        if not any(path.suffix in (".json", ".used") for path in place.iterdir()):
+            (place / ".gitignore").unlink(missing_ok=True)
+            with suppress(OSError):  # files of somebody else
+                place.rmdir()
+
+
+def _note(place, fingerprint):
+    """Write down that this process uses a training; for whoever holds the folder's lock."""
+    key = place.resolve()
+    if key not in _LISTS or not _LISTS[key][0].exists():
+        own = place / f"{uuid4().hex[:12]}.used"
+        lock = FileLock(_lock_of(own))
+        lock.acquire()
+        _LISTS[key] = own, lock
+    own, _ = _LISTS[key]
+    with open(own, "a", encoding="utf-8") as file:
+        if fingerprint not in _names(own):
+            file.write(f"{fingerprint}\n")
+
+
+def _names(path):
+    return set(re.findall(r"^[0-9a-f]{64}$", path.read_text(encoding="utf-8"), re.MULTILINE))
+
+
+def _is_dead(path):
+    """Whether the process that wrote a list has ended."""
+    try:
+        with FileLock(_lock_of(path), timeout=0):
+            _lock_of(path).unlink(missing_ok=True)
+    except Timeout:
+        return False
+    return True
+
+
+def _lock_of(path):
+    return path.with_suffix(".lock")
