@@ -11,7 +11,10 @@ from itertools import chain
 
 import torch
 from torch import nn
+from torch.nn.parameter import UninitializedTensorMixin
 from torch.utils._python_dispatch import TorchDispatchMode
+
+from ..errors import InputError
 
 # torch's names of operations that move numbers about without changing them …
 RESHAPING = frozenset(
@@ -22,21 +25,38 @@ RESHAPING = frozenset(
 LINEAR = RESHAPING | frozenset(
     "convolution _convolution addmm mm native_batch_norm _native_batch_norm_legit_no_training cudnn_batch_norm "
     "avg_pool2d avg_pool3d _adaptive_avg_pool2d _adaptive_avg_pool3d adaptive_avg_pool2d adaptive_avg_pool3d "
-    "mean sum add add_ sub cat stack constant_pad_nd neg upsample_nearest2d upsample_bilinear2d upsample_nearest3d".split()
+    "repeat mean sum add add_ sub cat stack constant_pad_nd neg upsample_nearest2d upsample_bilinear2d upsample_nearest3d".split()
 )
+
+
+def unwrapped(model):
+    """The model inside of `torch.compile`, `DataParallel` and the like, which change how it runs, not what it answers."""
+    while isinstance(inner := getattr(model, "_orig_mod", None) or _replicated(model), nn.Module):
+        model = inner
+    return model
+
+
+def _replicated(model):
+    kinds = (nn.DataParallel, nn.parallel.DistributedDataParallel)
+    return model.module if isinstance(model, kinds) else None
 
 
 @torch.inference_mode(False)  # else new tensors would be such as no gradient can pass
 def twin(model):
     """A copy of a model in eval mode that shares its weights.
 
-    Hooks, modes and exchanged modules stay on the twin: the model itself is never
+    Hooks, modes, buffers and exchanged modules stay on the twin: the model itself is never
     touched. ReLUs are out-of-place on it, since a hook must see what went in.
+
+    Raises `InputError` for a model that cannot be copied, or has no weights yet.
     """
-    tensors = chain(model.parameters(), model.buffers(), *(vars(module).values() for module in model.modules()))
-    shared = {id(tensor): tensor for tensor in tensors if isinstance(tensor, torch.Tensor)}
-    copy = deepcopy(model, shared).eval()
+    check_weights(model)
+    copy = copied(model, shared={id(parameter): _usable(parameter) for parameter in model.parameters()})
+    if isinstance(copy, torch.jit.ScriptModule):
+        copy = Scripted(copy)  # which takes hooks
     for module in copy.modules():
+        if isinstance(module, torch.jit.ScriptModule):
+            continue  # nothing in it can be exchanged
         if getattr(module, "inplace", False) is True:
             module.inplace = False
         if type(module) is nn.Conv2d and isinstance(module.weight, nn.Parameter):
@@ -46,11 +66,88 @@ def twin(model):
     return copy
 
 
+def copied(model, shared=()):
+    """A copy of a model in eval mode.
+
+    shared  id of a tensor -> the tensor that stands for it in the copy; others are copied
+
+    Raises `InputError` for a model that cannot be copied.
+    """
+    # Tensors that were computed, such as the weight under a weight norm, refuse to be copied as others are.
+    own = {id(tensor): tensor.detach().clone() for module in model.modules() for tensor in _tensors(vars(module))}
+    try:
+        copy = deepcopy(model, {**own, **dict(shared)})
+    except Exception as error:
+        reason = str(error).partition("\n")[0]
+        raise InputError(
+            f"{title_of(model)} cannot be copied ({reason}), and only a copy can be explained; take what holds this off the model"
+        ) from error
+    try:
+        return copy.eval()
+    except NotImplementedError:
+        return copy  # of torch.export: it has no modes
+
+
+def check_weights(model):
+    """Raise `InputError` for a lazy layer whose weights are not there yet, and for weights without numbers."""
+    for name, tensor in chain(model.named_parameters(), model.named_buffers()):
+        layer = name.rpartition(".")[0] or title_of(model)
+        if isinstance(tensor, UninitializedTensorMixin):
+            raise InputError(f"layer {layer} has no weights yet; give the model one batch of images, model(x), so that it makes them")
+        if tensor.is_meta:
+            raise InputError(f"layer {layer} has weights without numbers (device meta); load them into the model first")
+
+
+def title_of(model):
+    """A model's name, for messages."""
+    for name in (getattr(model, "name", None), getattr(model, "original_name", None)):
+        if isinstance(name, str) and name:
+            return name
+    return type(model).__name__
+
+
+def _usable(parameter):
+    """A parameter as it is; of one that was made in inference mode, through which no gradient can pass, a copy."""
+    return nn.Parameter(parameter.detach().clone(), parameter.requires_grad) if parameter.is_inference() else parameter
+
+
+def _tensors(value):
+    """All tensors but parameters in a nest of dicts, lists and tuples."""
+    if isinstance(value, torch.Tensor):
+        if not isinstance(value, nn.Parameter):
+            yield value
+    elif isinstance(value, (dict, list, tuple)):
+        for each in value.values() if isinstance(value, dict) else value:
+            yield from _tensors(each)
+
+
+class Scripted(nn.Module):
+    """A TorchScript model as a module that takes hooks; its layers cannot be looked at."""
+
+    def __init__(self, model):
+        super().__init__()
+        self.model = model
+
+    def forward(self, x):
+        return self.model(x)
+
+
 class Copied(nn.Module):
     """x as a new tensor, so that two hooks need not share one."""
 
     def forward(self, x):
         return x.clone()
+
+
+def is_scripted(net):
+    """Whether a network, or a part of it, is TorchScript: what happens inside cannot be looked at."""
+    return any(isinstance(module, torch.jit.ScriptModule) for module in net.modules())
+
+
+def is_quantised(net):
+    """Whether a layer of a network computes with whole numbers: no gradient passes it."""
+    homes = [type(module).__module__ for module in net.modules()]
+    return any(home.startswith("torch.ao.nn.") and "quantized" in home for home in homes)
 
 
 def replace(net, name, module):
@@ -132,7 +229,7 @@ def trace(net, x):
         return hook
 
     for name, module in net.named_modules():
-        if name:
+        if name and not isinstance(module, torch.jit.ScriptModule):  # which takes no hooks
             is_leaf = next(module.children(), None) is None
             handles.append(module.register_forward_pre_hook(enter(name, is_leaf)))
             handles.append(module.register_forward_hook(leave(name, is_leaf)))

@@ -12,8 +12,11 @@ from math import prod
 import torch
 import torch.nn.functional as F
 
+from ..checks import whole
 from ..errors import InputError
-from .subject import Subject, model_of
+from .anatomy import title_of
+from .draws import generator
+from .subject import Subject, is_about_memory, model_of
 
 ANSWER = "answer"  # the query that stands for the network's answer
 
@@ -60,17 +63,17 @@ class AttentionWeights:
         A class token's own share is left out, so a map adds up to 1 or a little less.
         Raises `InputError` for a query, block or head that there is not.
         """
-        self._check(block, self.blocks, "block")
-        if head is not None:
-            self._check(head, self.heads, "head")
+        block = self._checked(block, self.blocks, "block")
+        head = None if head is None else self._checked(head, self.heads, "head")
         weights = self.weights[block].mean(dim=0) if head is None else self.weights[block, head]
         return self._row(weights, query)
 
     def rollout(self, query=ANSWER, upto=None):
         """What has reached a query through the first blocks, `upto` of them or all: a map (*grid). See `rollout`."""
-        upto = self.blocks if upto is None else upto
-        if not isinstance(upto, int) or not 1 <= upto <= self.blocks:
-            raise InputError(f"upto is {upto!r}; give how many blocks, 1…{self.blocks}")
+        try:
+            upto = self.blocks if upto is None else whole("upto", upto, 1, self.blocks)
+        except InputError:
+            raise InputError(f"upto is {upto!r}; give how many blocks, 1…{self.blocks}") from None
         return self._row(rollout(self.weights[:upto]), query)
 
     def distances(self):
@@ -94,26 +97,31 @@ class AttentionWeights:
         return torch.cdist(centres, centres)
 
     def _row(self, weights, query):
-        if query == ANSWER:
+        if isinstance(query, str) and query == ANSWER:
             row = weights[0] if self.class_token else weights.mean(dim=0)
         else:
             row = weights[self._token(query)]
         return row[self.class_token :].view(self.grid)
 
     def _token(self, place):
-        fits = isinstance(place, (tuple, list)) and len(place) == len(self.grid) and all(isinstance(one, int) for one in place)
-        if not fits or any(not 0 <= at < side for at, side in zip(place, self.grid)):
+        try:
+            if not isinstance(place, (tuple, list)) or len(place) != len(self.grid):
+                raise InputError("no place of the grid")
+            place = [whole("place", at, 0, side - 1) for at, side in zip(place, self.grid)]
+        except InputError:
             last = ", ".join(f"0…{side - 1}" for side in self.grid)
-            raise InputError(f"query is {place!r}; give a place of the grid, ({last}), or {ANSWER!r}")
+            raise InputError(f"query is {place!r}; give a place of the grid, ({last}), or {ANSWER!r}") from None
         number = 0
         for at, side in zip(place, self.grid):
             number = number * side + at
         return number + self.class_token
 
     @staticmethod
-    def _check(number, count, what):
-        if not isinstance(number, int) or not 0 <= number < count:
-            raise InputError(f"{what} {number!r} is not there; give 0…{count - 1}")
+    def _checked(number, count, what):
+        try:
+            return whole(what, number, 0, count - 1)
+        except InputError:
+            raise InputError(f"{what} {number!r} is not there; give 0…{count - 1}") from None
 
 
 def attention_of(run_or_model, image):
@@ -122,16 +130,30 @@ def attention_of(run_or_model, image):
     Raises `InputError` for a model without attention, and for an image that it does not take.
     """
     if not is_transformer(run_or_model):
-        model = model_of(run_or_model)
-        title = getattr(model, "name", None) or type(model).__name__
-        raise InputError(f"{title} is no transformer, so it has no attention to look at; build 'vit', 'windowed_vit' or 'hybrid'")
+        raise InputError(f"{title_of(model_of(run_or_model))} is no transformer, so it has no attention to look at; build 'vit', 'windowed_vit' or 'hybrid'")
     subject = Subject.of(run_or_model)
     with torch.no_grad():
         x = subject.batch(image, many=False)
         subject.scores(x)  # says in a sentence what is wrong with an image or with weights
-        weights = torch.stack(subject.net.attention(x), dim=1)[0]
+        weights = torch.stack(_weights(subject.net, x), dim=1)[0]
     shape = tuple(x.shape[2:])
     return AttentionWeights(weights.float().cpu(), tuple(subject.net.grid), _has_class_token(subject.net), shape, covered(subject.net, shape))
+
+
+def _weights(net, x):
+    """What `attention` of a network gives, a list of (B, heads, N, N). Raises `InputError` where it is something else."""
+    try:
+        weights = list(net.attention(x))
+        tokens = prod(net.grid) + _has_class_token(net)
+        fits = weights and all(each.shape[0] == len(x) and each.shape[2:] == (tokens, tokens) for each in weights)
+    except (AttributeError, IndexError, RuntimeError, TypeError, ValueError):
+        fits = False
+    if not fits:
+        raise InputError(
+            f"the attention() of {title_of(net)} does not give one tensor (B, heads, N, N) a block, for the N tokens of its grid; "
+            "write it as that of 'vit' is, or choose another method"
+        )
+    return weights
 
 
 def rollout(weights):
@@ -154,7 +176,7 @@ def rollout(weights):
 
 def rollout_maps(net, x):
     """The rollout to the answer of each image of a float batch: (B, 1, *grid). What `explain` shows as attention_rollout."""
-    through = rollout(net.attention(x))  # (B, N, N)
+    through = rollout(_weights(net, x))  # (B, N, N)
     row = through[:, 0, 1:] if _has_class_token(net) else through.mean(dim=1)
     return row.unflatten(1, tuple(net.grid)).unsqueeze(1)
 
@@ -181,6 +203,7 @@ def receptive_field(run_or_model, place=None, layer=None, images=8, seed=0):
     """
     from .attribution import layers
 
+    images, draws = whole("images", images, 1, 1024), generator(seed)
     subject = Subject.of(run_or_model)
     shape = subject.shape or (28, 28)
     if len(shape) != 2 or subject.dims == 3:
@@ -192,20 +215,27 @@ def receptive_field(run_or_model, place=None, layer=None, images=8, seed=0):
     if layer not in maps:
         raise InputError(f"layer {layer!r} gives no feature maps; choose one of {', '.join(maps)}")
     rows, columns = maps[layer][1:]
-    place = (rows // 2, columns // 2) if place is None else tuple(place)
-    if len(place) != 2 or not (0 <= place[0] < rows and 0 <= place[1] < columns):
-        raise InputError(f"place is {place!r}; the map of {layer} is {rows} x {columns}")
+    try:
+        row, column = (rows // 2, columns // 2) if place is None else place
+        row, column = whole("row", row, 0, rows - 1), whole("column", column, 0, columns - 1)
+    except (TypeError, ValueError):
+        raise InputError(f"place is {place!r}; the map of {layer} is {rows} x {columns}") from None
     found = []
     hook = subject.net.get_submodule(layer).register_forward_hook(lambda module, taken, given: found.append(given))
     try:
         with torch.inference_mode(False), torch.enable_grad():
-            generator = torch.Generator().manual_seed(seed)
-            x = torch.randn(images, subject.channels or 1, *shape, generator=generator).to(subject.device).requires_grad_()
+            grey = subject.blank()
+            noise = torch.randn(images, *grey.shape[1:], dtype=torch.float32, generator=draws)
+            x = noise.to(grey).requires_grad_()
             subject.net(x)
-            gradient = torch.autograd.grad(found[-1][:, :, place[0], place[1]].abs().sum(), x)[0]
+            gradient = torch.autograd.grad(found[-1][:, :, row, column].abs().sum(), x)[0]
+    except RuntimeError as error:
+        if is_about_memory(error):
+            raise
+        raise InputError(f"{subject.title} has no receptive field at {layer}: no gradient reaches the image from there") from error
     finally:
         hook.remove()
-    field = gradient.abs().sum(dim=(0, 1)).cpu()
+    field = gradient.abs().sum(dim=(0, 1)).float().cpu()
     return field / field.max().clamp(min=1e-12)
 
 

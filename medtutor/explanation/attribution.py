@@ -3,14 +3,16 @@
 import time
 from dataclasses import dataclass, field
 
+import numpy as np
 import torch
 import torch.nn.functional as F
 
+from ..checks import one_of
 from ..errors import InputError, unknown
-from .anatomy import Trace, feature_maps, last_feature_map, trace
+from .anatomy import Trace, feature_maps, is_quantised, is_scripted, last_feature_map, trace
 from .attention import covered
 from .methods import METHODS, PIXELS, baseline
-from .subject import Subject, Target
+from .subject import Subject, Target, is_about_memory
 
 
 @dataclass(frozen=True, eq=False)
@@ -74,7 +76,8 @@ class Attribution:
 def explain(run_or_model, image, method="integrated_gradients", *, target=None, layer=None, **options):
     """Why a model gave an image its score: an `Attribution`.
 
-    run_or_model  a `Run`, or any torch model from images in -1…1 to (B, classes)
+    run_or_model  a `Run`, or any torch model from images in -1…1 to (B, classes). One output, (B, 1)
+                  or (B,), is read as the logit of class 1; what speaks against it, as that of class 0
     image         uint8: (C, H, W), a volume (C, D, H, W), or either without C
     method        a name of `METHODS`: "saliency", "integrated_gradients", …
     target        class number or name; left out: the class the model predicts
@@ -86,7 +89,7 @@ def explain(run_or_model, image, method="integrated_gradients", *, target=None, 
 
     Raises `InputError`, before any work, for an unknown method, option, target or
     layer, an image that the model does not take, a model whose output is not
-    finite, and a method that cannot work on this model.
+    finite, or is another each time, and a method that cannot work on this model.
     """
     return _explain(run_or_model, image, False, method, target, layer, options)[0]
 
@@ -108,28 +111,25 @@ def layers(run_or_model, shape=None):
 
     shape  of one image (C, H, W) or (C, D, H, W); a `Run` knows it, a bare model
            is tried with 28 pixels a side
+
+    Raises `InputError` for a shape that the model does not take.
     """
     subject = Subject.of(run_or_model)
-    spatial = subject.shape or (28,) * (subject.dims or 2)
-    x = torch.zeros(1, *(shape or (subject.channels or 1, *spatial)), device=subject.device)
     with torch.inference_mode(False):
-        subject.scores(x)
+        x = subject.blank(shape)
         return feature_maps(trace(subject.net, x), x.dim() - 2)
 
 
 def attribute_floats(subject, x, attribution):
     """The method of an `Attribution` again, on other float images (B, C, *spatial): its raw values."""
-    how = METHODS[attribution.method]
     with torch.enable_grad():
-        seen = _inspect(subject, x, how)
-        return _attribute(how, seen, x, [attribution.target] * len(x), attribution.layer, attribution.options)
+        seen = _inspect(subject, x, attribution.method)
+        return _attribute(subject, attribution.method, seen, x, [attribution.target] * len(x), attribution.layer, attribution.options)
 
 
 def checked_method(method):
     """The `Method` of a name. Raises `InputError` for one that is not known."""
-    if method in METHODS:
-        return METHODS[method]
-    raise unknown("method", method, list(METHODS))
+    return METHODS[one_of("method", method, METHODS)]
 
 
 def _explain(run_or_model, images, many, method, target, layer, options):
@@ -142,9 +142,9 @@ def _explain(run_or_model, images, many, method, target, layer, options):
         options = how.complete(options, tuple(x.shape[2:]))
         logits = _checked_scores(subject, x)
         targets = _targets(subject, target, logits)
-        seen = _inspect(subject, x, how)
+        seen = _inspect(subject, x, method)
         layer = _checked_layer(how, method, layer, seen, x.dim() - 2)
-        raw = _attribute(how, seen, x, targets, layer, options)
+        raw = _attribute(subject, method, seen, x, targets, layer, options)
         expected = _expected_sums(how, subject, x, logits, targets, options)
         return _as_attributions(subject, method, x, logits, targets, raw, expected, layer, options, begin)
 
@@ -159,19 +159,27 @@ def _targets(subject, wanted, logits):
     count = logits.shape[1]
     if wanted is None:
         return [subject.target(index, count) for index in logits.argmax(dim=1).tolist()]
-    if isinstance(wanted, torch.Tensor):
+    if isinstance(wanted, (torch.Tensor, np.ndarray)):
         wanted = wanted.tolist()
-    if isinstance(wanted, list):
+    if isinstance(wanted, (list, tuple)) and not isinstance(wanted, Target):
         if len(wanted) != len(logits):
             raise InputError(f"there are {len(wanted)} targets for {len(logits)} images; give one for each, or one for all")
         return [subject.target(one, count) for one in wanted]
     return [subject.target(wanted, count)] * len(logits)
 
 
-def _inspect(subject, x, how):
+def _inspect(subject, x, method):
     """The `Trace` of a forward pass, once the method's guard has passed; empty where the method hooks nothing."""
+    how = METHODS[method]
+    if how.needs_gradient and is_quantised(subject.net):
+        raise InputError(f"{method} needs gradients, and none passes the quantised layers of {subject.title}; {_without_gradients()}")
+    if how.needs_gradient and subject.bare and not subject.gives_gradients(x[:1]):
+        raise InputError(f"{method} needs gradients, and none of {subject.title}'s answer reaches the image; {_without_gradients()}")
     if how.guard is None:
         return Trace(subject.net, [], [], {})
+    if is_scripted(subject.net):
+        rest = ", ".join(name for name, each in METHODS.items() if each.guard is None)
+        raise InputError(f"{method} looks at layers, and TorchScript hides those of {subject.title}; choose one of {rest}")
     seen = trace(subject.net, x[:1])
     how.guard(seen, x.dim() - 2)
     return seen
@@ -202,15 +210,33 @@ def _worth_naming(seen, maps):
     return [call.name for call in seen.calls if call.name in maps and (not call.is_leaf or "Conv" in type(call.module).__name__)]
 
 
-def _attribute(how, seen, x, targets, layer, options):
-    """(B, C or 1, *spatial), computed in portions that fit into memory."""
+def _attribute(subject, method, seen, x, targets, layer, options):
+    """(B, C or 1, *spatial), computed in portions that fit into memory.
+
+    Raises `InputError` where the network gives no gradients, or broken ones.
+    """
+    how = METHODS[method]
     size = max(1, PIXELS // (x.shape[2:].numel() * how.passes(options)))
     target = torch.tensor([one.index for one in targets], device=x.device)
-    parts = [
-        how.attribute(seen, part.detach().requires_grad_(), label, layer, options).detach()
-        for part, label in zip(x.split(size), target.split(size))
-    ]
-    return torch.cat(parts)
+    parts = []
+    for part, label in zip(x.split(size), target.split(size)):
+        try:
+            parts.append(how.attribute(seen, part.detach().requires_grad_(), label, layer, options).detach())
+        except RuntimeError as error:
+            if not how.needs_gradient or is_about_memory(error):
+                raise
+            reason = str(error).partition("\n")[0].partition(". ")[0].rstrip(". ")
+            raise InputError(f"{method} cannot work on {subject.title}: {reason}; {_without_gradients()}") from error
+    raw = torch.cat(parts)
+    if not torch.isfinite(raw).all():
+        rest = _without_gradients() if how.needs_gradient else "train or load the model again"
+        raise InputError(f"{method} finds NaN or infinity on the way through {subject.title}, as of a root or a logarithm of zero; {rest}")
+    return raw
+
+
+def _without_gradients():
+    names = [name for name, method in METHODS.items() if not method.needs_gradient and not method.needs_attention]
+    return f"choose {' or '.join(names)}, which need no gradients"
 
 
 def _expected_sums(how, subject, x, logits, targets, options):

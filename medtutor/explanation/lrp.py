@@ -27,6 +27,7 @@ from torch.nn.utils.fusion import fuse_conv_bn_eval, fuse_linear_bn_eval
 from ..errors import InputError
 from ..models.cnn import Add
 from .anatomy import RESHAPING, Copied, replace
+from .subject import Answer
 
 WEIGHTED = (nn.Conv1d, nn.Conv2d, nn.Conv3d, nn.Linear)
 NORMS = (nn.BatchNorm1d, nn.BatchNorm2d, nn.BatchNorm3d)
@@ -82,8 +83,14 @@ def relevance(seen, x, target):
     low, high = torch.full_like(x, -1.0), torch.full_like(x, 1.0)
     channels = x.shape[1]
     _see_bounds(first, channels)
-    parts = LRP(net).attribute(torch.cat([x, low, high], dim=1), target=target)  # (B, 3*C, *spatial)
-    return parts.detach().unflatten(1, (3, channels)).sum(dim=1)
+    bounded = torch.cat([x, low, high], dim=1)  # (B, 3*C, *spatial)
+    _check_bounds(net, first, bounded[:1])
+    shared, sign = target, 1
+    if any(isinstance(hook, Answer) and hook.paired for hook in net._forward_hooks.values()):
+        # A network of one output: its score is shared out, and what speaks against it is the same with the sign turned.
+        shared, sign = torch.ones_like(target), (2 * target - 1).view(-1, *[1] * (x.dim() - 1))
+    parts = LRP(net).attribute(bounded, target=shared)
+    return sign * parts.detach().unflatten(1, (3, channels)).sum(dim=1)
 
 
 def _simplify(net, seen):
@@ -119,6 +126,23 @@ def _see_bounds(layer, channels):
         layer.in_features *= 3
     else:
         layer.in_channels = 3 * channels
+
+
+def _check_bounds(net, layer, bounded):
+    """Raise `InputError` unless (x, low, high) arrive at the first layer as they went in, one after the other."""
+    arrived = []
+    hook = layer.register_forward_pre_hook(lambda module, inputs: arrived.append(inputs[0]))
+    try:
+        with torch.no_grad():
+            net(bounded)
+        _, low, high = arrived[0].chunk(3, dim=1)
+        fits = bool((low == -1).all() and (high == 1).all())
+    except (IndexError, RuntimeError, ValueError):
+        fits = False
+    finally:
+        hook.remove()
+    if not fits:
+        raise InputError("lrp needs a first layer that takes the image as it is, its channels in order; choose integrated_gradients")
 
 
 class BoxRule(EpsilonRule):

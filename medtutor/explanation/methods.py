@@ -5,6 +5,7 @@ softmax would mix in the evidence for the other classes. Images are seen as the
 model sees them, -1 (black) to 1 (white).
 """
 
+import math
 import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -14,10 +15,16 @@ import torch
 from scipy import ndimage
 from torch import nn
 
+from ..checks import number, one_of, whole
 from ..errors import InputError, unknown
 from .anatomy import LINEAR, Copied, feature_maps, replace
+from .draws import generator
+
+# Captum says so each time that it sets hooks, and takes them off again.
+warnings.filterwarnings("ignore", r"Setting (forward, )?backward hooks", UserWarning)
 
 BASELINES = ("black", "blurred", "mean")
+MOST = 10_000  # steps or samples
 # Pixels that go through a network at once: 128 images of 28 x 28, some 200 MB with gradients.
 PIXELS = 128 * 28 * 28
 
@@ -34,10 +41,11 @@ def baseline(x, kind):
         return torch.full_like(x, -1.0)
     if kind == "mean":
         return x.mean(dim=tuple(range(2, x.dim())), keepdim=True).expand_as(x).clone()
-    if kind != "blurred":
-        raise unknown("baseline", kind, BASELINES)
+    one_of("baseline", kind, BASELINES)
     sigma = (0, 0, *(side / 7 for side in x.shape[2:]))
-    blurred = ndimage.gaussian_filter(x.detach().cpu().numpy(), sigma, mode="nearest")
+    pixels = x.detach().cpu()
+    pixels = pixels if pixels.dtype in (torch.float32, torch.float64) else pixels.float()  # scipy knows no half precision
+    blurred = ndimage.gaussian_filter(pixels.numpy(), sigma, mode="nearest")
     return torch.from_numpy(blurred).to(x)
 
 
@@ -48,6 +56,7 @@ class Option:
     default  for 28 pixels a side
     low      the least that makes sense; less is refused
     high     the most that a slider offers; more is allowed
+    most     the most that is taken: beyond it, work would not end
     step     of a slider
     choices  names to choose from, for an option that is no number
     meaning  one phrase
@@ -60,18 +69,18 @@ class Option:
     high: int | float | None = None
     step: int | float | None = None
     choices: tuple = ()
+    most: int | float | None = None
 
     def check(self, value):
         """`value`, or an `InputError` that says what is allowed."""
         if self.choices:
-            if value not in self.choices:
-                raise unknown(self.name, value, self.choices)
-            return value
-        whole = isinstance(self.default, int)
-        number = isinstance(value, (int, np.integer) if whole else (int, float, np.number)) and not isinstance(value, bool)
-        if not number or not value >= self.low or not value < float("inf"):
-            raise InputError(f"{self.name} is {value!r}; give a {'whole ' if whole else ''}number from {self.low}")
-        return int(value) if whole else float(value)
+            return one_of(self.name, value, self.choices)
+        kind = "whole number" if isinstance(self.default, int) else "number"
+        try:
+            return (whole if kind == "whole number" else number)(self.name, value, self.low, self.most)
+        except InputError:
+            upto = f" to {self.most}" if self.most is not None else ""
+            raise InputError(f"{self.name} is {value!r:.60}; give a {kind} from {self.low}{upto}") from None
 
 
 @dataclass(frozen=True)
@@ -85,6 +94,8 @@ class Method:
     live        answers within 100 ms on the default network (28 pixels, two cores)
     sums_to     what the attributions of all pixels add up to: "score", "difference"
                 (from the score of the baseline), or None
+    needs_gradient
+                it asks the network for gradients, not for scores alone
     needs_layer it looks at feature maps of one layer
     needs_attention
                 it reads attention weights: only transformers have them
@@ -101,6 +112,7 @@ class Method:
     signed: bool
     live: bool = True
     sums_to: str | None = None
+    needs_gradient: bool = True
     needs_layer: bool = False
     needs_attention: bool = False
     options: tuple = ()
@@ -140,6 +152,12 @@ def _check_window(values, shape):
         raise InputError(
             f"stride is {values['stride']}, larger than the window: pixels would be left out; give at most {values['window']}"
         )
+    if "patch" in values:
+        patches = math.prod(-(-side // values["patch"]) for side in shape)
+        if patches * values["samples"] > 2**26:
+            raise InputError(
+                f"{values['samples']} samples of {patches} patches do not fit into memory; give a larger patch or fewer samples"
+            )
 
 
 # --- what each method does; `seen.net` is the twin ------------------------------------
@@ -172,45 +190,45 @@ def _integrated_gradients(seen, x, target, layer, options):
 
 
 def _smoothgrad(seen, x, target, layer, options):
-    from captum.attr import NoiseTunnel, Saliency
+    from captum.attr import Saliency
 
-    samples = options["samples"]
-    with seeded(options["seed"]):
-        gradients = NoiseTunnel(Saliency(seen.net)).attribute(
-            x,
-            nt_samples=samples,
-            nt_samples_batch_size=min(samples, max(1, at_once(x) // len(x))),
-            stdevs=2 * options["noise"],  # -1…1 is 2 wide
-            target=target,
-            abs=False,
-        )
-    return gradients.abs()
+    samples, draws = options["samples"], generator(options["seed"])
+    total = 0
+    for size in _portions(samples, max(1, at_once(x) // len(x))):
+        noisy = x.detach().repeat_interleave(size, dim=0)
+        noisy = (noisy + _noise(noisy, options["noise"], draws)).requires_grad_()
+        gradients = Saliency(seen.net).attribute(noisy, target=target.repeat_interleave(size), abs=False)
+        total = total + gradients.unflatten(0, (len(x), size)).sum(dim=1)
+    return (total / samples).abs()
 
 
 def _gradient_shap(seen, x, target, layer, options):
-    from captum.attr import GradientShap
-
-    shap, base = GradientShap(seen.net), baseline(x, options["baseline"])
-    samples, most = options["samples"], at_once(x)
-    portions = [min(most, samples - start) for start in range(0, samples, most)]
+    samples, base = options["samples"], baseline(x, options["baseline"])
+    # Captum's own would draw from the random state that the whole process shares. The draws are those that it makes from a seed.
+    draws, places = generator(options["seed"]), np.random.RandomState(options["seed"] % 2**32)
     rows = []
-    with seeded(options["seed"]):
-        # One image at a time: captum draws each baseline at random from all that it is given.
-        for image, own, label in zip(x.split(1), base.split(1), target.split(1)):
-            parts = [
-                size * shap.attribute(image, baselines=own, n_samples=size, stdevs=2 * options["noise"], target=label)
-                for size in portions
-            ]
-            rows.append(sum(parts) / samples)
+    for image, start, label in zip(x.detach().split(1), base.split(1), target.split(1)):
+        total = 0
+        for size in _portions(samples, at_once(x)):
+            noisy = image.expand(size, *image.shape[1:])
+            noisy = noisy + _noise(noisy, options["noise"], draws)
+            share = torch.from_numpy(places.uniform(0.0, 1.0, size)).to(x).view(size, *[1] * (x.dim() - 1))
+            between = (share * noisy + (1.0 - share) * start).requires_grad_()
+            gradient = torch.autograd.grad(seen.net(between)[:, label].sum(), between)[0]
+            total = total + ((noisy - start) * gradient).sum(dim=0, keepdim=True)
+        rows.append(total / samples)
     return torch.cat(rows)
+
+
+def _noise(x, spread, draws):
+    """Noise for a batch of images; its spread is a share of black to white, and -1…1 is 2 wide."""
+    return torch.normal(0.0, torch.full(x.shape, 2 * spread, dtype=torch.float32), generator=draws).to(x)
 
 
 def _deep_lift(seen, x, target, layer, options):
     from captum.attr import DeepLift
 
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # that hooks are set, and taken off again
-        return DeepLift(_as_deep_lift_needs_it(seen)).attribute(x, baselines=baseline(x, options["baseline"]), target=target)
+    return DeepLift(_as_deep_lift_needs_it(seen)).attribute(x, baselines=baseline(x, options["baseline"]), target=target)
 
 
 def _lrp(seen, x, target, layer, options):
@@ -228,9 +246,7 @@ def _grad_cam(seen, x, target, layer, options):
 def _guided_backprop(seen, x, target, layer, options):
     from captum.attr import GuidedBackprop
 
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # that hooks are set, and taken off again
-        return GuidedBackprop(seen.net).attribute(x, target=target)
+    return GuidedBackprop(seen.net).attribute(x, target=target)
 
 
 def _occlusion(seen, x, target, layer, options):
@@ -249,23 +265,44 @@ def _occlusion(seen, x, target, layer, options):
 
 
 def _kernel_shap(seen, x, target, layer, options):
-    from captum.attr import KernelShap
+    from sklearn.linear_model import LinearRegression
 
-    patches = superpixels(x.shape[2:], options["patch"])
+    # Captum's own would draw from the random state that the whole process shares.
+    patches = superpixels(x.shape[2:], options["patch"]).to(x.device)
     sizes = torch.bincount(patches.flatten())[patches] * x.shape[1]  # how many numbers share a value
-    base, rows = baseline(x, options["baseline"]), []
-    with seeded(options["seed"]):
-        for image, own, label in zip(x.split(1), base.split(1), target.split(1)):
-            values = KernelShap(seen.net).attribute(
-                image,
-                baselines=own,
-                target=label,
-                feature_mask=patches.expand(1, x.shape[1], *patches.shape).to(x.device),
-                n_samples=options["samples"],
-                perturbations_per_eval=at_once(x),
-            )
-            rows.append(values / sizes.to(x.device))
+    base, draws, rows = baseline(x, options["baseline"]), generator(options["seed"]), []
+    for image, cover, label in zip(x.split(1), base.split(1), target.split(1)):
+        left = _coalitions(int(patches.max()) + 1, options["samples"], draws)
+        scores = []
+        with torch.no_grad():
+            for part in left.to(x.device).split(at_once(x)):
+                scores.append(seen.net(torch.where(part[:, patches].unsqueeze(1), image, cover))[:, label].flatten())
+        # All patches, and none, must be met: what the patches get then adds up to what the image adds to its cover.
+        weights = [1e6, 1e6] + [1.0] * (len(left) - 2)
+        fitted = LinearRegression().fit(left.float().numpy(), torch.cat(scores).float().cpu().numpy(), sample_weight=np.float32(weights))
+        values = torch.from_numpy(fitted.coef_).to(x)[patches] / sizes
+        rows.append(values.expand(1, *x.shape[1:]))
+        # Captum's KernelShap, whose maps these are, draws as much before the next image, for weights that it then replaces.
+        torch.empty((), dtype=torch.int64).random_(generator=draws)
+        torch.rand(left.shape[1] + 1, generator=draws)
     return torch.cat(rows)
+
+
+def _coalitions(count, samples, draws):
+    """Which of `count` patches are left in each sample: bool (samples, count), the first two all of them and none.
+
+    The others are drawn so that a plain linear fit gives Shapley values: how many are
+    left with the weight of the Shapley kernel, then which ones, all choices alike.
+    """
+    left = [torch.ones(count, dtype=torch.bool), torch.zeros(count, dtype=torch.bool)]
+    if count > 1:
+        sizes = torch.arange(1, count, dtype=torch.float32)
+        weights = torch.cat([torch.zeros(1), (count - 1) / (sizes * (count - sizes))])
+        for _ in range(samples - 2):
+            size = torch.multinomial(weights / weights.sum(), 1, True, generator=draws).item()
+            values = torch.randn(count, generator=draws)
+            left.append(values > values.kthvalue(count - size).values)
+    return torch.stack(left)
 
 
 def _attention_rollout(seen, x, target, layer, options):
@@ -288,23 +325,9 @@ def at_once(x):
     return max(1, PIXELS // x.shape[2:].numel())
 
 
-class seeded:
-    """A context in which torch and numpy draw from a seed; their own random state is left as it was."""
-
-    def __init__(self, seed):
-        self.seed = seed
-
-    def __enter__(self):
-        devices = range(torch.cuda.device_count()) if torch.cuda.is_initialized() else []
-        self.fork = torch.random.fork_rng(devices=devices)
-        self.fork.__enter__()
-        self.numpy_state = np.random.get_state()  # captum's GradientShap draws from numpy's global generator
-        torch.manual_seed(self.seed)
-        np.random.seed(self.seed % 2**32)
-
-    def __exit__(self, *error):
-        np.random.set_state(self.numpy_state)
-        self.fork.__exit__(*error)
+def _portions(count, most):
+    """The sizes of portions of at most `most` that add up to `count`."""
+    return [min(most, count - start) for start in range(0, count, most)]
 
 
 def _as_deep_lift_needs_it(seen):
@@ -396,8 +419,8 @@ def _needs_attention(seen, dims):
         )
 
 
-_STEPS = Option("steps", 32, "points on the way from baseline to image", 2, 256, 2)
-_SEED = Option("seed", 0, "of the random numbers", 0, 99, 1)
+_STEPS = Option("steps", 32, "points on the way from baseline to image", 2, 256, 2, most=MOST)
+_SEED = Option("seed", 0, "of the random numbers", 0, 99, 1, most=2**63 - 1)
 _BLACK = Option("baseline", "black", "what the image is compared with", choices=BASELINES)
 _MEAN = Option("baseline", "mean", "what covers the image", choices=BASELINES)
 
@@ -433,8 +456,8 @@ METHODS = {
         _smoothgrad,
         signed=False,
         options=(
-            Option("samples", 16, "noisy copies", 1, 64, 1),
-            Option("noise", 0.15, "spread of the noise, as a share of black to white", 0.0, 0.5, 0.01),
+            Option("samples", 16, "noisy copies", 1, 64, 1, most=MOST),
+            Option("noise", 0.15, "spread of the noise, as a share of black to white", 0.0, 0.5, 0.01, most=10.0),
             _SEED,
         ),
         passes=lambda options: options["samples"],
@@ -447,8 +470,8 @@ METHODS = {
         signed=True,
         sums_to="difference",
         options=(
-            Option("samples", 32, "random points", 1, 128, 1),
-            Option("noise", 0.05, "spread of the noise, as a share of black to white", 0.0, 0.5, 0.01),
+            Option("samples", 32, "random points", 1, 128, 1, most=MOST),
+            Option("noise", 0.05, "spread of the noise, as a share of black to white", 0.0, 0.5, 0.01, most=10.0),
             _BLACK,
             _SEED,
         ),
@@ -497,6 +520,7 @@ METHODS = {
         "Zeiler & Fergus, ECCV 2014, arXiv:1311.2901",
         _occlusion,
         signed=True,
+        needs_gradient=False,
         options=(
             Option("window", 4, "side of the window in pixels", 1, 14, 1),
             Option("stride", 2, "pixels from one window to the next", 1, 7, 1),
@@ -510,10 +534,11 @@ METHODS = {
         _kernel_shap,
         signed=True,
         live=False,
+        needs_gradient=False,
         sums_to="difference",
         options=(
             Option("patch", 4, "side of a patch in pixels", 1, 14, 1),
-            Option("samples", 200, "random choices of patches", 10, 1000, 10),
+            Option("samples", 200, "random choices of patches", 10, 1000, 10, most=MOST),
             _MEAN,
             _SEED,
         ),
@@ -524,6 +549,7 @@ METHODS = {
         "Abnar & Zuidema, ACL 2020, arXiv:2005.00928",
         _attention_rollout,
         signed=False,
+        needs_gradient=False,
         needs_attention=True,
         guard=_needs_attention,
     ),

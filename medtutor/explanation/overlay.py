@@ -7,6 +7,8 @@ image shows through wherever the map says nothing.
 
 import numpy as np
 
+from ..checks import number, whole
+from ..data.images import as_image
 from ..errors import InputError
 
 FOR = np.array([213, 94, 0], dtype=np.float32)  # vermilion, #D55E00
@@ -18,16 +20,17 @@ def strength(attribution_map, limit=None):
 
     limit  the absolute value that becomes 1; left out: the 99.5th percentile,
            so that one odd pixel does not pale the others
+
+    Raises `InputError` for a map that holds NaN or infinity: it has no colour.
     """
-    values = np.asarray(attribution_map, dtype=np.float32)
-    if limit is None:
-        limit = scale(values)
+    values = _numbers(attribution_map)
+    limit = scale(values) if limit is None else number("limit", limit, 0)
     return np.clip(values / max(limit, 1e-12), -1, 1)
 
 
 def scale(attribution_map):
     """The absolute value that is shown at full strength: the 99.5th percentile, or the maximum of a sparse map."""
-    size = np.abs(np.asarray(attribution_map, dtype=np.float32))
+    size = np.abs(_numbers(attribution_map))
     return float(np.percentile(size, 99.5)) or float(size.max(initial=0))
 
 
@@ -49,14 +52,17 @@ def overlay(image, attribution_map, *, opacity=0.7, limit=None, slice=None, zoom
 
     Raises `InputError` where image and map do not fit each other.
     """
-    image, values = np.asarray(image), np.asarray(attribution_map, dtype=np.float32)
+    image, values = as_image(image, title="overlay").cpu().numpy(), _numbers(attribution_map)
     if image.shape[1:] != values.shape or image.shape[0] not in (1, 3):
         raise InputError(f"an image of shape {image.shape} and a map of shape {values.shape} do not fit each other")
-    if not 0 <= opacity <= 1:
-        raise InputError(f"opacity is {opacity}; give a number from 0 to 1")
+    try:
+        opacity = number("opacity", opacity, 0, 1)
+    except InputError:
+        raise InputError(f"opacity is {opacity!r}; give a number from 0 to 1") from None
+    zoom = whole("zoom", zoom, 1, 64)
     values = strength(values, limit)  # of the whole volume, so that slices compare
     if values.ndim == 3:
-        slice = strongest_slice(values) if slice is None else slice
+        slice = strongest_slice(values) if slice is None else whole("slice", slice, 0, len(values) - 1)
         image, values = image[:, slice], values[slice]
     pixels = np.broadcast_to(image.transpose(1, 2, 0), (*values.shape, 3)).astype(np.float32)
     mixed = _tint(pixels, values, opacity)
@@ -65,7 +71,22 @@ def overlay(image, attribution_map, *, opacity=0.7, limit=None, slice=None, zoom
 
 def strongest_slice(attribution_map):
     """The slice of a (D, H, W) map with the largest sum of absolute values."""
-    return int(np.abs(np.asarray(attribution_map)).sum(axis=(1, 2)).argmax())
+    values = np.abs(_numbers(attribution_map))
+    if values.ndim != 3:
+        raise InputError(f"only the map of a volume, (D, H, W), has slices; this one has shape {values.shape}")
+    return int(values.sum(axis=(1, 2)).argmax())
+
+
+def _numbers(attribution_map):
+    """A map as float32 numpy. Raises `InputError` where it is none of finite numbers."""
+    try:
+        values = attribution_map.detach().cpu() if hasattr(attribution_map, "detach") else attribution_map
+        values = np.asarray(values, dtype=np.float32)
+    except (TypeError, ValueError, RuntimeError):
+        raise InputError("a map must be an array of numbers, one for each pixel") from None
+    if not values.size or not np.isfinite(values).all():
+        raise InputError("the map is empty, or holds NaN or infinity; give finite numbers, one for each pixel")
+    return values
 
 
 def _tint(pixels, values, opacity=1.0):

@@ -21,10 +21,15 @@ import numpy as np
 import torch
 from torch import nn
 
-from ..data.cohort import COLUMNS
+from ..checks import whole
+from ..data.cohort import COLUMNS, Patients
 from ..data.dataset import normalise
+from ..data.images import as_image, as_images
 from ..errors import InputError
 from ..training.run import to_model
+from .anatomy import twin
+from .draws import generator
+from .subject import is_about_memory
 
 MOST = 6  # columns of the table: 128 coalitions
 OTHERS = 32  # patients of a background
@@ -74,8 +79,12 @@ class Background:
     """
 
     def __init__(self, model, patients, count=OTHERS, seed=0, columns=COLUMNS):
-        if isinstance(count, bool) or not isinstance(count, int) or count < 1:
-            raise InputError(f"count is {count!r}; give how many patients are the background, at least 1")
+        try:
+            count = whole("count", count, 1)
+        except InputError:
+            raise InputError(f"count is {count!r}; give how many patients are the background, at least 1") from None
+        if not isinstance(patients, Patients) or not len(patients):
+            raise InputError(f"the background must be Patients, such as cohort.train, not {type(patients).__name__}, and at least one")
         if patients.table.shape[1] != len(columns):
             raise InputError(f"the table has {patients.table.shape[1]} columns, but {len(columns)} names: {', '.join(columns)}")
         if len(columns) > MOST:
@@ -83,7 +92,7 @@ class Background:
                 f"the table has {len(columns)} columns: {2 ** (len(columns) + 1)} coalitions with the image; give at most {MOST}"
             )
         check_answers(model, patients.images[:2], patients.table[:2])
-        chosen = torch.randperm(len(patients), generator=torch.Generator().manual_seed(seed))[:count]
+        chosen = torch.randperm(len(patients), generator=generator(seed))[:count]
         self.model, self.names = model, ("image", *columns)
         self.seen, self.table = see(model, patients.images[chosen]), patients.table[chosen]
 
@@ -91,8 +100,8 @@ class Background:
 def shares(model, image, row, background, *, seen=None):
     """The `Shares` of the image and of each number in one answer: exact Shapley values.
 
-    model       as of `Background`; left in eval mode
-    image       uint8 (C, H, W)
+    model       as of `Background`; asked in eval mode, and left as it was
+    image       uint8 (C, H, W), as `explain` takes it
     row         float32 (columns,): standardised numbers. One that is missing (NaN) is a value like
                 any other: its share says what it has changed that nothing is known
     background  a `Background` of this model, or `Patients`, of whom 32 are drawn
@@ -104,19 +113,27 @@ def shares(model, image, row, background, *, seen=None):
         background = Background(model, background)
     if background.model is not model:
         raise InputError("the background was made for another model; make one with Background(model, patients)")
-    model.eval()
-    row = torch.as_tensor(row, dtype=torch.float32)
+    try:
+        row = torch.as_tensor(row, dtype=torch.float32)
+    except (TypeError, ValueError, RuntimeError):
+        raise InputError(f"the row must hold the {background.table.shape[1]} numbers {', '.join(background.names[1:])}") from None
     if row.shape != background.table.shape[1:]:
         raise InputError(f"the row has shape {tuple(row.shape)}; give the {background.table.shape[1]} numbers {', '.join(background.names[1:])}")
+    if row.isinf().any():
+        raise InputError("the row holds infinity; give finite numbers, or NaN for one that is missing")
+    model = _at_rest(model)
     if seen is None:
-        check_answers(model, image[None], row[None])
-        seen = see(model, image[None])
+        image = as_image(image)[None]
+        check_answers(model, image, row[None])
+        seen = see(model, image)
     parts = len(background.names)
     worth = np.empty(2**parts)  # of a coalition, whose bit i says whether part i has joined
     for coalition in range(2**parts):
         joined = torch.tensor([bool(coalition >> part & 1) for part in range(parts)])
         images = seen.expand_as(background.seen) if joined[0] else background.seen
         worth[coalition] = log_odds(model, images, torch.where(joined[1:], row, background.table)).mean()
+    if not np.isfinite(worth).all():
+        raise InputError("the model answers NaN or infinity; train it again, with a smaller learning rate")
     values = np.zeros(parts)
     for part in range(parts):
         for coalition in range(2**parts):
@@ -132,15 +149,22 @@ def see(model, images):
     """What a model makes of uint8 images (N, C, H, W) alone: (N, …).
 
     Features where the model has `see` and `fuse`, as a `Fusion` has; else the images
-    themselves, as floats. The model must be in eval mode.
+    themselves, as floats. The model is asked in eval mode, and left as it was.
+
+    Raises `InputError` for images that are not uint8.
     """
-    images = to_model(normalise(images), next(model.parameters()).device)
+    images, model = as_images(images), _at_rest(model)
+    images = to_model(normalise(images), _device(model))
     return model.see(images) if hasattr(model, "see") else images
 
 
 @torch.no_grad()
 def log_odds(model, seen, table):
-    """The log-odds of the second outcome, float64 (N,), of what `see` gave and a table (N, columns); eval mode."""
+    """The log-odds of the second outcome, float64 (N,), of what `see` gave and a table (N, columns).
+
+    The model is asked in eval mode, and left as it was.
+    """
+    model = _at_rest(model)
     logits = (model.fuse if hasattr(model, "fuse") else model)(seen, table.to(seen.device)).double().cpu()
     return (logits[:, 1] - logits[:, 0]).numpy()
 
@@ -148,20 +172,32 @@ def log_odds(model, seen, table):
 def check_answers(model, images, table):
     """Raise `InputError` unless the model answers uint8 images with their rows of a table by two finite logits each.
 
-    Leaves the model in eval mode.
+    The model is asked in eval mode, and left as it was.
     """
     if not isinstance(model, nn.Module):
         raise InputError(f"{type(model).__name__} is no network; give a Fusion, trained with fit_fusion")
+    images, model = as_images(images), _at_rest(model)
     try:
         with torch.no_grad():
-            device = next(model.parameters()).device
-            logits = model.eval()(to_model(normalise(images), device), table.to(device))
-    except (RuntimeError, TypeError) as error:
+            device = _device(model)
+            logits = model(to_model(normalise(images), device), table.to(device))
+    except Exception as error:
+        if is_about_memory(error):
+            raise
         raise InputError(
             f"the model does not take images {tuple(images.shape[1:])} with a table of {table.shape[1]} columns "
-            f"({str(error).splitlines()[0]}); give a Fusion that was trained on such patients"
+            f"({str(error).partition(chr(10))[0]}); give a Fusion that was trained on such patients"
         ) from error
     if not isinstance(logits, torch.Tensor) or logits.shape != (len(images), 2):
         raise InputError("the model does not give one score for each of two outcomes; give a Fusion that does")
     if not logits.isfinite().all():
         raise InputError("the model answers NaN or infinity; train it again, with a smaller learning rate")
+
+
+def _at_rest(model):
+    """The model where all of it is in eval mode, else a twin of it that is: asking changes nothing about a model."""
+    return twin(model) if any(module.training for module in model.modules()) else model
+
+
+def _device(model):
+    return next((parameter.device for parameter in model.parameters()), torch.device("cpu"))

@@ -3,14 +3,15 @@
 After Adebayo et al., "Sanity checks for saliency maps", arXiv:1810.03292 (2018).
 """
 
-from copy import deepcopy
 from dataclasses import dataclass, replace
 
 import torch
 from torch import nn
 
-from ..errors import InputError, unknown
-from .methods import seeded
+from ..checks import one_of
+from ..errors import InputError
+from .anatomy import check_weights, copied, is_quantised, title_of
+from .draws import OwnDraws, checked_seed
 from .subject import model_of
 
 NORMS = (nn.BatchNorm1d, nn.BatchNorm2d, nn.BatchNorm3d, nn.GroupNorm, nn.LayerNorm)
@@ -23,6 +24,14 @@ def weighted_layers(run_or_model):
     model defines them, reversed.
     """
     model = model_of(run_or_model)
+    if not isinstance(model, nn.Module):
+        raise InputError(f"only a Run or a torch model has layers to randomise, not {type(run_or_model).__name__}")
+    check_weights(model)
+    if is_quantised(model):
+        raise InputError(
+            f"the quantised layers of {title_of(model)} cannot be randomised; ask the model as it was before it was quantised, "
+            "or take deletion, insertion, infidelity and sensitivity alone"
+        )
     groups = []
     for name, module in model.named_modules():
         if next(module.parameters(recurse=False), None) is None:
@@ -47,24 +56,36 @@ def randomised(run_or_model, upto="all", *, seed=0):
           however far down the randomisation goes
 
     A `Run` comes back as a `Run` without results, a model as a model, in eval mode.
-    Raises `InputError` for an unknown layer.
+    The model itself stays as it is. Raises `InputError` for an unknown layer, and for one with
+    weights that has no `reset_parameters()`.
     """
-    model = model_of(run_or_model)
+    model, seed = model_of(run_or_model), checked_seed(seed)
     layers = weighted_layers(model)
     names = list(layers)
     if not names:
         raise InputError("the model has no weights to randomise")
+    one_of("layer", upto, ["all", "head", *names])
     last = {"all": names[-1], "head": names[0]}.get(upto, upto)
-    if last not in layers:
-        raise unknown("layer", upto, ["all", "head", *names])
-    copy = deepcopy(model).eval()
-    with seeded(seed):
+    with torch.inference_mode(False), torch.no_grad(), OwnDraws(seed):
+        copy = copied(model)
         for name in names[: names.index(last) + 1]:
             for module in layers[name]:
-                copy.get_submodule(module).reset_parameters()
-    if model is run_or_model:
+                _reset(copy.get_submodule(module), module or title_of(model))
+    if isinstance(run_or_model, nn.Module):
         return copy
     return replace(run_or_model, model=copy, history=[], val=None, test=None, predictions={}, labels={}, state=None)
+
+
+def _reset(module, name):
+    """New weights for one layer. Raises `InputError` where its `reset_parameters()` does not reach them all.
+
+    Under a weight norm it would not: the weights are computed anew from others that stay.
+    """
+    before = {key: weight.clone() for key, weight in module.named_parameters(recurse=False)}
+    module.reset_parameters()
+    for key, weight in module.named_parameters(recurse=False):
+        if torch.equal(weight, before[key]) and weight.min() < weight.max():
+            raise InputError(f"reset_parameters() of {name} leaves its {key} as it was, so it cannot be randomised; take the weight norm off first")
 
 
 @dataclass(frozen=True)
@@ -91,13 +112,18 @@ def cascade(run_or_model, images, method="integrated_gradients", *, target=None,
     from .attribution import explain_batch
     from .scores import similarity
 
+    seed = checked_seed(seed)
+
     def maps(subject, target):
         return explain_batch(subject, images, method, target=target, layer=layer, **options)
 
+    names = list(weighted_layers(run_or_model))
+    if not names:
+        raise InputError("the model has no weights to randomise")
     trained = maps(run_or_model, target)
     targets = [one.target for one in trained]
     stages = [Stage("trained", 1.0, (1.0,) * len(trained))]
-    for name in weighted_layers(run_or_model):
+    for name in names:
         left = maps(randomised(run_or_model, name, seed=seed), targets)
         values = tuple(similarity(one, other) for one, other in zip(trained, left))
         stages.append(Stage(name, sum(values) / len(values), values))

@@ -15,9 +15,12 @@ import torch.nn.functional as F
 from scipy import ndimage
 from scipy.stats import rankdata
 
-from ..errors import InputError, unknown
-from .attribution import Attribution, explain_batch
-from .methods import at_once, baseline, seeded
+from ..checks import number, one_of, whole
+from ..data.images import as_image
+from ..errors import InputError
+from .attribution import Attribution, attribute_floats, explain_batch
+from .draws import checked_seed, generator
+from .methods import BASELINES, MOST, at_once, baseline
 from .randomisation import randomised
 from .subject import Subject, Target
 
@@ -59,10 +62,12 @@ def insertion(run_or_model, image, attribution, *, steps=28, using="blurred", of
 
 
 def _curve(run_or_model, image, attribution, steps, using, of, deleting):
-    if of not in ("probability", "score"):
-        raise unknown("measure", of, ["probability", "score"])
-    if isinstance(steps, bool) or not isinstance(steps, int) or steps < 1:
-        raise InputError(f"steps is {steps!r}; give a whole number from 1")
+    one_of("measure", of, ("probability", "score"))
+    one_of("baseline", using, BASELINES)
+    try:
+        steps = whole("steps", steps, 1)
+    except InputError:
+        raise InputError(f"steps is {steps!r:.60}; give a whole number from 1") from None
     subject = Subject.of(run_or_model)
     values, target = _map_and_target(attribution)
     with torch.inference_mode(False), torch.no_grad():
@@ -80,7 +85,10 @@ def _curve(run_or_model, image, attribution, steps, using, of, deleting):
         rows = subject.probabilities(logits) if of == "probability" else logits
         value = rows[:, subject.target(target, rows.shape[1]).index].float().cpu()
     share = counts / values.numel()
-    return Curve(share, value, torch.trapezoid(value, share).item())
+    area = torch.trapezoid(value, share).item()
+    if of == "probability" and subject.task != "regression":
+        area = min(max(area, 0.0), 1.0)  # rounding must not lead beyond
+    return Curve(share, value, area)
 
 
 def _ranks(values):
@@ -107,6 +115,8 @@ def infidelity(run_or_model, image, attribution, *, samples=64, using="blurred",
     """
     from captum.metrics import infidelity as captum_infidelity
 
+    samples, seed = whole("samples", samples, 1, MOST), checked_seed(seed)
+    one_of("baseline", using, BASELINES)
     subject = Subject.of(run_or_model)
     values, target = _map_and_target(attribution)
     with torch.inference_mode(False), torch.no_grad():
@@ -116,27 +126,28 @@ def infidelity(run_or_model, image, attribution, *, samples=64, using="blurred",
         other = baseline(x, using)
         spread = values[None, None].expand_as(x).to(x) / x.shape[1]  # each channel its share
 
-        def cover(copies):
-            inside = _squares(len(copies), x.shape[2:]).to(x.device)
-            return inside.expand_as(copies).to(copies), torch.where(inside, other, copies)
-
         def missed(values):
-            with seeded(seed):
-                return captum_infidelity(
-                    subject.net, cover, x, values, target=index, n_perturb_samples=samples,
-                    max_examples_per_batch=min(samples, at_once(x)), normalize=True,
-                ).item()  # fmt: skip
+            draws = generator(seed)
+
+            def cover(copies):
+                inside = _squares(len(copies), x.shape[2:], draws).to(x.device)
+                return inside.expand_as(copies).to(copies), torch.where(inside, other, copies)
+
+            return captum_infidelity(
+                subject.net, cover, x, values, target=index, n_perturb_samples=samples,
+                max_examples_per_batch=min(samples, at_once(x)), normalize=True,
+            ).item()  # fmt: skip
 
         nothing = missed(torch.zeros_like(spread))
         return min(max(missed(spread) / nothing, 0.0), 1.0) if nothing > 0 else 0.0
 
 
-def _squares(count, shape):
-    """Masks (count, 1, *shape) of squares or cubes a quarter as wide as the image."""
+def _squares(count, shape, draws):
+    """Masks (count, 1, *shape) of squares or cubes a quarter as wide as the image, at places that a generator draws."""
     inside = torch.ones(count, 1, *shape, dtype=torch.bool)
     for axis, side in enumerate(shape):
         width = max(1, side // 4)
-        start = torch.randint(0, side - width + 1, (count, 1))
+        start = torch.randint(0, side - width + 1, (count, 1), generator=draws)
         place = torch.arange(side)[None]
         over = [-1 if other == axis else 1 for other in range(len(shape))]
         inside &= ((place >= start) & (place < start + width)).view(count, 1, *over)
@@ -153,21 +164,25 @@ def sensitivity(run_or_model, image, attribution, *, radius=0.01, samples=10, se
     """
     from captum.metrics import sensitivity_max
 
-    from .attribution import attribute_floats
-
+    _check_attribution(attribution)
+    radius, samples, draws = 2 * number("radius", radius, 0, 1), whole("samples", samples, 1, MOST), generator(seed)  # -1…1 is 2 wide
     subject = Subject.of(run_or_model)
     with torch.inference_mode(False):
         x = subject.batch(image, many=False)
+        _check_same_shape(attribution.map, x)
         subject.scores(x)
+
+        def near(images):
+            moved = torch.empty(images.shape, dtype=torch.float32).uniform_(-radius, radius, generator=draws)
+            return (images + moved.to(images),)
 
         def again(images):
             # A tuple of one: captum would take a bare tensor for a tuple of its rows, and answer wrongly.
             return (attribute_floats(subject, images[0], attribution),)
 
-        with seeded(seed):
-            return sensitivity_max(
-                again, x, perturb_radius=2 * radius, n_perturb_samples=samples, max_examples_per_batch=min(samples, at_once(x))
-            ).item()
+        return sensitivity_max(
+            again, x, near, n_perturb_samples=samples, max_examples_per_batch=min(samples, at_once(x))
+        ).item()  # fmt: skip
 
 
 def similarity(one, other):
@@ -176,7 +191,7 @@ def similarity(one, other):
     The sign is left out, since a randomised network gives it at random (Adebayo et
     al., arXiv:1810.03292, 2018). 0 where one map is flat and has no ranks.
 
-    one, other  `Attribution`s or maps of the same shape
+    one, other  `Attribution`s or maps of the same shape; NaN and infinity are refused, as by all scores
     """
     one, other = _map(one), _map(other)
     if one.shape != other.shape:
@@ -184,7 +199,7 @@ def similarity(one, other):
     ranks = np.stack([rankdata(values.abs().flatten().numpy()) for values in (one, other)])
     if (ranks.std(axis=1) == 0).any():
         return 0.0
-    return float(np.corrcoef(ranks)[0, 1])
+    return float(np.clip(np.corrcoef(ranks)[0, 1], -1, 1))
 
 
 def agreement(maps):
@@ -209,8 +224,10 @@ def pointing(attribution, evidence, *, tolerance=0, part="positive"):
     tolerance  pixels that a hit may be off
     part       "positive" (what speaks for the target) or "absolute"
     """
+    tolerance = whole("tolerance", tolerance, 0)
     values, evidence = _against(attribution, evidence, part)
     if tolerance:
+        tolerance = min(tolerance, max(evidence.shape))  # which is everywhere
         window = 2 * tolerance + 1
         pool = F.max_pool2d if evidence.dim() == 2 else F.max_pool3d
         evidence = pool(evidence[None, None].float(), window, stride=1, padding=tolerance)[0, 0] > 0
@@ -224,33 +241,44 @@ def mass(attribution, evidence, *, part="positive"):
     0 for an empty map. Arguments as of `pointing`.
     """
     values, evidence = _against(attribution, evidence, part)
-    whole = values.sum().item()
-    return values[evidence].sum().item() / whole if whole > 0 else 0.0
+    values = values.double()  # single precision would overflow, or add up to more than there is
+    inside, beside = values[evidence].sum().item(), values[~evidence].sum().item()
+    return inside / (inside + beside) if inside > 0 else 0.0
 
 
 def _against(attribution, evidence, part):
-    values, evidence = _map(attribution), torch.as_tensor(evidence)
-    if part not in ("positive", "absolute"):
-        raise unknown("part", part, ["positive", "absolute"])
+    values, evidence = _map(attribution), _as_evidence(evidence)
+    one_of("part", part, ("positive", "absolute"))
     if evidence.shape != values.shape:
         raise InputError(f"the evidence has shape {tuple(evidence.shape)}, the map {tuple(values.shape)}")
-    evidence = evidence.bool()
     if not evidence.any():
         raise InputError("this image has no evidence: nothing was planted in it; choose one of the other class")
     return (values.abs() if part == "absolute" else values.clamp(min=0)), evidence
 
 
+def _as_evidence(evidence):
+    """Evidence as a bool tensor; numbers are read as 0 for no and 1, or another whole number, for yes."""
+    evidence = _as_numbers("evidence", evidence)
+    if evidence.is_floating_point() and ((evidence != 0) & (evidence != 1)).any():
+        raise InputError("evidence must say yes or no of each pixel, True or False; decide from which value on it counts")
+    return evidence.bool()
+
+
 def random_map(shape, seed=0):
-    """A map of random values 0…1 that knows neither model nor image: the floor of every score."""
-    return torch.rand(tuple(shape), generator=torch.Generator().manual_seed(seed))
+    """A map of random values 0…1 that knows neither model nor image: the floor of every score.
+
+    shape  of the image in pixels, (H, W) or (D, H, W)
+    """
+    sides = tuple(shape) if isinstance(shape, (tuple, list)) else (shape,)
+    return torch.rand([whole("each side of shape", side, 1) for side in sides], generator=generator(seed))
 
 
 def edge_map(image):
     """Edges of the image (Sobel), (H, W) or (D, H, W): what a map may show without any model.
 
-    image  uint8 (C, H, W), (C, D, H, W); the channels' edges are added up
+    image  uint8 (C, H, W), (C, D, H, W), as `explain` takes it; the channels' edges are added up
     """
-    pixels = torch.as_tensor(image).numpy().astype(np.float32) / 255
+    pixels = as_image(image, title="edge_map").cpu().numpy().astype(np.float32) / 255
     axes = range(1, pixels.ndim)
     return torch.from_numpy(np.sqrt(sum(ndimage.sobel(pixels, axis) ** 2 for axis in axes)).sum(axis=0))
 
@@ -265,8 +293,8 @@ class Scores:
     deletion, insertion  areas, of the target's probability: low, high
     infidelity           0…1, low
     sensitivity          from 0, low
-    completeness_error   low; None where the method promises no sum
-    to_randomised        similarity to the map of the same network with random
+    completeness_error   from 0, low; None where the method promises no sum
+    to_randomised        -1…1, similarity to the map of the same network with random
                          weights: near 0, or the map does not show what was learned
     pointing, mass       on known evidence: high; None where none is known
     """
@@ -283,9 +311,13 @@ class Scores:
 
 def score(run_or_model, image, attribution, *, evidence=None, seed=0):
     """All `Scores` of one `Attribution`; about as long as forty forward passes and a dozen runs of the method."""
+    _check_attribution(attribution)
+    subject, seed = Subject.of(run_or_model), checked_seed(seed)
+    _check_same_shape(attribution.map, subject.batch(image, many=False))
+    known = evidence is not None and bool(_as_evidence(evidence).any())
+    of_evidence = {"pointing": pointing(attribution, evidence), "mass": mass(attribution, evidence)} if known else {}
     again = {"target": attribution.target, "layer": attribution.layer, **attribution.options}
     unlearned = explain_batch(randomised(run_or_model, seed=seed), [image], attribution.method, **again)[0]
-    known = evidence is not None and bool(torch.as_tensor(evidence).any())
     return Scores(
         deletion=deletion(run_or_model, image, attribution).auc,
         insertion=insertion(run_or_model, image, attribution).auc,
@@ -293,14 +325,32 @@ def score(run_or_model, image, attribution, *, evidence=None, seed=0):
         sensitivity=sensitivity(run_or_model, image, attribution, seed=seed),
         completeness_error=attribution.completeness_error,
         to_randomised=similarity(attribution, unlearned),
-        pointing=pointing(attribution, evidence) if known else None,
-        mass=mass(attribution, evidence) if known else None,
+        **of_evidence,
     )
 
 
 def _map(attribution):
-    values = attribution.map if isinstance(attribution, Attribution) else torch.as_tensor(attribution)
-    return values.detach().cpu().float()
+    """The values of an `Attribution`, or of a map from elsewhere, as float32. Raises `InputError` where they are no finite numbers."""
+    values = _as_numbers("a map", attribution.map if isinstance(attribution, Attribution) else attribution)
+    if not values.numel() or not torch.isfinite(values).all():
+        raise InputError("the map is empty, or holds NaN or infinity; give finite numbers, one for each pixel")
+    return values.float()
+
+
+def _as_numbers(what, values):
+    """An array of real numbers as a tensor on the CPU."""
+    try:
+        values = torch.as_tensor(values).detach().cpu()
+    except (TypeError, ValueError, RuntimeError):
+        values = None
+    if values is None or values.is_complex() or values.is_quantized:
+        raise InputError(f"{what} must be an array of numbers, one for each pixel")
+    return values.to_dense() if values.layout != torch.strided else values
+
+
+def _check_attribution(attribution):
+    if not isinstance(attribution, Attribution):
+        raise InputError(f"give an Attribution, as explain returns it, not {type(attribution).__name__}")
 
 
 def _map_and_target(attribution):

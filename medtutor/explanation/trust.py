@@ -8,8 +8,11 @@ method is scored twice, and two rows need no network at all.
 import time
 from statistics import fmean
 
+from ..checks import whole
+from ..data.images import as_images
 from ..errors import InputError
-from .attribution import explain_batch
+from .attribution import checked_method, explain_batch
+from .draws import checked_seed
 from .methods import methods_for
 from .randomisation import randomised
 from .scores import deletion, edge_map, insertion, mass, pointing, random_map, similarity
@@ -41,11 +44,20 @@ def trust_table(run, images, targets, evidence=None, *, methods=None, seed=0, cu
     curves    on how many of the images deletion and insertion are drawn: they
               cost thirty forward passes each
 
-    Columns are those of `COLUMNS`. Raises `InputError` for no images, and what
-    `explain` raises.
+    Columns are those of `COLUMNS`. Raises `InputError` for no images, for targets or evidence of
+    another number of images, and what `explain` raises.
     """
-    if not len(images):
+    if hasattr(images, "__len__") and not len(images):
         raise InputError("there is no image to score methods on; choose a split with some of that class")
+    images = as_images(images)
+    seed, curves = checked_seed(seed), whole("curves", curves, 1)
+    methods = [methods] if isinstance(methods, str) else methods
+    for method in methods or ():
+        checked_method(method)
+    for what, given in (("targets", targets), ("maps of evidence", evidence)):
+        found = len(given) if hasattr(given, "__len__") and getattr(given, "ndim", 1) else "no"
+        if found != len(images) and not (given is None and what == "maps of evidence"):
+            raise InputError(f"there are {found} {what} for {len(images)} images; give one for each")
     untrained, headless = randomised(run, seed=seed), randomised(run, "head", seed=seed)
     table = {}
     for method in methods or _working(run, images[:1]):
@@ -64,7 +76,7 @@ def trust_table(run, images, targets, evidence=None, *, methods=None, seed=0, cu
         }
     shape = images.shape[2:]
     for name in WITHOUT_NETWORK:
-        maps = [random_map(shape, seed * 10_007 + i) if name == "random map" else edge_map(image) for i, image in enumerate(images)]
+        maps = [random_map(shape, (seed * 10_007 + i) % 2**63) if name == "random map" else edge_map(image) for i, image in enumerate(images)]
         table[name] = {**_on_evidence(maps, evidence), **_curves(run, images[:curves], maps, targets)}
     return table
 
@@ -91,7 +103,7 @@ def _on_evidence(maps, evidence):
 
 
 def _curves(run, images, maps, targets):
-    shown = [(image, (one, int(target))) for image, one, target in zip(images, maps, targets)]
+    shown = [(image, (one, target)) for image, one, target in zip(images, maps, targets)]
     return {
         "deletion": fmean(deletion(run, *each).auc for each in shown),
         "insertion": fmean(insertion(run, *each).auc for each in shown),

@@ -372,7 +372,7 @@ def test_nothing_changes_when_a_method_breaks_down(run, images, monkeypatch):
 
     model = copy.deepcopy(run.model).train()
     before = state(model)
-    for method, name in (("deep_lift", "DeepLift"), ("lrp", "LRP"), ("grad_cam", "LayerGradCam"), ("smoothgrad", "NoiseTunnel")):
+    for method, name in (("deep_lift", "DeepLift"), ("lrp", "LRP"), ("grad_cam", "LayerGradCam"), ("smoothgrad", "Saliency")):
         monkeypatch.setattr(getattr(captum.attr, name), "attribute", lambda *_, **__: 1 / 0)
         with pytest.raises(ZeroDivisionError):
             explain(model, images[0], method)
