@@ -7,6 +7,8 @@ bool is no number.
 
 import math
 import numbers
+import unicodedata
+from contextlib import contextmanager
 
 import numpy as np
 
@@ -81,5 +83,61 @@ def _range(low=None, high=None, above=None, below=None):
 
 def _shown(value):
     """What was given, short enough for a sentence."""
-    text = repr(value)
+    try:
+        text = " ".join(repr(value).split())  # arrays are written on many lines
+    except ValueError:  # Python writes no number of more than 4300 digits
+        text = f"a {type(value).__name__} too large to write"
     return text if len(text) <= 60 else f"{text[:57]}…"
+
+
+def instance(what, value, kind, words):
+    """`value`, an instance of the class `kind`. Raises `InputError`, which says in `words` what was expected, for any other."""
+    if not isinstance(value, kind):
+        raise InputError(f"{what} must be {words}, not {_shown(value)}")
+    return value
+
+
+def items(values):
+    """What stands in a list, a tuple, or an array or tensor with one axis, as a list; None of anything else."""
+    if isinstance(values, (list, tuple)):
+        return list(values)
+    return list(values) if getattr(values, "ndim", None) == 1 else None
+
+
+def text(what, value):
+    """`value` as one line: line breaks and runs of blanks become one blank.
+
+    Raises `InputError`, which calls it `what`, for anything but text, for text of blanks alone, and for
+    control characters, which break files and pages.
+    """
+    if not isinstance(value, str):
+        raise InputError(f"{what} must be text, not {_shown(value)}")
+    line = " ".join(value.split())
+    if not line:
+        raise InputError(f"{what} is empty; give it a name")
+    if any(unicodedata.category(letter) in ("Cc", "Cs") for letter in line):
+        raise InputError(f"{what} holds control characters, {_shown(value)}; leave them out")
+    return line
+
+
+def counts(given, usual, least, why=""):
+    """How many cases of each split: {"train": 100, …}, `usual` where nothing is given. `why` follows the least number.
+
+    Raises `InputError` for anything but a dict of whole numbers from `least`, and for splits that `usual` does not have.
+    """
+    given = {} if given is None else given
+    if not isinstance(given, dict) or not set(given) <= set(usual):
+        raise InputError(f'counts is {_shown(given)}; give a dict such as {{"train": 100, "test": 50}}')
+    for split, count in given.items():
+        with saying(f"counts of {split} is {_shown(count)}; give a whole number from {least}{why}"):
+            given = given | {split: whole("count", count, least)}
+    return {**usual, **given}
+
+
+@contextmanager
+def saying(sentence):
+    """Checks inside speak with this sentence, where one fits better than their own."""
+    try:
+        yield
+    except InputError:
+        raise InputError(sentence) from None

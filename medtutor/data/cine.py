@@ -21,12 +21,13 @@ angle, brightness, phase and beats per clip are drawn anew for every clip, grain
 (multiplicative, gamma-distributed) for every frame.
 """
 
+import numbers
 from dataclasses import dataclass
 
 import numpy as np
 import torch
 
-from ..checks import one_of, whole
+from .. import checks
 from ..errors import InputError, unknown
 
 FRAMES = 16
@@ -34,7 +35,6 @@ SIZE = 28  # pixels along each side
 BATCH = 50  # clips drawn at once: few enough to stay in the processor's cache
 SPLITS = ("train", "val", "test")
 COUNTS = {"train": 1500, "val": 300, "test": 2000}
-MOST = 100_000  # clips of a split: more fill the memory of a machine
 STRUCTURES = ("background", "cavity", "wall")
 FILLINGS = ("slow filling", "fast filling")
 MODES = ("black", "held", "cut")
@@ -97,27 +97,14 @@ def draw(target="ejection fraction", counts=None, seed=0, **difficulty):
     be drawn from, fewer than two clips in a split, and a seed that is not a whole
     number from 0.
     """
-    one_of("target", target, TARGETS)
-    counts = _checked_counts(counts)
-    if isinstance(seed, bool) or not isinstance(seed, (int, np.integer)) or seed < 0:
-        raise InputError(f"seed is {seed!r}; give a whole number from 0")
+    checks.one_of("target", target, TARGETS)
+    counts, seed = checks.counts(counts, COUNTS, 2, ", one clip a class"), checks.whole("seed", seed, 0)
     difficulty = _checked_difficulty({**_ALWAYS, **_USUAL[target]}, difficulty)
     return {
         # The number of the split is part of the seed: no two splits share a stream.
-        split: _clips(np.random.default_rng([int(seed), number]), counts[split], target, difficulty)
+        split: _clips(np.random.default_rng([seed, number]), counts[split], target, difficulty)
         for number, split in enumerate(SPLITS)
     }
-
-
-def _checked_counts(given):
-    given = {} if given is None else given
-    if not isinstance(given, dict) or not set(given) <= set(SPLITS):
-        raise InputError(f'counts is {given!r}; give a dict such as {{"train": 100, "test": 50}}')
-    for split, count in given.items():
-        if isinstance(count, bool) or not isinstance(count, (int, np.integer)) or count < 2:
-            raise InputError(f"counts of {split} is {count!r}; give a whole number from 2, one clip a class")
-        whole(f"counts of {split}", count, 2, MOST)
-    return {**COUNTS, **given}
 
 
 # name: the least and the most that can be drawn
@@ -129,14 +116,18 @@ def _checked_difficulty(usual, given):
         if name not in usual:
             raise unknown("difficulty", name, list(usual))
         low, high = _LIMITS[name]
-        try:
-            ends = np.atleast_1d(np.asarray(value))
-        except ValueError:  # a list of lists of other lengths
-            ends = np.empty(0)
-        if ends.dtype.kind not in "iuf" or ends.shape != np.shape(np.atleast_1d(usual[name])) or not (low <= ends[0] <= ends[-1] <= high):
-            form = "a number" if name == "grain" else "a range (low, high)"
-            raise InputError(f"{name} is {value!r}; give {form} between {low:g} and {high:g}")
+        form = "a number" if name == "grain" else "a range (low, high)"
+        with checks.saying(f"{name} is {checks._shown(value)}; give {form} between {low:g} and {high:g}"):
+            given[name] = checks.number(name, value, low, high) if name == "grain" else _checked_range(name, value, low, high)
     return {**usual, **given}
+
+
+def _checked_range(name, value, low, high):
+    ends = checks.items(value) or ()
+    if len(ends) != 2:
+        raise InputError("a range has two ends")
+    first = checks.number(name, ends[0], low, high)
+    return first, checks.number(name, ends[1], first, high)
 
 
 def _clips(rng, count, target, difficulty):
@@ -225,7 +216,10 @@ def shuffled(images, generator=None):
     """Clips (N, T, C, H, W), the frames of each in a random order of its own.
 
     generator: a `torch.Generator`; torch's own random state where left out.
+    Raises `InputError` for another one.
     """
+    if generator is not None:
+        checks.instance("generator", generator, torch.Generator, "a torch.Generator, or left out")
     order = torch.rand(_checked(images).shape[:2], generator=generator).argsort(1)
     return images[torch.arange(len(images))[:, None], order]
 
@@ -242,18 +236,12 @@ def dropped(images, keep, mode="black"):
     Raises `InputError` for an unknown mode, and for a `keep` of another form.
     """
     count, frames = _checked(images).shape[:2]
-    one_of("mode", mode, MODES)
-    if isinstance(keep, (int, np.integer)) and not isinstance(keep, bool) and 1 <= keep <= frames:
-        if mode == "cut":
-            return images[:, :keep]
-        keep = torch.arange(frames) < keep
-    try:
-        there = torch.as_tensor(keep)
-    except (TypeError, ValueError, RuntimeError, OverflowError):  # no numbers at all
-        there = torch.empty(0)
-    if there.dtype != torch.bool or there.shape not in ((frames,), (count, frames)) or mode == "cut":
-        also = "" if mode == "cut" else f", or bool ({frames},) or ({count}, {frames})"
-        raise InputError(f"keep does not fit {count} clips of {frames} frames; give a whole number 1…{frames}{also}")
+    checks.one_of("mode", mode, MODES)
+    also = "" if mode == "cut" else f", or bool ({frames},) or ({count}, {frames})"
+    with checks.saying(f"keep does not fit {count} clips of {frames} frames; give a whole number 1…{frames}{also}"):
+        there = _kept(keep, count, frames, mode)
+    if mode == "cut":
+        return images[:, : int(there.sum())].clone()
     there = there.expand(count, frames)
     if mode == "black":
         return images * there[:, :, None, None, None]
@@ -261,6 +249,19 @@ def dropped(images, keep, mode="black"):
     first = there.int().argmax(1, keepdim=True)
     held = images[torch.arange(count)[:, None], torch.where(places < 0, first, places)]
     return held * there.any(1)[:, None, None, None, None]
+
+
+def _kept(keep, count, frames, mode):
+    """bool (T,) or (N, T): which frames are there. Raises `InputError` for a `keep` of another form."""
+    if mode == "cut" or isinstance(keep, numbers.Number) or getattr(keep, "ndim", None) == 0:
+        return torch.arange(frames) < checks.whole("keep", keep, 1, frames)
+    try:
+        there = torch.as_tensor(keep)
+    except (TypeError, ValueError, RuntimeError):
+        raise InputError("no array") from None
+    if there.dtype != torch.bool or there.shape not in ((frames,), (count, frames)):
+        raise InputError("another shape or type")
+    return there
 
 
 def _checked(images):

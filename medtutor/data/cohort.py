@@ -17,7 +17,7 @@ import numpy as np
 import torch
 from scipy.special import ndtri
 
-from ..checks import one_of
+from .. import checks
 from ..errors import InputError
 from .dataset import SPLITS, Dataset
 
@@ -86,14 +86,14 @@ def draw_cohort(dataset, kind="interaction", *, missing=0.0, most=2000, seed=0):
 
     Raises `InputError` for an unknown kind, another share, numbers that cannot be, and data sets of other tasks.
     """
-    one_of("kind of cohort", kind, KINDS)
-    if isinstance(missing, bool) or not isinstance(missing, (int, float)) or not 0 <= missing <= 0.9:
-        raise InputError(f"missing is {missing!r}; give a share of the table from 0 to 0.9")
-    for name, value, least in (("most", most, 2), ("seed", seed, 0)):
-        if isinstance(value, bool) or not isinstance(value, (int, np.integer)) or value < least:
-            raise InputError(f"{name} is {value!r}; give a whole number from {least}")
-    if not isinstance(dataset, Dataset):
-        raise InputError(f"a cohort is made of the images of a Dataset, such as load gives, not of a {type(dataset).__name__}")
+    checks.one_of("kind of cohort", kind, KINDS)
+    with checks.saying(f"missing is {checks._shown(missing)}; give a share of the table from 0 to 0.9"):
+        missing = checks.number("missing", missing, 0, 0.9)
+    with checks.saying(f"most is {checks._shown(most)}; give a whole number from 2"):
+        most = checks.whole("most", most, 2)
+    with checks.saying(f"seed is {checks._shown(seed)}; give a whole number from 0"):
+        seed = checks.whole("seed", seed, 0)
+    checks.instance("dataset", dataset, Dataset, "a Dataset, such as load and from_arrays give")
     if dataset.card.task != "binary" or dataset.card.dims != 2 or dataset.card.frames:
         raise InputError(f"a cohort is made of images with two classes; {dataset.card.name} holds others")
     splits = {}
@@ -129,18 +129,26 @@ def chance(kind, findings, table):
     table     (N, 2): lab value and age, standardised. Of a number that is missing (NaN), the
               mean over all that it can be, as it is missing at random
 
-    float64 (N,). Raises `InputError` for an unknown kind.
+    float64 (N,). Raises `InputError` for an unknown kind, and for findings and a table of another form.
     """
-    one_of("kind of cohort", kind, KINDS)
+    checks.one_of("kind of cohort", kind, KINDS)
     findings, table = np.asarray(findings), np.asarray(table)
+    if table.dtype.kind not in "iuf" or table.ndim != 2 or table.shape[1] != len(COLUMNS):
+        raise InputError(f"the table is {table.dtype} of shape {table.shape}; give numbers (N, {len(COLUMNS)}), {' and '.join(COLUMNS)}")
+    if findings.shape != (len(table),) or not np.isin(findings, (0, 1)).all():
+        raise InputError(f"findings must be {len(table)} of 0 and 1, one for each row of the table")
+    return _chance(kind, findings, table)
+
+
+def _chance(kind, findings, table):
     for column in range(len(COLUMNS)):
         gaps = np.isnan(table[:, column])
         if gaps.any():
             filled = np.repeat(table[gaps], len(_NORMAL), axis=0)
             filled[:, column] = np.tile(_NORMAL, gaps.sum())
             found = np.empty(len(table))
-            found[gaps] = chance(kind, np.repeat(findings[gaps], len(_NORMAL)), filled).reshape(-1, len(_NORMAL)).mean(axis=1)
-            found[~gaps] = chance(kind, findings[~gaps], table[~gaps])
+            found[gaps] = _chance(kind, np.repeat(findings[gaps], len(_NORMAL)), filled).reshape(-1, len(_NORMAL)).mean(axis=1)
+            found[~gaps] = _chance(kind, findings[~gaps], table[~gaps])
             return found
     finding, (lab, age) = findings - 0.5, table.T
     if kind == "additive":
@@ -151,14 +159,25 @@ def chance(kind, findings, table):
 
 
 def without_table(patients, column=None):
-    """The same patients with one column of the table missing, or (None) all of it."""
+    """The same patients with one column of the table missing, by its number, or (None) all of it.
+
+    Raises `InputError` for a column that is not there.
+    """
+    if column is not None:
+        column = checks.whole("column", column, -len(COLUMNS), len(COLUMNS) - 1)
     table = patients.table.clone()
     table[:, slice(None) if column is None else column] = float("nan")
     return replace(patients, table=table)
 
 
 def with_table_of_others(patients, seed=0):
-    """The same patients, each with somebody else's row of the table: what the table was worth to a model is lost."""
+    """The same patients, each with somebody else's row of the table: what the table was worth to a model is lost.
+
+    Raises `InputError` for a single patient, and for a seed that is not a whole number from 0.
+    """
+    if len(patients) < 2:
+        raise InputError("a single patient has no others; give at least 2")
+    seed = checks.whole("seed", seed, 0, 2**63 - 1)
     order = torch.randperm(len(patients), generator=torch.Generator().manual_seed(seed))
     others = torch.empty_like(order)
     others[order] = order.roll(1)  # each gets the row of the one before in a random order: never its own

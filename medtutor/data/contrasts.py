@@ -26,9 +26,9 @@ import numpy as np
 import torch
 from scipy import ndimage
 
-from ..errors import InputError
+from .. import checks
 from .dataset import SPLITS
-from .phantoms import ZOOM, _axes, _checked_counts, _clouds, _edge, _shrink, _to_uint8, _uniform
+from .phantoms import ZOOM, _axes, _clouds, _edge, _shrink, _to_uint8, _uniform
 
 TISSUES = ("air", "scalp", "skull", "fluid", "grey matter", "white matter", "lesion")
 AIR, SCALP, SKULL, FLUID, GREY, WHITE, LESION = range(len(TISSUES))
@@ -79,12 +79,10 @@ def draw(counts=None, seed=0):
     Raises `InputError` for fewer than two cases in a split, and for a seed that
     is not a whole number from 0.
     """
-    counts = _checked_counts(counts, COUNTS)
-    if isinstance(seed, bool) or not isinstance(seed, (int, np.integer)) or seed < 0:
-        raise InputError(f"seed is {seed!r}; give a whole number from 0")
+    counts, seed = checks.counts(counts, COUNTS, 2, ", one case a class"), checks.whole("seed", seed, 0)
     # The number of the split is part of the seed: no two splits share a stream.
     splits = {
-        split: _pairs(np.random.default_rng([int(seed), number]), counts[split]) for number, split in enumerate(SPLITS)
+        split: _pairs(np.random.default_rng([seed, number]), counts[split]) for number, split in enumerate(SPLITS)
     }
     return Contrasts(**splits)
 

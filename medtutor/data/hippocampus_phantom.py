@@ -21,6 +21,7 @@ import numpy as np
 import torch
 from scipy import ndimage
 
+from .. import checks
 from ..errors import InputError
 from .dataset import SPLITS
 from .hippocampus import SHAPE, fit, grey_levels
@@ -45,26 +46,18 @@ def draw(counts=COUNTS, seed=0):
     Raises `InputError` for counts that are not whole numbers from 1 for each
     of train, val and test, and for a seed that is not a whole number from 0.
     """
-    _check(counts, seed)
+    if not isinstance(counts, dict) or set(counts) != set(SPLITS):
+        raise InputError(f"counts is {counts!r}; give a dict such as {COUNTS}")
+    counts, seed = checks.counts(counts, COUNTS, 1), checks.whole("seed", seed, 0)
     splits, last = {}, 0
     for number, split in enumerate(SPLITS):
         # The number of the split is part of the seed: no two splits share a stream.
-        rng = np.random.default_rng([int(seed), number])
+        rng = np.random.default_rng([seed, number])
         images, masks = zip(*(_volume(rng) for _ in range(counts[split])))
         ids = torch.arange(last + 1, last + 1 + len(images))
         splits[split] = torch.from_numpy(np.stack(images))[:, None], torch.from_numpy(np.stack(masks)), ids
         last += len(images)
     return splits
-
-
-def _check(counts, seed):
-    if not isinstance(counts, dict) or set(counts) != set(SPLITS):
-        raise InputError(f"counts is {counts!r}; give a dict such as {COUNTS}")
-    for split, count in counts.items():
-        if isinstance(count, bool) or not isinstance(count, (int, np.integer)) or count < 1:
-            raise InputError(f"counts of {split} is {count!r}; give a whole number from 1")
-    if isinstance(seed, bool) or not isinstance(seed, (int, np.integer)) or seed < 0:
-        raise InputError(f"seed is {seed!r}; give a whole number from 0")
 
 
 # Brushes: volumes are float32 arrays of the shape CANVAS, distances positive inside.

@@ -1,13 +1,16 @@
 """`load(name)`: a published set from disk or the network, or its phantom."""
 
 import hashlib
+import math
 import os
 import warnings
 import zipfile
+import zlib
 from dataclasses import replace
 
 import numpy as np
 
+from ..checks import flag
 from ..errors import FetchError, InputError
 from ..files import resolve
 from . import catalog, hippocampus
@@ -15,6 +18,7 @@ from .dataset import SPLITS, Dataset, _channels_first, make_segmentation_split, 
 from .fetching import fetch
 
 SOURCES = ("auto", "medmnist", "decathlon", "phantom")
+HEADER = 2**16  # bytes that the header of an npy file may take
 
 
 class PhantomWarning(UserWarning):
@@ -40,9 +44,9 @@ def load(name, size=None, *, source="auto", root=None, progress=True):
     damaged file, `FetchError` where the published images are asked for and
     cannot be had, or no phantom of that name exists.
     """
-    if source not in SOURCES:
+    if not isinstance(source, str) or source not in SOURCES:
         raise InputError(f"unknown source {source!r}; choose one of {', '.join(SOURCES)}")
-    card = catalog.card(name, size)
+    card, progress = catalog.card(name, size), flag("progress", progress)
     size, publisher = card.size, catalog.publisher(card.name)
     if source not in ("auto", "phantom", publisher):
         raise InputError(f"{card.name} is not published by {source}; say source={publisher!r}")
@@ -81,9 +85,9 @@ def find(name, size=None, root=None):
         return None  # drawn, never on disk
     if catalog.publisher(name) == "decathlon":
         return hippocampus.find(folders(root))
-    size = size or catalog.sizes(name)[0]
+    card = catalog.card(name, size)
     for folder in folders(root):
-        path = folder / catalog.filename(name, size)
+        path = folder / catalog.filename(card.name, card.size)
         if os.path.isfile(path):  # False also where the folder may not be looked into
             return path
     return None
@@ -151,7 +155,7 @@ def _md5(path):
 
 
 def _decode(path, card):
-    """The file's arrays as a `Dataset`, after its MD5 was checked.
+    """The file's arrays as a `Dataset`, after its MD5 and the sizes that it declares were checked.
 
     `allow_pickle=False`: an npz that holds Python objects is refused, since
     unpickling runs code from the file.
@@ -165,20 +169,43 @@ def _decode(path, card):
     if found != md5:
         raise InputError(f"{path.name} is damaged or not the published file (its MD5 differs); {remedy}")
     try:
+        _check_sizes(path, card, remedy)
         with np.load(path, allow_pickle=False) as arrays:
             splits = {
                 name: make_split(
                     name,
-                    _channels_first(arrays[f"{name}_images"], name, sequence=False),
+                    _channels_first(arrays[f"{name}_images"], name, sequence=False, copy=False),
                     arrays[f"{name}_labels"],
                     card,
                 )
                 for name in SPLITS
             }
-    except (zipfile.BadZipFile, KeyError, EOFError, OSError) as error:
+    except InputError:
+        raise
+    # The last two: a way of packing that zipfile does not know, and a password.
+    except (zipfile.BadZipFile, zlib.error, KeyError, EOFError, OSError, ValueError, NotImplementedError, RuntimeError) as error:
         raise InputError(f"{path.name} cannot be read as a MedMNIST file ({error}); {remedy}") from error
-    except ValueError as error:
-        if isinstance(error, InputError):
-            raise
-        raise InputError(f"{path.name} holds Python objects, which are never unpickled; {remedy}") from error
     return Dataset(**splits, card=card, provenance="medmnist")
+
+
+def _check_sizes(path, card, remedy):
+    """Refuse a file whose arrays claim to be larger than the published ones, before memory is asked for."""
+    counts = catalog.counts(card.name)
+    with zipfile.ZipFile(path) as archive:
+        for split in SPLITS:
+            for kind, most in (("images", math.prod(card.shape) * card.channels), ("labels", 8 * len(card.classes))):
+                member = archive.getinfo(f"{split}_{kind}.npy")
+                with archive.open(member) as file:
+                    size = _declared_bytes(file)
+                if size is None:
+                    raise InputError(f"{path.name} holds Python objects, which are never unpickled; {remedy}")
+                if max(size, member.file_size - HEADER) > counts[split] * most:
+                    raise InputError(f"{path.name} declares {split} {kind} of {size:,} bytes, more than the published file has; {remedy}")
+
+
+def _declared_bytes(file):
+    """The bytes of the array in an open npy file, as its header says; None of Python objects."""
+    version = np.lib.format.read_magic(file)
+    read = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
+    shape, _, dtype = read(file)
+    return None if dtype.hasobject else math.prod(shape) * dtype.itemsize

@@ -17,7 +17,7 @@ Everything is drawn by medtutor; results say nothing about patients.
 import numpy as np
 import torch
 
-from ..checks import number, one_of, whole
+from .. import checks
 from ..errors import InputError
 from .catalog import card
 from .dataset import SPLITS, Dataset, Split
@@ -25,7 +25,6 @@ from .dataset import SPLITS, Dataset, Split
 KINDS = ("shapes", "patterns")
 SIZE = 28
 COUNTS = {"train": 20_000, "val": 500, "test": 2000}
-MOST = 100_000  # images of a split: more fill the memory of a machine
 CELLS = ((2, 2), (3, 2), (2, 3), (4, 1), (5, 1), (6, 1))  # squares along a side of a pattern, pixels along a square
 GREY = 0.45  # of the ground, 0 black to 1 white
 
@@ -52,33 +51,23 @@ def draw_marks(kind="shapes", counts=None, *, noise=0.05, jitter=2, contrast=0.5
     with lower right, and upper right with lower left. Raises `InputError` for values that
     cannot be drawn.
     """
-    one_of("kind of marks", kind, KINDS)
-    counts = {} if counts is None else counts
-    if not isinstance(counts, dict) or not set(counts) <= set(SPLITS) or not all(_fits(whole, count, 4, MOST) for count in counts.values()):
-        raise InputError(f"counts is {str(counts)[:80]}; give a whole number from 4 for each of {', '.join(SPLITS)}, at most {MOST}")
-    counts = COUNTS | counts
-    if not (_fits(number, noise, 0, 0.5) and _fits(number, contrast, 0, 0.5) and contrast > 0 and _fits(whole, jitter, 0, 4)):
-        raise InputError("marks need noise and contrast of at most 0.5, and a jitter of 0…4 pixels")
-    jitter, cells, cell, seed = int(jitter), whole("cells", cells), whole("cell", cell), whole("seed", seed, 0)
+    checks.one_of("kind of marks", kind, KINDS)
+    with checks.saying(f"counts is {checks._shown(counts)}; give a whole number from 4 for each of {', '.join(SPLITS)}"):
+        counts = checks.counts(counts, COUNTS, 4)
+    with checks.saying("marks need noise and contrast of at most 0.5, and a jitter of 0…4 pixels"):
+        noise, contrast = checks.number("noise", noise, 0, 0.5), checks.number("contrast", contrast, high=0.5, above=0)
+        jitter = checks.whole("jitter", jitter, 0, 4)
+    cells, cell, seed = checks.whole("cells", cells), checks.whole("cell", cell), checks.whole("seed", seed, 0)
     if (cells, cell) not in CELLS:
         raise InputError(f"a pattern has (cells, cell) of {', '.join(map(str, CELLS))}, not {(cells, cell)}")
     side = SHAPES.shape[-1] if kind == "shapes" else cells * cell
     if 2 * (side + 1 + 2 * jitter) > SIZE:
         raise InputError(f"marks of {side} pixels that move by {jitter} could meet; give a jitter of at most {(SIZE // 2 - side - 1) // 2}")
     splits = {}
-    for place, name in enumerate(SPLITS):
-        rng = np.random.default_rng([seed, KINDS.index(kind), place])
+    for number, name in enumerate(SPLITS):
+        rng = np.random.default_rng([seed, KINDS.index(kind), number])
         splits[name] = _split(rng, kind, counts[name], noise, jitter, contrast, cells, cell)
     return Dataset(**splits, card=card(f"marks_{kind}"), provenance="phantom")
-
-
-def _fits(check, value, low, high):
-    """Whether a check lets a value pass."""
-    try:
-        check("", value, low, high)
-    except InputError:
-        return False
-    return True
 
 
 def _split(rng, kind, count, noise, jitter, contrast, cells, cell):

@@ -25,8 +25,9 @@ import numpy as np
 import torch
 from scipy import ndimage
 
-from ..checks import whole
+from .. import checks
 from ..errors import InputError
+from .catalog import Card
 from .dataset import SPLITS, Dataset, make_split
 
 SIZE = 28  # pixels along each side of every phantom
@@ -65,20 +66,19 @@ def draw(card, counts=None, seed=0):
     Raises `InputError` where no phantom of the card exists, for fewer than two
     cases in a split, and for a seed that is not a whole number from 0.
     """
+    checks.instance("card", card, Card, "the Card of a data set, such as medtutor.data.card gives")
     dims = 3 if card.name.endswith("3d") else 2
     if card.name not in NAMES or card.shape != (SIZE,) * dims:
         raise InputError(
             f"there is no phantom of {card.name} at size {card.size}; "
             f"choose one of {', '.join(NAMES)} at size {SIZE}"
         )
-    counts = _checked_counts(counts, COUNTS[card.name])
-    if isinstance(seed, bool) or not isinstance(seed, (int, np.integer)) or seed < 0:
-        raise InputError(f"seed is {seed!r}; give a whole number from 0")
+    counts, seed = checks.counts(counts, COUNTS[card.name], 2, ", one case a class"), checks.whole("seed", seed, 0)
     card = phantom_card(card)
     splits = {}
     for number, split in enumerate(SPLITS):
         # The number of the split is part of the seed: no two splits share a stream.
-        rng = np.random.default_rng([int(seed), NAMES.index(card.name), number])
+        rng = np.random.default_rng([seed, NAMES.index(card.name), number])
         labels = _labels(rng, counts[split], _SHARES[card.name][split])
         images, evidence, masks = _cases(card.name, rng, labels)
         checked = make_split(split, torch.from_numpy(images).unsqueeze(1), labels, card)
@@ -97,22 +97,6 @@ def phantom_card(card):
         description=f"Drawn by medtutor after the likeness of {card.title}; no patient's image.",
         warnings=("PHANTOM: drawn by medtutor, no patient's image; not to be compared.",),
     )
-
-
-MOST = 100_000  # cases of a split: more fill the memory of a machine
-
-
-def _checked_counts(given, usual):
-    given = {} if given is None else given
-    if not isinstance(given, dict) or not set(given) <= set(SPLITS):
-        raise InputError(f'counts is {given!r}; give a dict such as {{"train": 100, "test": 50}}')
-    for split, count in given.items():
-        if isinstance(count, bool) or not isinstance(count, (int, np.integer)) or count < 2:
-            raise InputError(
-                f"counts of {split} is {count!r}; give a whole number from 2, one case a class"
-            )
-        whole(f"counts of {split}", count, 2, MOST)
-    return {**usual, **given}
 
 
 def _labels(rng, count, share):

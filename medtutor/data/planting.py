@@ -11,7 +11,7 @@ from dataclasses import replace
 import numpy as np
 import torch
 
-from ..checks import number, one_of, whole
+from .. import checks
 from ..errors import InputError
 from .dataset import SPLITS, Dataset, Split
 
@@ -20,9 +20,7 @@ SPOTS = ("bright", "dark", "texture")
 # texture must be larger: it is told by its pattern, not by its brightness.
 _SPOT = {"bright": (1.6, 2.4, 70), "dark": (1.6, 2.4, -70), "texture": (2.6, 3.4, 45)}
 MARGIN = 4  # pixels from the border to a spot's centre
-LEAST = 2 * MARGIN + 2  # pixels a side: else there is one place for a spot, or none
 MARKER = (slice(1, 4), slice(1, 5))  # rows and columns: 3 x 4 pixels, top left
-MARKER_END = 5
 WHITE = 255
 
 
@@ -34,15 +32,18 @@ def plant_spots(dataset, kind="bright", *, share=0.5, seed=0):
     share    of images with a spot, between 0 and 1
     seed     of which images, and where
 
-    Raises `InputError` for an unknown kind, colour images, volumes and sequences.
+    Raises `InputError` for an unknown kind, a share that leaves a split with one class, images below 9 x 9 pixels,
+    colour images, volumes and sequences.
     """
-    one_of("kind of spot", kind, SPOTS)
-    share, seed = number("share", share), whole("seed", seed, 0)
-    if not 0 < share < 1:
-        raise InputError(f"share must lie between 0 and 1, not {share}: both classes are needed")
+    checks.one_of("kind of spot", kind, SPOTS)
+    with checks.saying(f"share must lie between 0 and 1, not {checks._shown(share)}: both classes are needed"):
+        share = checks.number("share", share, above=0, below=1)
+    seed = checks.whole("seed", seed, 0)
     _check(dataset)
-    if min(dataset.card.shape) < LEAST:
-        raise InputError(f"spots need images of at least {LEAST} pixels a side; {dataset.card.name} has {min(dataset.card.shape)}")
+    for name in SPLITS:
+        count = len(getattr(dataset, name))
+        if not 0 < round(share * count) < count:
+            raise InputError(f"a share of {share:g} is {round(share * count)} of the {count} {name} images: both classes are needed")
     generator = np.random.default_rng(seed)
     card = replace(
         dataset.card,
@@ -63,24 +64,25 @@ def plant_marker(dataset, agreement, *, seed=0):
     dataset    of grey images and two classes
     agreement  {split: share}, or one share for all: how many of class 1, and one
                minus how many of class 0, get the marker. 0.95 is a shortcut, 0.5
-               says nothing, 0.05 is the shortcut turned round, None is no marker
+               says nothing, 0.05 is the shortcut turned round, None is no marker, as
+               is a split left out
     seed       of which images
 
     `evidence` marks the place of the marker in every image, also where it is
     not: what an explanation must not look at. Raises `InputError` as `plant_spots`.
     """
+    seed = checks.whole("seed", seed, 0)
     _check(dataset)
     if len(dataset.card.classes) != 2:
         raise InputError(f"a marker goes with one of two classes, but {dataset.card.name} has {len(dataset.card.classes)}")
-    if dataset.card.task not in ("binary", "ordinal"):
-        raise InputError(f"a marker goes with the one label of an image; {dataset.card.name} is for {dataset.card.task}")
-    if min(dataset.card.shape) < MARKER_END:
-        raise InputError(f"a marker needs images of at least {MARKER_END} pixels a side; {dataset.card.name} has {min(dataset.card.shape)}")
-    shares, seed = agreement if isinstance(agreement, dict) else dict.fromkeys(SPLITS, agreement), whole("seed", seed, 0)
+    if dataset.card.task in ("segmentation", "multi-label"):
+        raise InputError(f"a marker goes with one of two classes, but the images of {dataset.card.name} are of no single class")
+    shares = agreement if isinstance(agreement, dict) else dict.fromkeys(SPLITS, agreement)
+    if not set(shares) <= set(SPLITS):
+        raise InputError(f"agreement is {checks._shown(agreement)}; name the splits {', '.join(SPLITS)}, or give one share for all")
     for name, share in shares.items():
-        one_of("split", name, SPLITS)
-        if share is not None and not 0 <= number("agreement", share) <= 1:
-            raise InputError(f"agreement must lie in 0…1, not {share}")
+        with checks.saying(f"agreement must lie in 0…1, not {checks._shown(share)}"):
+            shares = shares | {name: None if share is None else checks.number("agreement", share, 0, 1)}
     generator = np.random.default_rng(seed)
     card = replace(
         dataset.card,
@@ -94,10 +96,11 @@ def plant_marker(dataset, agreement, *, seed=0):
 
 
 def _check(dataset):
-    if not isinstance(dataset, Dataset):
-        raise InputError(f"planting needs a Dataset, such as load gives, not {type(dataset).__name__}")
+    checks.instance("dataset", dataset, Dataset, "a Dataset, such as load and from_arrays give")
     if dataset.card.dims != 2 or dataset.card.channels != 1 or dataset.card.frames:
         raise InputError(f"planting is for grey images; {dataset.card.name} holds others")
+    if min(dataset.card.shape) < 2 * MARGIN + 1:
+        raise InputError(f"planting needs images of at least {2 * MARGIN + 1} x {2 * MARGIN + 1} pixels, not {' x '.join(map(str, dataset.card.shape))}")
 
 
 def _with_spots(split, kind, share, generator):
@@ -124,4 +127,4 @@ def _with_marker(split, share, generator):
         wanted = np.where(split.labels.numpy() == 1, share, 1 - share)
         marked = torch.from_numpy(generator.random(len(split)) < wanted)
         images[marked, :, *MARKER] = WHITE
-    return Split(images, split.labels, evidence=evidence)
+    return Split(images, split.labels.clone(), evidence=evidence)

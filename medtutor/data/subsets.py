@@ -1,0 +1,154 @@
+"""What stands in two splits at once: images that are the same, byte for byte or nearly.
+
+A network that has seen an image, or another one of the same lesion, need not understand
+it: what it scores on such images says little about new patients.
+"""
+
+import warnings
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+
+from ..checks import number
+from ..errors import InputError
+
+ALIKE = 0.97  # correlation above which two images are called alike
+# Of numbers at once, so that memory stays small: 32 MB of pixels, 16 MB of correlations.
+PIXELS, ROWS = 2**23, 2048
+# Products that `warn_of_leaks` spends on near-duplicates of each pair of splits: at most about a second on one core.
+# To prepare a pixel for them takes as long as so many products.
+WORK, PREPARING = 10**10, 100
+
+
+class LeakWarning(UserWarning):
+    """Images of one split stand in another, too."""
+
+
+@dataclass(frozen=True, eq=False)
+class Duplicates:
+    """What `near_duplicates` found for each of N images.
+
+    match        int64 (N,): the number of the other image that is most alike; the same one where there is
+                 one, byte for byte; -1 for an image of one value everywhere, which shows nothing
+    correlation  float32 (N,): of the pixels of the two, -1…1; 0 where there is no match
+    exact        bool (N,): the two are the same, byte for byte
+    near         bool (N,): the two are the same, or correlate above the threshold
+    """
+
+    match: torch.Tensor
+    correlation: torch.Tensor
+    exact: torch.Tensor
+    near: torch.Tensor
+
+    def __str__(self):
+        return f"of {len(self.match)} images {int(self.near.sum())} have a near-duplicate, {int(self.exact.sum())} of them byte for byte"
+
+    __repr__ = __str__
+
+
+def near_duplicates(images, others, *, threshold=ALIKE):
+    """Which images have a near-duplicate among others, and which: `Duplicates`.
+
+    images, others  uint8 tensors or arrays of images, volumes or sequences of one shape, (N, …) and (M, …)
+    threshold       the correlation, -1…1, above which two images are called alike
+
+    Correlation does not see brightness and contrast: a copy that is darker is still a copy. An image of one
+    value everywhere, such as a black slice, shows nothing and is nobody's duplicate. Time goes with
+    N * M * pixels: a test set against PneumoniaMNIST's training images takes less than a second.
+
+    Raises `InputError` for other types and for shapes that differ.
+    """
+    threshold = number("threshold", threshold, -1, 1)
+    images, others = _checked(images, "images"), _checked(others, "others")
+    if images.shape[1:] != others.shape[1:]:
+        raise InputError(f"images of shape {tuple(images.shape[1:])} and {tuple(others.shape[1:])} do not compare; give both of one shape")
+    match, correlation = _most_alike(images, others)
+    same = _same(images, others)
+    exact = same >= 0
+    match = torch.where(exact, same, match)
+    correlation[exact] = 1.0
+    return Duplicates(match, correlation, exact, exact | (correlation > threshold))
+
+
+def warn_of_leaks(splits, stacklevel):
+    """Sentences on the images that stand in two of the splits, given out as a `LeakWarning`, too; () where there are none.
+
+    splits  {"train": images, "val": …, "test": …}, uint8 tensors
+
+    All images are compared byte for byte. Near-duplicates are looked for with `WORK` products for each pair of
+    splits: that is all images up to thousands of 28 x 28 pixels in either. Of larger splits so many are looked at,
+    evenly spaced, as the work allows, and the sentence says how many; of the largest none.
+    """
+    sentences = []
+    for name, other in (("val", "train"), ("test", "train"), ("test", "val")):
+        images, others = splits[name], splits[other]
+        exact = int((_same(images, others) >= 0).sum())
+        most = max(0, WORK // others.numel() - PREPARING)
+        looked_at = images[:: -(-len(images) // most)] if most else images[:0]  # a step rounded up
+        near = int(near_duplicates(looked_at, others).near.sum()) if len(looked_at) else 0
+        words = []
+        if near > exact or (near and len(looked_at) < len(images)):
+            of = f"{near} of {len(looked_at)} {name} images" + (" looked at" if len(looked_at) < len(images) else "")
+            words.append(f"{of} have one in {other} that correlates above {ALIKE}")
+        if exact:
+            words.append(f"{exact} of {len(images)} {name} images stand in {other} byte for byte")
+        if words:
+            sentences.append(f"{', '.join(words)}: what is measured there says little about new patients.")
+    if sentences:
+        remedy = "Put all images of one patient into one split; medtutor.data.subsets.near_duplicates tells which they are."
+        warnings.warn(" ".join([*sentences, remedy]), LeakWarning, stacklevel=stacklevel + 1)
+    return tuple(sentences)
+
+
+def _checked(images, what):
+    images = torch.from_numpy(np.array(images)) if isinstance(images, np.ndarray) and images.dtype == np.uint8 else images
+    if not isinstance(images, torch.Tensor) or images.dtype != torch.uint8 or images.dim() < 2 or not images[:1].numel():
+        found = f"{images.dtype} of shape {tuple(images.shape)}" if hasattr(images, "shape") else type(images).__name__
+        raise InputError(f"{what} are {found}; give uint8 images (N, …), at least one, as in dataset.train.images")
+    return images
+
+
+def _most_alike(images, others):
+    """The number of the most alike of the others, and the correlation with it, (N,) each; -1 and 0 of a flat image."""
+    size = max(1, min(ROWS, PIXELS // images[0].numel()))
+    match, correlation = torch.full((len(images),), -1), torch.zeros(len(images))
+    for start in range(0, len(images), size):
+        some = _unit(images[start : start + size])
+        best = torch.full((len(some),), -2.0)
+        for first in range(0, len(others), size):
+            found, which = (some @ _unit(others[first : first + size]).T).max(1)
+            better = found > best
+            best = torch.where(better, found, best)
+            match[start : start + size][better] = which[better] + first
+        shows = some.any(1)
+        correlation[start : start + size] = torch.where(shows, best.clamp(-1, 1), 0.0)
+        match[start : start + size][~shows] = -1
+    return match, correlation
+
+
+def _unit(images):
+    """Float (N, pixels) of mean 0 and length 1, whose products are correlations; 0 for an image of one value."""
+    pixels = images.flatten(1).float()  # a copy, so that the rest may work in place
+    pixels -= pixels.mean(1, keepdim=True)
+    length = pixels.norm(dim=1, keepdim=True)
+    # Where one pixel differs by one grey level, the length is at least 0.7; what is less comes of rounding.
+    return pixels.div_(torch.where(length < 0.5, torch.inf, length))
+
+
+def _same(images, others):
+    """int64 (N,): the number of the first of the others that is the same, byte for byte; -1 where none is, and for a flat image."""
+    numbers = {}
+    for number, content in enumerate(_contents(others)):
+        numbers.setdefault(hash(content), number)
+    found = torch.full((len(images),), -1)
+    for number, content in enumerate(_contents(images)):
+        at = numbers.get(hash(content), -1)
+        # Two images may have one hash by chance.
+        if at >= 0 and torch.equal(images[number], others[at]) and content.count(content[0]) < len(content):
+            found[number] = at
+    return found
+
+
+def _contents(images):
+    return (image.numpy().tobytes() for image in images)
