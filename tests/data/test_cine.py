@@ -192,25 +192,6 @@ def test_wrong_inputs_are_refused(numbered):
         cine.shuffled(numbered[0])
 
 
-@pytest.mark.parametrize(
-    "options",
-    [
-        {"target": ["filling"]}, {"ejection": None}, {"ejection": ("a", "b")}, {"ejection": [[0.2], [0.3, 0.4]]}, {"radius": object()}, {"grain": "8"},
-        {"beat": (True, "16")}, {"counts": {"train": 10**30}},
-    ],
-)  # fmt: skip
-def test_what_is_no_number_is_refused_before_anything_is_drawn(options):
-    with pytest.raises(InputError):
-        cine.draw(**{"counts": FEW, **options})
-
-
-def test_frames_are_kept_by_numbers_of_numpy_and_by_nothing_else(numbered):
-    assert torch.equal(cine.dropped(numbered, np.int64(2), "cut"), cine.dropped(numbered, 2, "cut"))
-    for keep in ("all", object(), [[True], [True, False]], None):
-        with pytest.raises(InputError, match="keep does not fit"):
-            cine.dropped(numbered, keep)
-
-
 @pytest.mark.parametrize("count", [1, 0, -3, 2.5, True])
 def test_too_few_clips(count):
     with pytest.raises(InputError, match="whole number from 2"):
