@@ -72,7 +72,7 @@ def with_tensors(files, name, group, change):
     """The files with one file of tensors changed, and its digest in the JSON file made to fit: as a careful forger would."""
     record = json.loads(files[name])
     entry = record["files"][group]
-    content = save({key: tensor.contiguous() for key, tensor in change(load(files[entry["file"]])).items()})
+    content = save({key: tensor.clone().contiguous() for key, tensor in change(load(files[entry["file"]])).items()})
     digest = hashlib.sha256(content).hexdigest()
     renamed = f"{group}-{digest[:12]}.safetensors"
     record["files"][group] = {"file": renamed, "sha256": digest}
