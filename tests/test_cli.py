@@ -65,6 +65,13 @@ def error_line(capsys):
         (["train", "pathmnist", "--source", "phantom"], "no phantom of pathmnist"),
         (["train"], "required: dataset"),
         (["evaluate", "nowhere"], "no run.json"),
+        (["evaluate", ""], "'' is no path"),
+        (["evaluate", "x" * 4000], "is no path: it is too long"),
+        (["train", "breastmnist", "--source", "phantom", "--out", ""], "'' is no path"),
+        (["train", "breastmnist", "--resume", "--out", ""], "'' is no path"),
+        (["train", "breastmnist", "--out", "x" * 4000], "is no path: it is too long"),
+        (["data", "list", "--root", "x" * 4000], "is no path: it is too long"),
+        (["data", "fetch", "breastmnist", "--root", ""], "'' is no path"),
         (["data", "fetch", "brestmnist"], "did you mean breastmnist"),
         (["bench", "speed"], "choose from data, gemm, reference"),
         (["notebooks", "build", "99"], "unknown lesson '99'"),
@@ -87,6 +94,14 @@ def test_out_that_cannot_be_written_is_found_before_training(offline, tmp_path, 
     monkeypatch.setattr("medtutor.training.fit", lambda *_, **__: pytest.fail("trained before --out was checked"))
     assert run("train", "breastmnist", "--source", "phantom", "--out", tmp_path / "file" / "run") == 2
     assert "cannot be written" in error_line(capsys)
+
+
+def test_out_with_files_of_somebody_else_is_found_before_training(offline, tmp_path, capsys, monkeypatch):
+    (tmp_path / "weights.safetensors").write_text("mine")
+    monkeypatch.setattr("medtutor.training.fit", lambda *_, **__: pytest.fail("trained before --out was checked"))
+    assert run("train", "breastmnist", "--source", "phantom", "--out", tmp_path) == 2
+    assert "no run's, such as weights.safetensors; choose a new or empty folder" in error_line(capsys)
+    assert (tmp_path / "weights.safetensors").read_text() == "mine"
 
 
 def test_train_json_is_one_object_with_the_promised_keys(small, capsys, tmp_path):

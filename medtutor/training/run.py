@@ -391,20 +391,18 @@ def _check_state(state, model):
     for name in state:
         if name.startswith("optimiser."):  # a moment of each trained weight, and the number of its steps
             index, moment = name.split(".")[1:]
-            shapes[name] = torch.Size() if moment == "step" else parameters[int(index)].shape
+            weight = parameters[int(index)]
+            shapes[name] = torch.Size() if moment == "step" else weight.shape
     if {name: tensor.shape for name, tensor in state.items()} != shapes:
         raise InputError("state is not that of this model")
 
 
 def _of_kind(kind, groups):
     """{split: tensor} of "predictions" or "labels", which stand together in one file."""
-    found = {}
-    for key, tensor in groups["predictions"].items():
-        if key.partition(".")[0] not in ("predictions", "labels"):
-            raise InputError(f"predictions hold {key[:60]!r}, which is neither predictions nor labels")
-        if key.startswith(f"{kind}."):
-            found[key.partition(".")[2]] = tensor
-    return found
+    known = {f"{each}.{split}": (each, split) for each in ("predictions", "labels") for split in ("val", "test")}
+    for key in groups["predictions"]:
+        one_of("tensor among the predictions", key, known)
+    return {known[key][1]: tensor for key, tensor in groups["predictions"].items() if known[key][0] == kind}
 
 
 def _with_null(value):

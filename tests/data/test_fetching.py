@@ -393,3 +393,55 @@ def test_interrupt_leaves_nothing(server, path):
     end.set()
     assert "KeyboardInterrupt" in err
     assert nothing_left(path)
+
+
+def stalled(server):
+    """A server that sends half the file and then nothing, until the event is set: (half is sent, end)."""
+    half, end = threading.Event(), threading.Event()
+
+    def stall(handler):
+        handler.send_response(200)
+        handler.send_header("Content-Length", str(len(BODY)))
+        handler.end_headers()
+        handler.wfile.write(BODY[: len(BODY) // 2])
+        half.set()
+        end.wait(30)
+        handler.wfile.write(BODY[len(BODY) // 2 :])
+
+    server.script = [stall, whole]
+    return half, end
+
+
+def test_what_a_kill_leaves_goes_with_the_next_fetch(server, path):
+    """And files of others that look alike stay."""
+    half, end = stalled(server)
+    process = start_process(server.url, path)
+    go(process)
+    assert half.wait(30)
+    process.kill()
+    process.communicate(timeout=30)
+    end.set()
+    assert os.listdir(path.parent) != []
+    others = ["tmpabcd1234", "tmp_of_mine", "notes.part", "set.npz.partial"]
+    for name in others:
+        (path.parent / name).write_text("mine")
+    fetch(server.url, path, MD5, progress=False)
+    assert sorted(os.listdir(path.parent)) == sorted(["set.npz", *others])
+
+
+def test_what_a_living_process_fetches_stays(server, path):
+    half, end = stalled(server)
+    process = start_process(server.url, path)
+    go(process)
+    assert half.wait(30)
+    # Another file of the same folder, meanwhile; and the same one, by who has to wait.
+    fetch(server.url, path.with_name("other.npz"), MD5, progress=False)
+    second = threading.Thread(target=fetch, args=(server.url, path, MD5), kwargs={"progress": False})
+    second.start()
+    second.join(0.3)
+    assert second.is_alive()
+    end.set()
+    _, err = process.communicate(timeout=30)
+    second.join(30)
+    assert process.returncode == 0 and not second.is_alive(), err
+    assert sorted(os.listdir(path.parent)) == ["other.npz", "set.npz"] and server.asked == 2

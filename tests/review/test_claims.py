@@ -161,6 +161,9 @@ def test_unknown_claim():
         claim("cnn-beats-mpl")
 
 
+TEXTS = {"says": "s", "place": "abstract", "tested": "t", "protocol": "p", "metric": "test AUC", "lesson": "01_cnn_classification", "cell": "c"}
+
+
 @pytest.mark.parametrize(
     "old, new, words",
     [
@@ -176,6 +179,21 @@ def test_unknown_claim():
         ("[a-claim]", "", "is not well-formed"),
         ("[a-claim]", "[a-claim", "cannot be read"),
         (A_CLAIM, A_CLAIM + A_CLAIM, "cannot be read"),  # two claims of one id
+        *((f'{name} = "{old}"', f"{name} = 5", f"{name} must be text") for name, old in TEXTS.items()),
+        ('says = "s"', "says = ['s']", "says must be text"),
+        ('["plain", "moved"]', '"plain"', "rule.contrasts must be a list"),
+        ('["plain", "moved"]', '["plain", 5]', r"rule.contrasts\[1\] must be text"),
+        ("0.0", "true", "margin must be a number"),
+        ("[0, 1, 2]", '"012"', "seeds must be a list"),
+        ("[0, 1, 2]", "[0, 1.5]", r"seeds\[1\] must be a whole number"),
+        ("[0, 1, 2]", "[0, -1]", "seeds must be from 0"),
+        ("{ d = 1 }", "{ d = 0 }", "settings.epochs.d must be from 1"),
+        ("{ d = 1 }", "1", "settings.epochs must be an object"),
+        ("{ epochs = { d = 1 } }", "{}", "epochs"),
+        ("{ epochs = { d = 1 } }", "5", "settings must be an object"),
+        ("{ epochs = { d = 1 } }", '{ epochs = { d = 1 }, moves = "12" }', "settings.moves must be a list"),
+        (A_CLAIM, "a-claim = 5", "'a-claim' is not well-formed"),
+        (A_CLAIM, "x = " + "[" * 5000, "cannot be read"),
     ],
 )
 def test_a_claim_that_is_not_well_formed_is_named(old, new, words):

@@ -1,6 +1,7 @@
 """Evidence: its statistics, and a file that cannot be altered unnoticed."""
 
 import json
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
 import numpy as np
@@ -10,6 +11,7 @@ from scipy import stats
 from medtutor.errors import InputError
 from medtutor.review import Contrast, Evidence, claim, read_evidence
 from medtutor.review.evidence import FOLDER, digest
+from mutations import check_altered
 
 
 def contrast(differences, name="plain"):
@@ -85,6 +87,20 @@ ALTERED = {
     "a missing key": lambda record: record.pop("contrasts"),
     "a seed too many": lambda record: (record["seeds"].append(3), resign(record)),
     "text for a number": lambda record: record["contrasts"][0].update(first=["a", "b", "c"]),
+    "no number, signed anew": lambda record: (record["contrasts"][0].update(first=[None, 0.5, 0.5]), resign(record)),
+    "a huge number, signed anew": lambda record: (record["contrasts"][0].update(first=[10**400, 1, 1]), resign(record)),
+    "numbers too large for statistics, signed anew": lambda record: (record["contrasts"][0].update(first=[1e308, -1e308, 1e308]), resign(record)),
+    "a name that is no text, signed anew": lambda record: (record["contrasts"][0].update(name=5), resign(record)),
+    "three arms, signed anew": lambda record: (record["contrasts"][0].update(arms=["a", "b", "c"]), resign(record)),
+    "a seed that is no number, signed anew": lambda record: (record.update(seeds=["0", "1", "2"]), resign(record)),
+    "a seed twice, signed anew": lambda record: (record.update(seeds=[0, 0, 1]), resign(record)),
+    "negative seconds, signed anew": lambda record: (record.update(seconds=-1), resign(record)),
+    "no thread, signed anew": lambda record: (record.update(threads=0), resign(record)),
+    "an arm without a model, signed anew": lambda record: (record["arms"][0].pop("model"), resign(record)),
+    "no epochs, signed anew": lambda record: (record["arms"][0].update(recipe={}), resign(record)),
+    "options that are none, signed anew": lambda record: (record["arms"][0].update(options=[]), resign(record)),
+    "cases that are no number, signed anew": lambda record: (record["data"]["d"].update(test="9"), resign(record)),
+    "a version that is no text, signed anew": lambda record: (record.update(versions={"torch": 2}), resign(record)),
     "an AUC above one": lambda record: record["contrasts"][0].update(first=[2, 2, 2]),
 }
 
@@ -96,7 +112,10 @@ def test_an_altered_file_is_one_clear_sentence(tmp_path, change):
         read_evidence("a-claim", tmp_path)
 
 
-@pytest.mark.parametrize("text", ["", "{", "[1, 2]", "null", '"supported"', '{"seconds": NaN}', "\x00"])
+MALFORMED = ["", "{", "[1, 2]", "null", '"supported"', '{"seconds": NaN}', "\x00", "[" * 100_000, '{"claim": 1, "claim": 2}', '{"seconds": Infinity}']
+
+
+@pytest.mark.parametrize("text", MALFORMED, ids=[text[:30] for text in MALFORMED])
 def test_a_malformed_file_is_one_clear_sentence(tmp_path, text):
     (tmp_path / "a-claim.json").write_text(text)
     with pytest.raises(InputError, match="a-claim.json cannot be .* medtutor trial run a-claim$") as caught:
@@ -126,3 +145,39 @@ def test_shipped_evidence_is_sound():
         assert shipped.on_phantoms == bool(of.settings.get("phantoms")), path
         assert not shipped.on_phantoms or "PHANTOM" in of.protocol, path
         assert "verdict" not in path.read_text(), path
+
+
+def resigned(record):
+    if isinstance(record, dict):
+        resign(record)
+    return record
+
+
+@pytest.mark.parametrize("sign", [None, resigned])
+def test_whatever_is_altered_is_found_out_or_means_the_same(tmp_path, sign):
+    path = evidence().save(tmp_path)
+    check_altered(path, lambda: read_evidence("a-claim", tmp_path), lambda one, other: one == other, resign=sign)
+
+
+def test_evidence_that_could_not_be_read_again_is_not_written(tmp_path):
+    for change, words in ((dict(seconds=float("nan")), "seconds must be"), (dict(contrasts=(contrast([float("nan")] * 3),)), "contrast plain must be")):
+        with pytest.raises(InputError, match=words):
+            evidence(**change).save(tmp_path / "new")
+    assert not (tmp_path / "new").exists()
+
+
+def test_two_trials_may_write_one_folder(tmp_path):
+    """Of the same claim and of others: each file is whole, and nothing else is left."""
+    with ThreadPoolExecutor() as pool:
+        saves = [pool.submit(evidence(name, seconds=float(number), threads=1 + number).save, tmp_path) for name in ("a", "b") for number in range(6)]
+        for save in saves:
+            save.result()
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["a.json", "b.json"]
+    assert read_evidence("a", tmp_path) and read_evidence("b", tmp_path)
+
+
+def test_what_a_killed_trial_left_of_its_file_goes(tmp_path):
+    for name in ("a-claim.json.0a1b2c3d.partial", "a-claim.json.4711.partial", "notes.partial"):
+        (tmp_path / name).write_text("{")
+    evidence().save(tmp_path)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["a-claim.json", "notes.partial"]

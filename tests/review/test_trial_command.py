@@ -1,6 +1,8 @@
 """`medtutor trial …` as a user meets it."""
 
 import json
+import subprocess
+import sys
 from dataclasses import replace
 
 import pytest
@@ -108,10 +110,54 @@ def test_list_and_report(capsys):
     assert out.count("\n## ") == len(claims()) + 1 and out.count("\n## All families side by side") == 1
 
 
-def test_altered_evidence_is_one_line(tmp_path, capsys, monkeypatch):
-    (tmp_path / "cnn-beats-mlp.json").write_text('{"verdict": "supported"}')
+@pytest.mark.parametrize("content", ['{"verdict": "supported"}', "{", "[" * 100_000, None])
+def test_damaged_evidence_makes_its_claim_not_testable_and_the_rest_goes_on(tmp_path, capsys, monkeypatch, content):
+    """None: what lies there is a folder."""
+    for path in stored.FOLDER.glob("*.json"):
+        (tmp_path / path.name).write_bytes(path.read_bytes())
+    damaged = tmp_path / "cnn-beats-mlp.json"
+    damaged.unlink()
+    damaged.mkdir() if content is None else damaged.write_text(content)
     monkeypatch.setattr(stored, "FOLDER", tmp_path)
-    for command in ("list", "report"):
-        assert run("trial", command) == 2
-        out, err = capsys.readouterr()
-        assert out == "" and "cnn-beats-mlp.json cannot be used" in err and err.count("\n") == 1
+    for arguments in (["list", "--json"], ["report", "--untimed", "--json"]):
+        assert run("trial", *arguments) == 0
+        rows = json.loads(capsys.readouterr().out)["claims"]
+        broken = [row for row in rows if row["verdict"] == "not testable here"]
+        assert len(rows) == len(claims()) and [row["id"] for row in broken] == ["cnn-beats-mlp"]
+        assert "cnn-beats-mlp.json cannot be" in broken[0]["reason"] and "medtutor trial run cnn-beats-mlp" in broken[0]["reason"]
+    assert run("trial", "list") == 0
+    out, err = capsys.readouterr()
+    assert len(out.splitlines()) == len(claims())
+    assert "cnn-beats-mlp is not testable here: the evidence in cnn-beats-mlp.json cannot be" in err and err.count("\n") == 1
+
+
+def test_a_missing_file_of_evidence_is_no_remark(tmp_path, capsys, monkeypatch):
+    monkeypatch.setattr(stored, "FOLDER", tmp_path)
+    assert run("trial", "list") == 0
+    assert capsys.readouterr().err == ""
+
+
+def test_two_trials_in_one_folder(quick, tmp_path, monkeypatch):
+    """The second begins, and is interrupted, while the first is at work: its trainings are there when it goes on."""
+    from medtutor.review import trials
+
+    fit, fitted = trials.fit, []
+
+    def fit_and_let_another_work(*arguments, **options):
+        fitted.append(arguments)
+        if len(fitted) == 2:
+            other = subprocess.run([sys.executable, "-c", ANOTHER, str(tmp_path)], capture_output=True, text=True)
+            assert other.returncode == 0, other.stderr
+        return fit(*arguments, **options)
+
+    monkeypatch.setattr(trials, "fit", fit_and_let_another_work)
+    assert run("trial", "run", "cnn-beats-mlp", "--out", tmp_path) == 0
+    assert [path.name for path in (tmp_path / ".trainings").glob("*.json")] == ["f" * 64 + ".json"]
+    assert read_evidence("cnn-beats-mlp", tmp_path)
+
+
+ANOTHER = """
+import sys
+from medtutor.review import kept
+kept.keep(sys.argv[1], "f" * 64, kept.Training("d", "cnn", {}, 7, {"epochs": 1}, {"0": 0.9}, "cpu", 1, {}, 1.5))
+"""

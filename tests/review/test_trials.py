@@ -1,24 +1,29 @@
 """The experiments, end to end on tiny images: what they measure, and that nothing done is done twice."""
 
 import json
+import subprocess
+import sys
 from dataclasses import replace
+from functools import partial
 from types import SimpleNamespace
 
 import pytest
 import torch
 
 import medtutor as mt
+from medtutor import files
 from conftest import blobs
 from medtutor.data import catalog
 from medtutor.data.phantoms import draw
 from medtutor.errors import InputError
 from medtutor.models import build, parameter_count
 from medtutor.review import Rule, claim, verdict
-from medtutor.review import spot_trials, trials
+from medtutor.review import kept, spot_trials, trials
 from medtutor.review.card import pivot
 from medtutor.review.evidence import Contrast
 from medtutor.review.trials import forget_trainings, matching_width, moved, moved_auc, run_trial
 from medtutor.training import Interrupted
+from mutations import check_altered
 
 
 @pytest.fixture
@@ -97,6 +102,161 @@ def test_an_interrupted_trial_goes_on_after_the_last_training(quick_claim, tiny,
     collect(quick_claim, mt.from_arrays(blobs(48, 5), blobs(21, 1), blobs(19, 2), name="tiny"), folder=tmp_path, seeds=[0])
     assert len(fitted) == 8
     assert (tmp_path / ".trainings" / ".gitignore").read_text() == "*\n"
+    forget_trainings(tmp_path)
+    assert list(tmp_path.iterdir()) == []
+
+
+# --- kept trainings ----------------------------------------------------------------------
+
+
+KEPT = trials.Training("d", "cnn", {"widths": [4, 8]}, 7, {"epochs": 1}, {"0": 0.9, "2": 0.8}, "cpu", 1, {"torch": "2"}, 1.5)
+NAME = "ab" * 32
+
+
+def signed(record):
+    if isinstance(record, dict):
+        record["sha256"] = files.digest({key: value for key, value in record.items() if key != "sha256"})
+    return record
+
+
+@pytest.mark.parametrize("resign", [None, signed])
+def test_an_altered_training_is_found_out_or_means_the_same(tmp_path, resign):
+    kept.keep(tmp_path, NAME, KEPT)
+    path = tmp_path / ".trainings" / f"{NAME}.json"
+    check_altered(path, lambda: kept.kept(tmp_path, NAME), lambda one, other: one == other, resign=resign)
+
+
+@pytest.mark.parametrize(
+    "change, words",
+    [
+        (lambda record: record["values"].update({"0": 90.39}), "values.0, an AUC, must be from 0 to 1"),
+        (lambda record: record["values"].update({"0": "x"}), "values.0 must be a finite number"),
+        (lambda record: record.update(values=None), "values must be an object"),
+        (lambda record: record["recipe"].update(epochs=0), "epochs must be above 0"),
+        (lambda record: record.update(fingerprint="ba" * 32), "it is of another training"),
+        (lambda record: record.pop("seconds"), "seconds is missing"),
+    ],
+)
+def test_a_training_that_cannot_be_names_the_field_and_the_remedy(tmp_path, change, words):
+    kept.keep(tmp_path, NAME, KEPT)
+    path = tmp_path / ".trainings" / f"{NAME}.json"
+    record = json.loads(path.read_text())
+    change(record)
+    path.write_text(json.dumps(signed(record)))
+    with pytest.raises(InputError, match=f"{path.name} cannot be used .*{words}.*delete this file, and it is trained again"):
+        kept.kept(tmp_path, NAME)
+
+
+def test_an_auc_by_hand_is_no_evidence(quick_claim, tiny, tmp_path):
+    collect(quick_claim, tiny, folder=tmp_path, seeds=[0])
+    first = next((tmp_path / ".trainings").glob("*.json"))
+    first.write_text(json.dumps(json.loads(first.read_text()) | {"values": {"0": 90.39, "2": 0.5}}))
+    with pytest.raises(InputError, match="an AUC, must be from 0 to 1, not 90.39"):
+        collect(quick_claim, tiny, folder=tmp_path, seeds=[0])
+
+
+def test_what_was_measured_is_a_number(quick_claim, tiny, monkeypatch):
+    monkeypatch.setattr(trials, "_plain_and_moved", lambda *_: {"0": float("nan")})
+    with pytest.raises(InputError, match="0 of cnn must be a finite number"):
+        collect(quick_claim, tiny, seeds=[0])
+
+
+def measured(run, dataset):
+    return {"0": 0.5}
+
+
+def test_a_training_is_known_by_all_that_decides_it(tiny):
+    network = build("mlp", tiny, width=4)
+
+    def fingerprint(dataset=tiny, network=network, conditions=()):
+        return trials._fingerprint(network, dataset, conditions)
+
+    half = torch.zeros(2, 2)
+    test = tiny.test
+    others = [
+        replace(tiny, card=replace(tiny.card, mirror=(-1,))), replace(tiny, card=replace(tiny.card, classes=("a", "b"))),
+        replace(tiny, provenance="phantom"), replace(tiny, test=replace(test, labels=1 - test.labels)),
+        replace(tiny, test=replace(test, patients=torch.arange(len(test)))),
+        replace(tiny, test=replace(test, images=test.images.transpose(2, 3).reshape(test.images.shape[0], 1, 8, 32))),
+        replace(tiny, test=replace(test, evidence=half > 0)), replace(tiny, test=replace(test, masks=half > 0)),
+    ]  # fmt: skip
+    names = [fingerprint(), *map(fingerprint, others), fingerprint(conditions=[1]), fingerprint(network=build("mlp", tiny, width=5))]
+    assert len(set(names)) == len(names) and fingerprint() == names[0]
+
+
+def test_a_measure_needs_a_name_of_its_own(tiny, quick):
+    for measure in (lambda run, dataset: {"0": 0.5}, partial(measured)):
+        with pytest.raises(InputError, match="has no name by which its trainings can be known again"):
+            trials.train_once("mlp", tiny, quick, measure=measure, progress=False)
+
+
+OTHER = """
+import sys
+from pathlib import Path
+from medtutor.review import kept
+from medtutor.review.trials import Training
+for name in sys.argv[2:]:
+    kept.keep(sys.argv[1], name, Training("d", "cnn", {}, 7, {"epochs": 1}, {"0": 0.9}, "cpu", 1, {}, 1.5))
+print("kept", flush=True)
+sys.stdin.readline()
+kept.forget_trainings(sys.argv[1])
+"""
+
+
+@pytest.fixture
+def other(tmp_path):
+    """A process that keeps trainings, and forgets them when it is told to."""
+
+    def start(*names):
+        process = subprocess.Popen(
+            [sys.executable, "-c", OTHER, str(tmp_path), *names], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+        )
+        started.append(process)
+        assert process.stdout.readline() == "kept\n"
+        return process
+
+    started = []
+    yield start
+    for process in started:
+        kill(process)
+
+
+def kill(process):
+    process.kill()
+    process.communicate()
+
+
+def names(folder):
+    return sorted(path.stem for path in (folder / ".trainings").glob("*.json"))
+
+
+def test_who_is_done_first_leaves_the_trainings_of_the_other(tmp_path, other):
+    ours, shared, theirs = ("a" * 64, "b" * 64, "c" * 64)
+    process = other(shared, theirs)
+    for name in (ours, shared):
+        kept.keep(tmp_path, name, KEPT)
+    forget_trainings(tmp_path)
+    assert names(tmp_path) == [shared, theirs]
+    process.communicate("done\n")
+    assert process.returncode == 0 and list(tmp_path.iterdir()) == []
+
+
+def test_the_trainings_of_an_interrupted_trial_wait_for_it(tmp_path, other):
+    """Another claim in the same folder comes to its end meanwhile; then its own trial goes on, and they are forgotten."""
+    ours, shared, theirs = ("a" * 64, "b" * 64, "c" * 64)
+    kill(other(shared, theirs))
+    for name in (ours, shared):
+        kept.keep(tmp_path, name, KEPT)
+    forget_trainings(tmp_path)
+    assert names(tmp_path) == [shared, theirs]
+    assert all(kept.kept(tmp_path, name) for name in (shared, theirs))
+    forget_trainings(tmp_path)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_trainings_of_nobody_are_forgotten_too(tmp_path, other):
+    kill(other("a" * 64))
+    (tmp_path / ".trainings" / f"{'b' * 64}.json.4711.partial").write_text("{")
     forget_trainings(tmp_path)
     assert list(tmp_path.iterdir()) == []
 

@@ -7,11 +7,13 @@ import pytest
 import torch
 import torch.nn.functional as F
 
+from medtutor import files
 from medtutor.errors import InputError, MedtutorError
 from medtutor.models.gan import Critic, Discriminator, Generator
 from medtutor.training.adversarial import (
     Adversary, augment, critic_loss, discriminator_loss, fit_gan, generator_loss, gradient_penalty, load_gan, spread,
 )  # fmt: skip
+from mutations import check_altered
 
 
 @pytest.fixture(scope="module")
@@ -262,3 +264,73 @@ def test_the_shipped_generators_say_how_they_were_made():
         assert name in made.command and made.provenance == "medmnist" and len(made.classes) == made.generator.classes
         assert made.settings == json.loads(json.dumps(made.settings)) and made.steps == RECIPES[name][2]["steps"]
         assert all(path.stat().st_size < 2_000_000 for path in (CHECKPOINTS / name).iterdir())
+
+
+# --- files of others, and what is read ----------------------------------------------------
+
+
+def test_a_folder_with_other_files_is_refused_before_training(halves, tmp_path):
+    (tmp_path / "mine.safetensors").write_text("mine")
+    with pytest.raises(InputError, match="no generator's, such as mine.safetensors"):
+        train(*pair(), halves[0], steps=1, folder=tmp_path, report=lambda *_: pytest.fail("work had started"))
+    with pytest.raises(InputError, match="no generator's, such as mine.safetensors"):
+        Adversary(pair()[0]).save(tmp_path)
+    assert (tmp_path / "mine.safetensors").read_text() == "mine"
+
+
+def test_weights_of_somebody_else_stay(tmp_path):
+    for _ in range(2):
+        Adversary(pair()[0]).save(tmp_path)
+        (tmp_path / "mine.safetensors").write_text("mine")
+    assert (tmp_path / "mine.safetensors").read_text() == "mine" and len(list(tmp_path.iterdir())) == 4
+
+
+def same(one, other):
+    names = ("history", "real_spread", "seconds", "steps", "seed", "settings", "provenance", "classes", "command")
+    weights = [made.generator.state_dict() for made in (one, other)]
+    return (
+        all(getattr(one, name) == getattr(other, name) for name in names) and torch.equal(one.film, other.film)
+        and all(torch.equal(weights[0][name], weights[1][name]) for name in weights[0])
+    )  # fmt: skip
+
+
+def signed(record):
+    """What a careful forger does: a fresh SHA-256."""
+    if isinstance(record, dict):
+        record["sha256"] = files.digest({key: value for key, value in record.items() if key != "sha256"})
+    return record
+
+
+@pytest.mark.parametrize("resign", [None, signed])
+def test_an_altered_record_is_found_out_or_means_the_same(halves, tmp_path, resign):
+    train(*pair(classes=2), *halves, steps=3, frames=3, folder=tmp_path)
+    check_altered(tmp_path / "gan.json", lambda: Adversary.load(tmp_path), same, resign=resign)
+
+
+@pytest.mark.parametrize(
+    "change, words",
+    [
+        (lambda record: record.update(files=None), "files must be an object"),
+        (lambda record: record["files"].pop("film"), "files must name generator and film"),
+        (lambda record: record["network"].update(latents=10**12), "network.latents must be from 0"),
+        (lambda record: record["network"].update(widths="8"), "network.widths must be a list"),
+        (lambda record: record["network"].update(depth=2), "network.depth is not known"),
+        (lambda record: record.update(classes=["one"]), "classes must name the 2 of the network"),
+        (lambda record: record["history"].pop(), r"film must be uint8 \(2"),
+        (lambda record: record["history"][1].update(step=1), r"history\[1\].step must be from 2"),
+        (lambda record: record["history"][0].update(spread=300), r"history\[0\].spread must be from 0 to 255"),
+        (lambda record: record["history"][0].pop("generator"), r"history\[0\] must hold step"),
+        (lambda record: record.update(steps=-1), "steps must be from 0"),
+        (lambda record: record.update(seed="0"), "seed must be a whole number"),
+        (lambda record: record.update(real_spread=None), "real_spread must be a finite number"),
+        (lambda record: record.update(provenance="web"), "unknown provenance"),
+    ],
+)
+def test_a_record_that_cannot_be_names_the_field_and_the_remedy(halves, tmp_path, change, words):
+    train(*pair(classes=2), *halves, steps=3, frames=3, folder=tmp_path)
+    record = json.loads((tmp_path / "gan.json").read_text())
+    change(record)
+    (tmp_path / "gan.json").write_text(json.dumps(signed(record)))
+    with pytest.raises(InputError, match=words) as raised:
+        Adversary.load(tmp_path)
+    assert str(raised.value).endswith("copy the folder again")
