@@ -4,21 +4,38 @@ An exercise knows its reference and the mistakes that people make, each as a
 function. An answer that differs from the reference and agrees with a mistake
 gets that mistake's hint; any answer that agrees with the reference passes,
 however it is written. Nothing of the solution is shown.
+
+An answer may be any callable and may do anything: it works on copies, has
+limited time, and what it does to the random generators is undone.
 """
 
+import copy
+import dis
+import functools
+import inspect
 import pkgutil
+import random
+import signal
+import sysconfig
+import threading
+import time
+import traceback
+import warnings
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache
 from importlib import import_module
+from pathlib import Path
 from typing import Callable
 
 import numpy as np
 import torch
 
-from ..errors import unknown
+from ..errors import InputError, unknown
 from .box import Box
 
 TRIALS = 6
+SECONDS = 20  # for all trials of an answer together
 
 
 @dataclass(frozen=True)
@@ -42,10 +59,14 @@ class Exercise:
     name       as in `check.<name>(function)`
     reference  the right function, written for clarity
     inputs     generator (`numpy.random.Generator`) -> arguments (a tuple) of one
-               random trial, on which reference and mistakes differ
+               random trial, on which reference and mistakes differ; handed over
+               in single precision, as the lessons' images are
     mistakes   at least three
-    gradients  also compare the gradients with respect to floating-point tensors
+    gradients  also compare the gradients with respect to floating-point tensors;
+               only where the lesson asks to stay in PyTorch
     tolerance  how far a value may be off, relative to the largest one
+    trials     how many; more where an input is of one kind or another, so that
+               both are sure to occur
     """
 
     name: str
@@ -54,16 +75,22 @@ class Exercise:
     mistakes: tuple[Mistake, ...]
     gradients: bool = False
     tolerance: float = 1e-4
+    trials: int = TRIALS
 
 
 @cache
 def exercises():
-    """{name: Exercise} of all modules in the folder `exercises`, found by themselves."""
+    """{name: Exercise} of all modules in the folder `exercises`, found by themselves.
+
+    Raises `InputError` where two have the same name.
+    """
     from . import exercises as folder
 
     found = {}
     for module in pkgutil.iter_modules(folder.__path__):
         for exercise in import_module(f"{folder.__name__}.{module.name}").EXERCISES:
+            if exercise.name in found:
+                raise InputError(f"two exercises have the name {exercise.name}, the second in {module.name}; rename one")
             found[exercise.name] = exercise
     return found
 
@@ -76,13 +103,25 @@ class _Checks:
             raise AttributeError(name)
         if name not in exercises():
             raise unknown("exercise", name, list(exercises()))
-        return lambda answer: look_at(exercises()[name], answer)
+        return lambda answer=None: look_at(exercises()[name], answer)
 
     def __dir__(self):
         return list(exercises())
 
 
 check = _Checks()
+
+
+class _NotAttempted(Exception):
+    """Nothing is written yet."""
+
+
+class _Wrong(Exception):
+    """The answer is not right; the sentence says why."""
+
+
+class _TooLong(BaseException):
+    """Time is up. No `Exception`, which an answer might catch."""
 
 
 def look_at(exercise, answer, seed=None):
@@ -96,140 +135,317 @@ def look_at(exercise, answer, seed=None):
     if not callable(answer):
         return _wrong(name, f"give the function itself, check.{name}(your_function), not a result of it.")
     generator = np.random.default_rng(seed)
-    trials = [exercise.inputs(generator) for _ in range(TRIALS)]
-    given = []
-    for trial in trials:
-        own = _copy(trial)
+    with _state_kept():
+        trials = [_in_single_precision(exercise.inputs(generator)) for _ in range(exercise.trials)]
         try:
-            value = answer(*own)
-        except NotImplementedError:
+            with _time_limit(SECONDS):
+                said = _compare(exercise, answer, trials)
+        except _NotAttempted:
             return _open(name)
-        except Exception as error:
-            return _wrong(name, f"your function stopped with {type(error).__name__}: {error} (inputs: {_describe(trial)}).")
-        if not all(map(_same, own, trial)):
-            return _wrong(name, "your function changes its input; work on a copy.")
-        given.append(value)
-    if all(value is None or value is ... for value in given):
-        return _open(name)
-    return _compare(exercise, answer, trials, given)
+        except _Wrong as wrong:
+            return _wrong(name, str(wrong))
+        except _TooLong as stopped:
+            return _wrong(name, f"your function was stopped after {SECONDS} seconds{_line_of(stopped)}. Does a loop never end?")
+    return Box("right", f"{name}:", said)
 
 
-def _compare(exercise, answer, trials, given):
-    wanted = [exercise.reference(*_copy(trial)) for trial in trials]
+def _compare(exercise, answer, trials):
+    """What to say about a right answer. Raises `_Wrong` or `_NotAttempted` about any other."""
+    wanted = [_wanted(exercise, trial) for trial in trials]
+    given = [_given(answer, trial) for trial in trials]
+    _refuse_nothing(answer, given)
+    given = [_tensors(value, want, trial) for value, want, trial in zip(given, wanted, trials)]
     right = [_agree(value, want, exercise.tolerance) for value, want in zip(given, wanted)]
     if not all(right):
         for mistake in exercise.mistakes:
-            if _same_mistake(mistake, trials, given, exercise.tolerance):
-                return _wrong(exercise.name, mistake.hint)
+            if _same_mistake(mistake, trials, given, wanted, exercise.tolerance):
+                raise _Wrong(mistake.hint)
         first = right.index(False)
-        return _wrong(exercise.name, _difference(given[first], wanted[first], trials[first]))
-    if exercise.gradients:
-        return _compare_gradients(exercise, answer, trials)
-    return Box("right", f"{exercise.name}:", f"agrees with the reference on {len(trials)} random inputs.")
+        _refuse_chance(answer, trials[first], given[first])
+        raise _Wrong(_difference(given[first], wanted[first], trials[first], exercise.tolerance))
+    if not exercise.gradients:
+        return f"agrees with the reference on {len(trials)} random inputs."
+    for trial, want in zip(trials, wanted):
+        _compare_gradients(exercise, answer, trial, want)
+    return f"values and gradients agree with the reference on {len(trials)} random inputs."
 
 
-def _compare_gradients(exercise, answer, trials):
-    for trial in trials:
+# --- asking ------------------------------------------------------------------
+
+
+@contextmanager
+def _state_kept():
+    """The random generators of torch, numpy and Python are left as they were; gradients are recorded, whatever was set before."""
+    of_python, of_numpy = random.getstate(), np.random.get_state()
+    with torch.random.fork_rng(devices=[]), torch.inference_mode(False), torch.enable_grad():
         try:
-            own = _gradients(answer, trial)
-        except RuntimeError:
-            return _wrong(
-                exercise.name, "the values are right, but no gradient flows through them; "
-                "stay in PyTorch: no .item(), .detach(), .numpy() or torch.tensor(...) on the way."
-            )  # fmt: skip
-        if not _agree(own, _gradients(exercise.reference, trial), exercise.tolerance):
-            return _wrong(exercise.name, "the values are right, but the gradients are not; which step does backward not see?")
-    return Box("right", f"{exercise.name}:", f"values and gradients agree with the reference on {len(trials)} random inputs.")
+            yield
+        finally:
+            random.setstate(of_python)
+            np.random.set_state(of_numpy)
 
 
-def _gradients(function, trial):
-    leaves = [_leaf(value) for value in trial]
-    total = sum(output.sum() for output in _tensors(function(*leaves)))
-    total.backward()
-    return [leaf.grad if leaf.grad is not None else torch.zeros_like(leaf) for leaf in leaves if _is_float_tensor(leaf)]
+@contextmanager
+def _time_limit(seconds):
+    """Raises `_TooLong` in what takes longer, and again each second: an answer may swallow it.
+
+    Without effect where a signal cannot do it: outside the main thread, and on Windows.
+    """
+    if not hasattr(signal, "setitimer") or threading.current_thread() is not threading.main_thread():
+        yield
+        return
+
+    def stop(*_):
+        raise _TooLong
+
+    start, handler = time.monotonic(), signal.signal(signal.SIGALRM, stop)
+    left, interval = signal.setitimer(signal.ITIMER_REAL, seconds, 1)
+    try:
+        yield
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, signal.SIG_DFL if handler is None else handler)
+        if left:  # somebody else's alarm was set
+            signal.setitimer(signal.ITIMER_REAL, max(left - (time.monotonic() - start), 1e-3), interval)
 
 
-def _is_float_tensor(value):
-    return isinstance(value, torch.Tensor) and value.is_floating_point()
+def _given(answer, trial):
+    """What an answer returns, a copy of it. Raises `_Wrong` where it stops, or changes its inputs."""
+    own = copy.deepcopy(trial)
+    try:
+        # Copied: an answer may return the same array each time, filled anew.
+        value = _copied(answer(*own))
+    except (Exception, SystemExit) as error:
+        # Torch raises the same error, with words, for what it cannot compute.
+        if isinstance(error, NotImplementedError) and not str(error):
+            raise _NotAttempted from None
+        raise _Wrong(f"your function stopped with {_words(error)}{_line_of(error)} (inputs: {_describe(trial)}).") from None
+    if not all(map(_same, own, trial)):
+        raise _Wrong("your function changes its input; work on a copy.")
+    return value
 
 
-def _leaf(value):
-    return value.clone().requires_grad_() if _is_float_tensor(value) else _copy(value)
-
-
-def _copy(value):
-    if isinstance(value, (torch.Tensor, np.ndarray)):
-        return value.clone() if isinstance(value, torch.Tensor) else value.copy()
-    return type(value)(_copy(part) for part in value) if isinstance(value, (tuple, list)) else value
+def _copied(value):
+    if type(value) in (list, tuple):
+        return type(value)(map(_copied, value))
+    if isinstance(value, torch.Tensor):
+        return value.detach().clone()
+    return value.copy() if isinstance(value, np.ndarray) else value
 
 
 def _same(a, b):
-    """Whether an input is still what it was, NaN where it was NaN; models and functions are taken to be."""
+    """Whether an input is still what it was, NaN where it was NaN; functions are taken to be."""
+    if isinstance(a, torch.nn.Module):
+        (a, b), alike = (list(model.state_dict().values()) for model in (a, b)), a.training == b.training
+        return alike and len(a) == len(b) and all(map(_same, a, b))
+    if isinstance(a, (list, tuple)):
+        return len(a) == len(b) and all(map(_same, a, b))
     if isinstance(a, torch.Tensor):
         a, b = a.detach().numpy(), b.detach().numpy()
-    return np.array_equal(a, b, equal_nan=True) if isinstance(a, np.ndarray) else True
+    return a.dtype == b.dtype and np.array_equal(a, b, equal_nan=a.dtype.kind in "fc") if isinstance(a, np.ndarray) else True
 
 
-def _tensors(value, many=None):
-    """A value, or a tuple or list of values, as a list of tensors.
+def _refuse_nothing(answer, given):
+    """Raises `_NotAttempted` or `_Wrong` where values are missing."""
+    missing = [value is None or value is ... for value in given]
+    if all(missing) and (given[0] is ... or _is_blank(answer)):
+        raise _NotAttempted
+    if all(missing):
+        raise _Wrong("your function returns nothing; end it with return and the value. (print shows it, but hands nothing back.)")
+    if any(missing):
+        raise _Wrong("your function returns nothing for some inputs; every way through it needs a return.")
 
-    many  how many tensors are wanted; rows given as a list become one tensor
-          where one is wanted. Left out: tuples and lists of arrays are many
+
+# What is left of a function whose body is three dots, pass or a docstring, in any version of Python.
+_NO_STEPS = {"RESUME", "NOP", "LOAD_CONST", "RETURN_CONST", "RETURN_VALUE", "POP_TOP", "MAKE_CELL", "COPY_FREE_VARS"}
+
+
+def _is_blank(answer):
+    """Whether a function does nothing at all; told by its compiled code, since the source is not always at hand."""
+    while isinstance(answer, functools.partial):
+        answer = answer.func
+    function = inspect.unwrap(answer)
+    code = getattr(function, "__code__", None) or getattr(type(function).__call__, "__code__", None)
+    return code is not None and {step.opname for step in dis.get_instructions(code)} <= _NO_STEPS
+
+
+_LIBRARIES = (*map(sysconfig.get_path, ("stdlib", "purelib", "platlib")), str(Path(__file__).parents[1]), "<frozen")
+
+
+def _line_of(error):
+    """", in line 3, “…”": the line of the student's code in which an error arose; empty where it is not in there."""
+    frames = traceback.extract_tb(error.__traceback__)
+    own = [frame for frame in frames if not frame.filename.startswith(_LIBRARIES)]
+    if not own:
+        return ""
+    return f", in line {own[-1].lineno}" + (f", “{own[-1].line}”" if own[-1].line else "")
+
+
+def _words(error):
+    lines = str(error).strip().splitlines()
+    return f"{type(error).__name__}: {lines[0][:200]}" if lines else type(error).__name__
+
+
+# --- comparing ---------------------------------------------------------------
+
+
+def _wanted(exercise, trial):
+    """What the reference returns, as a list of tensors; a tuple of bare numbers is one vector."""
+    value = exercise.reference(*copy.deepcopy(trial))
+    return [_tensor(part) for part in value] if _are_arrays(value) else [_tensor(value)]
+
+
+def _are_arrays(value):
+    return isinstance(value, tuple) and any(getattr(part, "shape", ()) for part in value)
+
+
+def _tensors(value, want, trial):
+    """What an answer returns, as a list of tensors. Raises `_Wrong` where it is no number or array.
+
+    Rows given as a list become one tensor where one is wanted, and one array becomes many along its first axis.
     """
-    if not isinstance(value, (tuple, list)):
-        return [torch.as_tensor(value)]
-    parts = [torch.as_tensor(part) for part in value]
-    bare = not any(getattr(part, "shape", ()) for part in value)
-    alike = len({part.shape for part in parts}) == 1
-    # Bare numbers are one vector, whoever wrote them.
-    return [torch.stack(parts)] if alike and (bare or (many == 1 and len(parts) > 1)) else parts
+    if type(value).__module__ == "torch.return_types":
+        raise _Wrong("your function returns values and their places, as .max(dim) and its like give them; take .values.")
+    try:
+        if not isinstance(value, (list, tuple)):
+            one = _tensor(value)
+            return list(one) if len(want) > 1 and one.dim() and len(one) == len(want) else [one]
+        parts = [_tensor(part) for part in value]
+        if len(want) > 1 or len({part.shape for part in parts}) > 1:
+            return parts
+        return parts if len(parts) == 1 and parts[0].shape == want[0].shape else [_stacked(parts)]
+    except _Wrong as wrong:
+        raise _Wrong(f"your function returns {wrong} (inputs: {_describe(trial)}).") from None
 
 
-def _pair(value, want):
-    """(tensors of the answer, tensors asked for). Raises where the answer is no number or array."""
-    want = _tensors(want)
-    return _tensors(value, len(want)), want
+_NUMBERS = {"b": bool, "i": np.int64, "u": np.int64, "f": np.float64, "c": np.complex128}
+
+
+def _tensor(value):
+    """A number or an array of any make as a tensor, which keeps its gradient. Raises `_Wrong` for anything else."""
+    if isinstance(value, (list, tuple)):
+        return _stacked([_tensor(part) for part in value])
+    if isinstance(value, torch.Tensor):
+        value = value.to_dense().cpu() if value.layout != torch.strided else value.cpu()
+    elif value is None:
+        raise _Wrong("None in the place of a number or array")
+    else:
+        try:
+            array = np.asarray(value)
+            # Torch knows neither all of numpy's kinds nor an array read backwards.
+            value = torch.from_numpy(array.astype(_NUMBERS[array.dtype.kind]))
+        except Exception:
+            raise _Wrong(f"{type(value).__name__}, which is no number or array") from None
+    if value.is_complex():
+        raise _Wrong("complex numbers; take their real part")
+    return value
+
+
+def _stacked(parts):
+    if len({part.shape for part in parts}) > 1:
+        raise _Wrong("a list of arrays of different shapes")
+    if len({part.dtype for part in parts}) > 1:
+        parts = [part.double() for part in parts]
+    return torch.stack(parts) if parts else torch.zeros(0)
 
 
 def _agree(value, want, tolerance):
-    """Whether two answers are the same in shape and, within the tolerance, in value."""
-    try:
-        value, want = _pair(value, want)
-    except (TypeError, ValueError, RuntimeError):
-        return False
-    return len(value) == len(want) and all(_close(a, b, tolerance) for a, b in zip(value, want))
+    """Whether two lists of tensors are the same in shapes and, within the tolerance, in values."""
+    return len(value) == len(want) and all(
+        a.shape == b.shape and not _off(a, b, tolerance).any() for a, b in zip(value, want)
+    )
 
 
-def _close(a, b, tolerance):
-    if a.shape != b.shape:
-        return False
+def _off(a, b, tolerance):
+    """Where values differ by more than the tolerance, which is relative to the largest that is wanted."""
     a, b = a.detach().double(), b.detach().double()
-    scale = b.nan_to_num().abs().max().item() if b.numel() else 1.0
-    return torch.allclose(a, b, rtol=0, atol=tolerance * max(scale, 1e-6), equal_nan=True)
+    finite = b[b.isfinite()].abs()
+    scale = max(finite.max().item(), 1e-6) if len(finite) else 1.0
+    return ~torch.isclose(a, b, rtol=0, atol=tolerance * scale, equal_nan=True)
 
 
-def _same_mistake(mistake, trials, given, tolerance):
+def _same_mistake(mistake, trials, given, wanted, tolerance):
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        try:
+            return all(
+                _agree(value, _tensors(mistake.answer(*copy.deepcopy(trial)), want, trial), tolerance)
+                for trial, value, want in zip(trials, given, wanted)
+            )
+        except Exception:
+            # A wrong function may well fail on an input: then it is not this one.
+            return False
+
+
+def _refuse_chance(answer, trial, value):
+    """Raises `_Wrong` where an answer returns something else if asked again."""
     try:
-        return all(_agree(value, mistake.answer(*_copy(trial)), tolerance) for value, trial in zip(given, trials))
-    except Exception:
-        # A wrong function may well fail on an input: then it is not this one.
-        return False
+        again = _tensors(_given(answer, trial), value, trial)
+    except (_Wrong, _NotAttempted):
+        again = []
+    if not _agree(again, value, 1e-6):
+        raise _Wrong("your function gives another answer each time. All that it needs is in its inputs; draw and keep nothing.")
 
 
-def _difference(value, want, trial):
+def _difference(value, want, trial, tolerance):
     """What is wrong, where no known mistake explains it; the right values are not told."""
     on = f"(inputs: {_describe(trial)})"
-    try:
-        value, want = _pair(value, want)
-    except (TypeError, ValueError, RuntimeError):
-        return f"your function returns {type(value).__name__}, which is no number or array {on}."
     if len(value) != len(want):
-        return f"your function returns {len(value)} arrays where {len(want)} are asked for {on}."
+        return f"your function returns {len(value)} arrays where {len(want)} {'is' if len(want) == 1 else 'are'} asked for {on}."
     for a, b in zip(value, want):
         if a.shape != b.shape:
             return f"the shape is not right: yours is {_shape(a)}, asked for is {_shape(b)} {on}."
-    wrong = torch.cat([~torch.isclose(a.detach().double(), b.detach().double(), rtol=1e-4, atol=1e-6, equal_nan=True).flatten() for a, b in zip(value, want)])
-    return f"the shape is right, but {int(wrong.sum())} of {wrong.numel()} values are not {on}."
+    whole = [a.dtype for a, b in zip(value, want) if not a.is_floating_point() and b.is_floating_point()]
+    a, b = (torch.cat([each.detach().double().flatten() for each in many]) for many in (value, want))
+    wrong = torch.cat([_off(*pair, tolerance).flatten() for pair in zip(value, want)])
+    strange = wrong & ~a.isfinite()
+    if strange.any():
+        number = a[strange][0].item()
+        return f"the shape is right, but {_of(strange)} are {number}; is something divided by zero, or its logarithm taken? {on}"
+    if whole and (b % 1 != 0).any():
+        return f"your function returns whole numbers ({str(whole[0]).removeprefix('torch.')}); asked for are fractions {on}."
+    if _agree(value, want, 0.02):
+        near = "off by 2 % at most. Is something rounded, or added for safety?"
+        return f"the shape is right, but {_of(wrong)} are not quite: {near} {on}"
+    return f"the shape is right, but {_of(wrong)} are not {on}."
+
+
+def _of(wrong):
+    return f"{int(wrong.sum())} of {wrong.numel()} values"
+
+
+def _compare_gradients(exercise, answer, trial, want):
+    own = _gradients(answer, trial, want)
+    if own is None:
+        raise _Wrong(
+            "the values are right, but no gradient flows through them; "
+            "stay in PyTorch: no .item(), .detach(), .numpy() or torch.tensor(...) on the way."
+        )
+    if not _agree(own, _gradients(exercise.reference, trial, want), exercise.tolerance):
+        raise _Wrong("the values are right, but the gradients are not; which step does backward not see?")
+
+
+def _gradients(function, trial, want):
+    """The gradients with respect to all floating-point inputs, of the outputs weighted at random; None where there are none."""
+    inputs = copy.deepcopy(trial)
+    leaves = [value.requires_grad_() for value in inputs if isinstance(value, torch.Tensor) and value.is_floating_point()]
+    generator = torch.Generator().manual_seed(0)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            outputs = _tensors(function(*inputs), want, trial)
+        total = sum((output * torch.rand(output.shape, generator=generator)).sum() for output in outputs)
+        found = torch.autograd.grad(total, leaves, allow_unused=True)
+    except (Exception, SystemExit):
+        return None
+    return [torch.zeros_like(leaf) if gradient is None else gradient for leaf, gradient in zip(leaves, found)]
+
+
+def _in_single_precision(value):
+    if isinstance(value, tuple):
+        return tuple(map(_in_single_precision, value))
+    is_float = isinstance(value, torch.nn.Module) or (isinstance(value, torch.Tensor) and value.is_floating_point())
+    return value.float() if is_float else value
 
 
 def _shape(tensor):

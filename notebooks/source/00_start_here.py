@@ -125,8 +125,10 @@ commonest
 # %% [markdown]
 # **Write.** Where a cell has three dots, you write. The check tries your
 # function on random inputs. It tells you what is not right yet, but not the
-# solution; any code that gives the right numbers passes. A cell that you leave
-# as it is stops nothing. (Solutions are in the folder `solutions`.)
+# solution; any code that gives the right numbers passes: loops, NumPy, SciPy.
+# (Where a lesson says "stay in PyTorch", the gradients are compared, too.) A
+# cell that you leave as it is stops nothing. (Solutions are in the folder
+# `solutions`.)
 
 # %%
 def accuracy_of_the_commonest(labels):

@@ -368,7 +368,8 @@ for height, width in ((56, 40), (96, 64)):
 #
 # It learns from two losses: cross-entropy, pixel by pixel, and a Dice that has
 # a gradient. For that, probabilities take the place of decisions: the common
-# part is the sum of probability times mask.
+# part is the sum of probability times mask. Stay in PyTorch: the check compares
+# the gradient, too.
 
 # %%
 def soft_dice_loss(probabilities, masks):

@@ -513,7 +513,8 @@ figures.images(
 #
 # Drawing stops the gradient. Unless the noise is drawn beside it, standard
 # normal, and then stretched and moved. Write that step. (The encoder names the
-# *logarithm* of the variance: it may be any number.)
+# *logarithm* of the variance: it may be any number.) Stay in PyTorch: the check
+# compares the gradient, too.
 
 # %%
 def reparameterise(mean, log_variance, noise):
@@ -530,7 +531,8 @@ check.reparameterise(reparameterise)
 # What keeps the clouds near the standard normal distribution is the
 # Kullback-Leibler divergence between the two. For one number with mean $\mu$
 # and variance $\sigma^2$ it is
-# $\tfrac12\,(\mu^2 + \sigma^2 - 1 - \ln\sigma^2)$.
+# $\tfrac12\,(\mu^2 + \sigma^2 - 1 - \ln\sigma^2)$. It becomes part of a loss: stay
+# in PyTorch.
 
 # %%
 def divergence(mean, log_variance):

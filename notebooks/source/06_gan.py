@@ -83,7 +83,8 @@ def small():
 # The discriminator is a classifier, and its loss that of lesson 01, the
 # cross-entropy. With $p = \sigma(\text{logit})$, the probability of being real:
 # the mean of $-\log p$ over the real ones, plus the mean of $-\log(1 - p)$ over
-# the drawn ones. Write it from the logits; PyTorch has a function for that.
+# the drawn ones. Write it from the logits; PyTorch has a function for that. Stay
+# in PyTorch: the check compares the gradient, too.
 
 # %%
 def judge_loss(real, fake):
@@ -119,7 +120,7 @@ figures.curves(
 
 # %% [markdown]
 # So the generator's loss is the mean of $-\log p$. It is called
-# *non-saturating*.
+# *non-saturating*. Write it, and stay in PyTorch.
 
 # %%
 def drawer_loss(fake):

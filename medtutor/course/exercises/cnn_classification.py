@@ -16,8 +16,8 @@ def cross_correlate(image, kernel):
 
 def _image_and_kernel(generator):
     height, width = generator.integers(6, 12, 2)
-    # Neither square nor symmetric: a flip or a transposition shows.
-    rows, columns = generator.permutation([1, 3, 5])[:2]
+    # Neither square nor symmetric, no side of one: every flip and a transposition show.
+    rows, columns = generator.permutation([2, 3, 4, 5])[:2]
     return torch.tensor(generator.normal(size=(height, width))), torch.tensor(generator.normal(size=(rows, columns)))
 
 
@@ -26,7 +26,8 @@ def _too_small(image, kernel):
 
 
 def _padded(image, kernel):
-    return F.conv2d(image[None, None], kernel[None, None], padding="same")[0, 0]
+    (above, left), (below, right) = ([round_(side - 1) for side in kernel.shape] for round_ in (lambda n: n // 2, lambda n: n - n // 2))
+    return cross_correlate(F.pad(image, [left, right, above, below]), kernel)
 
 
 def _unweighted(image, kernel):
@@ -52,7 +53,8 @@ def _labels_and_scores(generator):
 
 def _at_a_threshold(generator):
     labels, scores = _labels_and_scores(generator)
-    return labels, scores, float(scores.median())
+    # One of the scores, with others on either side, and another one each time.
+    return labels, scores, float(generator.choice(scores.unique()[1:-1]))
 
 
 def _rates(labels, called):
@@ -85,6 +87,20 @@ def _false_alarms(labels, scores, threshold):
     return sensitivity, 1 - specificity
 
 
+def _below(labels, scores, threshold):
+    called = scores < threshold
+    return called[labels == 1].double().mean(), (~called[labels == 0]).double().mean()
+
+
+def _accuracy(labels, scores, threshold):
+    return ((scores > threshold) == (labels == 1)).double().mean()
+
+
+def _counted(labels, scores, threshold):
+    tp, _, _, tn = _rates(labels, scores > threshold)
+    return tp, tn
+
+
 def auc(labels, scores):
     """The share of (ill, healthy) pairs in which the ill one scores higher; a tie counts half.
 
@@ -102,6 +118,19 @@ def _all_pairs(labels, scores):
     difference = _pairs(labels, scores)
     wins = (difference > 0).double().sum() + (difference == 0).double().sum() / 2
     return wins / len(labels) ** 2
+
+
+def _by_place(labels, scores):
+    """From ranks in which equal scores stand in the order of the list."""
+    ranks = scores.argsort(stable=True).argsort() + 1
+    ill, healthy = (labels == 1).sum(), (labels == 0).sum()
+    return (ranks[labels == 1].sum() - ill * (ill + 1) / 2) / (ill * healthy)
+
+
+def _average_precision(labels, scores):
+    from sklearn.metrics import average_precision_score
+
+    return average_precision_score(labels, scores)
 
 
 EXERCISES = [
@@ -140,8 +169,32 @@ EXERCISES = [
                 lambda image, kernel: cross_correlate(image, kernel) / kernel.numel(),
                 "this is the mean over the kernel's places; asked for is the sum.",
             ),
+            Mistake(
+                "flipped left to right",
+                lambda image, kernel: cross_correlate(image, kernel.flip(1)),
+                "the kernel is flipped left to right. Lay it on as it is.",
+            ),
+            Mistake(
+                "flipped upside down",
+                lambda image, kernel: cross_correlate(image, kernel.flip(0)),
+                "the kernel is flipped upside down. Lay it on as it is.",
+            ),
+            Mistake(
+                "padded all around",
+                lambda image, kernel: F.conv2d(image[None, None], kernel[None, None], padding=[side - 1 for side in kernel.shape])[0, 0],
+                "the answer is larger than the image: every place counts that the kernel touches. Only places where it fits wholly count.",
+            ),
+            Mistake(
+                "moved by its own size",
+                lambda image, kernel: F.conv2d(image[None, None], kernel[None, None], stride=kernel.shape)[0, 0],
+                "you move the kernel by its own size, so that places lie side by side. It moves by one pixel.",
+            ),
+            Mistake(
+                "the largest product",
+                lambda image, kernel: (image.unfold(0, len(kernel), 1).unfold(1, kernel.shape[1], 1) * kernel).amax((2, 3)),
+                "you keep the largest product at each place. Asked for is the sum of all.",
+            ),
         ),
-        gradients=True,
     ),
     Exercise(
         "sensitivity_and_specificity",
@@ -169,6 +222,19 @@ EXERCISES = [
                 _false_alarms,
                 "the second number is the share of false alarms; specificity is what is left of the healthy.",
             ),
+            Mistake(
+                "misses",
+                lambda *at: (1 - sensitivity_and_specificity(*at)[0], sensitivity_and_specificity(*at)[1]),
+                "the first number is the share of the ill that are missed; sensitivity is what is left of the ill.",
+            ),
+            Mistake("ill below the threshold", _below, "you call ill whoever scores below the threshold. A high score says: ill."),
+            Mistake(
+                "always one half",
+                lambda labels, scores, threshold: sensitivity_and_specificity(labels, scores, 0.5),
+                "you divide at one half, whatever the threshold is. It is given: use it.",
+            ),
+            Mistake("accuracy", _accuracy, "this is one number, the accuracy. Two are asked for, one about the ill and one about the healthy."),
+            Mistake("counts", _counted, "these are numbers of images. Of how many ill, and of how many healthy ones?"),
         ),
     ),
     Exercise(
@@ -195,6 +261,31 @@ EXERCISES = [
                 "divided by all pairs",
                 _all_pairs,
                 "you divide by the number of all pairs of images. Only pairs of one ill and one healthy image count.",
+            ),
+            Mistake(
+                "not divided",
+                lambda labels, scores: (_pairs(labels, scores) > 0).sum() + (_pairs(labels, scores) == 0).sum() / 2,
+                "this is a number of pairs. The AUC is their share.",
+            ),
+            Mistake(
+                "from -1 to 1",
+                lambda labels, scores: 2 * auc(labels, scores) - 1,
+                "this is 0 at chance: the Gini coefficient, or Somers' D. The AUC is 1/2 there.",
+            ),
+            Mistake(
+                "ties by place",
+                _by_place,
+                "you sort, and of equal scores the one that stands first in the list gets the lower rank. They are equal: half a point each.",
+            ),
+            Mistake(
+                "average precision",
+                _average_precision,
+                "this is the average precision, the area under another curve: of precision over recall. It depends on how common illness is.",
+            ),
+            Mistake(
+                "difference of the means",
+                lambda labels, scores: scores[labels == 1].mean() - scores[labels == 0].mean(),
+                "this is how far the two means lie apart. Asked for is in how many pairs the ill one scores higher, no matter by how much.",
             ),
         ),
     ),

@@ -28,9 +28,14 @@ def _share_inside(points, others, radii):
 
 def _two_clouds(generator):
     """A wide cloud and a narrow one that overlap by a part: precision and recall differ, and every k another share."""
-    count, features = int(generator.integers(50, 60)), int(generator.integers(2, 4))
-    points, others = generator.normal(size=(count, features)) * 2, generator.normal(size=(count + 7, features)) + 0.5
-    return torch.tensor(points), torch.tensor(others), int(generator.integers(3, 6))
+    count, features, k = int(generator.integers(50, 60)), int(generator.integers(2, 4)), int(generator.integers(3, 6))
+    close = True
+    while close:
+        points = torch.tensor(generator.normal(size=(count, features)) * 2)
+        others = torch.tensor(generator.normal(size=(count + 7, features)) + 0.5)
+        # No point lies just at the border of a ball: there single precision would decide.
+        close = ((_distances(points, others) - _distances(others, others).kthvalue(k + 1, dim=1).values).abs() < 1e-3).any()
+    return points, others, k
 
 
 def _counts_itself(points, others, k):
@@ -51,15 +56,30 @@ def _balls_of_the_points(points, others, k):
     return (_distances(points, others) <= radii[:, None]).any(dim=1).double().mean()
 
 
+def _ball_of_the_nearest(points, others, k):
+    radii = _distances(others, others).kthvalue(k + 1, dim=1).values
+    nearest = _distances(points, others).min(dim=1)
+    return (nearest.values <= radii[nearest.indices]).double().mean()
+
+
+def _squared(points, others, k):
+    radii = _distances(others, others).kthvalue(k + 1, dim=1).values
+    return (_distances(points, others) ** 2 <= radii).any(dim=1).double().mean()
+
+
 def _pairs_inside(points, others, k):
     radii = _distances(others, others).kthvalue(k + 1, dim=1).values
     return (_distances(points, others) <= radii).double().mean()
 
 
 def _two_verdicts(generator):
-    """Logits of as many real and drawn images, of a judge that is mostly right and mistaken now and then."""
+    """Logits of as many real and drawn images, of a judge that is mostly right and mistaken now and then.
+
+    Of 6 at most: beyond, log(1 - p) in single precision is a matter of how it is written.
+    """
     count = int(generator.integers(5, 10))
-    return torch.tensor(generator.normal(size=count) * 3 + 1), torch.tensor(generator.normal(size=count) * 3 - 1)
+    real, fake = generator.normal(size=count) * 3 + 1, generator.normal(size=count) * 3 - 1
+    return torch.tensor(real).clamp(-6, 6), torch.tensor(fake).clamp(-6, 6)
 
 
 def _one_verdict(generator):
@@ -117,6 +137,31 @@ EXERCISES = [
                 lambda real, fake: fake.mean() - real.mean(),
                 "this is the loss of a critic (WGAN): a difference of mean scores without any logarithm. Here the logits are those of a probability.",
             ),
+            Mistake(
+                "hinge",
+                lambda real, fake: (1 - real).relu().mean() + (1 + fake).relu().mean(),
+                "this is the hinge loss, which is flat where the judge is sure. Asked for is the cross-entropy, with a logarithm.",
+            ),
+            Mistake(
+                "least squares",
+                lambda real, fake: ((1 - real.sigmoid()) ** 2).mean() + (fake.sigmoid() ** 2).mean(),
+                "these are squares of what the probabilities lack. Asked for is the cross-entropy, with a logarithm.",
+            ),
+            Mistake(
+                "labels smoothed",
+                lambda real, fake: F.binary_cross_entropy_with_logits(real, torch.full_like(real, 0.9)) + F.softplus(fake).mean(),
+                "real images are labelled less than 1, to keep the judge from being too sure. That is a trick of its own; here a real image is real.",
+            ),
+            Mistake(
+                "pairs compared",
+                lambda real, fake: F.softplus(fake - real).mean(),
+                "you compare each real image with a drawn one. Every image is judged by itself.",
+            ),
+            Mistake(
+                "logarithm of the mean",
+                lambda real, fake: -real.sigmoid().mean().log() - (1 - fake.sigmoid()).mean().log(),
+                "you take the mean of the probabilities, and its logarithm. First the logarithm of each, then the mean.",
+            ),
         ),
         gradients=True,
     ),
@@ -161,6 +206,26 @@ EXERCISES = [
                 lambda fake: -fake.mean(),
                 "this is the loss against a critic (WGAN), whose scores are no logits. Here p = sigmoid(logit), and -log p is asked for.",
             ),
+            Mistake(
+                "logarithm of the mean",
+                lambda fake: -fake.sigmoid().mean().log(),
+                "you take the mean of the probabilities, and its logarithm. First the logarithm of each, then the mean.",
+            ),
+            Mistake(
+                "mean of the logits",
+                lambda fake: F.softplus(-fake.mean()),
+                "you take the mean of the logits first: one image that is believed makes up for one that is not. First -log p of each, then the mean.",
+            ),
+            Mistake(
+                "least squares",
+                lambda fake: ((1 - fake.sigmoid()) ** 2).mean(),
+                "these are squares of what p lacks. Asked for is -log p.",
+            ),
+            Mistake(
+                "not averaged",
+                lambda fake: F.softplus(-fake),
+                "this is -log p of each image. Asked for is one number, their mean.",
+            ),
         ),
         gradients=True,
     ),
@@ -198,6 +263,36 @@ EXERCISES = [
                 "one radius for all",
                 _one_radius,
                 "all your balls have the same radius. Where neighbours are dense the balls should be small, each has its own.",
+            ),
+            Mistake(
+                "the nearest one's ball alone",
+                _ball_of_the_nearest,
+                "you ask the nearest of the others alone. A point may lie outside its ball and inside the larger one of another.",
+            ),
+            Mistake(
+                "first neighbour",
+                lambda points, others, k: covered(points, others, 1),
+                "your balls reach to the nearest neighbour, whatever k is.",
+            ),
+            Mistake(
+                "one neighbour too many",
+                lambda points, others, k: covered(points, others, k + 1),
+                "your balls are too large by one neighbour. Which place has the k-th, counted from 0, and is the point itself among them?",
+            ),
+            Mistake(
+                "squared distances",
+                _squared,
+                "you hold squared distances against radii that are not squared.",
+            ),
+            Mistake(
+                "a number of points",
+                lambda points, others, k: covered(points, others, k) * len(points),
+                "this is a number of points. Asked for is their share.",
+            ),
+            Mistake(
+                "not covered",
+                lambda points, others, k: 1 - covered(points, others, k),
+                "this is the share of points that lie in no ball.",
             ),
         ),
     ),

@@ -23,12 +23,15 @@ def fill_lost(maps, lost):
 
 
 def _clip_with_gaps(generator):
-    """A clip whose gaps are wide in the middle, so that "half way" is wrong, and that begins and ends with one."""
-    frames, height, width = int(generator.integers(11, 15)), *generator.integers(3, 6, 2)
-    lost = torch.zeros(frames, dtype=torch.bool)
-    lost[[0, 1, 3, 4, 6, -1]] = True
+    """A clip whose gaps are wide in the middle, so that "half way" is wrong, and that begins with one, or ends with one, or both."""
+    before, after = generator.permutation([generator.integers(0, 2) * 2, generator.integers(1, 4)])
+    gaps, seen = generator.permutation([1, 2, 3]), generator.integers(1, 3, 2)
+    # The first frame that was seen, and the last, stand alone: also as the clip's own first or last.
+    runs = [before, 1, gaps[0], seen[0], gaps[1], seen[1], gaps[2], 1, after]
+    lost = torch.tensor([number % 2 == 0 for number in range(9)]).repeat_interleave(torch.tensor(runs))
+    height, width = generator.integers(3, 6, 2)
     # What a network draws of a black frame is no use, and it is not nothing.
-    return torch.tensor(generator.normal(size=(frames, height, width))) + 2, lost
+    return torch.tensor(generator.normal(size=(len(lost), height, width))) + 2, lost
 
 
 def _held(maps, lost):
@@ -69,6 +72,40 @@ def _lost_as_zero(maps, lost):
     return maps.masked_fill(lost[:, None, None], 0.0)
 
 
+def _mean_of_the_seen(maps, lost):
+    return torch.where(lost[:, None, None], maps[~lost].mean(0), maps)
+
+
+def _next_copied(maps, lost):
+    return _held(maps.flip(0), lost.flip(0)).flip(0)
+
+
+def _between(maps, lost, share_of, ends):
+    """The reference with another share of the frame after the gap, and with other ends."""
+    seen = (~lost).nonzero()[:, 0].tolist()
+    filled = maps.clone()
+    for t in lost.nonzero()[:, 0].tolist():
+        before, after = [s for s in seen if s < t], [s for s in seen if s > t]
+        if before and after:
+            filled[t] = maps[before[-1]] + share_of(t, before[-1], after[0]) * (maps[after[0]] - maps[before[-1]])
+        else:
+            filled[t] = ends(maps, seen, t)
+    return filled
+
+
+def _share(t, first, last):
+    return (t - first) / (last - first)
+
+
+def _nearest_end(maps, seen, t):
+    return maps[seen[0] if t < seen[0] else seen[-1]]
+
+
+def _line_goes_on(maps, seen, t):
+    first, last = seen[:2] if t < seen[0] else seen[-2:]
+    return maps[first] + _share(t, first, last) * (maps[last] - maps[first])
+
+
 def interaction(chances):
     """By how much the one part changes what the other does to the log-odds: 0 where the two add up.
 
@@ -79,7 +116,11 @@ def interaction(chances):
 
 
 def _chances(generator):
-    return (torch.tensor(generator.uniform(0.05, 0.95, (2, 2))),)
+    while True:
+        chances = torch.tensor(generator.uniform(0.05, 0.95, (2, 2)))
+        # Not near 0, where single precision says little.
+        if interaction(chances).abs() > 0.3:
+            return (chances,)
 
 
 def _log_odds(chances):
@@ -115,13 +156,23 @@ def _table_with_gaps(generator):
     # Not standardised: the mean of a column is not 0, so that filling with it shows.
     table = torch.tensor(generator.normal(size=(rows, columns))) + 3
     missing = torch.tensor(generator.random((rows, columns)) < 0.3)
-    missing[0, 0], missing[1, 0] = True, False
-    return table.masked_fill(missing, -999.0), missing  # a code that many tables have for "missing"
+    # Each kind of gap occurs, and what looks like one has been measured.
+    missing[:4, 0], missing[4, 0], table[4, 0] = True, False, 0.0
+    known = table.masked_fill(missing, torch.nan)
+    # A code that many tables have for "missing", nothing, 0, and what somebody has put in.
+    kinds = torch.tensor([[-999.0, torch.nan, 0.0]]).double().repeat(columns, 1)
+    kinds = torch.cat([kinds, known.nanmean(dim=0).nan_to_num()[:, None]], dim=1)  # (columns, 4)
+    which = torch.tensor(generator.integers(0, 4, (rows, columns)))
+    which[:4, 0] = torch.arange(4)
+    return torch.where(missing, kinds.gather(1, which.T).T, table), missing
 
 
 def _filled_with_column_means(table, missing):
-    known = (~missing).to(table.dtype)
-    return torch.where(missing, (table * known).sum(dim=0) / known.sum(dim=0).clamp(min=1), table)
+    return torch.where(missing, table.masked_fill(missing, torch.nan).nanmean(dim=0).nan_to_num(), table)
+
+
+def _marked(values, missing):
+    return torch.cat([values, missing.to(values.dtype)], dim=1)
 
 
 EXERCISES = [
@@ -160,7 +211,43 @@ EXERCISES = [
                 lambda maps, lost: fill_lost(maps, ~lost),
                 "you fill the frames that were seen, from the lost ones. `lost` is true where there is nothing to see.",
             ),
+            Mistake(
+                "the line goes on",
+                lambda maps, lost: _between(maps, lost, _share, _line_goes_on),
+                "at the ends you let the line run on beyond the frames that were seen. There, hold the nearest one.",
+            ),
+            Mistake(
+                "ends left",
+                lambda maps, lost: _between(maps, lost, _share, lambda maps, seen, t: maps[t]),
+                "before the first frame that was seen, and after the last, nothing is filled. There, hold the nearest one.",
+            ),
+            Mistake(
+                "ends set to 0",
+                lambda maps, lost: _between(maps, lost, _share, lambda maps, seen, t: torch.zeros_like(maps[t])),
+                "before the first frame that was seen, and after the last, you put 0. There, hold the nearest one.",
+            ),
+            Mistake(
+                "shares exchanged",
+                lambda maps, lost: _between(maps, lost, lambda t, first, last: _share(last + first - t, first, last), _nearest_end),
+                "the frame that is farther away gets the larger share. Turn the two shares round.",
+            ),
+            Mistake(
+                "one step too late",
+                lambda maps, lost: _between(maps, lost, lambda t, first, last: (t - first - 1) / (last - first - 1 or 1), _nearest_end),
+                "the first lost frame of a gap is a copy of the one before it. It is already one step away.",
+            ),
+            Mistake(
+                "the mean of all",
+                _mean_of_the_seen,
+                "you put in the mean of all frames that were seen. Asked for are the nearest two, one on either side.",
+            ),
+            Mistake(
+                "the next one held",
+                _next_copied,
+                "you copy the frame after. The frame before the gap says something, too.",
+            ),
         ),
+        trials=20,  # clips that begin and that end with a frame that was seen are sure to occur
     ),
     Exercise(
         "interaction",
@@ -197,7 +284,38 @@ EXERCISES = [
                 lambda chances: -interaction(chances),
                 "the sign is turned round: the image's effect for table 1, minus its effect for table 0.",
             ),
+            Mistake(
+                "ratio of the odds",
+                lambda chances: interaction(chances).exp(),
+                "this is 1 where the parts add up: a ratio of odds. Asked for is a difference of log-odds, 0 there.",
+            ),
+            Mistake(
+                "ratio of chances",
+                lambda chances: chances[1, 1] * chances[0, 0] / (chances[1, 0] * chances[0, 1]),
+                "this is a ratio of probabilities. Take the log-odds, log(p / (1 - p)), and differences of them.",
+            ),
+            Mistake(
+                "without its sign",
+                lambda chances: interaction(chances).abs(),
+                "the sign is lost. It says whether the image does more with table 1, or less.",
+            ),
+            Mistake(
+                "halved",
+                lambda chances: interaction(chances) / 2,
+                "this is half of it: a difference of two effects is asked for, no mean.",
+            ),
+            Mistake(
+                "sigmoid for logit",
+                lambda chances: chances.sigmoid()[1, 1] - chances.sigmoid()[0, 1] - chances.sigmoid()[1, 0] + chances.sigmoid()[0, 0],
+                "you take the sigmoid of a probability, which goes from log-odds to probabilities. Go the other way.",
+            ),
+            Mistake(
+                "another base",
+                lambda chances: interaction(chances) / torch.tensor(10.0).log(),
+                "your logarithm has base 10. A logit is natural.",
+            ),
         ),
+        trials=20,  # of either sign
     ),
     Exercise(
         "shares_of_two",
@@ -244,6 +362,33 @@ EXERCISES = [
                 lambda nothing, image, table, both: tuple(2 * share for share in shares_of_two(nothing, image, table, both)),
                 "you add the two orders up. Take their mean: the shares must add up to what both together add to nothing.",
             ),
+            Mistake(
+                "in proportion",
+                lambda nothing, image, table, both: tuple(
+                    (both - nothing) * (part - nothing) / (image + table - 2 * nothing) for part in (image, table)
+                ),
+                "you divide the whole in proportion to what each does alone. Asked for is the mean of what each adds in the two orders.",
+            ),
+            Mistake(
+                "parts of 1",
+                lambda nothing, image, table, both: tuple(
+                    share / (both - nothing) for share in shares_of_two(nothing, image, table, both)
+                ),
+                "your shares add up to 1. They are to be in the units of the results, and add up to what both together add to nothing.",
+            ),
+            Mistake(
+                "the rest to the table",
+                lambda nothing, image, table, both: (
+                    shares_of_two(nothing, image, table, both)[0],
+                    both - shares_of_two(nothing, image, table, both)[0],
+                ),
+                "the image's share is right. What is left is not the result of both without it: part of that is there without either.",
+            ),
+            Mistake(
+                "one against the other",
+                lambda nothing, image, table, both: (image - table, table - image),
+                "you hold one source against the other. What does each add to nothing, and what to the other one?",
+            ),
         ),
     ),
     Exercise(
@@ -280,6 +425,41 @@ EXERCISES = [
                 "marks first",
                 lambda table, missing: torch.cat([missing.to(table.dtype), table.masked_fill(missing, 0.0)], dim=1),
                 "the marks come first here. Asked for are the columns, and behind them the marks.",
+            ),
+            Mistake(
+                "multiplied by 0",
+                lambda table, missing: _marked(table * ~missing, missing),
+                "you multiply the gaps by 0. Where nan stands in a gap it stays: 0 times nan is nan. Replace what is there.",
+            ),
+            Mistake(
+                "-999 alone",
+                lambda table, missing: _marked(torch.where(table == -999, 0.0, table), missing),
+                "you replace -999. Other files hold other things in their gaps; `missing` says where they are.",
+            ),
+            Mistake(
+                "nan alone",
+                lambda table, missing: _marked(table.nan_to_num(0.0), missing),
+                "you replace nan. Other files hold other things in their gaps; `missing` says where they are.",
+            ),
+            Mistake(
+                "nan and -999",
+                lambda table, missing: _marked(torch.where(table == -999, 0.0, table).nan_to_num(0.0), missing),
+                "you replace nan and -999. Some gaps hold what looks like a value; `missing` says where they are.",
+            ),
+            Mistake(
+                "every 0 marked",
+                lambda table, missing: _marked(table.masked_fill(missing, 0.0), table.masked_fill(missing, 0.0) == 0),
+                "you mark every 0. A 0 may have been measured; `missing` says where the gaps are.",
+            ),
+            Mistake(
+                "one mark a row",
+                lambda table, missing: _marked(table.masked_fill(missing, 0.0), missing.any(dim=1, keepdim=True)),
+                "you put one mark behind each row. Which of its values is missing? One mark for each column.",
+            ),
+            Mistake(
+                "below each other",
+                lambda table, missing: torch.cat([table.masked_fill(missing, 0.0), missing.to(table.dtype)], dim=0),
+                "you put the marks below the table, as more patients. They belong behind the columns.",
             ),
         ),
     ),

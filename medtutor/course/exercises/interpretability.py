@@ -1,5 +1,6 @@
 """Exercises of lesson 09, interpretability."""
 
+import numpy as np
 import torch
 from torch import nn
 
@@ -35,7 +36,7 @@ def integrated_gradients(model, image, baseline, target, steps):
 def _model_and_image(generator):
     """A small smooth model, whose gradients differ from place to place, an image, and a class that is not its answer."""
     torch_generator = torch.Generator().manual_seed(int(generator.integers(2**31)))
-    model = nn.Sequential(nn.Flatten(), nn.Linear(32, 12), nn.Tanh(), nn.Linear(12, CLASSES)).double()
+    model = nn.Sequential(nn.Flatten(), nn.Linear(32, 12), nn.Tanh(), nn.Linear(12, CLASSES)).double().eval()
     with torch.no_grad():
         for parameter in model.parameters():
             parameter.copy_(torch.randn(parameter.shape, generator=torch_generator) * 0.7)
@@ -80,6 +81,18 @@ def _times_the_image(model, image, baseline, target, steps):
     return _not_times_the_difference(model, image, baseline, target, steps) * image
 
 
+def _trapezoids(model, image, baseline, target, steps):
+    ends = [gradient(model, baseline + k / steps * (image - baseline), target) for k in range(steps + 1)]
+    return (sum(ends) - (ends[0] + ends[-1]) / 2) / steps * (image - baseline)
+
+
+def _chosen_places(model, image, baseline, target, steps):
+    """By the places and weights of Gauss and Legendre, which Captum takes if nothing else is said."""
+    places, weights = np.polynomial.legendre.leggauss(steps)
+    gradients = [gradient(model, baseline + (1 + place) / 2 * (image - baseline), target) for place in places.tolist()]
+    return sum(weight / 2 * each for weight, each in zip(weights.tolist(), gradients)) * (image - baseline)
+
+
 EXERCISES = [
     Exercise(
         "saliency",
@@ -106,6 +119,31 @@ EXERCISES = [
                 "times the image",
                 lambda model, image, target: (gradient(model, image, target) * image).abs(),
                 "this is multiplied by the image: that is another method, input x gradient.",
+            ),
+            Mistake(
+                "of the log probability",
+                lambda model, image, target: gradient(lambda x: model(x).log_softmax(1), image, target).abs(),
+                "this is the gradient of the log probability, as of a loss, which also falls when another class rises. Take the logit.",
+            ),
+            Mistake(
+                "the largest of the channels",
+                lambda *case: saliency(*case).amax(0),
+                "this is one number a pixel, the largest of its channels, which is often drawn. Asked for is one for each channel.",
+            ),
+            Mistake(
+                "upward alone",
+                lambda *case: gradient(*case).clamp(min=0),
+                "you keep what raises the score and drop what lowers it. A pixel that lowers it matters as much.",
+            ),
+            Mistake(
+                "the largest made 1",
+                lambda *case: saliency(*case) / saliency(*case).max(),
+                "you divide by the largest value. For a picture that is fine; asked for is the gradient in its own units.",
+            ),
+            Mistake(
+                "squared",
+                lambda *case: gradient(*case) ** 2,
+                "this is the gradient squared. Asked for is its size.",
             ),
         ),
     ),
@@ -145,6 +183,36 @@ EXERCISES = [
                 "summed over the steps",
                 lambda *way: integrated_gradients(*way) * way[-1],
                 "this is larger by the number of steps: an average is asked for.",
+            ),
+            Mistake(
+                "trapezoids",
+                _trapezoids,
+                "you take the gradient at both ends of each step, the trapezoid rule. A good sum, too; asked for is the middle of each step.",
+            ),
+            Mistake(
+                "at chosen places",
+                _chosen_places,
+                "you take the gradient at the places of Gauss and Legendre, as Captum does if nothing else is said. A good sum, too; asked for is the middle of each step.",
+            ),
+            Mistake(
+                "at the image alone",
+                lambda model, image, baseline, target, steps: gradient(model, image, target) * (image - baseline),
+                "you take the gradient at the image alone, where the score may be saturated. Walk there from the baseline.",
+            ),
+            Mistake(
+                "the other way",
+                lambda *way: -integrated_gradients(*way),
+                "the sign is turned round: how far a pixel went is where it arrives minus where it started.",
+            ),
+            Mistake(
+                "without its sign",
+                lambda *way: integrated_gradients(*way).abs(),
+                "the sign is lost. It says whether a pixel speaks for the class or against it.",
+            ),
+            Mistake(
+                "of the probability",
+                lambda model, *way: integrated_gradients(lambda x: model(x).softmax(1), *way),
+                "this is about the probability, which also falls when another class rises. Take the logit.",
             ),
         ),
     ),

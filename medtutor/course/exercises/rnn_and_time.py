@@ -32,6 +32,7 @@ def _clips_of_unequal_length(generator):
     # Three different sizes: a sum along the wrong axis shows.
     clips, frames, numbers = generator.permutation([4, 7, 5])
     lengths = torch.tensor(generator.integers(2, frames, clips))
+    lengths[:2] = torch.tensor([1, int(frames)])  # the shortest there can be, and one without padding
     # The padding is larger and smaller than what is real, and real numbers are seldom 0.
     features = torch.tensor(generator.normal(size=(clips, frames, numbers))) + 3
     there = torch.arange(int(frames)) < lengths[:, None]
@@ -51,6 +52,25 @@ def _padding_as_zero(features, lengths):
 
 def _over_the_features(features, lengths):
     return torch.cat([features.amax(2), features.amin(2)], 1)
+
+
+def _infinity_for_both(features, lengths):
+    padding = (torch.arange(features.shape[1]) >= lengths[:, None])[:, :, None]
+    held = features.masked_fill(padding, -torch.inf)
+    return torch.cat([held.amax(1), held.amin(1)], 1)
+
+
+def _side_by_side(features, lengths):
+    return highest_and_lowest(features, lengths).unflatten(1, (2, -1)).transpose(1, 2).flatten(1)
+
+
+def _frame_numbers(features, lengths):
+    real = [clip[:length] for clip, length in zip(features, lengths)]
+    return torch.stack([torch.cat([frames.argmax(0), frames.argmin(0)]) for frames in real])
+
+
+def _averaged(features, lengths):
+    return torch.stack([clip[:length].mean(0).repeat(2) for clip, length in zip(features, lengths)])
 
 
 def _step(generator):
@@ -104,6 +124,31 @@ def _old_memory_shown(x, h, c, weight_x, weight_h, bias):
     return _gates(x, h, weight_x, weight_h, bias)[3].sigmoid() * c.tanh(), new
 
 
+def _one_gate_for_two(x, h, c, weight_x, weight_h, bias):
+    write, _, candidate, show = _gates(x, h, weight_x, weight_h, bias)
+    c = (1 - write.sigmoid()) * c + write.sigmoid() * candidate.tanh()
+    return show.sigmoid() * c.tanh(), c
+
+
+def _gates_through_tanh(x, h, c, weight_x, weight_h, bias):
+    write, keep, candidate, show = _gates(x, h, weight_x, weight_h, bias)
+    c = keep.tanh() * c + write.tanh() * candidate.tanh()
+    return show.tanh() * c.tanh(), c
+
+
+def _multiplied(x, h, c, weight_x, weight_h, bias):
+    write, keep, candidate, show = _gates(x, h, weight_x, weight_h, bias)
+    c = keep.sigmoid() * c * write.sigmoid() * candidate.tanh()
+    return show.sigmoid() * c.tanh(), c
+
+
+def _rows_interleaved(x, h, c, weight_x, weight_h, bias):
+    rows = x @ weight_x.T + h @ weight_h.T + bias
+    write, keep, candidate, show = rows.unflatten(1, (-1, 4)).unbind(2)
+    c = keep.sigmoid() * c + write.sigmoid() * candidate.tanh()
+    return show.sigmoid() * c.tanh(), c
+
+
 EXERCISES = [
     Exercise(
         "ejection_fraction",
@@ -139,6 +184,31 @@ EXERCISES = [
                 "over all clips",
                 lambda volumes: 1 - volumes.amin(1) / volumes.max(),
                 "you divide by the largest volume of all clips. Each heart has its own.",
+            ),
+            Mistake(
+                "from the first frame",
+                lambda volumes: 1 - volumes.amin(1) / volumes[:, 0],
+                "you take the first frame for the fullest heart. A clip starts anywhere in a beat.",
+            ),
+            Mistake(
+                "to the last frame",
+                lambda volumes: 1 - volumes[:, -1] / volumes.amax(1),
+                "you take the last frame for the emptiest heart. A clip ends anywhere in a beat.",
+            ),
+            Mistake(
+                "of the mean volume",
+                lambda volumes: (volumes.amax(1) - volumes.amin(1)) / volumes.mean(1),
+                "you divide by the mean volume. The fraction is of the full ventricle.",
+            ),
+            Mistake(
+                "of both together",
+                lambda volumes: (volumes.amax(1) - volumes.amin(1)) / (volumes.amax(1) + volumes.amin(1)),
+                "you divide by both volumes, added. The fraction is of the full ventricle.",
+            ),
+            Mistake(
+                "over the wrong axis",
+                lambda volumes: 1 - volumes.amin(0) / volumes.amax(0),
+                "you compare clips with each other, frame by frame: one number a frame. Compare the frames of each clip.",
             ),
         ),
     ),
@@ -182,6 +252,31 @@ EXERCISES = [
                 "over the features",
                 _over_the_features,
                 "you take the largest over the features of a frame. Go over time: one value for each feature.",
+            ),
+            Mistake(
+                "cut to the shortest clip",
+                lambda features, lengths: _pooled_to(features, torch.full_like(lengths, int(lengths.min()))),
+                "you cut all clips to the length of the shortest. Each has its own number of real frames, and all of them count.",
+            ),
+            Mistake(
+                "one filling for both",
+                _infinity_for_both,
+                "minus infinity in place of the padding never is the largest value, but always the smallest. The two need different fillings.",
+            ),
+            Mistake(
+                "side by side",
+                _side_by_side,
+                "you put the smallest value of each feature beside its largest. Asked for are all the largest, and then all the smallest.",
+            ),
+            Mistake(
+                "which frames",
+                _frame_numbers,
+                "these are the numbers of the frames. Asked for are the values in them.",
+            ),
+            Mistake(
+                "averaged",
+                _averaged,
+                "this is the mean over the real frames, twice. Asked for are the largest and the smallest value.",
             ),
         ),
     ),
@@ -240,7 +335,36 @@ EXERCISES = [
                 lambda x, h, c, weight_x, weight_h, bias: lstm_step(x, torch.zeros_like(h), c, weight_x, weight_h, bias),
                 "the gates look at the frame only. They also look at h, what was shown after the last step.",
             ),
+            Mistake(
+                "one gate for two",
+                _one_gate_for_two,
+                "you keep one minus what you write, as a GRU does. The forget gate has a block of rows of its own.",
+            ),
+            Mistake(
+                "gates through tanh",
+                _gates_through_tanh,
+                "the gates go through tanh, and may be negative. A gate is a share, from 0 to 1.",
+            ),
+            Mistake(
+                "kept times written",
+                _multiplied,
+                "you multiply what is kept by what is written. The new memory is their sum.",
+            ),
+            Mistake(
+                "bias added twice",
+                lambda x, h, c, weight_x, weight_h, bias: lstm_step(x, h, c, weight_x, weight_h, 2 * bias),
+                "the bias is added twice: once for both matrices is enough.",
+            ),
+            Mistake(
+                "rows one by one",
+                _rows_interleaved,
+                "you deal the rows out one by one, the first to the input gate, the second to the forget gate. They stand in four blocks.",
+            ),
+            Mistake(
+                "old memory handed on",
+                lambda x, h, c, *layers: (lstm_step(x, h, c, *layers)[0], c),
+                "what is shown is right, but the memory that you return is still the old one.",
+            ),
         ),
-        gradients=True,
     ),
 ]

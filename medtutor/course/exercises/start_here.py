@@ -51,6 +51,26 @@ EXERCISES = [
                 lambda labels: 1 / (labels.max() + 1),
                 "this is the accuracy of guessing classes at random. Who knows that one class is common can do better.",
             ),
+            Mistake(
+                "the first class",
+                lambda labels: (labels == 0).double().mean(),
+                "this is the share of class 0, which need not be the commonest class. Count every class first.",
+            ),
+            Mistake(
+                "the share called wrong",
+                lambda labels: 1 - labels.bincount().max() / len(labels),
+                "this is the share of images that are called wrong. Accuracy is what is left.",
+            ),
+            Mistake(
+                "in percent",
+                lambda labels: 100 * labels.bincount().max() / len(labels),
+                "this is in percent; an accuracy lies between 0 and 1.",
+            ),
+            Mistake(
+                "whole numbers divided",
+                lambda labels: labels.bincount().max() // len(labels),
+                "you divide whole numbers with //, which leaves no fraction. One stroke, /, keeps it.",
+            ),
         ),
     )
 ]

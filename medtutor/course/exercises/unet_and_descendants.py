@@ -22,8 +22,8 @@ def _twice(x):
 
 def _levels(generator):
     batch, channels = generator.integers(1, 4, 2)
-    # Odd sides: something is left to crop, and on which side shows.
-    height, width = 2 * generator.permutation([2, 3, 4, 5])[:2] + 1
+    # One side is odd: something is left to crop, and at which end shows. The other is even: nothing is too much.
+    height, width = generator.permutation([2 * generator.integers(2, 5) + 1, 2 * generator.integers(2, 5)])
     below = generator.normal(size=(batch, channels, (height + 1) // 2, (width + 1) // 2))
     return torch.tensor(below), torch.tensor(generator.normal(size=(batch, channels, height, width)))
 
@@ -55,6 +55,25 @@ def _skip_shrunk(below, skip):
     return torch.cat([F.max_pool2d(skip, 2, ceil_mode=True), below], dim=1)
 
 
+def _tiled(below, skip):
+    return torch.cat([skip, below.repeat(1, 1, 2, 2)[..., : skip.shape[-2], : skip.shape[-1]]], dim=1)
+
+
+def _zeros_between(below, skip):
+    apart = torch.zeros_like(_twice(below))
+    apart[..., ::2, ::2] = below
+    return torch.cat([skip, apart[..., : skip.shape[-2], : skip.shape[-1]]], dim=1)
+
+
+def _always_cropped(below, skip):
+    height, width = 2 * below.shape[-2] - 1, 2 * below.shape[-1] - 1
+    return torch.cat([skip[..., :height, :width], _twice(below)[..., :height, :width]], dim=1)
+
+
+def _behind_the_images(below, skip):
+    return torch.cat(skip_join(below, skip).chunk(2, dim=1), dim=0)
+
+
 def block_parameters(before, width, dims):
     """The number of trained numbers in a block of two 3 x 3 (in 3-D 3 x 3 x 3) convolutions.
 
@@ -67,9 +86,14 @@ def block_parameters(before, width, dims):
 
 
 def _a_block(generator):
-    # Volumes: who counts 3 x 3 places finds out.
+    # Images and volumes: who counts the same places in both finds out.
     before, width = generator.permutation([4, 6, 9, 12, 15])[:2]
-    return int(before), int(width), 3
+    return int(before), int(width), int(generator.integers(2, 4))
+
+
+def _block_with(kernel):
+    """The right number but for how many places a kernel has: dims -> places."""
+    return lambda before, width, dims: (before + width) * width * kernel(dims) + 4 * width
 
 
 def additive_gate(skip, below, from_skip, from_below, weights):
@@ -114,6 +138,19 @@ def _relu_on_each(skip, below, from_skip, from_below, weights):
 def _multiplied(skip, below, from_skip, from_below, weights):
     inner = torch.einsum("fc,chw->fhw", from_skip, skip) * torch.einsum("fc,chw->fhw", from_below, below)
     return skip * torch.einsum("f,fhw->hw", weights, inner.relu()).sigmoid()
+
+
+def _weights_left_out(skip, below, from_skip, from_below, weights):
+    return skip * _inner(skip, below, from_skip, from_below).relu().sum(0).sigmoid()
+
+
+def _exchanged(skip, below, from_skip, from_below, weights):
+    return skip * _gate(skip, below, from_below, from_skip, weights).sigmoid()
+
+
+def _relu_at_the_end(skip, below, from_skip, from_below, weights):
+    inner = _inner(skip, below, from_skip, from_below)
+    return skip * torch.einsum("f,fhw->hw", weights, inner).relu().sigmoid()
 
 
 def prediction_entropy(probabilities):
@@ -168,8 +205,32 @@ EXERCISES = [
                 _skip_shrunk,
                 "this makes the skip as small as what comes from below. Then the detail that it carries is gone.",
             ),
+            Mistake(
+                "the whole repeated",
+                _tiled,
+                "you repeat the whole map, side by side with itself. Each place has to be repeated beside itself.",
+            ),
+            Mistake(
+                "zeros between",
+                _zeros_between,
+                "there are zeros between the places. Each place fills all four of its pixels.",
+            ),
+            Mistake(
+                "always cropped",
+                _always_cropped,
+                "you always cut off a row and a column. Where a side is even nothing is too much.",
+            ),
+            Mistake(
+                "behind the images",
+                _behind_the_images,
+                "you put the two behind each other along the first axis, as more images. It is the channels that become more.",
+            ),
+            Mistake(
+                "from below alone",
+                lambda below, skip: skip_join(below, skip)[:, skip.shape[1] :],
+                "this is what comes from below, made larger. The encoder's features are missing.",
+            ),
         ),
-        gradients=True,
     ),
     Exercise(
         "block_parameters",
@@ -197,12 +258,43 @@ EXERCISES = [
                 "you count 9 places in the kernel. How many has it in a volume?",
             ),
             Mistake(
+                "always 3 x 3 x 3",
+                lambda before, width, dims: block_parameters(before, width, 3),
+                "you count 27 places in the kernel. How many has it in an image?",
+            ),
+            Mistake(
+                "9 for each dimension",
+                _block_with(lambda dims: 9 * dims),
+                "in 2-D you count 18 places in the kernel: it is 9 only in the second dimension, not for each.",
+            ),
+            Mistake(
+                "3 for each dimension",
+                _block_with(lambda dims: 3 * dims),
+                "you count 3 places for each dimension and add them. A square of 3 by 3 has more than 6.",
+            ),
+            Mistake(
+                "power turned round",
+                _block_with(lambda dims: dims**3),
+                "in 2-D you count 8 places in the kernel: base and power have changed places.",
+            ),
+            Mistake(
+                "running means counted",
+                lambda before, width, dims: block_parameters(before, width, dims) + 4 * width,
+                "you count four numbers a channel in each normalisation. Running mean and variance are counted along, not trained.",
+            ),
+            Mistake(
+                "one convolution",
+                lambda before, width, dims: before * width * 3**dims + 2 * width,
+                "this is one convolution and its normalisation. The block has two of both.",
+            ),
+            Mistake(
                 "twice the first",
                 lambda before, width, dims: 2 * before * width * 3**dims + 4 * width,
                 "the second convolution gets the channels of the first, not those that came into the block.",
             ),
         ),
         tolerance=1e-9,
+        trials=30,  # images and volumes are both sure to occur
     ),
     Exercise(
         "additive_gate",
@@ -239,8 +331,37 @@ EXERCISES = [
                 lambda skip, below, *others: below * _gate(skip, below, *others).sigmoid(),
                 "you gate what comes from below. It is the skip that is let through or not.",
             ),
+            Mistake(
+                "U and V exchanged",
+                _exchanged,
+                "U and V have changed places: U goes with the skip, V with what comes from below.",
+            ),
+            Mistake(
+                "w left out",
+                _weights_left_out,
+                "you add up what the ReLU leaves. Where do the weights w come in?",
+            ),
+            Mistake(
+                "ReLU at the end",
+                _relu_at_the_end,
+                "the ReLU comes after w here, so that the gate is never below one half. It comes before.",
+            ),
+            Mistake(
+                "not squashed",
+                lambda skip, *others: skip * _gate(skip, *others),
+                "there is no sigmoid in this: the gate may be negative, and more than 1.",
+            ),
+            Mistake(
+                "added to the skip",
+                lambda *inputs: inputs[0] + additive_gate(*inputs),
+                "you add the gated skip to the skip itself, as a residual block does. Then nothing can be shut out.",
+            ),
+            Mistake(
+                "turned round",
+                lambda *inputs: inputs[0] - additive_gate(*inputs),
+                "you let pass what the gate shuts out: the skip times one minus the gate.",
+            ),
         ),
-        gradients=True,
     ),
     Exercise(
         "prediction_entropy",
@@ -271,6 +392,31 @@ EXERCISES = [
                 "one minus the highest",
                 lambda p: 1 - p.max(0).values,
                 "this is one minus the highest probability, another measure of doubt; it does not see how the rest is spread.",
+            ),
+            Mistake(
+                "zero times infinity",
+                lambda p: -(p * p.log()).sum(0) / math.log(len(p)),
+                "where a probability is exactly zero you get nan: 0 times the logarithm of 0. Such a class adds nothing.",
+            ),
+            Mistake(
+                "divided by the number of classes",
+                lambda p: torch.special.entr(p).sum(0) / len(p),
+                "you divide by the number of classes. What is the entropy where all classes are alike?",
+            ),
+            Mistake(
+                "divided by the largest that occurs",
+                lambda p: torch.special.entr(p).sum(0) / torch.special.entr(p).sum(0).max(),
+                "you divide by the largest value of this image: then a sure image looks as undecided as any. Divide by the largest there can be.",
+            ),
+            Mistake(
+                "Gini",
+                lambda p: (1 - (p**2).sum(0)) / (1 - 1 / len(p)),
+                "this is one minus the sum of squares (Gini), another measure of doubt. Entropy has a logarithm.",
+            ),
+            Mistake(
+                "certainty",
+                lambda p: 1 - prediction_entropy(p),
+                "this is 1 where one class has all. That should be 0: it is doubt that is asked for.",
             ),
         ),
     ),

@@ -63,6 +63,18 @@ def _overlapping(images, patch):
     return torch.nn.functional.unfold(images, patch).transpose(1, 2)
 
 
+def _far_apart(images, patch):
+    """Each token takes every so many-th pixel of the whole image."""
+    batch, channels, height, width = images.shape
+    apart = images.reshape(batch, channels, patch, height // patch, patch, width // patch)
+    return apart.permute(0, 3, 5, 1, 2, 4).flatten(3).flatten(1, 2)
+
+
+def _from_below(images, patch):
+    rows = _still_a_grid(images, patch).flip(1)
+    return rows.flatten(1, 2)
+
+
 def _scores(queries, keys):
     return queries @ keys.transpose(-2, -1)
 
@@ -95,6 +107,21 @@ def _over_all_pairs(queries, keys, values):
 
 def _scaled_after_softmax(queries, keys, values):
     return _scores(queries, keys).softmax(-1) / sqrt(queries.shape[-1]) @ values
+
+
+def _causal(queries, keys, values):
+    later = torch.ones(queries.shape[-2], keys.shape[-2], dtype=torch.bool).triu(1)
+    return _scaled(queries, keys).masked_fill(later, -torch.inf).softmax(-1) @ values
+
+
+def _directions_alone(queries, keys, values):
+    scores = torch.nn.functional.normalize(queries, dim=-1) @ torch.nn.functional.normalize(keys, dim=-1).transpose(-2, -1)
+    return scores.softmax(-1) @ values
+
+
+def _best_alone(queries, keys, values):
+    best = _scores(queries, keys).argmax(-1)
+    return torch.nn.functional.one_hot(best, keys.shape[-2]).to(values.dtype) @ values
 
 
 def _attention_of_some_blocks(generator):
@@ -177,6 +204,31 @@ EXERCISES = [
                 _overlapping,
                 "these patches overlap: the window moves by one pixel. It has to move by a whole patch.",
             ),
+            Mistake(
+                "pixels from afar",
+                _far_apart,
+                "each of your tokens takes every so many-th pixel of the whole image. In the reshape, which comes first: the patches, or the pixels in one?",
+            ),
+            Mistake(
+                "all images in one list",
+                lambda images, patch: patchify(images, patch).flatten(0, 1),
+                "the patches of all images are in one list. Each image keeps a list of its own.",
+            ),
+            Mistake(
+                "from below",
+                _from_below,
+                "the rows of patches stand from below upwards. Reading order begins above.",
+            ),
+            Mistake(
+                "the first channel alone",
+                lambda images, patch: patchify(images[:, :1], patch),
+                "only the first channel is there. A patch holds the numbers of all channels.",
+            ),
+            Mistake(
+                "averaged",
+                lambda images, patch: patchify(images, patch).unflatten(2, (images.shape[1], -1)).mean(3),
+                "you average each patch. A token holds all of its pixels.",
+            ),
         ),
     ),
     Exercise(
@@ -255,8 +307,32 @@ EXERCISES = [
                 lambda queries, keys, values: _scaled(queries, keys).softmax(-1) @ keys,
                 "you gather the keys. They only say who fits; what is gathered are the values.",
             ),
+            Mistake(
+                "only what comes before",
+                _causal,
+                "each query sees only the tokens before it, as in a model of language. In an image every token sees all.",
+            ),
+            Mistake(
+                "directions alone",
+                _directions_alone,
+                "you make queries and keys as long as each other: a cosine. Here long ones count more; what is divided by is the same for all.",
+            ),
+            Mistake(
+                "each for itself",
+                lambda queries, keys, values: _scaled(queries, keys).sigmoid() @ values,
+                "a sigmoid looks at each score for itself, and the weights add up to anything. Each query has a sum of 1 to give away.",
+            ),
+            Mistake(
+                "the best alone",
+                _best_alone,
+                "each query takes the value of the best key alone. Here all take part, by how well they fit.",
+            ),
+            Mistake(
+                "added to the values",
+                lambda queries, keys, values: values + attend(queries, keys, values),
+                "you add what is gathered to the values. A block does so later; this is what is gathered alone.",
+            ),
         ),
-        gradients=True,
     ),
     Exercise(
         "rollout",
@@ -318,6 +394,31 @@ EXERCISES = [
                 "columns for rows",
                 lambda weights: rollout(weights).T,
                 "this is the transpose: the columns add up to 1. Row i has to say where token i comes from.",
+            ),
+            Mistake(
+                "the first block alone",
+                lambda weights: _steps(weights)[0],
+                "this is the first block alone. What do the others do with what it has gathered?",
+            ),
+            Mistake(
+                "one block many times",
+                lambda weights: torch.linalg.matrix_power(torch.stack(_steps(weights)).mean(0), len(weights)),
+                "you average the blocks, and go through the mean many times. Each block has its own weights and its own turn.",
+            ),
+            Mistake(
+                "heads one after another",
+                lambda weights: _multiplied(_steps(weights.flatten(0, 1)[:, None])),
+                "you go through the heads of a block one after another. They work side by side: take their mean.",
+            ),
+            Mistake(
+                "identity whole, attention half",
+                lambda weights: _multiplied([step + torch.eye(step.shape[-1]) / 2 for step in _steps(weights)]),
+                "you halve the attention and not the identity, and the rows add up to more than 1. Take half of each.",
+            ),
+            Mistake(
+                "numbers of the last row",
+                lambda weights: rollout(weights)[0],
+                "this is one row, that of the first token. Asked for are the rows of all tokens.",
             ),
         ),
     ),
