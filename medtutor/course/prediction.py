@@ -67,7 +67,7 @@ class Prediction(Explorer):
         words = "exactly that" if shown == _number(self.guess) else f"{_number(abs(gap))} {'more' if gap > 0 else 'less'} than that"
         return Box("told", f"It is {shown}.", f"You said {_number(self.guess)}; it is {words}. {why}".strip())
 
-    def still(self):
+    def still(self, small=False):
         # Never the guess itself: this is what a notebook file keeps for others.
         options = ", ".join(self.choices) if self.choices else f"a number from {self.low:g} to {self.high:g}"
         return Box("open", f"Predict: {self.question}", f"({options}; run the cell to commit a guess)")._repr_html_()
@@ -87,7 +87,7 @@ class Prediction(Explorer):
                 value=middle, min=self.low, max=self.high, step=step, description="your guess", style=wide
             )
         self.button = ipywidgets.Button(description="Commit", tooltip="keep this guess")
-        self.button.on_click(self._commit)
+        self._on(self.button, self._commit)
         self.state = ipywidgets.HTML()
         self.box.children = [heading, ipywidgets.HBox([self.answer, self.button]), self.state, self.message, self.keys]
         self._show()

@@ -84,7 +84,7 @@ class Quiz(Explorer):
         parts = [self._ask(number, question) for number, question in enumerate(self.questions, 1)]
         self.box.children = [*parts, self.score, self.message, self.keys]
 
-    def still(self):
+    def still(self, small=False):
         items = "".join(
             f"<li>{html.escape(question.text)}<ul>"
             + "".join(f"<li>{html.escape(answer.text)}</li>" for answer in question.answers)
@@ -102,7 +102,7 @@ class Quiz(Explorer):
     def _button(self, number, answer, feedback):
         # A button for each answer: JupyterLab keeps the arrow keys that would move radio buttons.
         button = ipywidgets.Button(description=answer.text, layout={"width": "auto", "align_self": "flex-start"})
-        button.on_click(lambda _: self._answered(number, answer, feedback))
+        self._on(button, self._answered, number, answer, feedback)
         return button
 
     @answering

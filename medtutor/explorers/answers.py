@@ -1,7 +1,8 @@
 """The maps and scores of an explorer: computed once, kept, and stopped where the user wants."""
 
+import ctypes
+import threading
 import time
-from collections import OrderedDict
 from contextlib import contextmanager
 from dataclasses import dataclass
 
@@ -11,10 +12,18 @@ import torch
 from ..explanation import METHODS, Scores, deletion, explain, infidelity, insertion, mass, pointing
 from ..explanation import randomised, sensitivity, similarity
 from ..explanation.subject import Subject
+from .recent import Recent
 
 WEIGHTS = {"trained": None, "head at random": "head", "all at random": "all"}
 KEPT = 64  # maps, and as many scores
 SMALL = 64 * 64  # pixels of an image that one thread is enough for
+# Methods and random weights draw from torch's and numpy's one random state, which all threads share:
+# two at once would give maps that no seed brings back.
+_DRAWING = threading.Lock()
+
+
+class Busy(Exception):
+    """Another computation draws random numbers just now, and will for a while."""
 
 
 @dataclass(frozen=True)
@@ -51,14 +60,14 @@ class Question:
 
 
 class Answers:
-    """Maps and scores of one run; the last `KEPT` of each are kept.
+    """Maps and scores of one run; the last `KEPT` of each are kept, fewer where they are large.
 
     forward_seconds  what one image took through the network, at best
     """
 
     def __init__(self, run):
         self._run, self._shape = run, run.card.shape
-        self._maps, self._scores, self._pace = _Recent(), _Recent(), {}
+        self._maps, self._scores, self._pace = Recent(), Recent(), {}
         self.forward_seconds = float("inf")
 
     def probabilities(self, image):
@@ -87,34 +96,46 @@ class Answers:
         pace = min(self._pace.get(question.method, self.forward_seconds / 4), 3 * self.forward_seconds)
         return pace * question.effort(self._shape)
 
-    def answer(self, question, case, tell=None):
-        """Compute the map, and keep it; `tell` of a `Job` hears of each image that goes through the network."""
-        begin, effort = time.perf_counter(), question.effort(self._shape)
-        with _heard(self._subject(question), tell, effort) as subject:
-            options = dict(question.options)
-            found = explain(subject, case.image, question.method, target=question.target, layer=question.layer, **options)
-        pace = (time.perf_counter() - begin) / effort
+    def answer(self, question, case, tell=None, patience=None):
+        """Compute the map, and keep it.
+
+        tell      of a `Job`, hears of each image that goes through the network
+        patience  seconds after which it raises `Busy` where another computation goes on; left out: it waits
+        """
+        effort = question.effort(self._shape)
+        with _alone(tell, patience):
+            begin = time.perf_counter()
+            with _heard(self._subject(question), tell, effort) as subject:
+                options = dict(question.options)
+                found = explain(subject, case.image, question.method, target=question.target, layer=question.layer, **options)
+            pace = (time.perf_counter() - begin) / effort
         # The quickest counts: a busy moment must not make a live method wait for a button.
         self._pace[question.method] = min(pace, self._pace.get(question.method, pace))
-        return self._maps.keep(question, found)
+        if effort > 1:
+            give_back()
+        size = sum(value.nbytes for value in vars(found).values() if isinstance(value, torch.Tensor))
+        return self._maps.keep(question, found, size, KEPT)
 
     def score(self, question, case, tell):
         """Compute the scores of a map, and keep them; `tell` hears which one is next."""
-        if question not in self._maps:
-            self.answer(question, case, lambda share=None: tell())
-        steps, values = self._steps(question, case), {}
+        found = self._maps.get(question) or self.answer(question, case, lambda share=None: tell())
+        steps, values = self._steps(question, case, found), {}
         for number, (name, step) in enumerate(steps.items()):
             tell(number / len(steps), f"{question.title}: {name.replace('_', ' ')}")
-            values[name] = step(tell)
-        return self._scores.keep(question, Scores(**values))
+            with _alone(tell):
+                values[name] = step(tell)
+        give_back()
+        return self._scores.keep(question, Scores(**values), 0, KEPT)
 
     def _subject(self, question):
         upto = WEIGHTS[question.weights]
         return self._run if upto is None else randomised(self._run, upto)
 
-    def _steps(self, question, case):
+    def _steps(self, question, case, found):
         """How each of the `Scores` is computed, one by one, as `explanation.score` does it: {name: tell -> value}."""
-        run, image, evidence, found = self._subject(question), case.image, case.evidence, self._maps[question]
+        with _alone():
+            run = self._subject(question)
+        image, evidence = case.image, case.evidence
 
         def stoppable(function, run=run):
             def step(tell):
@@ -123,7 +144,10 @@ class Answers:
 
             return step
 
-        def unlearned(subject):
+        def unlearned(tell):
+            return stoppable(likeness, randomised(run))(tell)
+
+        def likeness(subject):
             other = explain(subject, image, found.method, target=found.target, layer=found.layer, **found.options)
             return similarity(found, other)
 
@@ -133,7 +157,7 @@ class Answers:
             "infidelity": stoppable(lambda subject: infidelity(subject, image, found)),
             "sensitivity": stoppable(lambda subject: sensitivity(subject, image, found)),
             "completeness_error": lambda tell: found.completeness_error,
-            "to_randomised": stoppable(unlearned, randomised(run)),
+            "to_randomised": unlearned,
         }
         if evidence is not None and bool(evidence.any()):
             steps["pointing"] = lambda tell: pointing(found, evidence)
@@ -141,15 +165,34 @@ class Answers:
         return steps
 
 
-class _Recent(OrderedDict):
-    """The last `KEPT` answers."""
+@contextmanager
+def _alone(tell=None, patience=None):
+    """While nothing else draws random numbers. `tell`, where given, is asked whether to stop waiting for that."""
+    while not _DRAWING.acquire(timeout=0.1 if patience is None else patience):
+        if patience is not None:
+            raise Busy
+        if tell is not None:
+            tell()
+    try:
+        yield
+    finally:
+        _DRAWING.release()
 
-    def keep(self, question, answer):
-        self[question] = answer
-        self.move_to_end(question)
-        while len(self) > KEPT:
-            self.popitem(last=False)
-        return answer
+
+def give_back():
+    """Give freed memory back to the system.
+
+    glibc keeps what a network has used for a map, in pieces that the next map may not fit into: of a few dozen maps
+    more than a hundred megabytes stay. It takes some milliseconds; elsewhere nothing is done.
+    """
+    if _trim is not None:
+        _trim(0)
+
+
+try:
+    _trim = ctypes.CDLL(None).malloc_trim
+except (AttributeError, OSError, TypeError):  # not glibc
+    _trim = None
 
 
 @contextmanager

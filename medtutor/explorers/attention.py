@@ -25,8 +25,9 @@ from . import drawing
 from .attention_panels import SHEET
 from .cases import case_of, own_dataset
 from .drawing import GAP, SCALE
-from .explorer import Explorer, answering, img
+from .explorer import Explorer, answering
 from .forms import buttons, choice, column, heading, slider, status
+from .recent import Recent
 
 PATCH, THE_ANSWER = "a patch", "the answer"
 OVER, ALONE = "over the image", "alone"
@@ -99,7 +100,7 @@ class AttentionExplorer(Explorer):
         self._run, self._cnn, self._split, self._card = run, cnn, split, run.card
         self._phantom = self._dataset.is_phantom or run.provenance == "phantom"
         self._window = run.model.multiple if isinstance(run.model, WindowedViT) else None
-        self._felt, self._fields = None if cnn is None else Subject.of(cnn), {}
+        self._felt, self._fields = None if cnn is None else Subject.of(cnn), Recent()
         self._title = f"{_named(run)} on {self._dataset.title}, {split} split"
         self._look_at(0)
         self._make_controls()
@@ -113,7 +114,7 @@ class AttentionExplorer(Explorer):
     def query(self):
         return ANSWER if self.asked.value == THE_ANSWER else (self.row.value - 1, self.column.value - 1)
 
-    def still(self):
+    def _composed(self):
         image, width = self._image_sheet, SHEET - GAP - self._image_sheet.width / SCALE
         sheet = drawing.below(
             drawing.written([f"{self._title}."], SHEET),
@@ -122,7 +123,7 @@ class AttentionExplorer(Explorer):
             drawing.beside(self._chart_sheet, drawing.written([ABOUT_ROLLOUT], SHEET - self._chart_sheet.width / SCALE)),
         )
         alt = f"{self._title}. {self._image_alt} {' '.join(self._sentences())} {self._map_alt} {self._chart_alt}"
-        return drawing.finished(sheet, alt, phantom=self._phantom)
+        return sheet, alt
 
     # The controls -----------------------------------------------------------------------------
 
@@ -158,7 +159,7 @@ class AttentionExplorer(Explorer):
         for number in range(rows * columns):
             place = divmod(number, columns)
             button = ipywidgets.Button(description=_place(place), tooltip=_place(place), tabbable=False, layout=look, style=style)
-            button.on_click(lambda _, place=place: self._clicked(place))
+            self._on(button, self._clicked, place)
             made.append(button)
         return made
 
@@ -196,15 +197,15 @@ class AttentionExplorer(Explorer):
         return ipywidgets.GridBox(both, layout=ipywidgets.Layout(grid_template_areas='"image"', margin="4px 12px 4px 4px"))
 
     def _listen(self):
-        self.image.observe(self._other_image, "value")
-        self.previous.on_click(lambda _: self._step(-1))
-        self.next.on_click(lambda _: self._step(+1))
-        self.asked.observe(self._other_query, "value")
+        self._on(self.image, self._other_image)
+        self._on(self.previous, self._step, -1)
+        self._on(self.next, self._step, +1)
+        self._on(self.asked, self._other_query)
         for control in (self.row, self.column):
-            control.observe(self._other_patch, "value")
-        self.block.observe(self._other_block, "value")
+            self._on(control, self._other_patch)
+        self._on(self.block, self._other_block)
         for control in (self.shown, self.scale, self.layer):
-            control.observe(self._other_look, "value")
+            self._on(control, self._other_look)
 
     # What the user did ------------------------------------------------------------------------
 
@@ -220,16 +221,14 @@ class AttentionExplorer(Explorer):
 
     @answering
     def _other_query(self, _):
-        if not self._quiet:
-            self._draw_image()
-            self._draw_maps()
+        self._draw_image()
+        self._draw_maps()
 
     @answering
     def _other_patch(self, _):
-        if not self._quiet:
-            self._set(self.asked, value=PATCH)
-            self._draw_image()
-            self._draw_maps()
+        self._set(self.asked, value=PATCH)
+        self._draw_image()
+        self._draw_maps()
 
     @answering
     def _clicked(self, place):
@@ -268,9 +267,10 @@ class AttentionExplorer(Explorer):
         self.field = None
         if self._cnn is not None and query != ANSWER:
             key = self.layer.value, self._unit
-            if key not in self._fields:  # it is the same for every image
-                self._fields[key] = receptive_field(self._felt, self._unit, self.layer.value)
-            self.field = self._fields[key]
+            self.field = self._fields.get(key)
+            if self.field is None:  # it is the same for every image
+                field = receptive_field(self._felt, self._unit, self.layer.value)
+                self.field = self._fields.keep(key, field, field.nbytes)
 
     @property
     def _covers(self):
@@ -475,9 +475,6 @@ class AttentionExplorer(Explorer):
             f"An even look: {self._even:.1f}. Block {block} is marked."
         )
         self._put(self._chart_shown, self._chart_sheet, self._chart_alt)
-
-    def _put(self, widget, sheet, alt):
-        widget.value = img(drawing.finished(sheet, alt, phantom=self._phantom), width=f"{sheet.width / SCALE:.0f}px")
 
 
 def _checked(run, dataset, cnn, split):

@@ -8,7 +8,6 @@ the model misses it.
 """
 
 import html
-import threading
 from dataclasses import dataclass, replace
 
 import ipywidgets
@@ -22,15 +21,15 @@ from ..explanation.overlay import scale, strength, strongest_slice
 from ..files import resolve
 from ..training.run import Run
 from . import drawing, panels
-from .answers import WEIGHTS, Answers, Question, few_threads
+from .answers import WEIGHTS, Answers, Busy, Question, few_threads
 from .as_code import lines_of_code
 from .cases import EVERY, FILLS, RIGHT, WRONG, Case, as_image, case_of, covered
 from .cases import loading_line, of_class, own_dataset, with_outcome
 from .classification import OUTCOMES
-from .explorer import Explorer, answering, img
-from .forms import choice, column, heading, of_option, slider, status
+from .explorer import Explorer, answering
+from .forms import choice, column, heading, number_of, of_option, slider, status
 from .job import Job
-from .own_image import read_image, uploaded
+from .own_image import emptied, read_image, uploaded
 from .pages import Pages
 from .segmentation import segmentation
 from .sequence import sequence
@@ -121,8 +120,7 @@ class AttributionExplorer(Explorer):
         self._card = run.card
         self._load = loading_line(self._dataset) if dataset is None else None
         self._answers, self._state = Answers(run), State(None)
-        self._options, self._quiet, self._given_images, self._overwrite = {}, False, 0, None
-        self._drawing = threading.RLock()  # the user may move a slider just when the job draws
+        self._options, self._given_images, self._overwrite = {}, 0, None
         self._title = f"{getattr(run.model, 'name', type(run.model).__name__)} on {self._dataset.title}"
         self._make_choices()
         self._make_looks()
@@ -147,10 +145,14 @@ class AttributionExplorer(Explorer):
     def scores(self):
         return [self._answers.scores_of(question) for question in self._state.questions]
 
-    def still(self):
-        if self._state.wait is not None and self._state.wait < float("inf"):
+    def still(self, small=False):
+        if not small and self._state.wait is not None and self._state.wait < float("inf"):
             # A page without a kernel has no button to press; a method that is never live may still wait for it.
-            self._compute(lambda *_: None)
+            self._compute(lambda *_: None, self.case, self._state.questions)
+            self._show_found(None)
+        return super().still(small)
+
+    def _composed(self):
         state, width = self._state, self._sheet.width / drawing.SCALE
         rows = [(name, before if after is None else after, remark) for name, before, after, remark in self._answer_rows()]
         words = ["The probabilities are those with the square."] if state.after else []
@@ -160,7 +162,7 @@ class AttributionExplorer(Explorer):
         parts += [panels.bars(rows, width)] if rows else []
         each = "; ".join(f"{name} {value:.3f}{f' ({remark})' if remark else ''}" for name, value, remark in rows)
         alt = " ".join([self._alt, *words, f"Probabilities: {each}." if rows else ""]).strip()
-        return drawing.finished(drawing.below(*parts), alt, phantom=self._phantom)
+        return drawing.below(*parts), alt
 
     @answering
     def show(self, image):
@@ -215,7 +217,7 @@ class AttributionExplorer(Explorer):
 
     def _make_outputs(self):
         narrow = {"description_width": "5em"}
-        self.job = Job()
+        self.job = Job(self._lock)
         self.compute = ipywidgets.Button(description="compute the map", icon="play", layout={"width": "14em"})
         self.score = ipywidgets.Button(description="compute the scores", icon="play", layout={"width": "14em"})
         self.code = ipywidgets.Textarea(description="as code", layout={"width": "98%", "height": "12em"}, style=narrow)
@@ -262,21 +264,21 @@ class AttributionExplorer(Explorer):
 
     def _listen(self):
         for control in (self.split, self.of, self.outcome):
-            control.observe(self._other_cases, "value")
+            self._on(control, self._other_cases)
         for button in (self.pages.previous, self.pages.next):
-            button.on_click(self._back)
-        self.upload.observe(self._given, "value")
-        self.method.observe(self._other_method, "value")
+            self._on(button, self._back)
+        self._on(self.upload, self._given)
+        self._on(self.method, self._other_method)
         for control in (self.target, self.layer, self.weights, self.second):
-            control.observe(self._other_question, "value")
+            self._on(control, self._other_question)
         for control in (self.sign, self.colours, self.opacity, self.outlined):
-            control.observe(self._other_look, "value")
+            self._on(control, self._other_look)
         for control in (self.size, self.row, self.column, self.fill):
-            control.observe(self._moved, "value")
-        self.depth.observe(self._other_slice, "value")
-        self.compute.on_click(lambda _: self._start(self._compute))
-        self.score.on_click(lambda _: self._start(self._score))
-        self.save.on_click(self._save)
+            self._on(control, self._moved)
+        self._on(self.depth, self._other_slice)
+        self._on(self.compute, self._asked_for_maps)
+        self._on(self.score, self._asked_for_scores)
+        self._on(self.save, self._save)
 
     # What the user did ----------------------------------------------------------------------
 
@@ -304,11 +306,11 @@ class AttributionExplorer(Explorer):
 
     @answering
     def _given(self, _):
-        if self._quiet or not (file := uploaded(self.upload.value)):
+        if not (file := uploaded(self.upload.value)):
             return
         name, content = file
-        # Emptied, so that the same file can be given again.
-        self._set(self.upload, value={} if isinstance(self.upload.value, dict) else ())
+        with self._quiet:
+            emptied(self.upload)  # so that the same file can be given again
         image, sentence = read_image(content, self._card, name)
         self._look_at_own(image, f"your own picture {name}", f"read_image({name!r}, run.card)[0]", sentence)
 
@@ -319,31 +321,27 @@ class AttributionExplorer(Explorer):
 
     @answering
     def _other_question(self, _):
-        if not self._quiet:
-            self._ask()
+        self._ask()
 
     @answering
     def _other_option(self, _):
-        if not self._quiet:
-            self._fit_stride(self.method.value)
-            self._ask()
+        self._fit_stride(self.method.value)
+        self._ask()
 
     @answering
     def _other_look(self, _):
-        with self._drawing:
-            self._draw()
+        self._draw()
 
     @answering
     def _other_slice(self, _):
-        if not self._quiet:
-            self._redraw()  # the cube follows the slice
+        self._redraw()  # the cube follows the slice
 
     @answering
     def _moved(self, _):
         self._redraw()
 
     def _redraw(self):
-        with self._drawing, few_threads(self._card.shape):
+        with few_threads(self._card.shape):
             self._cover()
             self._draw()
 
@@ -404,7 +402,7 @@ class AttributionExplorer(Explorer):
         Where a method cannot work, all else is shown first, and then said why.
         """
         self.job.cancel()  # it answers another question
-        with self._drawing, few_threads(self._card.shape):
+        with few_threads(self._card.shape):
             self._state = State(self.case)
             try:
                 self._find()
@@ -433,7 +431,7 @@ class AttributionExplorer(Explorer):
             state.alike = similarity(state.map, state.second)
 
     def _question(self, method, weights):
-        state, options = self._state, {name: control.value for name, control in self._controls(method).items()}
+        state, options = self._state, {name: number_of(control) for name, control in self._controls(method).items()}
         return Question(
             case=state.case.key,
             said=state.logits.numpy().tobytes(),
@@ -453,35 +451,51 @@ class AttributionExplorer(Explorer):
         if seconds > PATIENCE:
             self._state.wait = seconds
             return None
-        return self._answers.answer(question, self.case)
+        try:
+            return self._answers.answer(question, self.case, patience=PATIENCE)
+        except Busy:
+            self._state.wait = seconds
+            return None
 
-    def _start(self, work):
+    @answering
+    def _asked_for_maps(self, _):
+        self._compute_in_job(self._compute)
+
+    @answering
+    def _asked_for_scores(self, _):
+        self._compute_in_job(self._score)
+
+    def _compute_in_job(self, work):
+        # The job keeps to this case and these questions, wherever the user goes meanwhile.
+        case, questions = self.case, self._state.questions
+
         def with_few_threads(tell):
             with few_threads(self._card.shape):
-                work(tell)
+                return work(tell, case, questions)
 
-        if self._state.questions:
-            self.job.start(with_few_threads)
+        if questions:
+            self._begin_job(with_few_threads, self._show_found)
 
-    @answering
-    def _compute(self, tell):
+    def _compute(self, tell, case, questions):
         """Work of the `Job`: the maps that wait."""
-        for question in self._state.questions:
+        for question in questions:
             if self._answers.map_of(question) is None:
                 tell(0.0, f"computing {question.title}")
-                self._answers.answer(question, self.case, tell)
-        self._ask()
+                self._answers.answer(question, case, tell)
 
-    @answering
-    def _score(self, tell):
-        """Work of the `Job`: the scores of the maps."""
+    def _score(self, tell, case, questions):
+        """Work of the `Job`: the scores of the maps; returns the error of one that has none, or None."""
         problem = None
-        for question in self._state.questions:
+        for question in questions:
             try:
                 if self._answers.scores_of(question) is None:
-                    self._answers.score(question, self.case, tell)
+                    self._answers.score(question, case, tell)
             except MedtutorError as error:  # the other map may well have scores
                 problem = error
+        return problem
+
+    @answering
+    def _show_found(self, problem):
         self._ask()
         if problem is not None:
             raise problem
@@ -495,7 +509,7 @@ class AttributionExplorer(Explorer):
             defaults = how.complete({}, shape)
             self._options[method] = {option.name: of_option(option, defaults[option.name], shape) for option in how.options}
             for control in self._options[method].values():
-                control.observe(self._other_option, "value")
+                self._on(control, self._other_option)
             self._fit_stride(method)
         return self._options[method]
 
@@ -551,8 +565,7 @@ class AttributionExplorer(Explorer):
 
     def _draw(self):
         self._sheet, self._alt = self._pictured()
-        picture = drawing.finished(self._sheet, self._alt, phantom=self._phantom)
-        self._picture.value = img(picture, width=f"{self._sheet.width / drawing.SCALE:.0f}px")
+        self._put(self._picture, self._sheet, self._alt)
         self.code.value = self._code()
 
     def _pictured(self):
@@ -709,7 +722,7 @@ class AttributionExplorer(Explorer):
         question = self._state.question
         if question is None:
             return ""
-        look = {"sign": self.sign.value, "opacity": self.opacity.value, "depth": self._slice}
+        look = {"sign": self.sign.value, "opacity": number_of(self.opacity), "depth": self._slice}
         return lines_of_code(self._load, self.case, question, self._card.classes, WEIGHTS[question.weights], **look)
 
 

@@ -18,7 +18,7 @@ from sklearn.metrics import average_precision_score, precision_recall_curve, roc
 from ..errors import InputError
 from ..figures import BLUE, GREY, ORANGE, VERMILION
 from . import drawing
-from .explorer import Explorer, answering, img
+from .explorer import Explorer, answering
 from .forms import blocks
 from .pages import Pages
 
@@ -181,11 +181,11 @@ class ClassificationExplorer(Explorer):
             self._shown,
             self.keys,
         )
-        self.positive.observe(self._chosen, "value")
-        self.threshold.observe(self._moved, "value")
-        self.outcome.observe(self._other_images, "value")
-        self.order.observe(self._other_images, "value")
-        self.prevalence.observe(self._other_prevalence, "value")
+        self._on(self.positive, self._chosen)
+        self._on(self.threshold, self._moved)
+        self._on(self.outcome, self._other_images)
+        self._on(self.order, self._other_images)
+        self._on(self.prevalence, self._other_prevalence)
         self._take_class()
         self._draw()
 
@@ -200,7 +200,7 @@ class ClassificationExplorer(Explorer):
         card = self._run.card
         return card.classes[1 - self.positive.value] if card.task == "binary" else f"not {self.name}"
 
-    def still(self):
+    def _composed(self):
         sheet = drawing.below(
             drawing.written([f"{self._title}. Threshold {self.threshold.value:.2f}."], 2 * PANEL * 2),
             drawing.beside(self._matrix_sheet, self._curves_sheet),
@@ -208,7 +208,7 @@ class ClassificationExplorer(Explorer):
             self._shown_sheet,
         )
         alt = f"{self._title}. {self._matrix_alt} {self._curves_alt} {self._shown_alt}"
-        return drawing.finished(sheet, alt, phantom=self._phantom)
+        return sheet, alt
 
     # What the user did ----------------------------------------------------------------------
 
@@ -354,9 +354,6 @@ class ClassificationExplorer(Explorer):
         else:
             self._shown_alt = f"No image: there is no {outcome} at threshold {self.threshold.value:.2f}."
         self._put(self._shown, self._shown_sheet, self._shown_alt)
-
-    def _put(self, widget, sheet, alt):
-        widget.value = img(drawing.finished(sheet, alt, phantom=self._phantom), width=f"{sheet.width / drawing.SCALE:.0f}px")
 
 
 def _predictions(run, dataset, split):

@@ -17,7 +17,7 @@ from ..data.dataset import SPLITS
 from ..errors import InputError
 from ..evaluation import segmentation_scores
 from . import drawing, panels
-from .explorer import Explorer, answering, img
+from .explorer import Explorer, answering
 
 HEIGHT = 448  # page pixels of the drawing, at most
 MINE, BEYOND = (86, 180, 233), (230, 159, 0)  # sky blue and orange of Okabe & Ito
@@ -130,7 +130,7 @@ class DrawMaskExplorer(Explorer):
 
     def __init__(self, dataset, split="train", image=None):
         super().__init__()
-        self._dataset, self._split = dataset, split
+        self._dataset, self._split, self._phantom = dataset, split, dataset.is_phantom
         self.number = _checked_number(dataset, split, image)
         cases, card = getattr(dataset, split), dataset.card
         self._pixels = drawing.flat(cases.images[self.number][None])[0]
@@ -199,21 +199,20 @@ class DrawMaskExplorer(Explorer):
         )
 
     def _connect(self):
-        self.structure.observe(self._other_structure, "value")
-        self.start.on_click(lambda _: self._begin())
-        self.grow.on_click(lambda _: self._change(ndimage.binary_dilation(self.mask, CROSS)))
-        self.shrink.on_click(lambda _: self._change(ndimage.binary_erosion(self.mask, CROSS)))
+        self._on(self.structure, self._other_structure)
+        self._on(self.start, self._started)
+        self._on(self.grow, self._reshaped, ndimage.binary_dilation, CROSS)
+        self._on(self.shrink, self._reshaped, ndimage.binary_erosion, CROSS)
         for button, step in ((self.left, (0, -1)), (self.right, (0, 1)), (self.up, (-1, 0)), (self.down, (1, 0))):
-            button.on_click(lambda _, step=step: self._change(moved(self.mask, *step)))
-        self.undo.on_click(lambda _: self._undo())
-        self.note.on_click(lambda _: self._keep())
+            self._on(button, self._reshaped, moved, *step)
+        self._on(self.undo, self._undo)
+        self._on(self.note, self._keep)
         for control in (self.brush, self.row, self.column, self.radius):
-            control.observe(self._stroke, "value")
-        self.shown.observe(self._look, "value")
+            self._on(control, self._stroke)
+        self._on(self.shown, self._look)
 
-    def still(self):
-        sheet = drawing.beside(self._sheet(), drawing.written(self._sentences(), 330))
-        return drawing.finished(sheet, self._words(), phantom=self._dataset.is_phantom)
+    def _composed(self):
+        return drawing.beside(self._sheet(), drawing.written(self._sentences(), 330)), self._words()
 
     # What the user did ----------------------------------------------------------------------
 
@@ -223,19 +222,25 @@ class DrawMaskExplorer(Explorer):
         self._begin()
 
     @answering
+    def _started(self, _):
+        self._begin()
+
     def _begin(self):
         self.mask, self._past = beginnings(self.truth)[self.begin.value], []
         self._last = self._place
         self._measure()
 
     @answering
+    def _reshaped(self, how, *given):
+        self._change(how(self.mask, *given))
+
     def _change(self, mask):
         self._past = [*self._past[-UNDO:], self.mask]
         self.mask = mask
         self._measure()
 
     @answering
-    def _undo(self):
+    def _undo(self, _):
         if not self._past:
             raise InputError("there is nothing to take back since the mask was begun")
         self.mask = self._past.pop()
@@ -260,7 +265,7 @@ class DrawMaskExplorer(Explorer):
         self._tabulate()
 
     @answering
-    def _keep(self):
+    def _keep(self, _):
         self._notes = [*self._notes[1 - NOTES :], self.numbers]
         self._tabulate()
 
@@ -324,8 +329,7 @@ class DrawMaskExplorer(Explorer):
 
     def _draw(self):
         sheet = self._sheet()
-        shown = drawing.finished(sheet, self._words(), phantom=self._dataset.is_phantom)
-        self._picture.value = img(shown, width=f"{sheet.width / drawing.SCALE:.0f}px")
+        self._put(self._picture, sheet, self._words())
 
     def _tabulate(self):
         """The present numbers and the noted ones, as a table that a screen reader reads row by row."""

@@ -9,6 +9,7 @@ that they read the same on a dark page.
 Lengths called "page pixels" are as CSS counts them, before `SCALE`.
 """
 
+import io
 import struct
 import zlib
 from functools import cache
@@ -24,6 +25,7 @@ from ..figures import PHANTOM, VERMILION, Picture
 SCALE = 2
 INK, FAINT = "#202020", "#5f5f5f"
 GAP = 6  # page pixels between tiles
+SMALL = 110_000  # bytes of a picture that a notebook keeps beside a widget: 150 kB once they are text
 
 
 @cache
@@ -145,8 +147,11 @@ def below(*sheets):
     return whole
 
 
-def finished(sheet, alt, *, phantom=False):
-    """A `Picture` of a sheet; of phantoms it says so, in the picture and in the alt text."""
+def finished(sheet, alt, *, phantom=False, small=False):
+    """A `Picture` of a sheet; of phantoms it says so, in the picture and in the alt text.
+
+    small  of at most `SMALL` bytes, in 256 colours
+    """
     if phantom:
         alt = f"Phantom images, drawn by medtutor. {alt}"
         marked = Image.new("RGB", (sheet.width, sheet.height + 18 * SCALE), "white")
@@ -154,7 +159,17 @@ def finished(sheet, alt, *, phantom=False):
         corner = (sheet.width - GAP * SCALE, marked.height - 4 * SCALE)
         ImageDraw.Draw(marked).text(corner, PHANTOM, VERMILION, font(11, True), anchor="rs")
         sheet = marked
-    return Picture(png(sheet), alt)
+    return Picture(small_png(sheet) if small else png(sheet), alt)
+
+
+def small_png(sheet):
+    """The bytes of an RGB sheet as PNG of 256 colours; one that would take more than `SMALL` of them is halved."""
+    while True:
+        buffer = io.BytesIO()
+        sheet.quantize(256, Image.Quantize.MEDIANCUT, dither=Image.Dither.NONE).save(buffer, "PNG")
+        if buffer.tell() <= SMALL:
+            return buffer.getvalue()
+        sheet = sheet.reduce(2)
 
 
 def png(sheet):

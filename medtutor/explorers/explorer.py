@@ -12,53 +12,141 @@ cell is run, unless "Save Widget State Automatically" is on. `medtutor lab` turn
 
 import functools
 import html
+import threading
 import traceback
+import weakref
 
 import ipywidgets
 
 from ..errors import MedtutorError
 from ..figures import Picture
+from . import drawing, shown
+from .forms import as_shown
+from .job import Job
+from .silence import Silence
 
 VIEW = "application/vnd.jupyter.widget-view+json"
 # JupyterLab keeps the arrow keys and letters for itself, but for sliders and number fields.
 # Radio buttons and open lists (`RadioButtons`, `Select`) cannot be operated by keyboard there: no explorer uses them.
 KEYS = "By keyboard: Tab goes on, arrow keys move a slider, Space opens a list or presses a button, Enter chooses."
+SAME = 1e-3  # of a step: what differs by less is the same place of a slider
+
+
+def answering(method):
+    """Decorator for an explorer's callbacks: an error becomes a sentence, the widget lives on.
+
+    Where one callback calls another, the outermost speaks: what went wrong within is not wiped away by what went well around it.
+    """
+
+    @functools.wraps(method)
+    def careful(self, *arguments, **options):
+        with self._lock:
+            if self._in_callback:
+                return method(self, *arguments, **options)
+            with self._in_callback:
+                try:
+                    result = method(self, *arguments, **options)
+                except Exception as error:
+                    self.say(sentence(error))
+                else:
+                    self.say("")
+                    return result
+
+    return careful
 
 
 class Explorer:
-    """Base of the explorers. A subclass fills `box` and answers `still`.
+    """Base of the explorers. A subclass fills `box`, lets its controls be answered with `_on`, and answers `_composed`.
 
     box      the ipywidgets container that is shown where a kernel runs
     message  an HTML widget for sentences about errors; put it into the box
     keys     an HTML widget that says how to do without a mouse; put it below
+    job      the `Job` of what takes longer than a control may wait; None where nothing does
+
+    An explorer that a cell shows lives as long as the cell shows it. One that stands nowhere and that nobody holds takes
+    its widgets along; so hold it as long as its `box` stands in a container of your own.
     """
+
+    job = None
+    _phantom = False  # whether the pictures are of phantoms
 
     def __init__(self):
         self.message = ipywidgets.HTML()
         self.keys = ipywidgets.HTML(f"<small>{KEYS}</small>")
         self.box = ipywidgets.VBox()
-        self._quiet = False
+        self._lock = threading.RLock()  # a job may show what it has found just when the user moves something
+        self._quiet, self._in_callback = Silence(), Silence()
+        self._roots = [self.box, self.message, self.keys]
+        weakref.finalize(self, shown.close, self._roots).atexit = False
 
-    def still(self):
-        """A `Picture` of the present state, for pages without a kernel."""
+    def still(self, small=False):
+        """A `Picture` of the present state, for pages without a kernel.
+
+        small  as a notebook keeps it beside the widget: of at most `drawing.SMALL` bytes, and nothing is computed for it
+        """
+        return self._finished(*self._composed(), small=small)
+
+    def _composed(self):
+        """(sheet, alt text) of what is on the page."""
         raise NotImplementedError
 
-    def _set(self, control, **traits):
-        """Change a control without answering to it: the callbacks that this would call see `_quiet`."""
-        self._quiet = True
-        try:
-            for trait, value in traits.items():
-                setattr(control, trait, value)
-        finally:
-            self._quiet = False
+    def _finished(self, sheet, alt, small=False):
+        """A `Picture` of a sheet, which says so where it is of phantoms."""
+        return drawing.finished(sheet, alt, phantom=self._phantom, small=small)
 
-    def say(self, sentence):
+    def _put(self, widget, sheet, alt):
+        """Show a sheet in an HTML widget."""
+        widget.value = img(self._finished(sheet, alt), width=f"{sheet.width / drawing.SCALE:.0f}px")
+
+    def _on(self, control, answer, *given):
+        """Let a method answer a control: its new value, or the press of a button.
+
+        given  what it is called with; left out: with the change, or the button, as ipywidgets tells it
+
+        What `_set` sets is no move of the user's, nor is what a browser sends back of it: both stay unanswered.
+        """
+        self._roots.append(control)
+        # ipywidgets keeps every widget alive, and a widget must not keep the explorer alive.
+        weak = weakref.WeakMethod(answer)
+
+        def heard(told):
+            method = weak()
+            if method is not None and not method.__self__._quiet and not _is_echo(told):
+                method(*(given or (told,)))
+
+        if isinstance(control, ipywidgets.Button):
+            control.on_click(heard)
+        else:
+            control.observe(heard, "value")
+
+    def _set(self, control, **traits):
+        """Change a control without answering it; a slider is put where a browser would round it to."""
+        with self._quiet:
+            for trait, value in traits.items():
+                setattr(control, trait, as_shown(control, value) if trait == "value" else value)
+
+    def _begin_job(self, work, done):
+        """Let the `job` compute `work(tell)` beside the widget; `done(result)`, a method that is `answering`, shows it."""
+        self.job.start(work, done, self._failed)
+
+    def say(self, words):
         """Show a sentence to the user, also to one who listens to a screen reader; "" clears it."""
-        text = f'<div role="alert"><b>{html.escape(sentence)}</b></div>' if sentence else ""
-        self.message.value = text
+        self.message.value = f'<div role="alert"><b>{html.escape(words)}</b></div>' if words else ""
+
+    @answering
+    def _failed(self, error):
+        raise error
+
+    def close(self):
+        """Take the widgets off every page, and out of memory; shown again, the explorer brings them back."""
+        if self.job is not None:
+            self.job.cancel()
+        shown.close(self._roots)
 
     def _repr_mimebundle_(self, include=None, exclude=None):
-        return live(self.box, self.still())
+        shown.reopen(self._roots)
+        shown.remember(self)
+        return live(self.box, self.still(small=True))
 
 
 def live(box, picture):
@@ -73,24 +161,19 @@ def live(box, picture):
     return {**data, VIEW: {"version_major": 2, "version_minor": 0, "model_id": box.model_id}}
 
 
-def answering(method):
-    """Decorator for an explorer's callbacks: an error becomes a sentence, the widget lives on."""
+def sentence(error):
+    """An error in words, for whoever can do something about it."""
+    if isinstance(error, MedtutorError):
+        return str(error)
+    # Unforeseen: where it happened helps whoever mends it.
+    place = traceback.extract_tb(error.__traceback__)[-1]
+    return f"{type(error).__name__}: {error} (in {place.name}); choose something else, or make the explorer anew"
 
-    @functools.wraps(method)
-    def careful(self, *arguments, **options):
-        try:
-            result = method(self, *arguments, **options)
-        except MedtutorError as error:
-            self.say(str(error))
-        except Exception as error:
-            # Unforeseen: where it happened helps whoever mends it.
-            place = traceback.extract_tb(error.__traceback__)[-1]
-            self.say(f"{type(error).__name__}: {error} (in {place.name}); choose something else, or make the explorer anew")
-        else:
-            self.say("")
-            return result
 
-    return careful
+def _is_echo(told):
+    """Whether a change is none: a browser sends back what it was given with a last digit of its own (0.7000000000000001)."""
+    slider = getattr(told, "owner", None)  # a button tells itself
+    return isinstance(slider, ipywidgets.FloatSlider) and abs(told.new - told.old) < SAME * slider.step
 
 
 def img(picture, width=None):

@@ -28,8 +28,8 @@ from ..explanation.parts import Background, check_answers, log_odds, see, shares
 from ..figures import BLUE, GREEN, GREY, VERMILION
 from . import drawing
 from .drawing import FAINT, GAP, INK, SCALE
-from .explorer import Explorer, answering, img
-from .forms import choice, column, heading, slider, status
+from .explorer import Explorer, answering
+from .forms import choice, column, heading, number_of, slider, status
 
 MODELS = 8  # beside each other; more would not be live
 REACH = 3.0  # standard deviations, to either side, that the sliders and the curves go
@@ -92,7 +92,7 @@ class FusionExplorer(Explorer):
         self._arrange()
         self._take_patient()
 
-    def still(self):
+    def _composed(self):
         width = self._charts_sheet.width / SCALE
         words = drawing.written([*self._sentences(), READING], width - self._image_sheet.width / SCALE)
         sheet = drawing.below(
@@ -101,7 +101,7 @@ class FusionExplorer(Explorer):
             drawing.beside(self._bars_sheet, drawing.blank(width - 2 * HALF, 1), self._shares_sheet),
             self._charts_sheet,
         )
-        return self._finished(sheet, f"{self._title}. {self._image_alt} {self._bars_alt} {self._shares_alt} {self._charts_alt}")
+        return sheet, f"{self._title}. {self._image_alt} {self._bars_alt} {self._shares_alt} {self._charts_alt}"
 
     # The controls -----------------------------------------------------------------------------
 
@@ -121,14 +121,14 @@ class FusionExplorer(Explorer):
             ipywidgets.Checkbox(value=False, description=f"{name} missing", indent=False, layout={"width": "12em"}) for name in COLUMNS
         )
         self.own = ipywidgets.Button(description="this patient's own values", icon="undo", layout={"width": "16em"})
-        self.patient.observe(self._other_patient, "value")
-        self.previous.on_click(lambda _: self._step(-1))
-        self.next.on_click(lambda _: self._step(+1))
-        self.model.observe(self._other_model, "value")
+        self._on(self.patient, self._other_patient)
+        self._on(self.previous, self._step, -1)
+        self._on(self.next, self._step, +1)
+        self._on(self.model, self._other_model)
         for number, (moved, ticked) in enumerate(((self.lab, self.no_lab), (self.age, self.no_age))):
-            moved.observe(lambda change, number=number: self._moved(number, change.new), "value")
-            ticked.observe(lambda change, number=number: self._ticked(number, change.new), "value")
-        self.own.on_click(self._went_back)
+            self._on(moved, self._moved, number)
+            self._on(ticked, self._ticked)
+        self._on(self.own, self._went_back)
 
     def _arrange(self):
         self._image_shown, self._bars_shown, self._shares_shown, self._charts_shown = (
@@ -172,17 +172,14 @@ class FusionExplorer(Explorer):
         self._answer()
 
     @answering
-    def _moved(self, number, value):
-        if self._quiet:
-            return
-        self._values[number] = value if number == LAB else (value - AGE[0]) / AGE[1]
+    def _moved(self, number):
+        self._values[number] = number_of(self.lab) if number == LAB else (self.age.value - AGE[0]) / AGE[1]
         self._set((self.no_lab, self.no_age)[number], value=False)  # a number that is moved is known
         self._answer()
 
     @answering
-    def _ticked(self, number, missing):
-        if not self._quiet:
-            self._answer()
+    def _ticked(self, _):
+        self._answer()
 
     @answering
     def _went_back(self, _):
@@ -216,8 +213,7 @@ class FusionExplorer(Explorer):
         missing = own.isnan().tolist()
         self._values = own.nan_to_num(0.0).tolist()  # on moving back from "missing": the mean
         lab, age = np.clip(self._values, -REACH, REACH)
-        # On the sliders' own grids: a browser would round there, and send it back as a move.
-        self._set(self.lab, value=round(float(lab), 1) + 0.0)
+        self._set(self.lab, value=float(lab))
         self._set(self.age, value=round(AGE[0] + AGE[1] * float(age)))
         self._set(self.no_lab, value=missing[LAB])
         self._set(self.no_age, value=missing[YEARS])
@@ -327,17 +323,14 @@ class FusionExplorer(Explorer):
         self._charts_alt = f"Curves of the probability of a {OUTCOMES[1]} over the lab value, {self._numbers()[YEARS]}. {' '.join(words)}"
         self._put(self._charts_shown, self._charts_sheet, self._charts_alt)
 
-    def _finished(self, sheet, alt):
+    def _finished(self, sheet, alt, small=False):
         """A `Picture` that says what of it is drawn: the table and the outcome, or the images, too."""
         if self._cohort.provenance == "phantom":
-            return drawing.finished(sheet, f"The table and the outcome are drawn, too. {alt}", phantom=True)
+            return drawing.finished(sheet, f"The table and the outcome are drawn, too. {alt}", phantom=True, small=small)
         marked = drawing.below(sheet, drawing.blank(1, 18))
         corner = (marked.width - GAP * SCALE, marked.height - 4 * SCALE)
         ImageDraw.Draw(marked).text(corner, MARK, VERMILION, drawing.font(11, True), anchor="rs")
-        return drawing.finished(marked, f"{MARK}, drawn by medtutor, beside images of {self._cohort.card.title}. {alt}")
-
-    def _put(self, widget, sheet, alt):
-        widget.value = img(self._finished(sheet, alt), width=f"{sheet.width / SCALE:.0f}px")
+        return drawing.finished(marked, f"{MARK}, drawn by medtutor, beside images of {self._cohort.card.title}. {alt}", small=small)
 
 
 def _checked(models, cohort, split):

@@ -14,7 +14,8 @@ from ..data.dataset import SPLITS
 from ..errors import InputError
 from ..figures import BLUE, VERMILION
 from . import drawing
-from .explorer import Explorer, answering, img
+from .explorer import Explorer, answering
+from .job import Job
 from .pages import Pages
 
 COLUMNS, ROWS, SIDE = 8, 3, 84  # of the images; page pixels
@@ -71,12 +72,13 @@ class GalleryExplorer(Explorer):
             value=1, min=1, max=1, description="slice", style=wide, layout={"width": "98%", "max_width": "500px"}
         )
         self.pages = Pages(COLUMNS * ROWS, self._turned)
+        self.job = Job(self._lock, always=False)
         self._shown, self._about = ipywidgets.HTML(layout={"max_width": "100%"}), ipywidgets.HTML(layout={"max_width": "100%"})
 
         wrapping = ipywidgets.Layout(flex_flow="row wrap", align_items="center")
         self.box.children = (
             ipywidgets.HTML("<h3 style='margin:0'>Look at the images first</h3>"),
-            ipywidgets.HBox([self.name, self.size], layout=wrapping),
+            ipywidgets.HBox([self.name, self.size, self.job.box], layout=wrapping),
             ipywidgets.HBox([self.split, self.of], layout=wrapping),
             self.depth,
             self.pages.box,
@@ -85,39 +87,41 @@ class GalleryExplorer(Explorer):
             self.keys,
             self._about,
         )
-        self.name.observe(self._other_name, "value")
-        self.size.observe(self._other_size, "value")
+        self._on(self.name, self._other_name)
+        self._on(self.size, self._other_size)
         for control in (self.split, self.of):
-            control.observe(self._other_cases, "value")
-        self.depth.observe(self._other_slice, "value")
-        self._other_name(None)
+            self._on(control, self._other_cases)
+        self._on(self.depth, self._other_slice)
+        self._begin()
 
-    def still(self):
+    def _composed(self):
         if self.dataset is None:
-            words = f"{self.name.label} cannot be shown."
-            return drawing.finished(drawing.written([words], 600), words)
+            words = f"{self.name.label} {'is being read' if self.job.running else 'cannot be shown'}."
+            return drawing.written([words], 600), words
         card = self.dataset.card
         lines = [f"{self.dataset.title}: {card.modality}, {card.task}. Licence: {card.licence}. {catalog.NOT_CLINICAL}"]
         sheet = drawing.below(self._sheet, drawing.written(lines, self._sheet.width / drawing.SCALE))
-        return drawing.finished(sheet, f"{self._alt} {lines[0]}", phantom=self.dataset.is_phantom)
+        return sheet, f"{self._alt} {lines[0]}"
 
     # What the user did ----------------------------------------------------------------------
 
     @answering
+    def _begin(self):
+        self._list_sizes()
+        self._take(self._reading()(lambda *_: None))
+
+    @answering
     def _other_name(self, _):
-        name, phantom = self.name.value
-        self._set(self.size, options=[28] if phantom else self._sizes[name])
-        self.size.layout.display = None if len(self.size.options) > 1 else "none"
+        self._list_sizes()
         self._read()
 
     @answering
     def _other_size(self, _):
-        if not self._quiet:
-            self._read()
+        self._read()
 
     @answering
     def _other_cases(self, _):
-        if not self._quiet and self.dataset is not None:
+        if self.dataset is not None:
             self._list_cases()
             self._draw()
 
@@ -128,21 +132,42 @@ class GalleryExplorer(Explorer):
 
     @answering
     def _other_slice(self, _):
-        if not self._quiet and self.dataset is not None:
+        if self.dataset is not None:
             self._draw()
 
     # The state ------------------------------------------------------------------------------
 
+    @property
+    def _phantom(self):
+        return self.dataset is not None and self.dataset.is_phantom
+
+    def _list_sizes(self):
+        name, phantom = self.name.value
+        self._set(self.size, options=[28] if phantom else self._sizes[name])
+        self.size.layout.display = None if len(self.size.options) > 1 else "none"
+
     def _read(self):
         """Read the chosen set; the one before is let go first, so that two are never in memory."""
-        name, phantom = self.name.value
         self.dataset = None
         self._shown.value = self._about.value = ""
         self.pages.restart(0)
-        if not phantom and loading.find(name, self.size.value, self._root) is None:
-            raise InputError(f"the file of {name} is no longer on disk; choose another set, or make the gallery anew")
-        self.dataset = loading.load(name, self.size.value, source="phantom" if phantom else "medmnist", root=self._root)
-        card = self.dataset.card
+        self._begin_job(self._reading(), self._take)
+
+    def _reading(self):
+        """Work of the `Job`: the chosen set."""
+        (name, phantom), size, root = self.name.value, self.size.value, self._root
+
+        def work(tell):
+            tell(0.1, f"reading {name}")
+            if not phantom and loading.find(name, size, root) is None:
+                raise InputError(f"the file of {name} is no longer on disk; choose another set, or make the gallery anew")
+            return loading.load(name, size, source="phantom" if phantom else "medmnist", root=root)
+
+        return work
+
+    @answering
+    def _take(self, dataset):
+        self.dataset, card = dataset, dataset.card
         self._set(self.of, options=[(ALL, -1), *((f"{number} {label}", number) for number, label in enumerate(card.classes))])
         slices = card.shape[0] if card.dims == 3 else 1
         self._set(self.depth, max=slices, value=slices // 2 + 1)
@@ -177,8 +202,7 @@ class GalleryExplorer(Explorer):
             f"{len(names)} {card.modality} images of {dataset.title}, {self.split.value} split, {label}{where}, "
             f"{self.pages.place}: {counted}."
         )
-        picture = drawing.finished(self._sheet, self._alt, phantom=dataset.is_phantom)
-        self._shown.value = img(picture, width=f"{self._sheet.width / drawing.SCALE:.0f}px")
+        self._put(self._shown, self._sheet, self._alt)
 
 
 def _sizes_on_disk(name, root):

@@ -9,7 +9,6 @@ with the score of a classifier beside the player's, and the training as a film.
 """
 
 import html
-import threading
 from functools import cached_property
 
 import ipywidgets
@@ -25,8 +24,8 @@ from ..training.adversarial import Adversary, draw, spread
 from . import drawing
 from . import generator_panels as panels
 from .drawing import GAP, SCALE
-from .explorer import Explorer, answering, img
-from .forms import buttons, choice, column, heading, slider, status
+from .explorer import Explorer, answering
+from .forms import buttons, choice, column, film, heading, number_of, slider, status
 from .generator_panels import DRAWN, REAL, YELLOW
 from .generator_parts import NO_PATIENT, Game, Reference, code_of, directions, labels_of, ratio
 from .job import Job
@@ -105,7 +104,6 @@ class GeneratorExplorer(Explorer):
         self._reference = None if dataset is None else _reference(dataset, split, trained_on)
         self._learned_labels = None if dataset is None or trained_on is not None else dataset.train.labels
         self.two_sample, self.floor, self._games, self.game, self._spreads = two_sample, None, 0, None, {}
-        self._drawing = threading.RLock()  # the job may draw the scores just when the user answers
         of_what = "" if dataset is None else f" on {dataset.title}"
         self._title = f"Generator of {self._generator.latents} numbers a code, after {adversary.steps:,} steps{of_what}"
         self._is_own = dataset is None or adversary.provenance in ("arrays", dataset.provenance)
@@ -117,11 +115,11 @@ class GeneratorExplorer(Explorer):
         self._arrange()
         self._begin(part)
 
-    def still(self):
+    def _composed(self):
         sheet, alt = {WALK: self._still_walk, GAME: self._still_game, FILM: self._still_film}[self.part.value]()
         width = max(sheet.width / SCALE, 560)
         sheet = drawing.below(drawing.written([f"{self._title}. {self._caution}".strip()], width), sheet)
-        return drawing.finished(sheet, f"{self._title}. {self._caution} {alt}", phantom=self._phantom)
+        return sheet, f"{self._title}. {self._caution} {alt}"
 
     def _still_walk(self):
         point = self._point_sheet
@@ -191,40 +189,35 @@ class GeneratorExplorer(Explorer):
             style={"description_width": "5em"},
         )  # fmt: skip
         for control in (self.seed, self.kind, self.truncation):
-            control.observe(self._other_code, "value")
-        self.towards.observe(self._other_end, "value")
-        self.along.observe(self._went_along, "value")
+            self._on(control, self._other_code)
+        self._on(self.towards, self._other_end)
+        self._on(self.along, self._went_along)
         for axis in self.axes:
-            axis.observe(self._moved, "value")
-        self.another.on_click(lambda _: setattr(self.seed, "value", (self.seed.value + 1) % (LARGEST_SEED + 1)))
-        self.home.on_click(self._went_home)
-        self.more.on_click(self._drew_more)
+            self._on(axis, self._moved)
+        self._on(self.another, self._next_seed)
+        self._on(self.home, self._went_home)
+        self._on(self.more, self._drew_more)
 
     def _make_game(self):
         self.real = ipywidgets.Button(description="Real", icon="user", layout={"width": "9em", "height": "3em"})
         self.drawn = ipywidgets.Button(description="Drawn", icon="pencil", layout={"width": "9em", "height": "3em"})
         self.again = ipywidgets.Button(description="new game", icon="undo", layout={"width": "9em"})
         self.classify = ipywidgets.Button(description="let a classifier try", icon="calculator", layout={"width": "14em"})
-        self.job = Job()
-        self.real.on_click(lambda _: self._answered(True))
-        self.drawn.on_click(lambda _: self._answered(False))
-        self.again.on_click(self._new_game)
-        self.classify.on_click(lambda _: self.job.start(self._classified))
+        self.job = Job(self._lock)
+        self._on(self.real, self._answered, True)
+        self._on(self.drawn, self._answered, False)
+        self._on(self.again, self._new_game)
+        self._on(self.classify, self._asked_a_classifier)
 
     def _make_film(self):
-        film, history = self._adversary.film, self._adversary.history
-        self._steps = [] if film is None else [0, *(row["step"] for row in history)]
+        history = self._adversary.history
+        self._steps = [] if self._adversary.film is None else [0, *(row["step"] for row in history)]
         last = max(len(self._steps), 1)
         self.moment = slider("moment", last, 1, max(last, 2), 1)
         self.moment.layout.max_width = "560px"
-        self.play = ipywidgets.ToggleButton(value=False, description="play", icon="play", layout={"width": "7em"})
-        # The buttons of a `Play` have no names; so it is hidden, and a button with a name starts and stops it, in the page.
-        self._player = ipywidgets.Play(min=1, max=max(last, 2), value=last, interval=400, repeat=True, layout={"display": "none"})
-        self._links = [
-            ipywidgets.jslink((self.play, "value"), (self._player, "playing")),
-            ipywidgets.jslink((self._player, "value"), (self.moment, "value")),
-        ]
-        self.moment.observe(self._other_moment, "value")
+        self.play, self._player, links = film(self.moment, interval=400)
+        self._roots.extend(links)
+        self._on(self.moment, self._other_moment)
 
     def _arrange(self):
         (
@@ -254,17 +247,17 @@ class GeneratorExplorer(Explorer):
             self._answered_shown,
             ipywidgets.HBox([self.classify, self.job.box, self.again], layout=line),
         ]  # fmt: skip
-        film = [
+        moments = [
             ipywidgets.HBox([self.moment, self.play, self._player], layout=line), self._frame_shown, self._moment_words,
             self._course_shown,
         ]  # fmt: skip
         self._no_game = "There is no game without real images; give the data set too: generator(adversary, dataset)."
         self._no_film = "This Adversary has no film; fit_gan makes one while it trains."
         game = game if self._dataset is not None else [ipywidgets.HTML(status(self._no_game))]
-        film = film if self._steps else [ipywidgets.HTML(status(self._no_film))]
-        self._panes = {name: ipywidgets.VBox(pane) for name, pane in ((WALK, walk), (GAME, game), (FILM, film))}
+        moments = moments if self._steps else [ipywidgets.HTML(status(self._no_film))]
+        self._panes = {name: ipywidgets.VBox(pane) for name, pane in ((WALK, walk), (GAME, game), (FILM, moments))}
         self.part = buttons("look at", [(words, name) for name, words in PARTS.items()])
-        self.part.observe(self._other_part, "value")
+        self._on(self.part, self._other_part)
         caution = f"<br><b>{html.escape(self._caution)}</b>" if self._caution else ""
         self.box.children = (
             ipywidgets.HTML(f"<h3 style='margin:0'>Images of nobody</h3>{html.escape(self._title)}{caution}"),
@@ -279,8 +272,10 @@ class GeneratorExplorer(Explorer):
         self._draw_samples()
         if self._dataset is not None:
             self._start_game()
-        self.part.value = part
+        self._set(self.part, value=part)
         self._show_part()
+        if self._steps:
+            self._draw_moment()  # its charts take too long for the press of a button
 
     # What the user did ------------------------------------------------------------------------
 
@@ -291,13 +286,9 @@ class GeneratorExplorer(Explorer):
     def _show_part(self):
         for name, pane in self._panes.items():
             pane.layout.display = None if name == self.part.value else "none"
-        if self.part.value == FILM and self._steps:
-            self._draw_moment()
 
     @answering
     def _other_code(self, change):
-        if self._quiet:
-            return
         if change["owner"] is not self.truncation:
             self._draw_axes()
         if change["owner"] is not self.seed:
@@ -312,14 +303,15 @@ class GeneratorExplorer(Explorer):
 
     @answering
     def _went_along(self, _):
-        if not self._quiet:
-            self._take_point()
-            self._mark_strip()
+        self._take_point()
+        self._mark_strip()
 
     @answering
     def _moved(self, _):
-        if not self._quiet:
-            self._take_point()
+        self._take_point()
+
+    def _next_seed(self, _):
+        self.seed.value = (self.seed.value + 1) % (LARGEST_SEED + 1)
 
     @answering
     def _went_home(self, _):
@@ -346,6 +338,9 @@ class GeneratorExplorer(Explorer):
         self._start_game()
 
     @answering
+    def _asked_a_classifier(self, _):
+        self._begin_job(self._classified, self._found_accuracy)
+
     def _classified(self, tell):
         """Work of the `Job`: a classifier is asked what the player is asked."""
         held_out, random = getattr(self._dataset, self._split), np.random.default_rng(0)
@@ -366,9 +361,12 @@ class GeneratorExplorer(Explorer):
         two_sample = two_sample_accuracy(real, drawn)
         tell(0.95, "and on real images alone")
         floor = two_sample_accuracy(real, learned)
-        with self._drawing:
-            self.two_sample, self.floor = two_sample, floor
-            self._draw_scores()
+        return two_sample, floor
+
+    @answering
+    def _found_accuracy(self, found):
+        self.two_sample, self.floor = found
+        self._draw_scores()
 
     @answering
     def _other_moment(self, _):
@@ -384,7 +382,7 @@ class GeneratorExplorer(Explorer):
 
     @property
     def _moves(self):
-        return tuple(axis.value for axis in self.axes)
+        return tuple(number_of(axis) for axis in self.axes)
 
     def _drawn(self, codes):
         """uint8 (N, C, H, W) of codes (N, latents), of the chosen class."""
@@ -583,8 +581,7 @@ class GeneratorExplorer(Explorer):
         if last:
             right = "Right" if last[0].is_right else "Wrong"
             self._verdict.value = f"<b>{status(f'{right}, the last one was {last[0].name}.')}</b>"
-        with self._drawing:
-            self._draw_scores()
+        self._draw_scores()
 
     def _score_sentence(self):
         game, text = self.game, ""
@@ -661,9 +658,6 @@ class GeneratorExplorer(Explorer):
         self._put(self._frame_shown, self._frame_sheet, self._frame_alt)
         self._put(self._course_shown, self._course_sheet, self._course_alt)
         self._moment_words.value = status(self._moment_sentence())
-
-    def _put(self, widget, sheet, alt):
-        widget.value = img(drawing.finished(sheet, alt, phantom=self._phantom), width=f"{sheet.width / SCALE:.0f}px")
 
 
 def _verdict(near, alone):

@@ -22,8 +22,8 @@ from ..errors import InputError, unknown
 from ..figures import BLUE, GREEN, GREY, ORANGE, OUTLINES, VERMILION
 from . import drawing, panels
 from .drawing import GAP, INK, SCALE
-from .explorer import Explorer, answering, img
-from .forms import column, heading, slider, status
+from .explorer import Explorer, answering
+from .forms import column, heading, number_of, slider, status
 
 AXES, REACH = 6, 4.0  # sliders, and how far each goes, in standard deviations
 STOPS = (-3.0, -1.5, 0.0, 1.5, 3.0)  # of an axis, where the sheet of the axes shows it
@@ -190,7 +190,7 @@ class LatentExplorer(Explorer):
             raise InputError(f"{card.name} holds {what}; this explorer shows single images only")
         self._card, self._split, self._reference = card, split, reference
         self._cases, self._others = getattr(dataset, split), getattr(dataset, reference)
-        self._phantom, self._quiet = dataset.is_phantom, False
+        self._phantom = dataset.is_phantom
         generator = np.random.default_rng(0)
         count = len(self._others)
         self._kept = np.sort(generator.choice(count, MOST, replace=False)) if count > MOST else np.arange(count)
@@ -204,7 +204,7 @@ class LatentExplorer(Explorer):
         self._take_image()
         self._take_walk()
 
-    def still(self):
+    def _composed(self):
         width = self._image_sheet.width / SCALE
         words = drawing.written([self._image_sentence(), self._point_sentence()], width)
         sheet = drawing.below(
@@ -215,7 +215,7 @@ class LatentExplorer(Explorer):
             self._strip_sheet,
         )
         alt = f"{self._title}. {self._image_alt} {self._point_alt} {self._map_alt} {self._axes_alt} {self._strip_alt}"
-        return drawing.finished(sheet, alt, phantom=self._phantom)
+        return sheet, alt
 
     # What there is ----------------------------------------------------------------------------
 
@@ -252,16 +252,16 @@ class LatentExplorer(Explorer):
         other = np.flatnonzero(groups != groups[0])  # a walk from class to class, where there are classes
         self.start, self.end = _number("from image", 0, last), _number("to image", int(other[0]) if len(other) else last, last)
         self.along = slider("along", 0.0, 0.0, 1.0, 0.02, "0: the first image's code, 1: the second's")
-        self.image.observe(self._other_image, "value")
-        self.previous.on_click(lambda _: self._step(-1))
-        self.next.on_click(lambda _: self._step(+1))
+        self._on(self.image, self._other_image)
+        self._on(self.previous, self._step, -1)
+        self._on(self.next, self._step, +1)
         for number, axis in enumerate(self.axes):
-            axis.observe(lambda change, number=number: self._moved(number, change), "value")
-        self.back.on_click(self._went_back)
-        self.random.on_click(self._drew)
+            self._on(axis, self._moved, number)
+        self._on(self.back, self._went_back)
+        self._on(self.random, self._drew)
         for control in (self.start, self.end):
-            control.observe(self._other_walk, "value")
-        self.along.observe(self._walked, "value")
+            self._on(control, self._other_walk)
+        self._on(self.along, self._walked)
 
     def _arrange(self):
         self._image_shown, self._point_shown, self._map_shown, self._axes_shown, self._strip_shown = (
@@ -302,11 +302,8 @@ class LatentExplorer(Explorer):
         self._take_image()
 
     @answering
-    def _moved(self, axis, change):
-        # A browser sends back what it was given with a last digit of its own (0.7000000000000001): that is no move.
-        if self._quiet or abs(change.new - change.old) < 1e-6:
-            return
-        self._moves[axis] = value = self.axes[axis].value
+    def _moved(self, axis):
+        self._moves[axis] = value = number_of(self.axes[axis])
         moves = " and ".join(f"to {value:+.1f} along axis {axis + 1}" for axis, value in sorted(self._moves.items()))
         self._go(self.space.moved(self.point, axis, value), f"{self._origin}, moved {moves}")
 
@@ -368,13 +365,8 @@ class LatentExplorer(Explorer):
         self.neighbours, self.distances = self._kept[near[0]], distances[0]
         self.beyond = float(self._beyond(self.distances[0]))
         self._decoded = self.space.decoded(point[None])[0]
-        self._quiet = True
-        try:
-            for axis, value in zip(self.axes, self.space.coordinates(point)):
-                # On the slider's own grid: a browser would round it there, and send it back as a move.
-                axis.value = round(float(np.clip(value, -REACH, REACH)), 1)
-        finally:
-            self._quiet = False
+        for axis, value in zip(self.axes, self.space.coordinates(point)):
+            self._set(axis, value=float(np.clip(value, -REACH, REACH)))
         self._draw_point()
         self._draw_map(near[0], walking)
 
@@ -520,9 +512,6 @@ class LatentExplorer(Explorer):
             f"{', '.join(f'{distance:.2f}' for distance in self._strip_distances)}. Below, the pixels of the two images mixed."
         )
         self._put(self._strip_shown, sheet, self._strip_alt)
-
-    def _put(self, widget, sheet, alt):
-        widget.value = img(drawing.finished(sheet, alt, phantom=self._phantom), width=f"{sheet.width / SCALE:.0f}px")
 
 
 # Labels ---------------------------------------------------------------------------------------

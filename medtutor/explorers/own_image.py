@@ -46,6 +46,15 @@ def uploaded(value):
     return name, bytes(entry["content"])
 
 
+def emptied(upload):
+    """A `FileUpload`, of ipywidgets 8 or 7, without its files."""
+    if isinstance(upload.value, dict):  # 7: the value is made of what the page sends, and counted
+        upload.data, upload.metadata, upload._counter = [], [], 0
+        upload.set_trait("value", {})
+    else:
+        upload.value = ()
+
+
 def _opened(file, name):
     try:
         picture = Image.open(file if isinstance(file, (str, Path)) else io.BytesIO(file))

@@ -1,6 +1,10 @@
 """Paging through many images: two buttons and a page number, all by keyboard."""
 
+import weakref
+
 import ipywidgets
+
+from .silence import Silence
 
 
 class Pages:
@@ -10,9 +14,10 @@ class Pages:
     """
 
     def __init__(self, per_page, turned):
-        """`turned()` is called when the user has chosen another page."""
+        """`turned()`, a method, is called when the user has chosen another page."""
         self.per_page, self.items = per_page, 0
-        self._turned, self._quiet = turned, False
+        # ipywidgets keeps every widget alive, and a widget must not keep the explorer alive.
+        self._turned, self._quiet = weakref.WeakMethod(turned), Silence()
         self.previous = ipywidgets.Button(description="previous", icon="arrow-left", layout={"width": "7em"})
         self.next = ipywidgets.Button(description="next", icon="arrow-right", layout={"width": "7em"})
         self.number = ipywidgets.BoundedIntText(
@@ -48,17 +53,14 @@ class Pages:
 
     def restart(self, items):
         """Back to the first page of other items; `turned` is not called."""
-        self._quiet = True
-        try:
+        with self._quiet:
             self.items = items
             self.number.max, self.number.value = self.count, 1
             self.of.value = f"of {self.count}"
-        finally:
-            self._quiet = False
 
     def _go(self, step):
         self.number.value = min(max(self.number.value + step, 1), self.count)
 
     def _changed(self, _):
-        if not self._quiet:
-            self._turned()
+        if not self._quiet and (turned := self._turned()) is not None:
+            turned()

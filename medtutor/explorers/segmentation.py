@@ -23,8 +23,9 @@ from ..training.run import Run, to_model
 from . import drawing
 from . import segmentation_panels as panels
 from .cases import own_dataset
-from .explorer import Explorer, answering, img
+from .explorer import Explorer, answering
 from .forms import buttons, choice, column, heading, slider
+from .job import Job
 from .segmentation_panels import COLUMNS, ERRORS, EXTRA, MISSED, PROBABILITY, SWAPPED, UNCERTAINTY
 
 ALL = 0  # in place of a class: the whole foreground. The background's number is free
@@ -122,14 +123,14 @@ class SegmentationExplorer(Explorer):
         self._card, self._split, self._dataset = dataset.card, split, dataset
         self._phantom = dataset.is_phantom
         self._title = f"{next(iter(self._runs))} on {dataset.title}, {split} split"
-        self._quiet, self._shape, self._gates = False, None, {}
+        self._shape, self._gates = None, {}
         self._read(getattr(dataset, split))
         self._make_controls()
         self._arrange()
         self._list_patients()
         self._take_patient()
 
-    def still(self):
+    def _composed(self):
         sheet = drawing.below(
             drawing.written([f"{self._title}. {self._settings()}"], self._picture_sheet.width / drawing.SCALE),
             self._picture_sheet,
@@ -137,7 +138,7 @@ class SegmentationExplorer(Explorer):
             drawing.written([*self._row_sentences(), self._rank_sentence()], self._picture_sheet.width / drawing.SCALE),
         )
         alt = f"{self._title}. {self._picture_alt} {self._curve_alt} {self._ranks_alt} {' '.join(self._row_sentences())}"
-        return drawing.finished(sheet, alt, phantom=self._phantom)
+        return sheet, alt
 
     # What there is ----------------------------------------------------------------------------
 
@@ -206,24 +207,26 @@ class SegmentationExplorer(Explorer):
         self.uncertain = ipywidgets.Checkbox(value=False, description="uncertainty instead of probability", indent=False)
         self.attention = ipywidgets.Checkbox(value=False, description="attention gates", indent=False)
         self.distances = ipywidgets.Button(description="HD95 and surface Dice", icon="calculator", layout={"width": "16em"})
+        self.job = Job(self._lock, always=False)
         self._live = self._truth[0].size <= LIVE
         _show_if(not self._live, self.distances)
         _show_if(self._deep, self.depth)
         _show_if(many, self.looked)
         _show_if(len(self._runs) > 1, self.model)
         _show_if(False, self.threshold, self.weight)
-        self.order.observe(self._other_order, "value")
-        self.patient.observe(self._other_patient, "value")
-        self.depth.observe(self._other_view, "value")
-        self.looked.observe(self._other_rule, "value")
-        self.model.observe(self._other_model, "value")
-        self.decide.observe(self._other_rule, "value")
-        self.threshold.observe(self._other_rule, "value")
-        self.afterwards.observe(self._other_shape, "value")
-        self.weight.observe(self._other_shape, "value")
-        self.distances.on_click(self._asked_for_distances)
+        self._on(self.order, self._other_order)
+        self._on(self.patient, self._other_patient)
+        self._on(self.depth, self._other_view)
+        self._on(self.looked, self._other_rule)
+        self._on(self.model, self._other_model)
+        self._on(self.decide, self._other_rule)
+        self._on(self.threshold, self._other_rule)
+        self._on(self.afterwards, self._other_shape)
+        self._on(self.weight, self._other_shape)
+        self._on(self.distances, self._asked_for_distances)
+        self._on(self.job.stop, self._gave_up)
         for control in (self.look, self.uncertain, self.attention):
-            control.observe(self._other_view, "value")
+            self._on(control, self._other_view)
 
     def _arrange(self):
         self._picture, self._curve_shown, self._ranks_shown, self._numbers = (
@@ -243,7 +246,7 @@ class SegmentationExplorer(Explorer):
             self._picture,
             ipywidgets.HBox([self.look, self.uncertain, self.attention], layout=wrapping),
             ipywidgets.HBox([column("430px", *rule), column("300px", self._curve_shown)], layout=halves),
-            ipywidgets.HBox([column("430px", self._numbers, self.distances), column("300px", self._ranks_shown)], layout=halves),
+            ipywidgets.HBox([column("430px", self._numbers, self.distances, self.job.box), column("300px", self._ranks_shown)], layout=halves),
             self.keys,
         )
 
@@ -261,22 +264,43 @@ class SegmentationExplorer(Explorer):
 
     @answering
     def _other_patient(self, _):
-        if not self._quiet:
-            self._take_patient()
+        self._take_patient()
 
     @answering
     def _other_shape(self, _):
-        if self._quiet:
-            return
-        _show_if(self.afterwards.value == SHAPE, self.weight)
-        try:
+        wanted = self.afterwards.value == SHAPE
+        _show_if(wanted, self.weight)
+        if wanted and self._shape is None:  # it takes a second or more, once
+            self._begin_job(self._shape_of_training, self._found_shape)
+        else:
             self._shape_and_decide()
-        except InputError:
-            # Masks that have no mean shape: the explorer goes on without.
+
+    def _shape_of_training(self, tell):
+        """Work of the `Job`: the mean shape, or the `InputError` of masks that have none."""
+        tell(0.1, "the mean shape of the training masks")
+        try:
+            return MeanShape.fit(self._train_masks, len(self._card.classes), spacing=self._card.spacing)
+        except InputError as error:
+            return error
+
+    @answering
+    def _found_shape(self, found):
+        if isinstance(found, InputError):
+            self._without_shape()
+            raise found
+        self._shape = found
+        self._shape_and_decide()
+
+    @answering
+    def _gave_up(self, _):
+        self._without_shape()
+
+    def _without_shape(self):
+        """Where a mean shape is wanted and there is none, the explorer goes on without."""
+        if self.afterwards.value == SHAPE and self._shape is None:
             self._set(self.afterwards, value=NONE)
             _show_if(False, self.weight)
             self._shape_and_decide()
-            raise
 
     @answering
     def _other_rule(self, _):
@@ -285,13 +309,25 @@ class SegmentationExplorer(Explorer):
 
     @answering
     def _asked_for_distances(self, _):
-        self.scores = self._scored(self.mask, self._wanted, looked=self.looked.value)
-        self._numbers.value = self._table()
+        self._without_shape()  # there is one job at a time
+        mask, truth, looked = self.mask, self._wanted, self.looked.value
+
+        def work(tell):
+            tell(0.1, "how far the borders are apart")
+            return mask, self._scored(mask, truth, looked=looked)
+
+        self._begin_job(work, self._found_distances)
+
+    @answering
+    def _found_distances(self, found):
+        mask, scores = found
+        if mask is self.mask:  # else the user has gone on, and they are of another one
+            self.scores = scores
+            self._numbers.value = self._table()
 
     @answering
     def _other_view(self, _):
-        if not self._quiet:
-            self._draw_picture()
+        self._draw_picture()
 
     # The state --------------------------------------------------------------------------------
 
@@ -318,10 +354,7 @@ class SegmentationExplorer(Explorer):
     def _shape_and_decide(self):
         """The probabilities, with the mean shape where it is wanted."""
         self._probabilities = self._raw
-        if self.afterwards.value == SHAPE:
-            if self._shape is None:
-                self.say("a second or more, once: the mean shape of the training masks")
-                self._shape = MeanShape.fit(self._train_masks, len(self._card.classes), spacing=self._card.spacing)
+        if self.afterwards.value == SHAPE and self._shape is not None:
             self._probabilities = {name: self._shaped(p) for name, p in self._raw.items()}
         self._decide()
 
@@ -389,7 +422,9 @@ class SegmentationExplorer(Explorer):
         rule = f"{LIKELIEST} everywhere"
         if self.decide.value == ABOVE:
             rule = f"{self._of} where its probability is above {self.threshold.value:.2f}"
-        after = f"weight {self.weight.value:.2f} of the mean shape" if self.afterwards.value == SHAPE else self.afterwards.value
+        after = self.afterwards.value
+        if after == SHAPE:
+            after = "nothing yet" if self._shape is None else f"weight {self.weight.value:.2f} of the mean shape"
         return f"{self._names[self.patient.value]}, {self.looked.label}; {rule}; afterwards {after}."
 
     def _rows(self):
@@ -582,9 +617,6 @@ class SegmentationExplorer(Explorer):
             f"{self._place(at)}: image, truth, prediction of {present}, where it is wrong, {shown}. {self._settings()} "
             f"The truth has {int((self._wanted[at] > 0).sum())} pixels of {self._of} here. {' '.join(words)}{where}{after}"
         )
-
-    def _put(self, widget, sheet, alt):
-        widget.value = img(drawing.finished(sheet, alt, phantom=self._phantom), width=f"{sheet.width / drawing.SCALE:.0f}px")
 
 
 def _checked(run, dataset, split, others):

@@ -24,8 +24,9 @@ from ..errors import InputError, unknown
 from ..figures import BLUE, GREEN, GREY, VERMILION
 from ..training.run import Run
 from . import drawing, panels
-from .explorer import Explorer, answering, img
-from .forms import blocks, buttons, choice, column, heading, slider, status
+from .explorer import Explorer, answering
+from .forms import blocks, buttons, choice, column, film, heading, slider, status
+from .job import Job
 from .pages import Pages
 
 AS_FILMED, REVERSED, SHUFFLED = "as filmed", "reversed", "shuffled"
@@ -135,7 +136,7 @@ class SequenceExplorer(Explorer):
         super().__init__()
         self._runs, self._run = _checked(run, dataset, split, others), run
         self._card, self._split, self._cases = dataset.card, split, getattr(dataset, split)
-        self._phantom, self._quiet = dataset.is_phantom, False
+        self._phantom = dataset.is_phantom
         self._title = f"{run.model.name} on {dataset.title}, {split} split"
         self._labels = self._cases.labels.numpy()
         self._errors = _errors(run.predictions[split].double().numpy(), self._labels, self._card.task)
@@ -145,12 +146,12 @@ class SequenceExplorer(Explorer):
         self._arrange()
         self._list_cases()
 
-    def still(self):
+    def _composed(self):
         width = self._film_sheet.width / drawing.SCALE
         lines = [f"{self._title}. {self._where}"]
         text = drawing.written([*self._sentences(), *self._compared()], width - self._frame_sheet.width / drawing.SCALE)
         sheet = drawing.below(drawing.written(lines, width), drawing.beside(self._frame_sheet, text), self._film_sheet)
-        return drawing.finished(sheet, f"{self._title}. {self._film_alt} {' '.join(self._compared())}", phantom=self._phantom)
+        return sheet, f"{self._title}. {self._film_alt} {' '.join(self._compared())}"
 
     # The controls -----------------------------------------------------------------------------
 
@@ -166,24 +167,20 @@ class SequenceExplorer(Explorer):
         self.how = buttons("play it", HOWS)
         self.frame = slider("frame", 1, 1, frames, 1)
         self.frame.layout.max_width = "560px"
-        self.play = ipywidgets.ToggleButton(value=False, description="play", icon="play", layout={"width": "7em"})
-        # The buttons of a `Play` have no names; so it is hidden, and a button with a name starts and stops it, in the page.
-        self._player = ipywidgets.Play(min=1, max=frames, value=1, interval=250, repeat=True, layout={"display": "none"})
-        self._links = [
-            ipywidgets.jslink((self.play, "value"), (self._player, "playing")),
-            ipywidgets.jslink((self._player, "value"), (self.frame, "value")),
-        ]
+        self.play, self._player, links = film(self.frame, interval=250)
+        self._roots.extend(links)
         self.instead = buttons("effect of a frame, against", [BEFORE, FLAT])
         self.instead.style.description_width = "12em"
         self.many = ipywidgets.Button(
             description=f"the same on {min(MANY, len(self._cases))} clips", icon="calculator", layout={"width": "16em"}
         )
-        self.order.observe(self._other_order, "value")
-        self.looked.observe(self._other_answer, "value")
-        self.how.observe(self._other_film, "value")
-        self.instead.observe(self._other_instead, "value")
-        self.frame.observe(self._scrubbed, "value")
-        self.many.on_click(self._asked_for_many)
+        self.job = Job(self._lock)
+        self._on(self.order, self._other_order)
+        self._on(self.looked, self._other_answer)
+        self._on(self.how, self._other_film)
+        self._on(self.instead, self._other_instead)
+        self._on(self.frame, self._scrubbed)
+        self._on(self.many, self._asked_for_many)
 
     def _arrange(self):
         self._frame_shown, self._film_shown, self._numbers, self._table, self._many_table = (
@@ -204,7 +201,7 @@ class SequenceExplorer(Explorer):
             self._film_shown,
             self.instead,
             heading("One clip proves little"),
-            ipywidgets.HBox([self.many, self._many_table], layout=line),
+            ipywidgets.HBox([self.many, self.job.box, self._many_table], layout=line),
             self.keys,
         )
 
@@ -224,6 +221,7 @@ class SequenceExplorer(Explorer):
 
     @answering
     def _other_answer(self, _):
+        self.job.cancel()
         self._many_table.value = ""  # it was of another answer
         self._take_film()
 
@@ -234,13 +232,16 @@ class SequenceExplorer(Explorer):
 
     @answering
     def _scrubbed(self, _):
-        if not self._quiet:
-            self._draw_present()
+        self._draw_present()
 
     @answering
     def _asked_for_many(self, _):
-        self._many_table.value = status("a moment …")
-        self._many_table.value = _scores_table(self._over_many(), self._measure, min(MANY, len(self._cases))) + status(READING)
+        looked = self.looked.value
+        self._begin_job(lambda tell: self._over_many(looked, tell), self._found_many)
+
+    @answering
+    def _found_many(self, scores):
+        self._many_table.value = _scores_table(scores, self._measure, min(MANY, len(self._cases))) + status(READING)
 
     # The state --------------------------------------------------------------------------------
 
@@ -267,12 +268,8 @@ class SequenceExplorer(Explorer):
         self._units = self._filmed_units if usual else self._hidden(self._film)
         name = self._run.model.name
         self.answers, self.filmed = (each[name][:, self.looked.value] for each in (self._now, self._filmed))
-        self._quiet = True
-        try:
-            for control in (self.frame, self._player):
-                control.max = len(self._film)
-        finally:
-            self._quiet = False
+        for control in (self.frame, self._player):
+            self._set(control, max=len(self._film))
         self._take_effects()
         self._draw()
 
@@ -305,11 +302,19 @@ class SequenceExplorer(Explorer):
         """Whether structure 1 of the masks is a cavity."""
         return self._card.name in EXPECTED
 
-    def _over_many(self):
-        """{run: {how: (score, by how much its answers move on average)}} over the first clips of the split."""
-        clips, labels, looked, found = self._cases.images[:MANY], self._labels[:MANY], self.looked.value, {}
-        for name, run in self._runs.items():
-            answers = {how: _answered(run, played(clips, orders(how, self._card.frames, len(clips)))) for how in HOWS}
+    def _over_many(self, looked=None, tell=lambda *_: None):
+        """{run: {how: (score, by how much its answers move on average)}} over the first clips of the split.
+
+        looked  which answer; left out: the present one
+        tell    of a `Job`
+        """
+        looked = self.looked.value if looked is None else looked
+        clips, labels, found = self._cases.images[:MANY], self._labels[:MANY], {}
+        for number, (name, run) in enumerate(self._runs.items()):
+            answers = {}
+            for place, how in enumerate(HOWS):
+                tell((number + place / len(HOWS)) / len(self._runs), f"{name}, {how}")
+                answers[how] = _answered(run, played(clips, orders(how, self._card.frames, len(clips))))
             filmed = answers[AS_FILMED][:, looked]
             moves = {how: np.abs(each[:, looked] - filmed).mean() for how, each in answers.items()}
             found[name] = {how: (_score(each, labels, self._card.task), moves[how]) for how, each in answers.items()}
@@ -407,9 +412,6 @@ class SequenceExplorer(Explorer):
         self._put(self._frame_shown, self._frame_sheet, f"Frame {now + 1} of {len(self._film)}, {self.how.value}: {filmed}.")
         self._film_alt = f"{self._where} Frame {now + 1} of {len(self._film)}. {self._panels.words(now)} Label: {self._label}."
         self._put(self._film_shown, self._film_sheet, self._film_alt)
-
-    def _put(self, widget, sheet, alt):
-        widget.value = img(drawing.finished(sheet, alt, phantom=self._phantom), width=f"{sheet.width / drawing.SCALE:.0f}px")
 
 
 # Numbers ------------------------------------------------------------------------------------

@@ -56,6 +56,7 @@ def test_with_nothing_on_disk_it_shows_phantoms(empty_home, small_phantoms):
     assert all("PHANTOM" in label for label, _ in explorer.name.options)
     for _, choice in explorer.name.options:
         explorer.name.value = choice
+        explorer.job.wait()
         assert alt(explorer).startswith("Phantom images, drawn by medtutor. 24 ") and "PHANTOM" in alt(explorer)
         assert "PHANTOM" in explorer._about.value and "not for clinical use" in explorer._about.value
         assert explorer.dataset.is_phantom and explorer.message.value == ""
@@ -106,6 +107,7 @@ def test_slices_of_volumes(empty_home, small_phantoms):
     explorer = gallery()
     assert explorer.depth.layout.display == "none"
     explorer.name.value = ("vesselmnist3d", True)
+    explorer.job.wait()
     assert explorer.depth.layout.display is None and "slice 15 of 28" in alt(explorer)
     before = explorer._shown.value
     explorer.depth.value = 11
@@ -118,8 +120,10 @@ def test_sizes_on_disk(empty_home, small_phantoms, published, tmp_path):
     explorer = gallery(tmp_path)
     assert explorer.size.options == (28, 64) and explorer.size.layout.display is None
     explorer.size.value = 64
+    explorer.job.wait()
     assert "64 x 64 pixels" in explorer._about.value and "CC BY-NC" in explorer._about.value
     explorer.name.value = ("breastmnist", True)
+    explorer.job.wait()
     assert explorer.size.layout.display == "none" and explorer.dataset.card.size == 28
 
 
@@ -131,6 +135,7 @@ def test_a_damaged_file_gives_a_sentence_and_the_rest_works(empty_home, small_ph
     explorer.split.value = "val"
     explorer.pages.next.click()
     explorer.name.value = ("breastmnist", True)
+    explorer.job.wait()
     assert explorer.message.value == "" and "val split" in alt(explorer)
 
 
@@ -138,9 +143,11 @@ def test_a_file_that_vanished_is_not_fetched(empty_home, small_phantoms, publish
     path = published("breastmnist")
     explorer = gallery(tmp_path)
     explorer.name.value = ("pneumoniamnist", True)
+    explorer.job.wait()
     path.unlink()
     monkeypatch.setattr("medtutor.data.loading.fetch", lambda *_, **__: pytest.fail("it was fetched"))
     explorer.name.value = ("breastmnist", False)
+    explorer.job.wait()
     assert "no longer on disk" in explorer.message.value
 
 

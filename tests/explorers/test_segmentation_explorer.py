@@ -149,10 +149,12 @@ def test_slow_distances_wait_for_a_button(monkeypatch):
     explorer = segmentation(predicted(slices()), slices())
     assert set(explorer.scores) == {"dice"} and explorer.distances.layout.display is None and ">–<" in explorer._numbers.value
     explorer.distances.click()
+    explorer.job.wait()
     assert len(explorer.scores["hd95"]) == 2 and ">–<" not in explorer._numbers.value
     explorer.looked.value = 1
     assert set(explorer.scores) == {"dice"} and explorer.message.value == ""
     explorer.distances.click()
+    explorer.job.wait()
     assert len(explorer.scores["hd95"]) == 1
 
 
@@ -213,6 +215,7 @@ def test_what_is_done_afterwards(explorer):
     assert (explorer.mask == largest_component(p.argmax(0)[None])[0]).all()
     assert explorer.weight.layout.display == "none"
     explorer.afterwards.value = SHAPE
+    explorer.job.wait()
     explorer.weight.value = 0.5
     volumes = slices().as_volumes()
     shape = MeanShape.fit(volumes.train.masks, 3, spacing=volumes.card.spacing)
@@ -228,6 +231,7 @@ def test_masks_without_a_mean_shape_give_a_sentence():
     masks[:DEPTH] = 0
     explorer = segmentation(predicted(dataset), replace(dataset, train=replace(dataset.train, masks=masks)))
     explorer.afterwards.value = SHAPE
+    explorer.job.wait()
     assert "must have foreground" in explorer.message.value and explorer.afterwards.value == NONE
     explorer.depth.value = 1
     assert explorer.message.value == ""
@@ -295,6 +299,7 @@ def test_single_images_are_cases_of_their_own(channels):
     assert f">{(truth > 0).sum() * 0.25:.1f}<" in explorer._numbers.value and "mm²" in explorer._numbers.value
     for option in (LARGEST, SHAPE):
         explorer.afterwards.value = option
+        explorer.job.wait()
         assert explorer.message.value == "" and explorer.mask.shape == (1, *SIDES)
     assert explorer.still().png.startswith(b"\x89PNG")
 

@@ -127,6 +127,7 @@ def test_only_models_that_know_the_order_move_when_the_film_runs_backwards():
     for name in names:
         assert f"<th scope='row' style='text-align:left;font-weight:normal;padding-right:0.7em'>{name}" in explorer._table.value
     explorer.many.click()
+    explorer.job.wait()
     assert "AUC on the first 12 clips" in explorer._many_table.value and explorer._many_table.value.count("<th scope='row'") == 4
     scores = explorer._over_many()
     assert scores["max_min_frames"][REVERSED][0] == scores["max_min_frames"][AS_FILMED][0]
@@ -211,6 +212,7 @@ def test_numbers_of_a_regression_are_label_answer_and_error():
         assert words in explorer._numbers.value
     assert explorer._span[0] <= label <= explorer._span[1]
     explorer.many.click()
+    explorer.job.wait()
     assert "R² on the first 6 clips" in explorer._many_table.value
     explorer.how.value = REVERSED
     assert "the answer should stay" in explorer._table.value
@@ -243,6 +245,7 @@ def test_own_clips_of_any_length_size_and_number_of_classes(frames, size, colour
         explorer.how.value = how
         assert explorer.message.value == "" and "True size" not in alt(explorer._film_shown)
     explorer.many.click()
+    explorer.job.wait()
     assert ("accuracy" if classes == 3 else "AUC") in explorer._many_table.value and explorer.message.value == ""
 
 
