@@ -29,8 +29,12 @@ def unknown(kind, given, known):
     >>> str(unknown("model", "lenett", ["cnn", "lenet"]))
     "unknown model 'lenett'; did you mean lenet? Known: cnn, lenet"
     """
-    near = get_close_matches(str(given)[:80].lower(), known, n=3, cutoff=0.5)
+    near = get_close_matches(str(given).lower(), known, n=3, cutoff=0.5)
     hint = f"; did you mean {' or '.join(near)}?" if near else "."
-    shown = repr(given)
-    shown = shown if len(shown) <= 80 else f"{shown[:77]}…"  # a sentence, whatever was given for a name
-    return InputError(f"unknown {kind} {shown}{hint} Known: {', '.join(known)}")
+    return InputError(f"unknown {kind} {shown(given)}{hint} Known: {', '.join(known)}")
+
+
+def shown(value):
+    """What was given, in one line and short enough for a sentence."""
+    text = " ".join(repr(value).split())
+    return text if len(text) <= 60 else f"{text[:57]}…"

@@ -46,7 +46,8 @@ def twin(model):
     """A copy of a model in eval mode that shares its weights.
 
     Hooks, modes, buffers and exchanged modules stay on the twin: the model itself is never
-    touched. ReLUs are out-of-place on it, since a hook must see what went in.
+    touched. What a user's hooks do in the forward pass is part of the model, and done; backward hooks are
+    left out. ReLUs are out-of-place on it, since a hook must see what went in.
 
     Raises `InputError` for a model that cannot be copied, or has no weights yet.
     """
@@ -57,6 +58,8 @@ def twin(model):
     for module in copy.modules():
         if isinstance(module, torch.jit.ScriptModule):
             continue  # nothing in it can be exchanged
+        # A user's backward hooks are for training: they may change gradients, and those of captum trip over them.
+        module._backward_hooks.clear(), module._backward_pre_hooks.clear()
         if getattr(module, "inplace", False) is True:
             module.inplace = False
         if type(module) is nn.Conv2d and isinstance(module.weight, nn.Parameter):

@@ -13,7 +13,7 @@ import torch
 import torch.nn.functional as F
 
 from ..checks import whole
-from ..errors import InputError
+from ..errors import InputError, shown
 from .anatomy import title_of
 from .draws import generator
 from .subject import Subject, is_about_memory, model_of
@@ -73,7 +73,7 @@ class AttentionWeights:
         try:
             upto = self.blocks if upto is None else whole("upto", upto, 1, self.blocks)
         except InputError:
-            raise InputError(f"upto is {upto!r}; give how many blocks, 1…{self.blocks}") from None
+            raise InputError(f"upto is {shown(upto)}; give how many blocks, 1…{self.blocks}") from None
         return self._row(rollout(self.weights[:upto]), query)
 
     def distances(self):
@@ -110,7 +110,7 @@ class AttentionWeights:
             place = [whole("place", at, 0, side - 1) for at, side in zip(place, self.grid)]
         except InputError:
             last = ", ".join(f"0…{side - 1}" for side in self.grid)
-            raise InputError(f"query is {place!r}; give a place of the grid, ({last}), or {ANSWER!r}") from None
+            raise InputError(f"query is {shown(place)}; give a place of the grid, ({last}), or {ANSWER!r}") from None
         number = 0
         for at, side in zip(place, self.grid):
             number = number * side + at
@@ -121,7 +121,7 @@ class AttentionWeights:
         try:
             return whole(what, number, 0, count - 1)
         except InputError:
-            raise InputError(f"{what} {number!r} is not there; give 0…{count - 1}") from None
+            raise InputError(f"{what} {shown(number)} is not there; give 0…{count - 1}") from None
 
 
 def attention_of(run_or_model, image):
@@ -166,6 +166,13 @@ def rollout(weights):
     What is done to the numbers on the way it does not know. Abnar & Zuidema, ACL 2020,
     arXiv:2005.00928.
     """
+    try:
+        weights = [torch.as_tensor(each) for each in weights]
+        fits = bool(weights) and all(each.is_floating_point() and each.dim() >= 3 and each.shape == weights[0].shape for each in weights)
+    except (TypeError, ValueError, RuntimeError):
+        fits = False
+    if not fits or weights[0].shape[-1] != weights[0].shape[-2]:
+        raise InputError("give attention weights (blocks, heads, N, N), one matrix for each block and head")
     through = None
     for each in weights:
         mean = each.mean(dim=-3)
@@ -212,14 +219,14 @@ def receptive_field(run_or_model, place=None, layer=None, images=8, seed=0):
     if not maps:
         raise InputError(f"{subject.title} has no feature maps, so no receptive field; build 'cnn'")
     layer = list(maps)[-1] if layer is None else layer
-    if layer not in maps:
-        raise InputError(f"layer {layer!r} gives no feature maps; choose one of {', '.join(maps)}")
+    if not isinstance(layer, str) or layer not in maps:
+        raise InputError(f"layer {shown(layer)} gives no feature maps; choose one of {', '.join(maps)}")
     rows, columns = maps[layer][1:]
     try:
         row, column = (rows // 2, columns // 2) if place is None else place
         row, column = whole("row", row, 0, rows - 1), whole("column", column, 0, columns - 1)
     except (TypeError, ValueError):
-        raise InputError(f"place is {place!r}; the map of {layer} is {rows} x {columns}") from None
+        raise InputError(f"place is {shown(place)}; the map of {layer} is {rows} x {columns}") from None
     found = []
     hook = subject.net.get_submodule(layer).register_forward_hook(lambda module, taken, given: found.append(given))
     try:

@@ -193,9 +193,9 @@ def _checked_layer(how, method, layer, seen, dims):
     if layer is None:
         return last_feature_map(seen, dims)
     maps = feature_maps(seen, dims)
-    if layer in maps:
+    if isinstance(layer, str) and layer in maps:
         return layer
-    call = next((call for call in seen.calls if call.name == layer), None)
+    call = next((call for call in seen.calls if isinstance(layer, str) and call.name == layer), None)
     if call is None:
         raise unknown("layer", layer, _worth_naming(seen, maps))
     shape = "no tensor" if call.output is None else f"({', '.join(map(str, call.output.shape[1:]))})"

@@ -16,7 +16,7 @@ from scipy import ndimage
 from torch import nn
 
 from ..checks import number, one_of, whole
-from ..errors import InputError, unknown
+from ..errors import InputError, shown, unknown
 from .anatomy import LINEAR, Copied, feature_maps, replace
 from .draws import generator
 
@@ -80,7 +80,7 @@ class Option:
             return (whole if kind == "whole number" else number)(self.name, value, self.low, self.most)
         except InputError:
             upto = f" to {self.most}" if self.most is not None else ""
-            raise InputError(f"{self.name} is {value!r:.60}; give a {kind} from {self.low}{upto}") from None
+            raise InputError(f"{self.name} is {shown(value)}; give a {kind} from {self.low}{upto}") from None
 
 
 @dataclass(frozen=True)
@@ -277,10 +277,13 @@ def _kernel_shap(seen, x, target, layer, options):
         with torch.no_grad():
             for part in left.to(x.device).split(at_once(x)):
                 scores.append(seen.net(torch.where(part[:, patches].unsqueeze(1), image, cover))[:, label].flatten())
+        scores = torch.cat(scores).float().cpu().numpy()
         # All patches, and none, must be met: what the patches get then adds up to what the image adds to its cover.
-        weights = [1e6, 1e6] + [1.0] * (len(left) - 2)
-        fitted = LinearRegression().fit(left.float().numpy(), torch.cat(scores).float().cpu().numpy(), sample_weight=np.float32(weights))
-        values = torch.from_numpy(fitted.coef_).to(x)[patches] / sizes
+        weights = np.float32([1e6, 1e6] + [1.0] * (len(left) - 2))
+        shares = LinearRegression().fit(left.float().numpy(), scores, sample_weight=weights).coef_
+        if scores.min() == scores.max():
+            shares = np.zeros_like(shares)  # not the rounding of the fit, which would look like a map
+        values = torch.from_numpy(shares).to(x)[patches] / sizes
         rows.append(values.expand(1, *x.shape[1:]))
         # Captum's KernelShap, whose maps these are, draws as much before the next image, for weights that it then replaces.
         torch.empty((), dtype=torch.int64).random_(generator=draws)

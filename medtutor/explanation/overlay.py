@@ -9,7 +9,7 @@ import numpy as np
 
 from ..checks import number, whole
 from ..data.images import as_image
-from ..errors import InputError
+from ..errors import InputError, shown
 
 FOR = np.array([213, 94, 0], dtype=np.float32)  # vermilion, #D55E00
 AGAINST = np.array([0, 114, 178], dtype=np.float32)  # blue, #0072B2
@@ -58,7 +58,7 @@ def overlay(image, attribution_map, *, opacity=0.7, limit=None, slice=None, zoom
     try:
         opacity = number("opacity", opacity, 0, 1)
     except InputError:
-        raise InputError(f"opacity is {opacity!r}; give a number from 0 to 1") from None
+        raise InputError(f"opacity is {shown(opacity)}; give a number from 0 to 1") from None
     zoom = whole("zoom", zoom, 1, 64)
     values = strength(values, limit)  # of the whole volume, so that slices compare
     if values.ndim == 3:

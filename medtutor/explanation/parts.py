@@ -25,7 +25,7 @@ from ..checks import whole
 from ..data.cohort import COLUMNS, Patients
 from ..data.dataset import normalise
 from ..data.images import as_image, as_images
-from ..errors import InputError
+from ..errors import InputError, shown
 from ..training.run import to_model
 from .anatomy import twin
 from .draws import generator
@@ -82,7 +82,7 @@ class Background:
         try:
             count = whole("count", count, 1)
         except InputError:
-            raise InputError(f"count is {count!r}; give how many patients are the background, at least 1") from None
+            raise InputError(f"count is {shown(count)}; give how many patients are the background, at least 1") from None
         if not isinstance(patients, Patients) or not len(patients):
             raise InputError(f"the background must be Patients, such as cohort.train, not {type(patients).__name__}, and at least one")
         if patients.table.shape[1] != len(columns):

@@ -17,12 +17,12 @@ from scipy.stats import rankdata
 
 from ..checks import number, one_of, whole
 from ..data.images import as_image
-from ..errors import InputError
+from ..errors import InputError, shown
 from .attribution import Attribution, attribute_floats, explain_batch
 from .draws import checked_seed, generator
 from .methods import BASELINES, MOST, at_once, baseline
 from .randomisation import randomised
-from .subject import Subject, Target
+from .subject import Subject, Target, checked_sides
 
 
 @dataclass(frozen=True, eq=False)
@@ -67,7 +67,7 @@ def _curve(run_or_model, image, attribution, steps, using, of, deleting):
     try:
         steps = whole("steps", steps, 1)
     except InputError:
-        raise InputError(f"steps is {steps!r:.60}; give a whole number from 1") from None
+        raise InputError(f"steps is {shown(steps)}; give a whole number from 1") from None
     subject = Subject.of(run_or_model)
     values, target = _map_and_target(attribution)
     with torch.inference_mode(False), torch.no_grad():
@@ -203,7 +203,12 @@ def similarity(one, other):
 
 
 def agreement(maps):
-    """The `similarity` of each map to each other one: a symmetric tensor (n, n), 1 on its diagonal."""
+    """The `similarity` of each map to each other one: a symmetric tensor (n, n), 1 on its diagonal.
+
+    maps  a list of `Attribution`s or maps of the same shape
+    """
+    if not isinstance(maps, (list, tuple)):
+        raise InputError(f"give a list of Attributions or maps, not {type(maps).__name__}")
     matrix = torch.eye(len(maps))
     for i, one in enumerate(maps):
         for j, other in enumerate(maps[:i]):
@@ -269,8 +274,7 @@ def random_map(shape, seed=0):
 
     shape  of the image in pixels, (H, W) or (D, H, W)
     """
-    sides = tuple(shape) if isinstance(shape, (tuple, list)) else (shape,)
-    return torch.rand([whole("each side of shape", side, 1) for side in sides], generator=generator(seed))
+    return torch.rand(checked_sides(shape), generator=generator(seed))
 
 
 def edge_map(image):

@@ -3,6 +3,7 @@
 from contextlib import nullcontext
 from dataclasses import dataclass, field
 from itertools import chain
+from math import prod
 from typing import NamedTuple
 
 import torch
@@ -12,7 +13,7 @@ from torch.utils._python_dispatch import _disable_current_modes
 from ..checks import whole
 from ..data.dataset import normalise
 from ..data.images import as_image, as_images, case_shape
-from ..errors import InputError, unknown
+from ..errors import InputError, shown, unknown
 from ..training.run import probabilities, to_model
 from .anatomy import RESHAPING, is_quantised, title_of, twin, unwrapped
 from .draws import OwnDraws
@@ -176,8 +177,8 @@ class Subject:
         spatial = self.shape or (28,) * (self.dims or 2)
         shapes = [(channels, *spatial) for channels in dict.fromkeys((self.channels or 1, 1, 3))] if self.bare else [(self.channels, *spatial)]
         if shape is not None:
-            sides = tuple(shape) if isinstance(shape, (tuple, list, torch.Size)) else (shape,)
-            shapes = [tuple(whole("each side of shape", side, 1) for side in sides)]
+            sides = checked_sides(shape)
+            shapes = [sides]
             if len(sides) not in ((self.dims + 1,) if self.dims else (3, 4)):
                 raise InputError(f"shape is {sides}; give that of one image, (C, H, W), or of one volume, (C, D, H, W)")
         refused = []
@@ -253,6 +254,15 @@ class Subject:
     def names(self, count):
         """The names of the classes."""
         return self.classes if self.classes and len(self.classes) == count else tuple(f"class {i}" for i in range(count))
+
+
+def checked_sides(shape):
+    """The shape of an image or volume as a tuple of ints. Raises `InputError` for what is none, or too large to be one."""
+    sides = tuple(shape) if isinstance(shape, (tuple, list)) else (shape,)
+    sides = tuple(whole("each side of shape", side, 1, 100_000) for side in sides)
+    if not 1 <= len(sides) <= 4 or prod(sides) > 2**28:
+        raise InputError(f"shape is {shown(sides)}; give the sides of one image or volume, of at most 2**28 pixels")
+    return sides
 
 
 def is_about_memory(error):

@@ -10,7 +10,7 @@ from statistics import fmean
 
 from ..checks import whole
 from ..data.images import as_images
-from ..errors import InputError
+from ..errors import InputError, shown
 from .attribution import checked_method, explain_batch
 from .draws import checked_seed
 from .methods import methods_for
@@ -47,11 +47,12 @@ def trust_table(run, images, targets, evidence=None, *, methods=None, seed=0, cu
     Columns are those of `COLUMNS`. Raises `InputError` for no images, for targets or evidence of
     another number of images, and what `explain` raises.
     """
-    if hasattr(images, "__len__") and not len(images):
+    if getattr(images, "ndim", 1) and hasattr(images, "__len__") and not len(images):
         raise InputError("there is no image to score methods on; choose a split with some of that class")
     images = as_images(images)
     seed, curves = checked_seed(seed), whole("curves", curves, 1)
-    methods = [methods] if isinstance(methods, str) else methods
+    if methods is not None and not isinstance(methods, (list, tuple)):
+        raise InputError(f"methods is {shown(methods)}; give a list of names, such as [\"saliency\"]")
     for method in methods or ():
         checked_method(method)
     for what, given in (("targets", targets), ("maps of evidence", evidence)):
@@ -60,7 +61,7 @@ def trust_table(run, images, targets, evidence=None, *, methods=None, seed=0, cu
             raise InputError(f"there are {found} {what} for {len(images)} images; give one for each")
     untrained, headless = randomised(run, seed=seed), randomised(run, "head", seed=seed)
     table = {}
-    for method in methods or _working(run, images[:1]):
+    for method in _working(run, images[:1]) if methods is None else methods:
         start = time.perf_counter()
         maps = [each.map for each in explain_batch(run, images, method, target=list(targets))]
         seconds = time.perf_counter() - start
