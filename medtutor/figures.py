@@ -16,7 +16,8 @@ from matplotlib.cm import ScalarMappable
 from matplotlib.colors import ListedColormap, Normalize
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
-from matplotlib.ticker import LogLocator, NullFormatter
+from matplotlib.text import Text
+from matplotlib.ticker import LogFormatter, LogLocator, NullFormatter
 from sklearn.metrics import average_precision_score, confusion_matrix, precision_recall_curve, roc_curve
 
 from .errors import InputError
@@ -66,8 +67,30 @@ def picture(figure, alt, *, phantom=False):
     return Picture(buffer.getvalue(), alt)
 
 
+def as_written(figure):
+    """The figure, whose texts are drawn letter by letter: a "$" in the name of a class starts no formula.
+
+    Only matplotlib's own numbers along an axis stay formulas: powers of ten.
+    """
+    for text in figure.findobj(Text):
+        text.set_parse_math(False)
+    for axis in (axis for ax in figure.axes for axis in (ax.xaxis, ax.yaxis)):
+        if isinstance(axis.get_major_formatter(), LogFormatter):
+            for tick in (*axis.get_major_ticks(), *axis.get_minor_ticks()):
+                tick.label1.set_parse_math(True)
+                tick.label2.set_parse_math(True)
+    return figure
+
+
+class _Written(Figure):
+    """A figure that is drawn `as_written`."""
+
+    def draw(self, renderer):
+        super(_Written, as_written(self)).draw(renderer)
+
+
 def _figure(width, height):
-    return Figure(figsize=(width, height), layout="constrained")
+    return _Written(figsize=(width, height), layout="constrained")
 
 
 def gallery(dataset, split="train", columns=8):

@@ -101,3 +101,19 @@ def test_saved(run, tmp_path):
     picture = figures.history(run)
     picture.save(tmp_path / "curve.png")
     assert (tmp_path / "curve.png").read_bytes() == picture.png
+
+
+def test_a_dollar_in_a_name_starts_no_formula(quick):
+    names = ["top $\\frac{1$", "bottom $x$"]
+    costly = mt.from_arrays(blobs(48, 0), blobs(21, 1), blobs(19, 2), classes=names, name="a $set$ of \\x{")
+    run = mt.fit(mt.build("cnn", costly, widths=(4, 8, 8)), costly, quick, progress=False)
+    for picture in (figures.gallery(costly), figures.confusion(run)):
+        assert picture.png.startswith(b"\x89PNG") and "top $" in picture.alt
+
+
+def test_numbers_along_an_axis_stay_formulas():
+    figure = figures._figure(3, 2)
+    figure.subplots().semilogx([1, 1e5], [0, 1])
+    figure.axes[0].set_title("$5 and $6")
+    figures.picture(figure, "a line")
+    assert figure.axes[0].xaxis.get_major_ticks()[0].label1.get_parse_math() and not figure.axes[0].title.get_parse_math()

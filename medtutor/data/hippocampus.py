@@ -17,6 +17,8 @@ split keeps each one's volumes together.
 """
 
 import gzip
+import io
+import math
 import os
 import tarfile
 import zlib
@@ -26,6 +28,7 @@ import numpy as np
 import pooch
 import torch
 
+from ..checks import whole
 from ..errors import InputError
 from ..files import resolve
 from .fetching import fetch
@@ -40,6 +43,7 @@ SHAPE = (48, 56, 40)  # voxels from left to right, from back to front, from belo
 SPACING = (1.0, 1.0, 1.0)  # mm between voxels along each of them
 CLASSES = ("background", "anterior", "posterior")
 PARTS = ("imagesTr", "labelsTr")  # the folders of the published set
+LARGEST = 2**28  # bytes of a file, unpacked: 256 MB hold a whole head, and no more is read into memory
 
 # Drawn once: the 34 patients, sorted, in the order of numpy.random.default_rng(0).permutation, each with all
 # volumes to the first split that has room for them: test (12 volumes), then val (6), then train (30).
@@ -118,19 +122,31 @@ def read_pair(image_path, mask_path, labels=3):
 
     Raises `InputError` where the two do not belong together (shape, place),
     where they are not 1 mm volumes with the usual order of axes, for a mask
-    that is empty or holds other labels, for NaN and constant images, and for
-    files that are no NIfTI.
+    that is empty or holds other labels, for NaN and constant images, for
+    files that are no NIfTI, or larger than `LARGEST`.
     """
+    labels = whole("labels", labels, 2, 256)
     files = []
     for path in map(resolve, (image_path, mask_path)):
         try:
-            files.append(path.read_bytes())
+            files.append(_content(path))
         except OSError as error:
             raise InputError(f"{path} cannot be read ({error.strerror}); give the path of a NIfTI file") from error
     names = [Path(path).name for path in (image_path, mask_path)]
     if names[0] == names[1]:  # as in the published set: only the folders differ
         names = [str(Path(path)) for path in (image_path, mask_path)]
     return _pair(*files, *names, labels)
+
+
+def _content(path):
+    """A file's bytes. Raises `InputError` where they are too many to be read."""
+    if path.stat().st_size > LARGEST:
+        raise _too_large(path.name)
+    return path.read_bytes()
+
+
+def _too_large(name):
+    return InputError(f"{name} holds more than {LARGEST // 2**20} MB; crop the volume around the structure first")
 
 
 def _filename(number):
@@ -145,7 +161,7 @@ def _wanted():
 
 def _from_folder(path):
     """The bytes of the files that are there, by (part, number)."""
-    return {key: (path / name).read_bytes() for key, name in _wanted().items() if (path / name).is_file()}
+    return {key: _content(path / name) for key, name in _wanted().items() if (path / name).is_file()}
 
 
 def _from_tar(path):
@@ -204,15 +220,25 @@ def _pair(image_bytes, mask_bytes, image_name, mask_name, labels):
 
 
 def _nifti(content, name):
-    """Array and affine (4, 4) of a NIfTI file's bytes; three axes, real numbers."""
+    """Array and affine (4, 4) of a NIfTI file's bytes; three axes, real numbers.
+
+    What the header declares is compared with what is there before memory is asked for.
+    """
     import nibabel  # half a second, and only reading needs it
 
     try:
         if content.startswith(b"\x1f\x8b"):
-            content = gzip.decompress(content)
-        file = nibabel.Nifti1Image.from_bytes(content)
-        array = np.asarray(file.dataobj)
-    except (OSError, EOFError, zlib.error, ValueError, nibabel.spatialimages.ImageDataError,
+            content = gzip.GzipFile(fileobj=io.BytesIO(content)).read(LARGEST + 1)
+            if len(content) > LARGEST:
+                raise _too_large(name)
+        # Without the notes that may follow the header: they are of many kinds, and none is needed.
+        file = nibabel.Nifti1Image.from_bytes(content[:348] + bytes(4) + content[352:])
+        _check_declared(file, len(content))
+        with np.errstate(all="ignore"):  # a scale that makes infinite values, which are refused
+            array = np.asarray(file.dataobj)
+    except InputError:
+        raise
+    except (OSError, EOFError, zlib.error, ValueError, ArithmeticError, TypeError, nibabel.spatialimages.ImageDataError,
             nibabel.spatialimages.HeaderDataError, nibabel.wrapstruct.WrapStructError) as error:  # fmt: skip
         cause = f"{error}".splitlines()[0].rstrip(".") if f"{error}" else type(error).__name__
         raise InputError(f"{name} is no whole NIfTI file ({cause}); get it anew, or export it as .nii.gz") from error
@@ -221,6 +247,14 @@ def _nifti(content, name):
     if array.dtype.kind not in "iuf":
         raise InputError(f"{name} holds {array.dtype}, not grey values; export it as one number a voxel")
     return array, file.affine
+
+
+def _check_declared(file, there):
+    """Raise `ValueError` where the header promises more than the bytes that are there."""
+    voxels = math.prod(file.shape) if all(side >= 0 for side in file.shape) else math.inf
+    wanted = file.dataobj.offset + voxels * file.dataobj.dtype.itemsize
+    if not 0 <= wanted <= there:
+        raise ValueError(f"its header declares {wanted:,} bytes, the file holds {there:,}")
 
 
 def _check_grid(affine, name):
@@ -251,7 +285,8 @@ def _check_labels(mask, name, labels):
 
 def grey_levels(image, name):
     """Clip to the 1st…99th percentile, then map -3…+3 standard deviations to 0…255."""
-    image = image.astype(np.float32)
+    with np.errstate(over="ignore"):  # what float32 cannot hold becomes infinite
+        image = image.astype(np.float32)
     if not np.isfinite(image).all():
         raise InputError(f"{name} holds NaN or infinite values; replace them in the file, for example with 0")
     image = np.clip(image, *np.percentile(image, [1, 99]))

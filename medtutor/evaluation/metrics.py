@@ -29,6 +29,8 @@ class Metrics:
     auc, acc            as the MedMNIST evaluator defines them, 0…1
     auc_interval, …     95 % bootstrap interval over the cases; None if not asked for
     n                   number of cases
+    left_out            numbers of the classes that the mean AUC leaves out: all cases are
+                        of them, or none, so they have no AUC
     """
 
     auc: float
@@ -36,13 +38,16 @@ class Metrics:
     n: int
     auc_interval: tuple[float, float] | None = None
     acc_interval: tuple[float, float] | None = None
+    left_out: tuple[int, ...] = ()
 
     curve: ClassVar = ("auc", "acc")  # what the history keeps of each epoch, the headline first
     headline: ClassVar = "AUC"
 
     def __str__(self):
+        without = f"; no AUC of class {', '.join(map(str, self.left_out))}: all cases alike" if self.left_out else ""
         return (
-            f"AUC {with_interval(self.auc, self.auc_interval)}, ACC {with_interval(self.acc, self.acc_interval)} (n = {self.n})"
+            f"AUC {with_interval(self.auc, self.auc_interval)}, ACC {with_interval(self.acc, self.acc_interval)} "
+            f"(n = {self.n}{without})"
         )
 
 
@@ -55,14 +60,16 @@ def measure(labels, scores, task, *, resamples=RESAMPLES, seed=0):
     resamples  bootstrap resamples of the cases; 0 for no intervals
 
     A class without positive or negative cases has no AUC and is left out of
-    the mean; if that holds for all, AUC is NaN.
+    the mean, and the `Metrics` say which; if that holds for all, AUC is NaN.
     """
     labels, scores = np.asarray(labels), np.asarray(scores, dtype=np.float64)
     columns = _one_against_rest(labels, scores, task)
     auc = float(_mean_over_columns(columns, np.ones((1, len(labels))))[0])
     right = _right(labels, scores, task)
+    first = 1 if task == "binary" else 0  # of a binary task the one AUC is that of class 1
+    left_out = tuple(i for i, (truth, _) in enumerate(columns, first) if truth.all() or not truth.any())
     if not resamples:
-        return Metrics(auc, float(right.mean()), len(labels))
+        return Metrics(auc, float(right.mean()), len(labels), left_out=left_out)
     draws = _draws(len(labels), resamples, seed)
     return Metrics(
         auc,
@@ -70,6 +77,7 @@ def measure(labels, scores, task, *, resamples=RESAMPLES, seed=0):
         len(labels),
         auc_interval=_interval(_resampled_auc(columns, draws())),
         acc_interval=_interval(np.concatenate([counts @ right / len(right) for counts in draws()])),
+        left_out=left_out,
     )
 
 

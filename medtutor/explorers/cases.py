@@ -103,7 +103,7 @@ def as_image(image, run):
 
     Raises `InputError` for another type or size.
     """
-    image = image if isinstance(image, torch.Tensor) else torch.from_numpy(np.array(image))
+    image = image.clone() if isinstance(image, torch.Tensor) else torch.from_numpy(np.array(image))
     card = run.card
     if image.dim() == 3 and card.dims == 2 and image.shape[-1] == card.channels != image.shape[0]:
         image = image.permute(2, 0, 1)

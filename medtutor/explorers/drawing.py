@@ -20,7 +20,7 @@ import numpy as np
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from PIL import Image, ImageDraw, ImageFont
 
-from ..figures import PHANTOM, VERMILION, Picture
+from ..figures import PHANTOM, VERMILION, Picture, as_written
 
 SCALE = 2
 INK, FAINT = "#202020", "#5f5f5f"
@@ -37,7 +37,7 @@ def font(size, bold=False):
 
 def background(figure):
     """A matplotlib figure as an RGB image; its dpi must be 100 * SCALE."""
-    canvas = FigureCanvasAgg(figure)
+    canvas = FigureCanvasAgg(as_written(figure))
     canvas.draw()
     return Image.fromarray(np.asarray(canvas.buffer_rgba())[..., :3].copy())
 

@@ -5,6 +5,7 @@ import hashlib
 import io
 import os
 import shutil
+import struct
 import tarfile
 from pathlib import Path
 
@@ -344,6 +345,37 @@ def test_headers_with_wrong_bytes_are_read_or_refused(tmp_path, pair):
             hippocampus.read_pair(scan, mask)
         except InputError:
             pass
+
+
+@pytest.mark.parametrize(
+    "place, form, value",
+    [(108, "<f", float("inf")), (108, "<f", float("nan")), (108, "<f", -1e30), (108, "<f", 1e30),
+     (42, "<hhh", (32767, 32767, 32767)), (42, "<hhh", (-20, -24, 16)), (70, "<h", 1792)],
+    ids=["offset infinite", "offset NaN", "offset negative", "offset far", "huge", "negative", "complex"],
+)  # fmt: skip
+def test_headers_that_promise_what_is_not_there(tmp_path, pair, place, form, value):
+    pair()
+    scan, mask = tmp_path / "scan.nii.gz", tmp_path / "mask.nii.gz"
+    content = bytearray(gzip.decompress(scan.read_bytes()))
+    struct.pack_into(form, content, place, *(value if isinstance(value, tuple) else (value,)))
+    scan.write_bytes(bytes(content))
+    assert "scan.nii.gz" in refusal(hippocampus.read_pair, scan, mask)
+
+
+def test_a_file_that_unpacks_to_too_much_is_not_unpacked(tmp_path, pair, monkeypatch):
+    pair()
+    scan, mask = tmp_path / "scan.nii.gz", tmp_path / "mask.nii.gz"
+    monkeypatch.setattr(hippocampus, "LARGEST", 2**20, raising=False)
+    scan.write_bytes(gzip.compress(bytes(2**24)))
+    assert "scan.nii.gz holds more than 1 MB; crop" in refusal(hippocampus.read_pair, scan, mask)
+    scan.write_bytes(bytes(2**21))
+    assert "scan.nii.gz holds more than 1 MB; crop" in refusal(hippocampus.read_pair, scan, mask)
+
+
+@pytest.mark.parametrize("labels", [True, 1, 300, "3", 2.5])
+def test_the_number_of_labels_is_a_whole_number(tmp_path, pair, labels):
+    pair()
+    assert "labels must be" in refusal(hippocampus.read_pair, tmp_path / "scan.nii.gz", tmp_path / "mask.nii.gz", labels)
 
 
 def test_a_file_that_is_not_there(tmp_path):

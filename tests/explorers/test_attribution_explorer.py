@@ -323,6 +323,42 @@ def test_reading_picture_files(tmp_path):
         read_image(b"no picture", card)
 
 
+def picture_bytes(picture, form="PNG", **options):
+    file = io.BytesIO()
+    picture.save(file, form, **options)
+    return file.getvalue()
+
+
+def test_what_is_transparent_is_put_on_white():
+    card = of_blobs()[1].card
+    for mode, ink in (("RGBA", (0, 0, 0, 255)), ("LA", (0, 255))):
+        drawing = Image.new(mode, (16, 16), (0,) * len(ink))  # transparent black, as drawing programs write it
+        drawing.paste(ink, (4, 4, 8, 8))
+        palette = drawing.convert("RGBA").quantize(8)
+        for content in (picture_bytes(drawing), picture_bytes(palette)):
+            image, sentence = read_image(content, card)
+            assert image[0, 0, 0] == 255 and image[0, 5, 5] == 0, mode
+            assert "put on white where it is transparent" in sentence
+    assert "white" not in read_image(picture_bytes(Image.new("RGBA", (16, 16), (9, 9, 9, 255))), card)[1]
+
+
+def test_pictures_of_every_kind_are_read_as_they_look():
+    card = replace(of_blobs()[1].card, channels=3)
+    red = Image.new("RGB", (16, 16), (200, 30, 40))
+    for content in (picture_bytes(red.quantize(4)), picture_bytes(red.convert("CMYK"), "TIFF"), picture_bytes(red, "GIF")):
+        image, sentence = read_image(content, card)
+        assert (image[:, 3, 3].int() - torch.tensor([200, 30, 40])).abs().max() <= 3 and "colour" in sentence
+    grey = Image.new("L", (16, 16), 90)
+    assert "grey" in read_image(picture_bytes(grey.convert("P")), card)[1]
+    film = picture_bytes(red, "GIF", save_all=True, append_images=[Image.new("RGB", (16, 16), (1, 2, 3))])
+    image, sentence = read_image(film, card)
+    assert "taken as the first of 2 pictures" in sentence and image[0].float().mean() > 150
+    assert "spread over 0…255" in read_image(picture_bytes(Image.fromarray(np.arange(256, dtype=np.uint16).reshape(16, 16))), card)[1]
+    for wrong in (picture_bytes(Image.fromarray(np.full((16, 16), np.nan, np.float32)), "TIFF"), 5, None):
+        with pytest.raises(InputError):
+            read_image(wrong, card)
+
+
 def test_a_file_that_is_no_picture_gives_a_sentence(explorer):
     before = shown(explorer)
     upload(explorer, "a.png", b"no picture")

@@ -1,0 +1,125 @@
+"""Near-duplicates: exact ones by their bytes, near ones by correlation, in little time and memory."""
+
+import os
+import time
+
+import numpy as np
+import pytest
+import torch
+
+from medtutor.data import card, load, subsets
+from medtutor.data.loading import find
+from medtutor.data.subsets import PIXELS, near_duplicates, warn_of_leaks
+from medtutor.errors import InputError
+
+
+def noise(count, *shape, seed=0):
+    return torch.randint(0, 256, (count, *shape), dtype=torch.uint8, generator=torch.Generator().manual_seed(seed))
+
+
+@pytest.mark.parametrize("shape", [(1, 28, 28), (3, 9, 9), (1, 6, 7, 8), (5, 1, 8, 8)], ids=["grey", "colour", "volume", "sequence"])
+def test_exact_and_near_ones_are_found_and_told_apart(shape):
+    others = noise(40, *shape)
+    images = noise(8, *shape, seed=1)
+    images[0] = others[7]
+    images[1] = others[3] // 2 + 30  # other brightness and contrast
+    images[2] = (others[9].int() + torch.randint(-9, 10, others[9].shape)).clamp(0, 255).to(torch.uint8)
+    images[3] = 255 - others[5]  # a negative is no copy
+    found = near_duplicates(images, others)
+    assert found.exact.tolist() == [True] + [False] * 7
+    assert found.near.tolist() == [True] * 3 + [False] * 5
+    assert found.match[:3].tolist() == [7, 3, 9]
+    assert found.correlation[0] == 1 and (found.correlation[3:] < 0.9).all()
+    assert str(found) == "of 8 images 3 have a near-duplicate, 1 of them byte for byte"
+
+
+def test_correlations_are_those_of_numpy(monkeypatch):
+    images, others = noise(5, 1, 6, 6), noise(7, 1, 6, 6, seed=1)
+    wanted = np.corrcoef(images.flatten(1), others.flatten(1))[:5, 5:]
+    for size in (PIXELS, 80):  # at once, and two at a time
+        monkeypatch.setattr(subsets, "PIXELS", size)
+        found = near_duplicates(images, others, threshold=0.2)
+        assert np.allclose(found.correlation, wanted.max(1), atol=1e-5) and found.match.tolist() == wanted.argmax(1).tolist()
+        assert found.near.tolist() == (wanted.max(1) > 0.2).tolist()
+
+
+def test_an_image_that_shows_nothing_is_nobodys():
+    others = noise(4, 1, 224, 224)
+    others[0], others[1] = 0, 200
+    images = torch.stack([torch.full((1, 224, 224), value, dtype=torch.uint8) for value in (0, 200, 77)])
+    found = near_duplicates(images, others)
+    assert not found.near.any() and not found.exact.any() and found.match.tolist() == [-1] * 3 and not found.correlation.any()
+    images[2, 0, 5, 5] = 78  # one grey level in one pixel is something
+    assert near_duplicates(images, images).exact.tolist() == [False, False, True]
+
+
+def test_thousands_against_thousands_take_a_moment():
+    others = noise(5000, 1, 28, 28)
+    start = time.process_time()
+    found = near_duplicates(others[2000:4000].flip(0), others)
+    assert found.exact.all() and found.match[0] == 3999 and time.process_time() - start < 5
+
+
+@pytest.mark.parametrize(
+    "images, others, threshold",
+    [(noise(2, 1, 4, 4).float(), noise(2, 1, 4, 4), 0.9), (noise(2, 1, 4, 4), noise(2, 1, 4, 5), 0.9), ([1, 2], noise(2, 1, 4, 4), 0.9),
+     (noise(0, 1, 4, 4), noise(2, 1, 4, 4), 0.9), (noise(2, 1, 4, 4), noise(2, 1, 4, 4), 97), (noise(2, 1, 4, 4), None, True)],
+)  # fmt: skip
+def test_what_does_not_compare_is_said(images, others, threshold):
+    with pytest.raises(InputError):
+        near_duplicates(images, others, threshold=threshold)
+
+
+def test_numpy_arrays_do_as_well():
+    others = noise(4, 1, 6, 6)
+    assert near_duplicates(others.numpy()[1:2], others.numpy(), threshold=np.float32(0.9)).match.tolist() == [1]
+
+
+def test_of_large_splits_a_part_is_looked_at_and_said(monkeypatch):
+    train, test = noise(50, 1, 9, 9), noise(40, 1, 9, 9, seed=1)
+    test[:] = train[:40] // 2
+    given = {"train": train, "val": noise(5, 1, 9, 9, seed=2), "test": test}
+    with pytest.warns(subsets.LeakWarning, match="40 of 40 test images have one in train"):
+        warn_of_leaks(given, 1)
+    monkeypatch.setattr(subsets, "PREPARING", 0)
+    monkeypatch.setattr(subsets, "WORK", 10 * train.numel())
+    with pytest.warns(subsets.LeakWarning, match="10 of 10 test images looked at have one in train"):
+        warn_of_leaks(given, 1)
+    monkeypatch.setattr(subsets, "WORK", train.numel() - 1)
+    assert warn_of_leaks(given, 1) == ()  # none is looked at; byte for byte there is none
+
+
+# What the cards say is so
+
+
+@pytest.fixture(scope="module", params=["breastmnist", "pneumoniamnist", "adrenalmnist3d", "vesselmnist3d"])
+def real(request):
+    folder = os.environ.get("MEDTUTOR_DATA")
+    if not folder or find(request.param, root=folder) is None:
+        pytest.skip(f"MEDTUTOR_DATA holds no {request.param}")
+    return load(request.param, source="medmnist", root=folder)
+
+
+def test_the_counts_on_the_cards_are_those_of_the_images(real):
+    name = real.card.name
+    val, test = (near_duplicates(cases.images, real.train.images) for cases in (real.val, real.test))
+    counts = [int(found.sum()) for found in (test.near, test.correlation > 0.99, test.exact, val.near, val.exact)]
+    assert counts == {"breastmnist": [55, 39, 1, 31, 0], "pneumoniamnist": [0, 0, 0, 8, 8]}.get(name, [0] * 5)
+    if name == "breastmnist":
+        assert test.exact.nonzero().tolist() == [[76]] and test.match[76] == 115
+        assert real.test.labels[76] != real.train.labels[115] and len(real.test) - 55 == 101
+    if name == "pneumoniamnist":
+        assert real.test.labels.float().mean() == 0.625
+        assert [round(100 * cases.labels.float().mean().item()) for cases in (real.train, real.val)] == [74, 74]
+        assert round(10 * len(real.val) / (len(real.train) + len(real.val)), 1) == 1.0
+    if name.endswith("3d"):
+        assert all(((cases.images == 0) | (cases.images == 255)).all() for cases in (real.train, real.val, real.test))
+
+
+def test_the_cards_say_so():
+    breast, lungs = str(card("breastmnist")), str(card("pneumoniamnist"))
+    assert "55 of 156 test images" in breast and "39 above 0.99" in breast and "31 of 78 validation" in breast
+    assert "Test image 76 is training image 115" in breast
+    assert "8 of 524" in lungs and "none of the 624" in lungs and "one to five years of one hospital" in lungs and "harder" not in lungs
+    for name in ("adrenalmnist3d", "vesselmnist3d"):
+        assert "Binary shapes, no grey images" in str(card(name))
