@@ -165,12 +165,6 @@ def test_doctor(offline, capsys):
     assert run("doctor") == 0
 
 
-@pytest.mark.parametrize("arguments", [["train", "x" * 5000], ["train", "breastmnist", "--size", "1" * 5000], ["evaluate", "x" * 5000]])
-def test_an_error_is_a_line_however_much_was_typed(offline, capsys, arguments):
-    assert run(*arguments) == 2
-    assert len(error_line(capsys)) < 1200
-
-
 def test_an_unexpected_error_is_one_line_and_debug_shows_more(offline, monkeypatch, capsys):
     monkeypatch.setattr(loading, "find", lambda *_: 1 / 0)
     assert run("data", "list") == 1
