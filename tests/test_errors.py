@@ -7,7 +7,7 @@ from medtutor import cli
 from medtutor.errors import unknown
 
 
-@pytest.mark.parametrize("given", ["x" * 5000, 10**5000, np.arange(10_000), ["a\nb"] * 500])
+@pytest.mark.parametrize("given", ["x" * 5000, 10**5000, np.arange(10_000), ["a\nb"] * 500], ids=["text", "number", "array", "list"])
 def test_what_is_unknown_is_told_in_a_line(given):
     sentence = str(unknown("model", given, ["cnn", "lenet"]))
     assert len(sentence) < 200 and "\n" not in sentence and sentence.endswith("Known: cnn, lenet")
