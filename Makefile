@@ -1,13 +1,14 @@
 # make lab    open the lessons
 # make test   run every test
+# make fuzz   odd input to commands and functions, thousands of cases, others each time (some minutes)
 #
-# Both make .venv first where it is missing or pyproject.toml is newer; a second
+# All make .venv first where it is missing or pyproject.toml is newer; a second
 # call starts at once. PYTHON=python3.12 chooses another interpreter.
 
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: lab test
+.PHONY: lab test fuzz
 
 lab: .venv/installed
 	$(BIN)/medtutor lab
@@ -15,6 +16,10 @@ lab: .venv/installed
 # The venv's own programs first: notebooks start `python` by name.
 test: .venv/installed
 	PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/python -m pytest
+
+# The same tests as in `make test`, where they have few cases and always the same.
+fuzz: .venv/installed
+	$(BIN)/python -m pytest tests/fuzz --hypothesis-profile=fuzz
 
 .venv/installed: pyproject.toml
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "medtutor needs Python 3.11 or newer; try: make PYTHON=python3.12")'

@@ -120,6 +120,9 @@ def text(what, value):
     return line
 
 
+MOST = 100_000  # cases of a split that are drawn: more fill the memory of a machine
+
+
 def counts(given, usual, least, why=""):
     """How many cases of each split: {"train": 100, …}, `usual` where nothing is given. `why` follows the least number.
 
@@ -131,6 +134,7 @@ def counts(given, usual, least, why=""):
     for split, count in given.items():
         with saying(f"counts of {split} is {_shown(count)}; give a whole number from {least}{why}"):
             given = given | {split: whole("count", count, least)}
+        whole(f"counts of {split}", count, high=MOST)
     return {**usual, **given}
 
 

@@ -46,7 +46,9 @@ def main(arguments=None):
 
 
 def _complain(error, code):
-    print(f"medtutor: {' '.join(str(error).split())}", file=sys.stderr)
+    line = " ".join(str(error).split())
+    # Whatever was typed is repeated: of pages of it, the beginning; the remedy stands at the end.
+    print(f"medtutor: {line if len(line) <= 1000 else f'{line[:600]} … {line[-300:]}'}", file=sys.stderr)
     return code
 
 

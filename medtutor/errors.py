@@ -29,12 +29,15 @@ def unknown(kind, given, known):
     >>> str(unknown("model", "lenett", ["cnn", "lenet"]))
     "unknown model 'lenett'; did you mean lenet? Known: cnn, lenet"
     """
-    near = get_close_matches(str(given).lower(), known, n=3, cutoff=0.5)
+    near = get_close_matches(given[:80].lower(), known, n=3, cutoff=0.5) if isinstance(given, str) else []
     hint = f"; did you mean {' or '.join(near)}?" if near else "."
     return InputError(f"unknown {kind} {shown(given)}{hint} Known: {', '.join(known)}")
 
 
 def shown(value):
     """What was given, in one line and short enough for a sentence."""
-    text = " ".join(repr(value).split())
+    try:
+        text = " ".join(repr(value).split())
+    except ValueError:  # Python writes no number of more than 4300 digits
+        text = f"a {type(value).__name__} too large to write"
     return text if len(text) <= 60 else f"{text[:57]}…"

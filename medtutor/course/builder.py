@@ -59,19 +59,26 @@ def products(source):
 
 
 def read(source, solved):
-    """The notebook of a source, not executed, with stable ids."""
+    """The notebook of a source, not executed, with stable ids. Raises `InputError` for a file that is no such source."""
     import jupytext
 
-    notebook = jupytext.read(source, fmt="py:percent")
+    try:
+        notebook = jupytext.read(source, fmt="py:percent")
+    except (OSError, ValueError, AttributeError, TypeError, KeyError) as error:
+        cause = " ".join(str(error).split())[:200]
+        raise InputError(f"{Path(source).name} cannot be read as a lesson ({cause}); write it in UTF-8, in jupytext's percent form") from None
     set_cell_ids(notebook)
     notebook.metadata = {
         "kernelspec": {"display_name": "Python 3", "language": "python", "name": "python3"},
         "language_info": {"name": "python"},
     }
     notebook.nbformat, notebook.nbformat_minor = 4, 5
-    for cell in notebook.cells:
+    for number, cell in enumerate(notebook.cells, 1):
         if cell.cell_type == "code":
-            cell.source = without_marks(cell.source) if solved else blanked(cell.source)
+            blank = blanked(cell.source)
+            if "BEGIN SOLUTION" in blank or "END SOLUTION" in blank:  # else students would find the solution in their notebook
+                raise InputError(f"{Path(source).name}, cell {number}: ### BEGIN SOLUTION and ### END SOLUTION do not pair, each on a line of its own")
+            cell.source = without_marks(cell.source) if solved else blank
     return notebook
 
 

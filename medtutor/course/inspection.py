@@ -31,9 +31,24 @@ def inspect_lesson(source):
         if not path.exists():
             problems.append(f"{name} is missing; run: medtutor notebooks build {source.name[:2]}")
             continue
-        built = json.loads(path.read_text(encoding="utf-8"))
+        built = _notebook(path)
+        if built is None:
+            problems.append(f"{name} is no notebook of this form; run: medtutor notebooks build {source.name[:2]}")
+            continue
         problems += [f"{name}: {problem}" for problem in [*_out_of_step(built, source, solved), *inspect_notebook(built, path)]]
     return problems
+
+
+def _notebook(path):
+    """The notebook in a file, as plain values; None for a file that is none of the form that we write, nbformat 4.5."""
+    from nbformat.validator import iter_validate
+
+    try:
+        built = json.loads(path.read_text(encoding="utf-8"))
+        fits = isinstance(built, dict) and not any(iter_validate(built, version=4, version_minor=5))
+    except (OSError, ValueError, TypeError, AttributeError, RecursionError):  # nbformat, too, stumbles over some
+        return None
+    return built if fits else None
 
 
 def inspect_source(source):
@@ -64,7 +79,7 @@ def inspect_notebook(built, path):
         text = "".join(cell["source"])
         if cell["cell_type"] == "markdown":
             problems += [f"cell {number}: {problem}" for problem in [*_without_alt(text), *_dead_links(text, path, headings)]]
-        else:
+        elif cell["cell_type"] == "code":
             if cell["execution_count"] is None:
                 problems.append(f"cell {number} was not executed")
             for output in cell["outputs"]:
@@ -129,7 +144,10 @@ class _Images(html.parser.HTMLParser):
 
 def _without_alt(text):
     images = _Images()
-    images.feed(text)
+    try:
+        images.feed(text)
+    except AssertionError as error:  # what Python's parser says of "<![", which a browser skips
+        return [f"HTML that cannot be read ({error})"]
     bare = images.bare + len(re.findall(r"!\[\s*\]\(", text))
     return [f"{bare} picture(s) without alt text"] if bare else []
 
@@ -140,6 +158,13 @@ def _anchors(built):
     return {heading.strip().replace(" ", "-") for heading in re.findall(r"^#+ (.*)", text, re.M)}
 
 
+def _exists(path):
+    try:
+        return path.exists()
+    except (OSError, ValueError):  # longer than a name can be, or no name at all
+        return False
+
+
 def _dead_links(text, path, own_headings):
     problems = []
     for target in LINK.findall(text):
@@ -147,10 +172,10 @@ def _dead_links(text, path, own_headings):
             continue
         file, _, anchor = target.partition("#")
         linked = path.parent / file if file else path
-        if file and not linked.exists():
+        if file and not _exists(linked):
             problems.append(f"dead link: {target}")
         elif anchor and linked.suffix == ".ipynb":
-            headings = own_headings if not file else _anchors(json.loads(linked.read_text(encoding="utf-8")))
+            headings = own_headings if not file else _anchors(_notebook(linked) or {"cells": []})
             if anchor not in headings:
                 problems.append(f"dead link: {target} (no such heading)")
     return problems

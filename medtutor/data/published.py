@@ -40,6 +40,8 @@ def published_rows(name, size=None):
     With `size` only those at that image size in pixels (28: the small images
     as they are, not the ones enlarged to 224). A set without any: ().
     """
+    if not isinstance(name, str) or not (size is None or isinstance(size, (str, int))):
+        return ()
     rows = [row for row in _table() if row.dataset == name and size in (None, row.size, _number(row.size))]
     # The sort is stable: within each group the order of the file stays.
     return tuple(sorted(rows, key=lambda row: (row.size != "28", not row.model.startswith("ResNet-18"), "," in row.model)))

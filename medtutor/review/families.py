@@ -134,7 +134,9 @@ class SideBySide:
         return "\n\n".join(parts)
 
     def figure(self):
-        """AUC over operations, one panel a data set: a `Picture`."""
+        """AUC over operations, one panel a data set: a `Picture`. Raises `InputError` where there is no row to draw."""
+        if not self.rows:
+            raise InputError("there is no evidence to put side by side; collect it: medtutor trial run")
         return figures.side_by_side({catalog.card(name).title: self.of(name) for name in self.datasets})
 
     def _repr_html_(self):
@@ -143,7 +145,7 @@ class SideBySide:
             head = "".join(f'<th scope="col">{escape(column)}</th>' for column in COLUMNS)
             body = "".join(f"<tr>{''.join(f'<td>{escape(cell)}</td>' for cell in _cells(row))}</tr>" for row in self.of(name))
             parts.append(f"<table><caption>{escape(catalog.card(name).title)}</caption><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>")
-        picture = self.figure()._repr_mimebundle_()["text/html"]
+        picture = self.figure()._repr_mimebundle_()["text/html"] if self.rows else ""
         return f"<div>{picture}{''.join(parts)}<p><small>{escape(self.about)}</small></p></div>"
 
     def as_records(self):

@@ -46,6 +46,21 @@ def built(source):
     return [json.loads(path.read_text()) for path in products(source)]
 
 
+@pytest.mark.parametrize("wrong", ["### END SOLUTIONS", "    ### END  SOLUTION", "# END SOLUTION", "pass  ### END SOLUTION"])
+def test_a_solution_whose_marks_do_not_pair_never_reaches_a_student(source, wrong):
+    source.write_text(SOURCE.replace("    ### END SOLUTION", wrong))
+    for solved in (False, True):
+        with pytest.raises(InputError, match="cell 3.*do not pair"):
+            read(source, solved)
+
+
+def test_a_file_that_is_no_source_is_refused(source):
+    for content in (b"\xff\xfe# %%", b"# ---\n# jupyter:\n#   kernelspec: 1\n# ---\n"):
+        source.write_bytes(content)
+        with pytest.raises(InputError, match="00_example.py cannot be read as a lesson"):
+            read(source, solved=True)
+
+
 def test_built_twice_is_the_same_files(source):
     build(source)
     first = [path.read_bytes() for path in products(source)]

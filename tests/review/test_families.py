@@ -4,6 +4,7 @@ from types import SimpleNamespace
 
 import pytest
 
+from medtutor.errors import InputError
 from medtutor.review import read_evidence, side_by_side
 from medtutor.review import families
 from medtutor.review.evidence import Contrast
@@ -68,3 +69,8 @@ def test_seconds_are_those_of_all_steps(monkeypatch):
 def test_rows_without_evidence_are_left_out(monkeypatch):
     monkeypatch.setattr(families, "read_evidence", lambda claim_id: read_evidence(claim_id) if claim_id == "cnn-beats-mlp" else None)
     assert {row.model for row in side_by_side(timed=False).rows} == {"mlp"}
+    monkeypatch.setattr(families, "read_evidence", lambda claim_id: None)
+    nothing = side_by_side(timed=False)
+    assert nothing.as_records() == [] and "labels: share" in nothing._repr_html_() and nothing.as_markdown()
+    with pytest.raises(InputError, match="no evidence"):
+        nothing.figure()
