@@ -484,9 +484,9 @@ better.reconcile(
 )
 
 # %% [markdown]
-# The skips are worth 0.03 Dice and 0.04 surface Dice, in all five seeds. What
+# The skips are worth 0.03 Dice and 0.03 surface Dice, in all five seeds. What
 # was added to them is worth nothing that this test can see: the three means lie
-# even a little below zero, none of them clearly. Two things speak for the
+# within 0.001 of zero, on both sides of it. Two things speak for the
 # descendants all the same. The recipe was found with the U-Net, and these
 # images are small, with little background for a gate to shut out.
 #
@@ -733,8 +733,7 @@ for name, each in (("2-D", dataset), ("3-D", volumes)):
 # Dice 0.875, HD95 1.53 mm, surface Dice 0.940: better than anything above, at as
 # many parameters, and keeping the largest piece changes none of the three. Seeing
 # the whole did what no descendant did. What this does **not** show: it is one
-# seed, and took several times as long as the U-Net on slices. (Twice the epochs
-# gave that one Dice 0.849 to 0.854 over four seeds, so time alone is not it.)
+# seed, and took several times as long as the U-Net on slices.
 #
 # ## Explore
 #
@@ -805,8 +804,9 @@ review.claim("post-processing-helps")
 # Read the first card twice: surface Dice is clear in every seed, HD95 is not,
 # most likely for the reason found above. Read the second and third for the
 # *width* of their intervals: a gain smaller than that could not have been seen
-# with five seeds, however real. And the last for its size: what clean-up adds
-# to Dice, in every seed, is a fifth or less of what the skips do on average.
+# with five seeds, however real. And the last for its size: what the largest
+# piece adds to Dice is on average a third of what the skips do, what the mean
+# shape adds a tenth.
 #
 # ## Exercises without a check
 #
