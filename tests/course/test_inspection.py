@@ -81,6 +81,47 @@ def test_a_notebook_without_a_source_is_found(source):
     assert len(orphans(source.parent.parent)) == 2
 
 
+def test_a_source_that_cannot_be_read_is_one_sentence(source):
+    source.write_text(LESSON.replace("1 + 1", "1 +"))
+    assert inspect_lesson(source) == ["00_example.py, cell 2, line 1: no Python (invalid syntax); mend it, and build again"]
+
+
+def test_a_source_that_is_named_otherwise_is_found(source):
+    source.with_name("extra.py").write_text(LESSON)
+    (sentence,) = orphans(source.parent.parent)
+    assert sentence.startswith("source/extra.py is never built")
+
+
+@pytest.mark.parametrize("text", ['{"cells": [', "", "[]", '{"cells": 3}', '{"cells": [{}]}', "<<<<<<< HEAD\n{}"])
+def test_a_damaged_notebook_is_one_sentence(source, text):
+    for path in products(source):
+        path.parent.mkdir(exist_ok=True)
+        path.write_text(text)
+    student, solved = inspect_lesson(source)
+    assert student.startswith("00_example.ipynb ") and student.endswith("run: medtutor notebooks build 00")
+    assert "is no notebook" in student or "cannot be read" in student
+
+
+def test_a_link_to_a_damaged_notebook_is_dead(tmp_path):
+    (tmp_path / "01_other.ipynb").write_text('{"cells": [')
+    found = found_in({"cell_type": "markdown", "source": "[see](01_other.ipynb#There)"}, tmp_path / "x.ipynb")
+    assert "dead link: 01_other.ipynb#There (01_other.ipynb cannot be read" in found
+
+
+def test_cells_that_are_neither_text_nor_code_and_bare_ones_are_looked_at():
+    assert found_in({"cell_type": "raw", "source": "as it is"}) == ""
+    assert inspect_notebook({"cells": [{"cell_type": "code", "source": ""}]}, Path("x.ipynb")) == ["cell 1 was not executed"]
+
+
+def test_a_lesson_that_does_not_run_hides_no_other_problem(source, monkeypatch, capsys):
+    build(source)
+    source.write_text(LESSON.replace("1 + 1", "1 / 0").replace("Not for", "For"))
+    monkeypatch.setattr("medtutor.cli._notebooks", lambda: source.parent.parent)
+    assert main(["notebooks", "check"]) == 1
+    said = capsys.readouterr().out
+    assert "does not say 'not for clinical use'" in said and "not in step" in said and "division by zero" in said
+
+
 @pytest.mark.parametrize(
     "text, problem",
     [
