@@ -407,6 +407,9 @@ def _check_metrics(what, metrics, card, cases):
                 _check_measured(f"{what}.{name}", name.removesuffix("_interval"), end)
             if value and value[0] > value[1]:
                 raise InputError(f"{what}.{name} must be (low, high), not {value}")
+        elif name == "left_out":
+            for number_of_class in value:
+                whole(f"{what}.left_out", number_of_class, 0, len(card.classes) - 1)
         elif name != "n" and value is not None:
             _check_measured(f"{what}.{name}", name, value)
 

@@ -28,7 +28,7 @@ SECONDS = 20  # a case: most take milliseconds, and other work may run beside th
 BYTES = 1 << 30  # of memory that a case may ask for beyond what is there
 LONGEST = 1500  # characters of an error: a sentence, not the data
 
-PROFILES = {"brief": 20, "fuzz": 130}  # cases of a test of weight 1
+PROFILES = {"brief": 8, "fuzz": 60}  # cases of a test of weight 1
 
 
 class Counter:

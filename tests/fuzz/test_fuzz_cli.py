@@ -153,7 +153,7 @@ def typed(draw):
     return command, None, whole
 
 
-@fuzzed(6, case=typed())
+@fuzzed(3, case=typed())
 def test_whatever_is_typed_ends_in_a_code_and_a_line(world, case):
     command, options, arguments = case
     shutil.rmtree("runs/new", ignore_errors=True)
