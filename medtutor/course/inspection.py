@@ -44,18 +44,6 @@ def inspect_lesson(source):
     return problems
 
 
-def _notebook(path):
-    """The notebook in a file, as plain values; None for a file that is none of the form that we write, nbformat 4.5."""
-    from nbformat.validator import iter_validate
-
-    try:
-        built = json.loads(path.read_text(encoding="utf-8"))
-        fits = isinstance(built, dict) and not any(iter_validate(built, version=4, version_minor=5))
-    except (OSError, ValueError, TypeError, AttributeError, RecursionError):  # nbformat, too, stumbles over some
-        return None
-    return built if fits else None
-
-
 def inspect_source(source):
     """What is wrong with the text of a lesson."""
     notebook = read(source, solved=True)
@@ -115,14 +103,19 @@ def orphans(notebooks):
 
 
 def _read_notebook(path):
-    """The notebook in a file, as plain values. Raises `InputError` for what is none."""
+    """The notebook in a file, as plain values. Raises `InputError` for a file that is none of the form that we write, nbformat 4.5."""
+    from nbformat.validator import iter_validate
+
     try:
         notebook = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise InputError(f"cannot be read ({str(error).splitlines()[0]})") from None
-    cells = notebook.get("cells") if isinstance(notebook, dict) else None
-    if not isinstance(cells, list) or not all(isinstance(cell, dict) and {"cell_type", "source"} <= set(cell) for cell in cells):
-        raise InputError("is no notebook")
+    except (OSError, ValueError, RecursionError) as error:
+        raise InputError(f"cannot be read ({str(error).splitlines()[0]}); it is no notebook") from None
+    try:
+        fits = isinstance(notebook, dict) and not any(iter_validate(notebook, version=4, version_minor=5))
+    except (TypeError, AttributeError, ValueError, RecursionError):  # nbformat, too, stumbles over some
+        fits = False
+    if not fits:
+        raise InputError("is no notebook of the form that we write")
     return notebook
 
 
