@@ -429,7 +429,7 @@ def test_an_explanation_of_several_labels_says_which_one():
 
 # What takes no task: a picture of numbers, images or pages that are given as they are.
 WITHOUT_A_TASK = {
-    figures: {"picture", "outlines", "patients", "images", "curves", "matrix", "side_by_side"},
+    figures: {"picture", "outlines", "patients", "images", "curves", "matrix", "as_written", "side_by_side"},
     evaluation: {"measure_regression", "measure_segmentation", "segmentation_scores", "metrics_kind"},
     explorers: {"gallery"},  # it reads the published sets itself
     Run: {"load"},
