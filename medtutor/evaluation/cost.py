@@ -76,29 +76,30 @@ def measure_cost(model, card, *, batch=32, timed=True):
     x = torch.randn(batch, *case_shape(card), generator=torch.Generator().manual_seed(0)).to(device)
     if x.dim() == card.dims + 2:
         copy, x = copy.to(memory_format=order), x.to(memory_format=order)
-    optimiser = torch.optim.SGD(copy.parameters(), 0.0)
-
-    draws = seeded(0)  # for dropout
-
-    def step(within=draws):
-        with within, torch.enable_grad():
-            copy(x).square().mean().backward()
-        optimiser.step()
-        optimiser.zero_grad()
+    trains = any(weight.requires_grad for weight in copy.parameters())
+    train_ms = _milliseconds(_training_step(copy.train(), x), device) / batch if trains else None
+    copy.eval()
 
     def predict():
         with torch.no_grad():
             copy(x)
 
-    train_ms = None
-    if any(weight.requires_grad for weight in copy.parameters()):
-        copy.train()
-        step()
-        # Of a layer that draws nothing the time is measured without what hands it a generator.
-        train_ms = _milliseconds(partial(step, draws if draws.drew else nullcontext()), device) / batch
-    copy.eval()
-    predict_ms = _milliseconds(predict, device) / batch
-    return Cost(parameter_count(model), flops, train_ms, predict_ms, torch.get_num_threads())
+    return Cost(parameter_count(model), flops, train_ms, _milliseconds(predict, device) / batch, torch.get_num_threads())
+
+
+def _training_step(model, x):
+    """A function that does one step: forward, backward, and a move of the weights by nothing."""
+    optimiser, draws = torch.optim.SGD(model.parameters(), 0.0), seeded(0)
+
+    def step(within):
+        with within, torch.enable_grad():
+            model(x).square().mean().backward()
+        optimiser.step()
+        optimiser.zero_grad()
+
+    step(draws)
+    # To hand dropout a generator takes time: only where there is dropout.
+    return partial(step, draws if draws.drew else nullcontext())
 
 
 def _milliseconds(work, device):

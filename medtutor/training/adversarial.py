@@ -401,6 +401,7 @@ def fit_gan(
             watch(step, loss_d.item(), loss_g.item())
             bar.set_postfix_str(f"D {loss_d.item():.3f}, G {loss_g.item():.3f}", refresh=False)
             bar.update()
+        given.check_finite(mean, max(rates))
     finally:
         bar.close()
         generator.eval(), discriminator.eval()

@@ -73,6 +73,7 @@ def fit_fusion(model, patients, *, epochs=8, batch_size=32, learning_rate=4e-3, 
                     schedule.step()
                     bar.set_postfix_str(f"loss {loss.item():.3f}", refresh=False)
                     bar.update()
+        given.check_finite(model, learning_rate)
     finally:
         model.eval()
     return model

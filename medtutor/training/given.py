@@ -1,7 +1,7 @@
 """The numbers that a training is told, and its models: checked before it starts, with one wording for all kinds of training."""
 
 from .. import checks
-from ..errors import InputError
+from ..errors import InputError, MedtutorError
 
 MOST = 1_000_000  # epochs, steps of a batch: more is a slip
 
@@ -41,3 +41,9 @@ def check_trainable(model):
     """Raises `InputError` for a model without a weight that may change."""
     if not any(weight.requires_grad for weight in model.parameters()):
         raise InputError("all weights of the model are frozen, or it has none: there is nothing to train; call model.requires_grad_()")
+
+
+def check_finite(model, rate):
+    """Raises `MedtutorError` where the last step has made weights of what is no number."""
+    if not all(weight.isfinite().all() for weight in model.state_dict().values()):
+        raise MedtutorError(f"the weights are no finite numbers any more; the learning rate {rate:g} is probably too high")

@@ -101,6 +101,7 @@ def fit_head(
                     optimiser.step()
                     schedule.step()
                 bar.update()
+        given.check_finite(head, learning_rate)
     finally:
         head.eval()
     return head

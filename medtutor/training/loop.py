@@ -126,11 +126,11 @@ def _check_moves(card, recipe):
         if getattr(recipe, name) > side:
             raise InputError(f"recipe: {name} must be at most {side}, the pixels of the image's shortest side, not {getattr(recipe, name)}")
     flips = 2 ** len(card.mirror) if recipe.mirror else 1
-    views = flips * (2 * recipe.shift_at_test + 1) ** card.dims
-    if views > VIEWS:
-        most = int(((VIEWS / flips) ** (1 / card.dims) - 1) / 2)
+    views = [flips * (2 * pixels + 1) ** card.dims for pixels in range(recipe.shift_at_test + 1)]
+    if views[-1] > VIEWS:
+        most = sum(count <= VIEWS for count in views) - 1
         raise InputError(
-            f"recipe: shift_at_test={recipe.shift_at_test} averages each prediction over {views:,} moved and mirrored copies; give at most {most}"
+            f"recipe: shift_at_test={recipe.shift_at_test} averages each prediction over {views[-1]:,} moved and mirrored copies; give at most {most}"
         )
 
 
@@ -261,6 +261,10 @@ class _Trainer:
         mine = share(len(cases), self.accelerator)
         logits = predict_logits(self.average.module, cases.images[mine], *views)
         logits = gather_rows(logits.to(self.accelerator.device), len(cases), self.accelerator).cpu()
+        if not logits.isfinite().all():
+            raise MedtutorError(
+                f"the model's answers are no finite numbers any more; the learning rate {self.recipe.learning_rate:g} is probably too high"
+            )
         scores = probabilities(logits, self.card.task, self.scale)
         metrics = measure_split(cases, scores, self.card, quick=quick)
         # Half precision does for the probabilities of every pixel, which are many.

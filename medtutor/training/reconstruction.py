@@ -87,6 +87,7 @@ def fit_reconstruction(
                 schedule.step()
                 bar.set_postfix_str(f"loss {loss.item():.4g}", refresh=False)
                 bar.update()
+        given.check_finite(model, learning_rate)
     finally:
         bar.close()
         model.eval()
