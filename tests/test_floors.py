@@ -11,7 +11,7 @@ ROOT = Path(medtutor.__file__).parent
 
 # From the ground up. A module may import from its own floor and those below.
 FLOORS = [
-    ["errors", "files"],
+    ["errors", "checks", "files"],
     ["data", "models"],
     ["evaluation"],
     ["training"],
