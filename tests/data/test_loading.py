@@ -1,10 +1,13 @@
 """Loading, the catalogue and a user's own arrays, on small made-up files."""
 
 import hashlib
+import io
 import socket
 import sys
 import threading
+import tracemalloc
 import warnings
+import zipfile
 from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from types import SimpleNamespace
@@ -388,6 +391,54 @@ def test_pickle_is_refused_and_not_run(info, tmp_path):
     with np.load(path, allow_pickle=True) as opened:
         opened["train_images"][0].close()
     assert sprung.exists()
+
+
+def declared(shape, dtype="|u1"):
+    """The header of an npy file that promises an array of that shape, and no more."""
+    file = io.BytesIO()
+    np.lib.format.write_array_header_2_0(file, {"descr": dtype, "fortran_order": False, "shape": shape})
+    return file.getvalue()
+
+
+@pytest.mark.parametrize(
+    "name, content",
+    [("train_images", declared((10**6, 28, 28)) + bytes(100)), ("val_images", declared((10**12, 28, 28))), ("test_labels", declared((10**10, 1))),
+     ("train_images", declared((2**40, 2**40, 2**40))), ("test_images", declared((6, 28, 28)) + bytes(2**24))],
+    ids=["short", "huge", "labels", "beyond 64 bits", "bomb"],
+)  # fmt: skip
+def test_files_that_declare_more_than_the_published_ones(info, tmp_path, name, content):
+    """Refused by what they declare, before memory is asked for it."""
+    path = publish(info, tmp_path, "breastmnist")
+    with zipfile.ZipFile(path) as archive:
+        members = {member: archive.read(member) for member in archive.namelist()}
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+        for member, own in members.items():
+            archive.writestr(member, content if member == f"{name}.npy" else own)
+    info["breastmnist"]["MD5"] = hashlib.md5(path.read_bytes()).hexdigest()
+    split, kind = name.split("_")
+    tracemalloc.start()
+    try:
+        with pytest.raises(InputError, match=f"breastmnist.npz declares {split} {kind} of") as error:
+            load("breastmnist", root=tmp_path)
+        assert tracemalloc.get_traced_memory()[1] < 2**22
+    finally:
+        tracemalloc.stop()
+    assert "data fetch" in one_sentence(error)
+
+
+def test_files_that_are_packed_in_a_broken_or_unknown_way(info, tmp_path):
+    for place, value in ((200, 255), (8, 99), (6, 1)):  # in the packed bytes; the way of packing; the flag of a password
+        path = publish(info, tmp_path, "breastmnist")
+        content = bytearray(path.read_bytes())
+        with zipfile.ZipFile(path) as archive:
+            entry = archive.infolist()[0]
+        content[entry.header_offset + place] = value
+        where = content.index(b"PK\x01\x02") + place + 2  # the same in the list at the end
+        content[where] = value if place < 200 else content[where]
+        path.write_bytes(content)
+        info["breastmnist"]["MD5"] = hashlib.md5(content).hexdigest()
+        with pytest.raises(InputError, match="cannot be read as a MedMNIST file"):
+            load("breastmnist", root=tmp_path)
 
 
 def test_images_of_another_size_than_named(info, tmp_path):

@@ -80,3 +80,15 @@ def test_a_class_without_cases_is_left_out_of_the_mean():
 
 def test_text_leads_with_auc():
     assert str(measure(*example("binary"), "binary")).startswith("AUC 0.")
+
+
+def test_classes_without_an_auc_are_named():
+    labels, scores = example("multi-label")
+    assert measure(labels, scores, "multi-label", resamples=0).left_out == ()
+    labels[:, 1], labels[:, 3] = 0, 1
+    metrics = measure(labels, scores, "multi-label", resamples=20)
+    assert metrics.left_out == (1, 3) and "no AUC of class 1, 3" in str(metrics)
+    assert metrics.auc == pytest.approx(np.mean([roc_auc_score(labels[:, i], scores[:, i]) for i in (0, 2)]))
+    labels, scores = example("multi-class")
+    assert measure(labels[labels != 4], scores[labels != 4], "multi-class", resamples=0).left_out == (4,)
+    assert measure(np.ones(9, int), np.full((9, 2), 0.5), "binary", resamples=0).left_out == (1,)
