@@ -4,6 +4,7 @@ from fractions import Fraction
 from functools import cache
 from math import sqrt
 
+import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
@@ -154,11 +155,24 @@ def test_a_patch_enlarged_is_its_pixels():
         (lambda one: one.rollout(upto=0), "upto is 0; give how many blocks, 1…2"),
         (lambda one: one.rollout(upto=3), "upto is 3"),
         (lambda one: one.rollout(upto="all"), "upto is 'all'"),
+        (lambda one: one.seen_from((True, 0), 0), r"query is \(True, 0\)"),
+        (lambda one: one.seen_from((0, 0), True), "block True is not there"),
+        (lambda one: one.rollout(upto=True), "upto is True"),
+        (lambda one: one.seen_from(None, 0), "query is None"),
+        (lambda one: rollout(3), r"give attention weights \(blocks, heads, N, N\)"),
+        (lambda one: rollout(one.weights[..., :2]), "give attention weights"),
+        (lambda one: rollout([]), "give attention weights"),
     ],
 )
 def test_what_there_is_not_is_said(ask, words):
     with pytest.raises(InputError, match=words):
         ask(weights_of(torch.full((2, 3, 6, 6), 1 / 6), (2, 3)))
+
+
+def test_places_and_blocks_may_be_numbers_of_numpy():
+    one = weights_of(torch.rand(2, 3, 6, 6).softmax(-1), (2, 3))
+    assert torch.equal(one.seen_from((np.int64(1), 2), np.int64(1), head=torch.tensor(2)), one.seen_from((1, 2), 1, head=2))
+    assert torch.equal(rollout(one.weights.numpy()), rollout(one.weights))
 
 
 # Of a network ---------------------------------------------------------------------------------
@@ -421,6 +435,12 @@ def test_receptive_fields_that_there_are_not():
         (trained(), {"place": (7, 0)}, r"place is \(7, 0\); the map of as_maps is 7 x 7"),
         (trained(), {"place": (-1, 0)}, "place is"),
         (trained(), {"place": (1, 1, 1)}, "place is"),
+        (trained(), {"place": 3}, "place is 3"),
+        (trained(), {"place": (1.5, 0)}, r"place is \(1.5, 0\)"),
+        (trained(), {"layer": 3}, "layer 3 gives no feature maps"),
+        (trained(), {"images": 0}, "images must be from 1 to 1024"),
+        (trained(), {"images": 10**9}, "images must be from 1 to 1024"),
+        (trained(), {"seed": -1}, "seed must be from 0"),
         (mt.build("mlp", _data()), {}, "mlp has no feature maps, so no receptive field"),
         (mt.build("cnn", card("organmnist3d")), {}, "drawn for images, but cnn takes volumes"),
     ):

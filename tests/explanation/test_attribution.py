@@ -10,7 +10,10 @@ from torch import nn
 import medtutor as mt
 from medtutor.data.dataset import normalise
 from medtutor.errors import InputError
-from medtutor.explanation import BASELINES, METHODS, Attribution, explain, explain_batch, layers, methods_for
+from medtutor.explanation import (
+    BASELINES, METHODS, Attribution, cascade, deletion, edge_map, explain, explain_batch, infidelity, insertion, layers, methods_for,
+    overlay, score, sensitivity,
+)  # fmt: skip
 from medtutor.explanation.methods import baseline, superpixels
 from squares import data, images, run, transformer  # noqa: F401 (fixtures)
 
@@ -177,6 +180,11 @@ def test_layers(run, data, images):
     assert layers(mt.build("lenet", data))["features.4"] == (16, 10, 10)
     assert explain(mt.build("lenet", data), images[0], "grad_cam").layer == "features.4"
     assert layers(mt.build("mlp", data)) == {}
+    assert layers(mt.models.CNN(3, (12, 12), 2, widths=(4, 4, 4)), (3, 12, 12))["stem.0"] == (4, 12, 12)
+    for shape, words in (((28, 28), "one image"), (28, "one image"), ((1, 0, 28), "from 1"), ((1, 2.5, 3), "whole number"), ("abc", "whole"),
+                         ((1, 10**6, 28), "to 100000"), ((9, 10**5, 10**5), "at most"), ((2, 28, 28), "cannot take")):  # fmt: skip
+        with pytest.raises(InputError, match=words):
+            layers(run.model, shape)
 
 
 def test_windows_grow_with_the_image():
@@ -265,6 +273,36 @@ def test_swish_is_refused(method, data, images):
         ({"method": "grad_cam", "layer": "block.2"}, "did you mean blocks.2"),
         ({"method": "grad_cam", "layer": "pool"}, r"layer pool gives \(96, 1, 1\)"),
         ({"method": "grad_cam", "layer": "classifier"}, r"layer classifier gives \(2\)"),
+        ({"method": "grad_cam", "layer": 3}, "unknown layer 3"),
+        ({"method": "grad_cam", "layer": ["stem"]}, "unknown layer"),
+        ({"method": ["saliency"]}, "unknown method"),
+        ({"method": 3}, "unknown method 3"),
+        ({"target": -1}, "target -1 is out of range"),
+        ({"target": torch.tensor(7)}, "target 7 is out of range"),
+        ({"target": 1.0}, "unknown target 1.0"),
+        ({"target": np.bool_(True)}, "unknown target"),
+        ({"target": torch.tensor(True)}, "unknown target"),
+        ({"target": {}}, "unknown target"),
+        ({"target": float("nan")}, "unknown target nan"),
+        ({"steps": True}, "give a whole number from 2"),
+        ({"steps": 10**9}, "steps is 1000000000; give a whole number from 2 to 10000"),
+        ({"steps": 2**70}, "give a whole number from 2 to 10000"),
+        ({"steps": "32"}, "steps is '32'; give a whole number from 2"),
+        ({"steps": np.zeros((50, 50))}, r"^steps is array\(\[\[0., 0.*…; give a whole number from 2 to 10000$"),
+        ({"baseline": ["black"]}, "unknown baseline"),
+        ({"method": "smoothgrad", "samples": 0}, "samples is 0; give a whole number from 1 to 10000"),
+        ({"method": "smoothgrad", "samples": 10**6}, "to 10000"),
+        ({"method": "smoothgrad", "seed": -1}, "seed is -1; give a whole number from 0"),
+        ({"method": "smoothgrad", "seed": 2**64}, "seed is 18446744073709551616"),
+        ({"method": "smoothgrad", "noise": 1e30}, "noise is 1e.30; give a number from 0.0 to 10.0"),
+        ({"method": "gradient_shap", "samples": 10**6}, "to 10000"),
+        ({"method": "gradient_shap", "noise": -0.1}, "give a number from 0.0"),
+        ({"method": "kernel_shap", "samples": 10**6}, "samples is 1000000; give a whole number from 10 to 10000"),
+        ({"method": "kernel_shap", "patch": 0}, "patch is 0; give a whole number from 1"),
+        ({"method": "kernel_shap", "patch": 29}, "larger than the image"),
+        ({"method": "occlusion", "window": 0}, "window is 0; give a whole number from 1"),
+        ({"method": "occlusion", "window": -2**40}, "give a whole number from 1"),
+        ({"method": "occlusion", "stride": 0}, "stride is 0; give a whole number from 1"),
     ],
 )
 def test_wrong_arguments(arguments, words, run, images):
@@ -272,7 +310,24 @@ def test_wrong_arguments(arguments, words, run, images):
         explain(run, images[0], **arguments)
 
 
+def test_numbers_of_numpy_and_torch_count_as_pythons(run, images):
+    expected = explain(run, images[0], target=1, steps=4)
+    for target in (np.int64(1), np.array(1), torch.tensor(1), expected.target, "bottom", np.str_("bottom")):
+        assert torch.equal(explain(run, images[0], target=target, steps=np.int32(4)).map, expected.map)
+    for targets in ([0, 1], (0, 1), np.array([0, 1]), torch.tensor([0, 1]), ["top", torch.tensor(1)]):
+        assert [one.target.index for one in explain_batch(run, images[:2], "saliency", target=targets)] == [0, 1]
+
+
+def test_a_patch_as_large_as_the_image_is_the_whole_difference(run, images):
+    found = explain(run, images[0], "kernel_shap", patch=28)
+    assert found.map.sum().item() == pytest.approx(found.expected_sum, rel=1e-4) and len(found.map.unique()) == 1
+    large = torch.zeros(1, 400, 400, dtype=torch.uint8)
+    with pytest.raises(InputError, match="10000 samples of 160000 patches do not fit into memory; give a larger patch"):
+        explain(nn.Sequential(nn.AdaptiveAvgPool2d(2), nn.Flatten(), nn.Linear(4, 2)), large, "kernel_shap", patch=1, samples=10_000)
+
+
 def test_wrong_images(run, data, images):
+    given = explain(run, images[0], "occlusion", window=14, stride=14)
     for image, words in (
         (normalise(images[0]), "torch.float32; give uint8"),
         (images[0].numpy().astype(int), "int64; give uint8"),
@@ -281,11 +336,31 @@ def test_wrong_images(run, data, images):
         (images[0, 0, :20], r"shape \(1, 20, 28\)"),
         (images[0].expand(3, 28, 28), r"shape \(3, 28, 28\); cnn takes \(1, 28, 28\)"),
         (images[0].permute(1, 2, 0), "channels first"),
+        (images[0].short(), "torch.int16; give uint8"),
+        (normalise(images[0]) * float("nan"), "torch.float32; give uint8"),
+        (images[0] > 9, "torch.bool; give uint8"),
+        (images[0, 0, 0], r"shape \(28,\)"),
+        (images[0, :, :0], r"shape \(1, 0, 28\)"),
+        (None, "NoneType; give uint8"),
+        ("scan.png", "str; give uint8"),
     ):
-        with pytest.raises(InputError, match=words):
-            explain(run, image)
+        for call in (
+            lambda: explain(run, image), lambda: explain_batch(run, [images[0], image]), lambda: deletion(run, image, given),
+            lambda: insertion(run, image, given), lambda: infidelity(run, image, given), lambda: sensitivity(run, image, given),
+            lambda: score(run, image, given), lambda: cascade(run, [image], "saliency"),
+        ):  # fmt: skip
+            with pytest.raises(InputError, match=words):
+                call()
+    for image in (normalise(images[0]), images[0].short(), None, "scan.png", images[0, 0, 0]):
+        for call in (lambda: edge_map(image), lambda: overlay(image, given.map)):
+            with pytest.raises(InputError, match="give uint8|channels first"):
+                call()
     with pytest.raises(InputError, match="list is empty"):
         explain_batch(run, [])
+    with pytest.raises(InputError, match="the batch is empty"):
+        explain_batch(run, images[:0])
+    with pytest.raises(InputError, match=r"the images have shape \(1, 28, 28\); cnn takes \(N, 1, 28, 28\)"):
+        explain_batch(run, images[0])
     with pytest.raises(InputError, match="1 targets for 2 images"):
         explain_batch(run, images[:2], target=[0])
     with pytest.raises(InputError, match="cannot take an image of shape"):

@@ -8,7 +8,7 @@ import torch
 
 from medtutor.errors import InputError
 from medtutor.explanation import colours, overlay
-from medtutor.explanation.overlay import AGAINST, FOR, strength
+from medtutor.explanation.overlay import AGAINST, FOR, strength, strongest_slice
 
 
 def test_colours_by_hand():
@@ -39,6 +39,34 @@ def test_volumes_and_colour_images():
         overlay(volume, values[0])
     with pytest.raises(InputError, match="from 0 to 1"):
         overlay(volume, values, opacity=2)
+
+
+def test_what_cannot_be_drawn_is_a_sentence():
+    image, values = torch.zeros(1, 5, 6, dtype=torch.uint8), torch.zeros(5, 6)
+    volume, cube = torch.zeros(1, 4, 5, 6, dtype=torch.uint8), torch.zeros(4, 5, 6)
+    for call, words in (
+        (lambda: overlay(image, values * float("nan")), "holds NaN or infinity"),
+        (lambda: colours(values / 0), "holds NaN or infinity"),
+        (lambda: strength("map"), "must be an array of numbers"),
+        (lambda: colours(values, limit=-1), "limit must be"),
+        (lambda: colours(values, limit=float("nan")), "limit must be a finite number"),
+        (lambda: overlay(image.float(), values), "torch.float32; give uint8"),
+        (lambda: overlay(image, values, opacity=None), "opacity is None; give a number from 0 to 1"),
+        (lambda: overlay(image, values, zoom=0), "zoom must be from 1 to 64"),
+        (lambda: overlay(image, values, zoom=10**6), "zoom must be from 1 to 64"),
+        (lambda: overlay(image, values, zoom=1.5), "zoom must be a whole number"),
+        (lambda: overlay(volume, cube, slice=4), "slice must be from 0 to 3"),
+        (lambda: overlay(volume, cube, slice=-1), "slice must be from 0 to 3"),
+        (lambda: strongest_slice(values), "only the map of a volume"),
+    ):
+        with pytest.raises(InputError, match=words):
+            call()
+
+
+def test_an_empty_map_leaves_the_image_as_it_is():
+    image = torch.randint(0, 256, (1, 5, 6), dtype=torch.uint8)
+    assert (overlay(image, torch.zeros(5, 6)) == image.permute(1, 2, 0).numpy()).all() and (colours(np.zeros((5, 6))) == 255).all()
+    assert np.array_equal(overlay(image[0], torch.ones(5, 6, requires_grad=True)), overlay(image, np.ones((5, 6))))
 
 
 def test_fast_enough_for_a_slider():

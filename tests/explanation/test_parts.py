@@ -1,5 +1,6 @@
 """Each part's share: the definition by orders of joining, closed forms where there are some, and what is refused."""
 
+from copy import deepcopy
 from functools import cache
 from itertools import permutations
 
@@ -222,3 +223,35 @@ def test_what_does_not_fit_is_said():
     wide = type(train)(train.images, torch.zeros(len(train), 7), train.labels, train.findings, train.chances)
     with pytest.raises(InputError, match="7 columns: 256 coalitions with the image; give at most 6"):
         Background(Fusion(columns=7), wide, columns=tuple("abcdefg"))
+
+
+def test_what_is_no_image_or_row_is_said_before_anything_is_computed():
+    model, train = made("early"), cohort().train
+    image, row, background = cohort().test.images[0], [0.0, 0.0], Background(made("early"), cohort().train)
+    for call, words in (
+        (lambda: shares(model, normalise(image), row, background), "torch.float32; give uint8"),
+        (lambda: shares(model, image.short(), row, background), "torch.int16; give uint8"),
+        (lambda: shares(model, image[None], row, background), "does not take images|channels first"),
+        (lambda: shares(model, image, ["high", 0.0], background), "the row must hold the 2 numbers lab value, age"),
+        (lambda: shares(model, image, None, background), "the row must hold the 2 numbers"),
+        (lambda: shares(model, image, [float("inf"), 0.0], background), "the row holds infinity"),
+        (lambda: shares(model, image, row, None), "must be Patients, such as cohort.train, not NoneType"),
+        (lambda: Background(model, train, count=True), "count is True"),
+        (lambda: Background(model, train, seed=-1), "seed must be from 0"),
+        (lambda: see(model, normalise(image)[None]), "give uint8"),
+    ):
+        with pytest.raises(InputError, match=words):
+            call()
+    assert (shares(model, image.numpy(), np.array(row), background).values == shares(model, image[0], row, background).values).all()
+
+
+def test_a_model_in_train_mode_is_asked_in_eval_mode_and_comes_back_as_it_was():
+    model, image, row = deepcopy(made("gated")), cohort().test.images[0], cohort().test.table[0]
+    expected = shares(model, image, row, cohort().train)
+    model.train()
+    model.answer.eval()
+    modes = [module.training for module in model.modules()]
+    found = shares(model, image, row, cohort().train)
+    assert found.values == pytest.approx(expected.values, abs=1e-5) and found.base == pytest.approx(expected.base, abs=1e-5)
+    assert log_odds(model, see(model, image[None]), row[None])[0] == pytest.approx(expected.total, abs=1e-5)
+    assert [module.training for module in model.modules()] == modes

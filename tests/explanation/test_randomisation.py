@@ -60,3 +60,15 @@ def test_what_cannot_be_randomised(run):
         randomised(nn.Sequential(nn.ReLU()))
     with pytest.raises(InputError, match="did you mean blocks.2.conv"):
         randomised(run, "blocks.2.conv")
+    with pytest.raises(InputError, match="no weights"):
+        cascade(nn.Sequential(nn.Flatten()), [torch.zeros(1, 2, 2, dtype=torch.uint8)], "saliency")
+    for call, words in (
+        (lambda: randomised(run, ["head"]), "unknown layer"),
+        (lambda: randomised(run, seed=-1), "seed must be from 0"),
+        (lambda: randomised(run, seed=2**64), "seed must be from 0"),
+        (lambda: randomised("run"), "a Run or a torch model has layers, not str|not str"),
+        (lambda: weighted_layers(None), "not NoneType"),
+        (lambda: cascade(run, [torch.zeros(1, 28, 28, dtype=torch.uint8)], "saliency", seed=None), "seed must be a whole number"),
+    ):
+        with pytest.raises(InputError, match=words):
+            call()

@@ -2,6 +2,7 @@
 
 import dataclasses
 
+import numpy as np
 import pytest
 import torch
 from torch import nn
@@ -129,6 +130,8 @@ def test_wrong_evidence(call, words):
 
 def test_wrong_arguments(weighted):
     model, image = weighted
+    found, one = explain(model, image, "occlusion", window=1, stride=1), (torch.zeros(2, 2), 1)
+    flat = nn.Sequential(nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(1, 2))
     for call, words in (
         (lambda: deletion(model, image, (torch.zeros(3, 3), 1)), "map has shape"),
         (lambda: deletion(model, image, torch.zeros(2, 2)), "pair"),
@@ -136,9 +139,76 @@ def test_wrong_arguments(weighted):
         (lambda: deletion(model, image, (torch.zeros(2, 2), 1), using="grey"), "Known: black"),
         (lambda: insertion(model, image, (torch.zeros(2, 2), 1), of="logit"), "Known: probability, score"),
         (lambda: infidelity(model, image, (torch.zeros(2, 2), 5)), "out of range"),
+        (lambda: deletion(model, image, one, steps=True), "whole number from 1"),
+        (lambda: deletion(model, image, one, using=3), "unknown baseline 3"),
+        (lambda: insertion(model, image, one, of=None), "unknown measure None"),
+        (lambda: infidelity(model, image, one, samples=0), "samples must be from 1 to 10000, not 0"),
+        (lambda: infidelity(model, image, one, samples=10**9), "samples must be from 1 to 10000"),
+        (lambda: infidelity(model, image, one, seed=-1), "seed must be from 0"),
+        (lambda: infidelity(model, image, one, using="grey"), "Known: black"),
+        (lambda: sensitivity(model, image, one), "give an Attribution, as explain returns it, not tuple"),
+        (lambda: sensitivity(model, image, found, samples=-1), "samples must be from 1"),
+        (lambda: sensitivity(model, image, found, radius=float("nan")), "radius must be a finite number from 0 to 1"),
+        (lambda: sensitivity(model, image, found, seed=1.5), "seed must be a whole number"),
+        (lambda: sensitivity(flat, image.repeat(1, 2, 2), found), "map has shape"),
+        (lambda: score(flat, image.repeat(1, 2, 2), found), "map has shape"),
+        (lambda: score(model, image, one), "give an Attribution"),
+        (lambda: score(model, image, found, seed="a"), "seed must be a whole number"),
+        (lambda: score(model, image, found, evidence=torch.ones(3, 3)), "evidence has shape"),
+        (lambda: score(model, image, found, evidence="here"), "evidence must be an array"),
+        (lambda: random_map((2, 0)), "each side of shape must be from 1"),
+        (lambda: random_map(10**12), "each side of shape"),
+        (lambda: random_map((50_000, 50_000)), "at most"),
+        (lambda: random_map((2, 2), seed=-1), "seed must be from 0"),
+        (lambda: agreement(3), "give a list"),
+        (lambda: pointing(torch.zeros(2, 2), torch.ones(2, 2), tolerance=-1), "tolerance must be from 0"),
+        (lambda: pointing(torch.zeros(2, 2), torch.ones(2, 2), tolerance=0.5), "tolerance must be a whole number"),
     ):
         with pytest.raises(InputError, match=words):
             call()
+
+
+@pytest.mark.parametrize("broken", [torch.tensor([[0.0, float("nan")]]), torch.tensor([[float("inf"), 0.0]]), torch.zeros(0, 2), "map", [[1], [1, 2]], 1j, None])
+def test_a_map_that_is_none_is_not_scored(broken, weighted):
+    model, image = weighted
+    for call in (
+        lambda: similarity(broken, broken), lambda: agreement([broken, broken]), lambda: pointing(broken, torch.ones(1, 2)),
+        lambda: mass(broken, torch.ones(1, 2)), lambda: deletion(model, image, (broken, 1)), lambda: insertion(model, image, (broken, 1)),
+        lambda: infidelity(model, image, (broken, 1)),
+    ):  # fmt: skip
+        with pytest.raises(InputError, match="map"):
+            call()
+
+
+def test_evidence_says_yes_or_no():
+    values = torch.tensor([[3.0, 1.0], [0.0, 0.0]])
+    for evidence in ([[1, 0], [0, 0]], np.array([[2, 0], [0, 0]], dtype=np.uint8), torch.tensor([[1.0, 0], [0, 0]])):
+        assert pointing(values, evidence) == 1 and mass(values, evidence) == 0.75
+    for evidence in (values / 3, values * float("nan")):
+        with pytest.raises(InputError, match="evidence must say yes or no"):
+            mass(values, evidence)
+
+
+def test_scores_stay_within_their_range():
+    """Whatever the rounding: shares and areas reach 1 at most, and huge or tiny values neither overflow nor vanish."""
+    generator = torch.Generator().manual_seed(0)
+    for scale in (1e-38, 1.0, 1e38):
+        values = torch.rand(28, 28, generator=generator) * scale
+        assert mass(values, torch.ones(28, 28)) == 1 == pointing(values, torch.ones(28, 28), tolerance=10**9)
+        assert 0.4 < mass(values, torch.arange(28 * 28).view(28, 28) % 2 == 0) < 0.6
+        assert similarity(values, values.clone()) == 1 and -1 <= similarity(values, -values.flip(0)) <= 1
+    sure, image = Weighted(torch.ones(1, 30, 30)), torch.full((1, 30, 30), 255, dtype=torch.uint8)
+    for steps in (3, 7, 28, 99):
+        curve = deletion(sure, image, (torch.rand(30, 30, generator=generator), 1), steps=steps, using="mean")
+        assert curve.auc == 1 and curve.value.max() == 1  # its mean is as white
+
+
+def test_of_ties_each_gets_its_share():
+    values, evidence = torch.zeros(4, 4), torch.zeros(4, 4)
+    values[0, :2] = values[3, :2] = 5
+    evidence[0] = 1
+    assert pointing(values, evidence) == 0.5 and pointing(-values, evidence) == 0.25  # nothing speaks for it: chance
+    assert pointing(-values, evidence, part="absolute") == 0.5
 
 
 def test_maps_that_need_no_model():

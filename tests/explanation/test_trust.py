@@ -73,3 +73,24 @@ def test_attention_stands_beside_the_gradients_of_a_transformer(planted, ill):
 def test_no_images_is_a_sentence(run):
     with pytest.raises(InputError, match="no image"):
         trust_table(run, torch.zeros(0, 1, 28, 28, dtype=torch.uint8), [])
+
+
+def test_what_does_not_belong_together_is_a_sentence(run, ill):
+    images, targets, evidence = ill
+    for arguments, options, words in (
+        ((images, targets[:-1], evidence), {}, f"there are {len(images) - 1} targets for {len(images)} images"),
+        ((images, 1, evidence), {}, "there are no targets"),
+        ((images, None, evidence), {}, "there are no targets"),
+        ((images, targets, evidence[:1]), {}, f"there are 1 maps of evidence for {len(images)} images"),
+        ((images, targets, 3), {}, "there are no maps of evidence"),
+        ((images.float(), targets, evidence), {}, "torch.float32; give uint8"),
+        ((images, targets, evidence), {"methods": "saliency"}, "methods is 'saliency'; give a list of names"),
+        ((images, targets, evidence), {"methods": ["saliency", "salience"]}, "did you mean saliency"),
+        ((images, targets, evidence), {"seed": -1}, "seed must be from 0"),
+        ((images, targets, evidence), {"curves": 0}, "curves must be from 1"),
+    ):
+        with pytest.raises(InputError, match=words):
+            trust_table(run, *arguments, **{"methods": FEW, "curves": 1} | options)
+    of_tensors = trust_table(run, list(images.numpy()), torch.tensor(targets), list(evidence), methods=["saliency"], curves=1)
+    plain = trust_table(run, *ill, methods=["saliency"], curves=1)
+    assert all(of_tensors[name][column] == plain[name][column] for name in plain for column in plain[name] if column != "ms")
