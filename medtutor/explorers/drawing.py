@@ -26,6 +26,7 @@ SCALE = 2
 INK, FAINT = "#202020", "#5f5f5f"
 GAP = 6  # page pixels between tiles
 SMALL = 110_000  # bytes of a picture that a notebook keeps beside a widget: 150 kB once they are text
+FINE = 2_000_000  # pixels of such a picture; a larger one would take long, and many bytes
 
 
 @cache
@@ -163,7 +164,9 @@ def finished(sheet, alt, *, phantom=False, small=False):
 
 
 def small_png(sheet):
-    """The bytes of an RGB sheet as PNG of 256 colours; one that would take more than `SMALL` of them is halved."""
+    """The bytes of an RGB sheet as PNG of 256 colours; a large one has one pixel to a pixel of the page, or fewer."""
+    if sheet.width * sheet.height > FINE:
+        sheet = sheet.reduce(SCALE)
     while True:
         buffer = io.BytesIO()
         sheet.quantize(256, Image.Quantize.MEDIANCUT, dither=Image.Dither.NONE).save(buffer, "PNG")

@@ -253,8 +253,8 @@ class GeneratorExplorer(Explorer):
         ]  # fmt: skip
         self._no_game = "There is no game without real images; give the data set too: generator(adversary, dataset)."
         self._no_film = "This Adversary has no film; fit_gan makes one while it trains."
-        game = game if self._dataset is not None else [ipywidgets.HTML(status(self._no_game))]
-        moments = moments if self._steps else [ipywidgets.HTML(status(self._no_film))]
+        game = game if self._dataset is not None else _instead(self._no_game, game)
+        moments = moments if self._steps else _instead(self._no_film, moments)
         self._panes = {name: ipywidgets.VBox(pane) for name, pane in ((WALK, walk), (GAME, game), (FILM, moments))}
         self.part = buttons("look at", [(words, name) for name, words in PARTS.items()])
         self._on(self.part, self._other_part)
@@ -734,6 +734,11 @@ def _alike(learned, wanted, total, count, random):
 def _tiles(images, captions, title, side, colour):
     """A row of uint8 images (N, C, H, W)."""
     return drawing.tiles(drawing.flat(images), captions, title=title, columns=len(images), rows=1, side=side, colour=colour)
+
+
+def _instead(sentence, widgets):
+    """A sentence in place of widgets, which stay out of sight."""
+    return [ipywidgets.HTML(status(sentence)), ipywidgets.VBox(widgets, layout={"display": "none"})]
 
 
 def _number(description, value):

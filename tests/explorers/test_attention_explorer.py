@@ -21,6 +21,8 @@ from medtutor.explorers import attention_panels as panels
 from medtutor.explorers.attention import ALONE, EACH, MEAN, ROLLOUT, THE_ANSWER, TO_ANSWER, on_evidence
 from medtutor.explorers.explorer import VIEW
 
+CLICKS = "tabbable" in ipywidgets.Button.class_traits()  # ipywidgets 8
+
 
 @cache
 def chests():
@@ -224,6 +226,7 @@ def test_one_colour_scale_is_printed_or_each_map_has_its_own(explorer):
     assert "Full colour of heads and mean: the highest of each." in alt(explorer._map_shown)
 
 
+@pytest.mark.skipif(not CLICKS, reason="ipywidgets 7 cannot keep the buttons of the patches out of the way of Tab")
 def test_a_click_on_a_patch_is_a_query(explorer):
     before = explorer.maps[MEAN]
     explorer.asked.value = THE_ANSWER
@@ -242,7 +245,7 @@ def test_too_many_patches_have_sliders_only(monkeypatch):
 
 def test_an_older_ipywidgets_has_sliders_only(monkeypatch):
     traits = ipywidgets.Button.class_traits()
-    traits.pop("tabbable")
+    traits.pop("tabbable", None)
     monkeypatch.setattr(ipywidgets.Button, "class_traits", lambda: traits)
     assert attention(run_of("vit"), chests()).patches == []
 
@@ -257,7 +260,7 @@ def test_previous_and_next_go_round(explorer):
 def test_patches_beyond_the_image_cannot_be_asked_and_are_counted():
     run = fitted("windowed_vit", squares(), width=16, depth=2, heads=2)  # 8 x 8 patches of 2 pixels, filled up to 14 x 14
     explorer = attention(run, squares())
-    assert explorer.weights.grid == (14, 14) and (explorer.row.max, explorer.column.max) == (8, 8) and len(explorer.patches) == 64
+    assert explorer.weights.grid == (14, 14) and (explorer.row.max, explorer.column.max) == (8, 8) and len(explorer.patches) == 64 * CLICKS
     explorer.asked.value = THE_ANSWER
     beyond = 1 - float(explorer.maps[MEAN][:8, :8].sum() / explorer.maps[MEAN].sum())
     assert f"14 x 14 patches; {beyond:.1%} of this look goes to those beyond the image" in explorer._words.value
