@@ -484,9 +484,13 @@ def _chosen_sources(options):
 
 
 def notebooks_build(options):
-    from .course.builder import build
+    from .course.builder import build, read
 
-    for source in _chosen_sources(options):
+    chosen = _chosen_sources(options)
+    for source in chosen:
+        for solved in (False, True):
+            read(source, solved)  # whatever cannot be read is refused before the first one runs
+    for source in chosen:
         print(f"{source.name} …", file=sys.stderr)
         for path, cost in build(source).items():
             print(f"{path.relative_to(_notebooks())}  {cost}")
@@ -504,7 +508,11 @@ def notebooks_check(options):
         problems += inspect_lesson(source)
         if not options.fast:
             print(f"{source.name} …", file=sys.stderr)
-            cost = execute(read(source, solved=False), source)
+            try:
+                cost = execute(read(source, solved=False), source)
+            except MedtutorError as error:
+                problems.append(str(error))
+                continue
             seconds += cost.seconds
             problems += [f"{source.name}: {problem}" for problem in over_budget(cost)]
             print(f"{source.name}  {cost}")

@@ -14,6 +14,7 @@ import hashlib
 import json
 import os
 import re
+import subprocess
 import tempfile
 import time
 from collections import Counter
@@ -25,6 +26,9 @@ from ..files import write_whole
 
 CELL_SECONDS = 180
 SOLUTION = re.compile(r"^(?P<indent>[ \t]*)### BEGIN SOLUTION\n.*?^[ \t]*### END SOLUTION[ \t]*$", re.M | re.S)
+# The same marks, also where they are misspelt: such a solution would stay in the students' notebook.
+MARK = re.compile(r"^[ \t]*#+[ \t]*(?:BEGIN|END)[ \t_]*SOLUTION\b.*$", re.M | re.I)
+PAIR = ["### BEGIN SOLUTION", "### END SOLUTION"]
 BLANK = "...  # your code here"
 PHANTOM_WARNING = "PhantomWarning"
 
@@ -43,11 +47,14 @@ class Cost:
 def sources(notebooks):
     """The lessons' sources in the folder of notebooks, in order.
 
-    Raises `InputError` where there are none.
+    Raises `InputError` where there are none, and where two have the same number.
     """
     found = sorted((Path(notebooks) / "source").glob("[0-9][0-9]_*.py"))
     if not found:
         raise InputError(f"no lesson sources (NN_name.py) in {Path(notebooks) / 'source'}; run this in the repository")
+    for one, other in zip(found, found[1:]):
+        if one.name[:2] == other.name[:2]:
+            raise InputError(f"{one.name} and {other.name} have the same number; give one of them another")
     return found
 
 
@@ -59,14 +66,13 @@ def products(source):
 
 
 def read(source, solved):
-    """The notebook of a source, not executed, with stable ids. Raises `InputError` for a file that is no such source."""
-    import jupytext
+    """The notebook of a source, not executed, with stable ids.
 
-    try:
-        notebook = jupytext.read(source, fmt="py:percent")
-    except (OSError, ValueError, AttributeError, TypeError, KeyError) as error:
-        cause = " ".join(str(error).split())[:200]
-        raise InputError(f"{Path(source).name} cannot be read as a lesson ({cause}); write it in UTF-8, in jupytext's percent form") from None
+    Raises `InputError` where the source is no py:percent file, a cell is no Python,
+    or the marks around a solution do not come in pairs.
+    """
+    source = Path(source)
+    notebook = _cells(source)
     set_cell_ids(notebook)
     notebook.metadata = {
         "kernelspec": {"display_name": "Python 3", "language": "python", "name": "python3"},
@@ -75,11 +81,76 @@ def read(source, solved):
     notebook.nbformat, notebook.nbformat_minor = 4, 5
     for number, cell in enumerate(notebook.cells, 1):
         if cell.cell_type == "code":
-            blank = blanked(cell.source)
-            if "BEGIN SOLUTION" in blank or "END SOLUTION" in blank:  # else students would find the solution in their notebook
-                raise InputError(f"{Path(source).name}, cell {number}: ### BEGIN SOLUTION and ### END SOLUTION do not pair, each on a line of its own")
-            cell.source = without_marks(cell.source) if solved else blank
+            _check_marks(cell.source, f"{source.name}, cell {number}")
+            cell.source = without_marks(cell.source) if solved else blanked(cell.source)
+            _check_python(cell.source, f"{source.name}, cell {number}")
     return notebook
+
+
+def _cells(source):
+    """What jupytext reads in a source."""
+    jupytext = _needed("jupytext")
+    try:
+        text = source.read_text(encoding="utf-8-sig")  # some editors put a mark in front
+    except UnicodeDecodeError:
+        raise InputError(f"{source.name} is not written in UTF-8; save it so") from None
+    except OSError as error:
+        raise InputError(f"{source} cannot be read ({error.strerror}); see whether it is there and yours to read") from None
+    if not re.search(r"^# %%", text, re.M):
+        raise InputError(f"{source.name} has no cells; begin each with a line # %%, or # %% [markdown]")
+    header = f"{source.name} is no py:percent source: the header between the lines # --- cannot be read; mend it, or leave it out"
+    try:
+        notebook = jupytext.reads(text, fmt="py:percent")
+    except Exception:
+        raise InputError(header) from None
+    # What jupytext does not understand it takes for text.
+    if notebook.cells[0].cell_type == "raw" and notebook.cells[0].source.startswith("---"):
+        raise InputError(header)
+    for number, cell in enumerate(notebook.cells, 1):
+        if "incorrectly_encoded_metadata" in cell.metadata:
+            raise InputError(f"{source.name}, cell {number}: what stands behind # %% cannot be read; mend it, or leave it out")
+    return notebook
+
+
+def _needed(package):
+    """A package that only building needs."""
+    try:
+        return __import__(package)
+    except ImportError:
+        raise InputError(f'building lessons needs {package}; run: pip install "medtutor[dev]"') from None
+
+
+def _check_marks(code, where):
+    marks = [found[0].lstrip() for found in MARK.finditer(code)]
+    if marks != PAIR * (len(marks) // 2):
+        raise InputError(
+            f"{where}: the lines {PAIR[0]} and {PAIR[1]} must stand in pairs, spelt just so; "
+            "otherwise the solution stays in the students' notebook"
+        )
+
+
+def _check_python(code, where):
+    try:
+        _parse(code)
+    except (SyntaxError, ValueError) as error:
+        # A zero byte is a ValueError in older versions of Python.
+        line, said = getattr(error, "lineno", None) or 1, getattr(error, "msg", str(error))
+        raise InputError(f"{where}, line {line}: no Python ({said}); mend it, and build again") from None
+
+
+def _parse(code):
+    """The syntax tree of a cell, which may await and hold what only IPython knows. Raises `SyntaxError`."""
+    flags = ast.PyCF_ONLY_AST | ast.PyCF_ALLOW_TOP_LEVEL_AWAIT
+    try:
+        return compile(code, "cell", "exec", flags)
+    except (SyntaxError, ValueError):
+        from IPython.core.inputtransformer2 import TransformerManager
+
+        return compile(TransformerManager().transform_cell(code), "cell", "exec", flags)
+
+
+def _first_line(error):
+    return next(iter(str(error).strip().splitlines()), type(error).__name__)
 
 
 def blanked(code):
@@ -96,70 +167,103 @@ def solutions(source):
     """{exercise: the lesson's own answer} for each `check.exercise(answer)` in a source.
 
     Runs the cells that only import and those with a solution, nothing else.
+    Raises `InputError` for an answer that is in none of them.
     """
     space = {}
     checked = {}
-    for cell in _raw_code(source):
+    for cell in (cell.source for cell in _cells(Path(source)).cells if cell.cell_type == "code"):
         checked.update(re.findall(r"\bcheck\.(\w+)\((\w+)\)", cell))
-        only_imports = all(isinstance(node, (ast.Import, ast.ImportFrom)) for node in ast.parse(cell).body)
+        only_imports = all(isinstance(node, (ast.Import, ast.ImportFrom)) for node in _parse(cell).body)
         if only_imports or SOLUTION.search(cell):
             exec(compile(without_marks(cell), str(source), "exec"), space)
+    for exercise, name in checked.items():
+        if name not in space:
+            raise InputError(f"{Path(source).name} checks {name}, which is in no cell with a solution; see check.{exercise}")
     return {exercise: space[name] for exercise, name in checked.items()}
-
-
-def _raw_code(source):
-    import jupytext
-
-    return [cell.source for cell in jupytext.read(source, fmt="py:percent").cells if cell.cell_type == "code"]
 
 
 def build(source):
     """Execute a source and write its notebooks; {path: Cost}.
 
-    An old notebook is replaced only when every cell of the new one ran. Raises
-    `MedtutorError` naming the cell's error otherwise, and where published images
-    were wanted but phantoms stood in for them.
+    The old notebooks are replaced only when every cell of both new ones ran.
+    Raises `MedtutorError` naming the cell and its error otherwise, where published
+    images were wanted but phantoms stood in for them, and where a file cannot be
+    written; `InputError` for a source that cannot be read.
     """
-    costs = {}
-    for path, solved in products(source).items():
-        notebook = read(source, solved)
-        costs[path] = execute(notebook, Path(source))
+    source = Path(source)
+    costs, texts = {}, {}
+    for path, notebook in {path: read(source, solved) for path, solved in products(source).items()}.items():
+        costs[path] = execute(notebook, source)
         if any(PHANTOM_WARNING in output.get("text", "") for cell in notebook.cells for output in cell.get("outputs", [])):
             raise MedtutorError(
-                f"{Path(source).name} fell back to phantoms, but lessons are built on the published images; "
+                f"{source.name} fell back to phantoms, but lessons are built on the published images; "
                 "set MEDTUTOR_DATA to the folder that holds them, or connect to the network"
             )
         strip_what_changes(notebook)
-        path.parent.mkdir(exist_ok=True)
-        write_whole(path, json.dumps(notebook, indent=1, ensure_ascii=False, sort_keys=True) + "\n")
+        texts[path] = json.dumps(notebook, indent=1, ensure_ascii=False, sort_keys=True) + "\n"
+    for path, text in texts.items():
+        try:
+            path.parent.mkdir(exist_ok=True)
+            write_whole(path, text)
+        except OSError as error:
+            raise MedtutorError(
+                f"{path.name} could not be written to {path.parent} ({error.strerror}); what was there is as it was: "
+                "make room for it, and build again"
+            ) from error
     return costs
 
 
 def execute(notebook, source):
     """Run all cells in the folder of the notebooks, in place; the `Cost`.
 
-    Raises `MedtutorError` with the error of the first cell that fails.
+    Raises `MedtutorError` with the error of the first cell that fails, takes too
+    long or ends the kernel, and where no kernel starts; `KeyboardInterrupt` where
+    the user stops it.
     """
-    import nbformat
-    from nbclient import NotebookClient
-    from nbclient.exceptions import CellExecutionError, CellTimeoutError
-
+    nbformat, nbclient = _needed("nbformat"), _needed("nbclient")
     # The last cell asks for the peak; it is taken off again.
     notebook.cells.append(nbformat.v4.new_code_cell(PEAK))
-    client = NotebookClient(
+    at = [None]
+    client = nbclient.NotebookClient(
         notebook, timeout=CELL_SECONDS, kernel_name="python3", record_timing=False, store_widget_state=False,
-        resources={"metadata": {"path": str(source.parent.parent)}},
+        resources={"metadata": {"path": str(source.parent.parent)}}, on_cell_execute=lambda cell_index, **_: at.append(cell_index),
     )  # fmt: skip
     start = time.perf_counter()
-    with tempfile.TemporaryDirectory() as home:
-        try:
-            # A home of its own: whoever builds has perhaps made guesses already.
-            client.execute(env={**os.environ, "MEDTUTOR_HOME": home})
-        except (CellExecutionError, CellTimeoutError) as error:
-            last = str(error).strip().splitlines()[-1]
-            raise MedtutorError(f"{source.name} did not run to its end: {last}; run its notebook to see the cell") from error
-    peak = int(notebook.cells.pop().outputs[-1]["text"])
-    return Cost(time.perf_counter() - start, peak)
+    try:
+        with tempfile.TemporaryDirectory() as home:
+            # A home of its own: whoever builds has perhaps made guesses already. What the kernel's own machinery says is no news.
+            client.execute(env={**os.environ, "MEDTUTOR_HOME": home}, stderr=subprocess.DEVNULL)
+    except Exception as error:
+        # On Ctrl-C nbclient ends the kernel, and then meets whatever it meets.
+        if getattr(client, "_async_cleanup_kernel_future", None) is not None:
+            raise KeyboardInterrupt from None
+        raise MedtutorError(_what_failed(error, source.name, notebook, at[-1])) from error
+    said = "".join(output.get("text", "") for output in notebook.cells.pop().outputs if output.get("name") == "stdout")
+    found = re.search(r"^PEAK (\d+)$", said, re.M)
+    if not found:
+        raise MedtutorError(f"{source.name} ran, but its kernel does not print any more; see that no cell replaces print or sys.stdout")
+    return Cost(time.perf_counter() - start, int(found[1]))
+
+
+def _what_failed(error, name, notebook, place):
+    """One sentence about what ended an execution, and where."""
+    from jupyter_client.kernelspec import NoSuchKernel
+    from nbclient.exceptions import CellExecutionError, CellTimeoutError, DeadKernelError
+
+    if isinstance(error, NoSuchKernel):
+        return f'{name} was not run: Jupyter knows no kernel {error.name}; run: pip install "medtutor[dev]"'
+    if place is None:
+        return f"{name} was not run: no kernel started ({_first_line(error)}); medtutor doctor says what is missing here"
+    line = next(iter(notebook.cells[place].source.strip().splitlines()), "")
+    where = f"{name} did not run to its end: cell {place + 1} (“{line[:60]}”)"
+    if isinstance(error, DeadKernelError):
+        return f"{where} ended the kernel, most likely because memory ran out; close what else needs memory, or let the cell need less"
+    if isinstance(error, CellTimeoutError):
+        return f"{where} took longer than {CELL_SECONDS} s; let it do less, or load what it trains"
+    if isinstance(error, CellExecutionError):
+        said = f"{error.ename}: {next(iter(error.evalue.strip().splitlines()), '')}"
+        return f"{where} stopped with {said.removesuffix(': ')}; run its notebook to see the cell"
+    return f"{where} was cut off by {type(error).__name__} ({_first_line(error)}); build again"
 
 
 PEAK = """
@@ -168,7 +272,7 @@ _status = _pathlib.Path("/proc/self/status")
 _peak = _resource.getrusage(_resource.RUSAGE_SELF).ru_maxrss
 if _status.exists():
     _peak = next(int(line.split()[1]) for line in _status.read_text().splitlines() if line.startswith("VmHWM"))
-print(_peak * 1024)
+print("PEAK", _peak * 1024)
 """
 
 

@@ -9,6 +9,7 @@ import json
 import re
 from pathlib import Path
 
+from ..errors import InputError
 from .builder import products, read
 
 LESSON_SECONDS, LESSON_BYTES = 180, 1.5e9
@@ -25,30 +26,22 @@ ENCODED = re.compile(r"base64,[A-Za-z0-9+/=\s]+")
 
 def inspect_lesson(source):
     """[sentence, …]: all that is wrong with a source and its notebooks; empty where nothing is."""
-    problems = inspect_source(source)
+    try:
+        problems = inspect_source(source)
+    except InputError as error:
+        return [str(error)]
     for path, solved in products(source).items():
         name = str(path.relative_to(source.parent.parent))
         if not path.exists():
             problems.append(f"{name} is missing; run: medtutor notebooks build {source.name[:2]}")
             continue
-        built = _notebook(path)
-        if built is None:
-            problems.append(f"{name} is no notebook of this form; run: medtutor notebooks build {source.name[:2]}")
+        try:
+            built = _read_notebook(path)
+        except InputError as error:
+            problems.append(f"{name} {error}; run: medtutor notebooks build {source.name[:2]}")
             continue
         problems += [f"{name}: {problem}" for problem in [*_out_of_step(built, source, solved), *inspect_notebook(built, path)]]
     return problems
-
-
-def _notebook(path):
-    """The notebook in a file, as plain values; None for a file that is none of the form that we write, nbformat 4.5."""
-    from nbformat.validator import iter_validate
-
-    try:
-        built = json.loads(path.read_text(encoding="utf-8"))
-        fits = isinstance(built, dict) and not any(iter_validate(built, version=4, version_minor=5))
-    except (OSError, ValueError, TypeError, AttributeError, RecursionError):  # nbformat, too, stumbles over some
-        return None
-    return built if fits else None
 
 
 def inspect_source(source):
@@ -80,9 +73,9 @@ def inspect_notebook(built, path):
         if cell["cell_type"] == "markdown":
             problems += [f"cell {number}: {problem}" for problem in [*_without_alt(text), *_dead_links(text, path, headings)]]
         elif cell["cell_type"] == "code":
-            if cell["execution_count"] is None:
+            if cell.get("execution_count") is None:
                 problems.append(f"cell {number} was not executed")
-            for output in cell["outputs"]:
+            for output in cell.get("outputs", []):
                 problems += [f"cell {number}: {problem}" for problem in _inspect_output(output)]
         for found in MACHINE_PATH.finditer(text):
             problems.append(f"cell {number}: names a folder of one machine: {found[0]}")
@@ -100,11 +93,25 @@ def over_budget(cost):
 
 
 def orphans(notebooks):
-    """Sentences about notebooks that no source stands behind."""
+    """Sentences about notebooks that no source stands behind, and about sources that are no lesson's by their name."""
     notebooks = Path(notebooks)
     known = {source.stem for source in (notebooks / "source").glob("*.py")}
     found = [*notebooks.glob("*.ipynb"), *(notebooks / "solutions").glob("*.ipynb")]
-    return [f"{path.relative_to(notebooks)} has no source; delete it, or write source/{path.stem}.py" for path in found if path.stem not in known]
+    alone = [f"{path.relative_to(notebooks)} has no source; delete it, or write source/{path.stem}.py" for path in found if path.stem not in known]
+    unnamed = [name for name in sorted(known) if not re.match(r"[0-9][0-9]_", name)]
+    return alone + [f"source/{name}.py is never built: a lesson is named NN_name.py; give it a number, or put it elsewhere" for name in unnamed]
+
+
+def _read_notebook(path):
+    """The notebook in a file, as plain values. Raises `InputError` for what is none."""
+    try:
+        notebook = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise InputError(f"cannot be read ({str(error).splitlines()[0]})") from None
+    cells = notebook.get("cells") if isinstance(notebook, dict) else None
+    if not isinstance(cells, list) or not all(isinstance(cell, dict) and {"cell_type", "source"} <= set(cell) for cell in cells):
+        raise InputError("is no notebook")
+    return notebook
 
 
 def _out_of_step(built, source, solved):
@@ -116,8 +123,8 @@ def _out_of_step(built, source, solved):
 
 
 def _inspect_output(output):
-    if output["output_type"] == "error":
-        return [f"ends in {output['ename']}: {output['evalue']}"]
+    if output.get("output_type") == "error":
+        return [f"ends in {output.get('ename')}: {output.get('evalue')}"]
     data = output.get("data", {})
     problems = []
     if any(kind.startswith("image/") for kind in data):
@@ -144,10 +151,7 @@ class _Images(html.parser.HTMLParser):
 
 def _without_alt(text):
     images = _Images()
-    try:
-        images.feed(text)
-    except AssertionError as error:  # what Python's parser says of "<![", which a browser skips
-        return [f"HTML that cannot be read ({error})"]
+    images.feed(text)
     bare = images.bare + len(re.findall(r"!\[\s*\]\(", text))
     return [f"{bare} picture(s) without alt text"] if bare else []
 
@@ -158,13 +162,6 @@ def _anchors(built):
     return {heading.strip().replace(" ", "-") for heading in re.findall(r"^#+ (.*)", text, re.M)}
 
 
-def _exists(path):
-    try:
-        return path.exists()
-    except (OSError, ValueError):  # longer than a name can be, or no name at all
-        return False
-
-
 def _dead_links(text, path, own_headings):
     problems = []
     for target in LINK.findall(text):
@@ -172,10 +169,14 @@ def _dead_links(text, path, own_headings):
             continue
         file, _, anchor = target.partition("#")
         linked = path.parent / file if file else path
-        if file and not _exists(linked):
+        if file and not linked.exists():
             problems.append(f"dead link: {target}")
         elif anchor and linked.suffix == ".ipynb":
-            headings = own_headings if not file else _anchors(_notebook(linked) or {"cells": []})
+            try:
+                headings = own_headings if not file else _anchors(_read_notebook(linked))
+            except InputError as error:
+                problems.append(f"dead link: {target} ({linked.name} {error})")
+                continue
             if anchor not in headings:
                 problems.append(f"dead link: {target} (no such heading)")
     return problems

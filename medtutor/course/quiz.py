@@ -11,6 +11,7 @@ who reads the notebook file finds the questions, not which answer is right.
 """
 
 import html
+import re
 from dataclasses import dataclass
 from importlib.resources import files
 
@@ -38,13 +39,16 @@ def parse(text, name="quiz"):
     """[Question, …] of a quiz text.
 
     Raises `InputError` naming the line for what does not follow the form: each
-    question needs two answers or more, exactly one right, each with feedback.
+    question needs two answers or more, exactly one right, each with feedback, and
+    no question or answer of it may be empty or stand there twice.
     """
     questions = []
     for number, line in enumerate(text.splitlines(), 1):
-        mark, rest = line[:1], line[1:].strip()
+        mark, rest = line[:1].replace("\t", " "), line[1:].strip()
         if not line.strip() or mark == "#":
             continue
+        if mark == " " and re.match(r"[?+-](\s|$)", rest):
+            raise InputError(f"{name}, line {number}: {rest[0]} stands behind a blank; a question or an answer begins its line")
         if mark == "?":
             questions.append((rest, []))
         elif mark in "+-" and questions:
@@ -53,10 +57,17 @@ def parse(text, name="quiz"):
             answer = questions[-1][1][-1]
             answer[2] = f"{answer[2]} {rest}".strip()
         elif mark == " " and questions:
-            questions[-1] = (f"{questions[-1][0]} {rest}", questions[-1][1])
+            questions[-1] = (f"{questions[-1][0]} {rest}".strip(), questions[-1][1])
         else:
             raise InputError(f"{name}, line {number}: a line begins with ?, -, + or a blank, and with a question first")
+    asked = [question.casefold() for question, _ in questions]
     for question, answers in questions:
+        if not question or asked.count(question.casefold()) > 1:
+            what = f"{question!r} is asked twice" if question else "a question has no words"
+            raise InputError(f"{name}: {what}; each question needs words of its own")
+        choices = [answer.casefold() for answer, _, _ in answers]
+        if not all(choices) or len(set(choices)) < len(choices):
+            raise InputError(f"{name}: {question!r} has an answer without words, or one twice; each answer needs words of its own")
         if len(answers) < 2 or sum(right for _, right, _ in answers) != 1:
             raise InputError(f"{name}: {question!r} needs two answers or more, exactly one of them right")
         if not all(feedback for _, _, feedback in answers):
@@ -66,10 +77,17 @@ def parse(text, name="quiz"):
     return [Question(question, tuple(Answer(*answer) for answer in answers)) for question, answers in questions]
 
 
+def _text(file):
+    try:
+        return file.read_text(encoding="utf-8")
+    except UnicodeDecodeError:
+        raise InputError(f"{file.name} is not written in UTF-8; save it so") from None
+
+
 class Quiz(Explorer):
     """The questions of a lesson: `Quiz("01_cnn_classification")`.
 
-    Raises `InputError` for a name without a quiz.
+    Raises `InputError` for a name without a quiz, and for a text that is none.
     """
 
     def __init__(self, name):
@@ -78,7 +96,7 @@ class Quiz(Explorer):
         known = sorted(file.name.removesuffix(".txt") for file in folder.iterdir() if file.name.endswith(".txt"))
         if name not in known:
             raise unknown("quiz", name, known)
-        self.questions = parse((folder / f"{name}.txt").read_text(encoding="utf-8"), name)
+        self.questions = parse(_text(folder / f"{name}.txt"), name)
         self.first_try = {}
         self.score = ipywidgets.HTML()
         parts = [self._ask(number, question) for number, question in enumerate(self.questions, 1)]

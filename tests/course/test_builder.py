@@ -1,9 +1,12 @@
 """The builder: the same source gives the same files, and an error keeps the old ones."""
 
+import errno
 import json
+import sys
 
 import pytest
 
+from medtutor import cli
 from medtutor.course.builder import blanked, build, products, read, solutions, sources, without_marks
 from medtutor.errors import InputError, MedtutorError
 
@@ -44,21 +47,6 @@ def built(source):
     """(student notebook, solved notebook) as plain values."""
     build(source)
     return [json.loads(path.read_text()) for path in products(source)]
-
-
-@pytest.mark.parametrize("wrong", ["### END SOLUTIONS", "    ### END  SOLUTION", "# END SOLUTION", "pass  ### END SOLUTION"])
-def test_a_solution_whose_marks_do_not_pair_never_reaches_a_student(source, wrong):
-    source.write_text(SOURCE.replace("    ### END SOLUTION", wrong))
-    for solved in (False, True):
-        with pytest.raises(InputError, match="cell 3.*do not pair"):
-            read(source, solved)
-
-
-def test_a_file_that_is_no_source_is_refused(source):
-    for content in (b"\xff\xfe# %%", b"# ---\n# jupyter:\n#   kernelspec: 1\n# ---\n"):
-        source.write_bytes(content)
-        with pytest.raises(InputError, match="00_example.py cannot be read as a lesson"):
-            read(source, solved=True)
 
 
 def test_built_twice_is_the_same_files(source):
@@ -143,3 +131,163 @@ def test_who_builds_keeps_his_guesses_to_himself(source, tmp_path, monkeypatch):
 def test_no_sources(tmp_path):
     with pytest.raises(InputError, match="no lesson sources"):
         sources(tmp_path)
+
+
+# --- every way to fail -----------------------------------------------------------
+
+
+def refused(source, monkeypatch, capsys):
+    """(exit code, the one line that is said), and the old notebooks are still there."""
+    old = {path: path.read_bytes() for path in products(source) if path.exists()}
+    monkeypatch.setattr(cli, "_notebooks", lambda: source.parent.parent)
+    code = cli.main(["notebooks", "build"])
+    said = [line for line in capsys.readouterr().err.splitlines() if not line.endswith("…")]
+    assert len(said) == 1 and said[0].startswith("medtutor: "), said
+    assert {path: path.read_bytes() for path in products(source) if path.exists()} == old
+    assert not list(source.parent.parent.rglob("*.partial"))
+    return code, said[0].removeprefix("medtutor: ")
+
+
+@pytest.fixture
+def old(source):
+    """A source whose notebooks have been built, by somebody else."""
+    for path in products(source):
+        path.parent.mkdir(exist_ok=True)
+        path.write_text("old")
+    return source
+
+
+@pytest.mark.parametrize(
+    "text, sentence",
+    [
+        ("# %%\nx = 1 +\n", "00_example.py, cell 1, line 1: no Python (invalid syntax)"),
+        ("# %%\nif 1:\n### BEGIN SOLUTION\n    pass\n### END SOLUTION\n", "00_example.py, cell 1, line 2: no Python (expected an indented block"),
+        ("print(1)\n", "00_example.py has no cells; begin each with a line # %%"),
+        ("", "00_example.py has no cells"),
+        ("# ---\n# jupyter: [\n# ---\n# %%\n1\n", "00_example.py is no py:percent source: the header between"),
+        ("# ---\n# jupyter:\n#   jupytext: 3\n# ---\n# %%\n1\n", "00_example.py is no py:percent source: the header between"),
+        ('# %%\n1\n\n# %% {"tags": \n1\n', "00_example.py, cell 2: what stands behind # %% cannot be read"),
+        ("# %%\nx = '\0'\n", "00_example.py, cell 1, line 1: no Python ("),
+    ],
+)
+def test_a_source_that_is_none_is_refused_before_anything_runs(old, text, sentence, monkeypatch, capsys):
+    old.write_text(text)
+    monkeypatch.setattr("medtutor.course.builder.execute", None)
+    code, said = refused(old, monkeypatch, capsys)
+    assert code == 2 and said.startswith(sentence), said
+
+
+@pytest.mark.parametrize(
+    "begin, end",
+    [
+        ("### BEGIN SOLUTION", "### End solution"),
+        ("### BEGIN SOLUTION", ""),
+        ("", "### END SOLUTION"),
+        ("## BEGIN SOLUTION", "## END SOLUTION"),
+        ("###BEGIN SOLUTION", "### END SOLUTION"),
+        ("### BEGIN SOLUTION ", "### END SOLUTION"),
+        ("### BEGIN SOLUTION\n    ### BEGIN SOLUTION", "### END SOLUTION"),
+        ("### END SOLUTION", "### BEGIN SOLUTION"),
+        ("### begin_solution", "### end_solution"),
+    ],
+)
+def test_a_solution_whose_marks_are_misspelt_never_reaches_the_students(source, begin, end):
+    source.write_text(f"# %%\ndef half(x):\n    {begin}\n    return x / 2\n    {end}\n")
+    for solved in (False, True):
+        with pytest.raises(InputError, match="cell 1: the lines ### BEGIN SOLUTION and ### END SOLUTION must stand in pairs"):
+            read(source, solved)
+
+
+def test_what_ipython_knows_is_python_enough(source):
+    source.write_text("# %%\n# %matplotlib inline\nx = 1\n\n# %%\nawait something()\n")
+    assert read(source, solved=False).cells[0].source.startswith("%matplotlib inline")
+
+
+def test_a_source_in_another_encoding_is_refused(old, monkeypatch, capsys):
+    old.write_bytes("# %%\n# Fr\u00e9chet\n".encode("latin-1"))
+    assert refused(old, monkeypatch, capsys) == (2, "00_example.py is not written in UTF-8; save it so")
+
+
+def test_two_lessons_of_one_number_are_refused(old, monkeypatch, capsys):
+    old.with_name("00_other.py").write_text(SOURCE)
+    code, said = refused(old, monkeypatch, capsys)
+    assert code == 2 and said == "00_example.py and 00_other.py have the same number; give one of them another"
+
+
+@pytest.mark.parametrize("package", ["jupytext", "nbclient"])
+def test_a_package_that_only_building_needs_is_asked_for(old, package, monkeypatch, capsys):
+    monkeypatch.setitem(sys.modules, package, None)
+    assert refused(old, monkeypatch, capsys) == (2, f'building lessons needs {package}; run: pip install "medtutor[dev]"')
+
+
+def test_a_kernel_that_is_killed_is_one_sentence(old, monkeypatch, capsys):
+    old.write_text("# %% [markdown]\n# One\n\n# %%\nimport os\nos.kill(os.getpid(), 9)\n")
+    code, said = refused(old, monkeypatch, capsys)
+    assert code == 1
+    assert said.startswith("00_example.py did not run to its end: cell 2 (“import os”) ended the kernel, most likely because memory ran out; ")
+
+
+def test_ctrl_c_is_an_interruption_and_no_dead_kernel(old, monkeypatch, capsys):
+    # The kernel's parent is who builds.
+    old.write_text("# %%\nimport os, signal, time\nos.kill(os.getppid(), signal.SIGINT)\ntime.sleep(60)\n")
+    assert refused(old, monkeypatch, capsys) == (130, "interrupted")
+
+
+def test_a_cell_that_takes_too_long_is_one_sentence(old, monkeypatch, capsys):
+    old.write_text("# %%\nimport time\ntime.sleep(60)\n")
+    monkeypatch.setattr("medtutor.course.builder.CELL_SECONDS", 1)
+    code, said = refused(old, monkeypatch, capsys)
+    assert code == 1
+    assert said.startswith("00_example.py did not run to its end: cell 1 (“import time”) took longer than 1 s; let it do less")
+
+
+def executing_raises(monkeypatch, error):
+    def execute(client, **_):
+        raise error
+
+    monkeypatch.setattr("nbclient.NotebookClient.execute", execute)
+
+
+@pytest.mark.parametrize(
+    "error, sentence",
+    [
+        ("no kernel", "was not run: Jupyter knows no kernel python3; run: pip install"),
+        (RuntimeError("Kernel died before replying to kernel_info\nmore"), "was not run: no kernel started (Kernel died before replying to kernel_info); medtutor doctor"),
+        (OSError(errno.ENOSPC, "No space left on device"), "was not run: no kernel started ([Errno 28] No space left on device)"),
+    ],
+)
+def test_a_kernel_that_does_not_start_is_one_sentence(old, error, sentence, monkeypatch, capsys):
+    from jupyter_client.kernelspec import NoSuchKernel
+
+    executing_raises(monkeypatch, NoSuchKernel("python3") if error == "no kernel" else error)
+    code, said = refused(old, monkeypatch, capsys)
+    assert code == 1 and said.startswith(f"00_example.py {sentence}"), said
+
+
+def test_a_full_disk_is_one_sentence_and_neither_notebook_is_replaced(old, monkeypatch, capsys):
+    def full(path, text):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr("medtutor.course.builder.write_whole", full)
+    code, said = refused(old, monkeypatch, capsys)
+    assert code == 1
+    assert said.startswith(f"00_example.ipynb could not be written to {old.parent.parent} (No space left on device); what was there is as it was")
+
+
+def test_an_error_in_the_solved_notebook_keeps_that_of_the_students(old, monkeypatch, capsys):
+    old.write_text("# %%\n### BEGIN SOLUTION\nraise ValueError('first\\nsecond')\n### END SOLUTION\n")
+    code, said = refused(old, monkeypatch, capsys)
+    assert code == 1
+    assert said == "00_example.py did not run to its end: cell 1 (“raise ValueError('first\\nsecond')”) stopped with ValueError: first; run its notebook to see the cell"
+
+
+def test_a_cell_that_takes_the_output_away_is_one_sentence(old, monkeypatch, capsys):
+    old.write_text("# %%\nimport io, sys\nsys.stdout = io.StringIO()\n")
+    code, said = refused(old, monkeypatch, capsys)
+    assert code == 1 and "its kernel does not print any more" in said
+
+
+def test_an_answer_that_no_cell_holds_is_named(source):
+    source.write_text(SOURCE + "\n# %%\ncheck.auc(third)\n")
+    with pytest.raises(InputError, match="00_example.py checks third, which is in no cell with a solution"):
+        solutions(source)

@@ -71,11 +71,31 @@ def test_an_unknown_quiz_names_those_there_are():
         ("? q\n- a\n  no\n- b\n  no", "exactly one"),
         ("? q\n+ a\n  yes\n- b", "without feedback"),
         ("# nothing", "no question"),
+        ("", "no question"),
+        ("?\n+ a\n  yes\n- b\n  no", "a question has no words; each"),
+        ("? q\n+\n  yes\n- b\n  no", "an answer without words"),
+        ("? q\n+ a\n  yes\n- A \n  no", "an answer without words, or one twice"),
+        ("? q\n+ a\n  yes\n- b\n  no\n? Q\n+ a\n  yes\n- b\n  no", "'q' is asked twice"),
+        ("? q\n+ a\n  yes\n- b\n  no\n - c\n  no", "line 6: - stands behind a blank"),
+        ("? q\n+ a\n  yes\n- b\n  no\n\t? r", r"line 6: \? stands behind a blank"),
     ],
 )
 def test_a_text_that_breaks_the_form_is_refused(text, message):
     with pytest.raises(InputError, match=message):
         parse(text)
+
+
+def test_a_file_in_another_encoding_is_refused(tmp_path, monkeypatch):
+    (tmp_path / "quizzes").mkdir()
+    (tmp_path / "quizzes" / "00_latin.txt").write_bytes("? Fr\u00e9chet\n+ a\n  yes\n- b\n  no".encode("latin-1"))
+    monkeypatch.setattr("medtutor.course.quiz.files", lambda package: tmp_path)
+    with pytest.raises(InputError, match="00_latin.txt is not written in UTF-8"):
+        Quiz("00_latin")
+
+
+def test_feedback_may_be_set_in_by_a_tab_and_hold_signs():
+    (question,) = parse("? q\n+ a\n\t+1 is right\n- b\n  -1 is not")
+    assert [answer.feedback for answer in question.answers] == ["+1 is right", "-1 is not"]
 
 
 def test_questions_and_feedback_may_run_over_lines():
