@@ -156,22 +156,6 @@ def test_rules_of_the_notebook(cell, problem):
     assert problem in found_in(cell)
 
 
-@pytest.mark.parametrize("text", ["", "{", "[]", '{"cells": 1}', '{"cells": [{"cell_type": null}]}', "[" * 100_000, "\xff"])
-def test_a_file_that_is_no_notebook_is_a_problem_and_no_traceback(source, text):
-    for path in products(source):
-        path.parent.mkdir(exist_ok=True)
-        path.write_bytes(text.encode("latin-1"))
-    assert [problem for problem in inspect_lesson(source) if "is no notebook" in problem] != []
-
-
-def test_raw_cells_odd_html_and_names_too_long_are_inspected(tmp_path):
-    assert found_in({"cell_type": "raw", "execution_count": None}) == ""
-    assert "HTML that cannot be read" in found_in(html_output("<![x["))
-    (tmp_path / "other.ipynb").write_text("no notebook")
-    for target in ("x" * 5000, "other.ipynb#There"):
-        assert "dead link" in found_in({"cell_type": "markdown", "source": f"[see]({target})"}, tmp_path / "x.ipynb")
-
-
 @pytest.mark.parametrize(
     "cell",
     [
