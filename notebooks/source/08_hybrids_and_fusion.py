@@ -256,7 +256,7 @@ five_seeds("transformer-bottleneck-helps")
 
 # %% [markdown]
 # Five seeds do not tell them apart, by any of the three measures, and the interval of
-# Dice leaves room for 0.006 either way. That fits what was counted: the U-Net's own
+# Dice leaves room for 0.005 less and for 0.008 more. That fits what was counted: the U-Net's own
 # field is as large as the crop already. On large images it is not, and there the
 # question is open again.
 #
