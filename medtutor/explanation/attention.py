@@ -166,6 +166,16 @@ def rollout(weights):
     What is done to the numbers on the way it does not know. Abnar & Zuidema, ACL 2020,
     arXiv:2005.00928.
     """
+    through = None
+    for each in _checked_blocks(weights):
+        mean = each.mean(dim=-3)
+        step = (mean + torch.eye(mean.shape[-1], device=mean.device)) / 2
+        through = step if through is None else step @ through
+    return through
+
+
+def _checked_blocks(weights):
+    """The weights of every block as a list of tensors (…, heads, N, N) of one shape."""
     try:
         weights = [torch.as_tensor(each) for each in weights]
         fits = bool(weights) and all(each.is_floating_point() and each.dim() >= 3 and each.shape == weights[0].shape for each in weights)
@@ -173,12 +183,7 @@ def rollout(weights):
         fits = False
     if not fits or weights[0].shape[-1] != weights[0].shape[-2]:
         raise InputError("give attention weights (blocks, heads, N, N), one matrix for each block and head")
-    through = None
-    for each in weights:
-        mean = each.mean(dim=-3)
-        step = (mean + torch.eye(mean.shape[-1], device=mean.device)) / 2
-        through = step if through is None else step @ through
-    return through
+    return weights
 
 
 def rollout_maps(net, x):

@@ -37,11 +37,11 @@ def mutants(function):
 
 
 def _with_helpers(function, module):
-    """{name: function}: a function, and the private ones of its file that it calls."""
+    """{name: function}: a function, and the private ones of its file that it calls, but for checks of arguments: they change no value."""
     found = {function.__name__: function}
     for name in function.__code__.co_names:
         helper = getattr(module, name, None)
-        if name.startswith("_") and inspect.isfunction(helper):
+        if name.startswith("_") and not name.startswith("_check") and inspect.isfunction(helper):
             found.update(_with_helpers(helper, module))
     return found
 
