@@ -5,6 +5,7 @@ import torch
 from torch import nn
 
 from medtutor.data import card
+from medtutor.errors import InputError
 from medtutor.evaluation.cost import Cost, case_shape, forward_flops, measure_cost
 from medtutor.models import build, parameter_count
 
@@ -59,3 +60,25 @@ def test_measuring_leaves_the_model_as_it_was(name, facts):
 
 def test_without_times_nothing_is_timed():
     assert measure_cost(build("vit", XRAY), XRAY, timed=False) == Cost(171_842, forward_flops(build("vit", XRAY), XRAY))
+
+
+@pytest.mark.parametrize("size", [1e20, 1e38])
+def test_weights_that_overflow_in_a_step_are_not_touched(size):
+    """A step at a rate of 0 still makes NaN of them where the gradient is infinite: 0 times infinity."""
+    model = OneLayer()
+    with torch.no_grad():
+        model.classifier.weight.fill_(size)
+    before = {key: value.clone() for key, value in model.state_dict().items()}
+    measure_cost(model, XRAY, batch=2)
+    assert all(torch.equal(value, before[key]) for key, value in model.state_dict().items())
+
+
+def test_dropout_is_measured_too():
+    model = nn.Sequential(OneLayer(), nn.Dropout(0.5))
+    assert measure_cost(model, XRAY, batch=2).train_ms > 0
+
+
+@pytest.mark.parametrize("batch", [0, 1, -3, 2.5, True, None])
+def test_a_batch_that_cannot_be_is_refused(batch):
+    with pytest.raises(InputError, match="batch must be"):
+        measure_cost(OneLayer(), XRAY, batch=batch)

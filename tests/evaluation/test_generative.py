@@ -177,3 +177,36 @@ def test_on_x_rays_every_number_sees_a_blur_and_real_ones_pass():
     assert min(precision_recall(real, others)) > 0.7 and max(precision_recall(real, blurred)) < 0.3
     honest, copies = (memorisation_ratio(each, train[order[600:]], val) for each in (others, noisy(train[order[600:900]], 0)))
     assert honest.value > 0.9 and copies.high < 0.4
+
+
+IMAGE_FORMS = {
+    "-1…1": lambda images: images.float() / 127.5 - 1, "0…1": lambda images: images.float() / 255, "0…255": lambda images: images.float(),
+    "whole numbers": lambda images: images.long(),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("form", IMAGE_FORMS)
+@pytest.mark.parametrize("score", [frechet_distance, kernel_distance, precision_recall, two_sample_accuracy])
+def test_pictures_in_another_form_are_refused_and_never_scored_as_others(score, form):
+    """The same pictures have one distance; as floats they would have another, so they are no pictures here."""
+    real, fake = smooth(40, 0), smooth(40, 1, sigma=2.0)
+    for pair in ((IMAGE_FORMS[form](real), fake), (real, IMAGE_FORMS[form](fake))):
+        with pytest.raises(InputError, match="give uint8"):
+            score(*pair)
+    with pytest.raises(InputError, match="give uint8"):
+        domain_features(IMAGE_FORMS[form](real))
+    assert score(real, fake) == score(real.numpy(), domain_features(fake))
+
+
+def test_numbers_that_cannot_be_are_refused():
+    real, fake = smooth(40, 0), smooth(40, 1)
+    for wrong in (-1, 1.5, None, 2**70):
+        for score in (kernel_distance, two_sample_accuracy):
+            with pytest.raises(InputError, match="seed must be"):
+                score(real, fake, seed=wrong)
+        with pytest.raises(InputError, match="seed must be"):
+            generative_scores(real, fake, smooth(40, 2), seed=wrong)
+    for wrong in (0, -1, 1.5, None):
+        with pytest.raises(InputError, match="resamples must be"):
+            memorisation_ratio(real, fake, smooth(40, 2), resamples=wrong)
+    assert precision_recall(real, fake, np.int64(3)) == precision_recall(real, fake, 3)

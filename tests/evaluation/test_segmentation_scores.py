@@ -1,13 +1,18 @@
 """Dice, HD95 and surface Dice where the answer is known by hand."""
 
 import math
+import warnings
+from dataclasses import replace
 
 import numpy as np
 import pytest
 import torch
+from monai.metrics import compute_hausdorff_distance
 
+import medtutor as mt
 from medtutor.data import card
-from medtutor.evaluation import measure_segmentation, segmentation_scores
+from medtutor.errors import InputError
+from medtutor.evaluation import atlases, measure_segmentation, segmentation_scores, segmentation_table
 
 
 def square(top, left, side=4, shape=(20, 24)):
@@ -74,3 +79,92 @@ def test_slices_are_measured_as_volumes_of_their_patients():
     assert "HD95" in str(metrics) and "(n = 2)" in str(metrics)
     quick = measure_segmentation(masks, scores, card("hippocampus"), torch.tensor([5, 5, 9, 9]), distances=False, resamples=0)
     assert quick.dice == metrics.dice and quick.hd95 is None and quick.dice_interval is None
+
+
+# A structure that was missed, or invented, counts -----------------------------------------------------
+
+
+def probabilities(found, classes=2):
+    return torch.nn.functional.one_hot(found.long(), classes).movedim(-1, 1).float()
+
+
+def two_patients(shape=(4, 10, 12)):
+    """(truth, found): the first patient's lesion is found, the second's is missed."""
+    truth = torch.zeros(2, *shape, dtype=torch.uint8)
+    truth[:, 1:3, 2:6, 3:7] = 1
+    found = truth.clone()
+    found[1] = 0
+    return truth, found
+
+
+@pytest.mark.parametrize("invented", [False, True])
+def test_a_missed_lesion_is_a_diagonal_away_in_every_mean(invented):
+    """A library that leaves it out as NaN would call this segmentation perfect."""
+    truth, found = two_patients()
+    truth, found = (found, truth) if invented else (truth, found)
+    diagonal = math.dist((0, 0, 0), (2 * 4, 10, 12))
+    facts = replace(card("hippocampus"), classes=("background", "lesion"), spacing=(2.0, 1.0, 1.0))
+    as_volumes = measure_segmentation(truth, probabilities(found), replace(facts, shape=(4, 10, 12)))
+    slices, whose = truth.flatten(0, 1), torch.tensor([3, 8]).repeat_interleave(4)
+    by_slices = measure_segmentation(slices, probabilities(found.flatten(0, 1)), replace(facts, shape=(10, 12)), whose)
+    for metrics in (as_volumes, by_slices):
+        assert metrics.hd95 == pytest.approx(diagonal / 2) == metrics.of_class["lesion"]["hd95"]
+        assert metrics.dice == pytest.approx(0.5) == metrics.surface_dice and metrics.n == 2
+        assert metrics.hd95_interval[1] == pytest.approx(diagonal)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # that there is nothing to measure
+        alone = compute_hausdorff_distance(found[:, None].float(), truth[:, None].float(), include_background=True, percentile=95)
+    assert alone.flatten()[0] == 0 and not alone.flatten()[1].isfinite()
+
+
+def test_a_run_that_misses_a_lesion_says_so_in_its_table():
+    truth, _ = two_patients()
+    images = (truth * 200).numpy()[..., None]
+    dataset = mt.from_arrays(*[(images, truth.numpy())] * 3, classes=["background", "lesion"], task="segmentation")
+    run = mt.fit(mt.build("unet", dataset, widths=(4, 8)), dataset, mt.Recipe(epochs=1), progress=False)
+    with torch.no_grad():  # a network that finds nothing
+        run.model.classifier.weight.zero_()
+        run.model.classifier.bias.copy_(torch.tensor([9.0, -9.0]))
+    run.test = measure_segmentation(dataset.test.masks, run.predict(dataset.test.images), dataset.card)
+    diagonal = math.dist((0, 0, 0), (4, 10, 12))
+    assert run.test.hd95 == pytest.approx(diagonal) and f"{diagonal:.3f}" in segmentation_table(run, dataset)
+    assert atlases(dataset)["atlas"].hd95 == 0
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_scores_are_numbers_whatever_the_masks(seed):
+    generator = np.random.default_rng(seed)
+    shape = (2, *generator.integers(1, 6, generator.integers(2, 4)))
+    found, real = (generator.integers(0, 3, shape) * generator.integers(0, 2, shape) for _ in range(2))
+    for score, values in segmentation_scores(found, real, 3).items():
+        assert np.isfinite(values).all() and (values >= 0).all() and (score == "hd95" or (values <= 1).all())
+
+
+@pytest.mark.parametrize(
+    "found, real, classes, words",
+    [
+        ((1, 4, 4), (2, 4, 4), 2, "give both as"), ((2, 4, 4), (2, 4, 5), 2, "give both as"), ((4, 4), (4, 4), 2, "give both as"),
+        ((0, 4, 4), (0, 4, 4), 2, "give both as"), ((2, 4, 4), (2, 4, 4), 1, "classes must be"),
+    ],
+)  # fmt: skip
+def test_masks_that_do_not_fit_are_refused(found, real, classes, words):
+    with pytest.raises(InputError, match=words):
+        segmentation_scores(np.zeros(found, int), np.zeros(real, int), classes)
+
+
+def test_numbers_that_are_no_class_are_refused():
+    with pytest.raises(InputError, match="the predicted masks hold 0 to 3; give class numbers 0 to 1"):
+        segmentation_scores(3 * square(5, 5), square(5, 5), 2)
+    with pytest.raises(InputError, match="the true masks hold -1 to 0"):
+        segmentation_scores(square(5, 5), -1 * square(5, 5).long(), 2)
+
+
+def test_probabilities_that_are_none_and_patients_that_do_not_fit_are_refused():
+    truth, found = two_patients()
+    facts = replace(card("hippocampus"), classes=("background", "lesion"), spacing=None)
+    scores = probabilities(found)
+    with pytest.raises(InputError, match="NaN or infinity"):
+        measure_segmentation(truth, scores * torch.nan, facts)
+    for whose in (torch.tensor([1, 1, 2]), torch.tensor([1, 2, 1, 2, 1, 1, 2, 2]), torch.tensor([1] * 5 + [2] * 3)):
+        with pytest.raises(InputError, match="the patients do not fit the slices"):
+            measure_segmentation(truth.flatten(0, 1), probabilities(found.flatten(0, 1)), facts, whose)
