@@ -173,15 +173,17 @@ def _inspect(subject, x, method):
     how = METHODS[method]
     if how.needs_gradient and is_quantised(subject.net):
         raise InputError(f"{method} needs gradients, and none passes the quantised layers of {subject.title}; {_without_gradients()}")
-    if how.needs_gradient and subject.bare and not subject.gives_gradients(x[:1]):
-        raise InputError(f"{method} needs gradients, and none of {subject.title}'s answer reaches the image; {_without_gradients()}")
     if how.guard is None:
         return Trace(subject.net, [], [], {})
     if is_scripted(subject.net):
         rest = ", ".join(name for name, each in METHODS.items() if each.guard is None)
         raise InputError(f"{method} looks at layers, and TorchScript hides those of {subject.title}; choose one of {rest}")
     seen = trace(subject.net, x[:1])
-    how.guard(seen, x.dim() - 2)
+    try:
+        how.guard(seen, x.dim() - 2)
+    except InputError:
+        _check_gradients(subject, method, x)  # the better reason
+        raise
     return seen
 
 
@@ -225,6 +227,7 @@ def _attribute(subject, method, seen, x, targets, layer, options):
         except RuntimeError as error:
             if not how.needs_gradient or is_about_memory(error):
                 raise
+            _check_gradients(subject, method, x)
             reason = str(error).partition("\n")[0].partition(". ")[0].rstrip(". ")
             raise InputError(f"{method} cannot work on {subject.title}: {reason}; {_without_gradients()}") from error
     raw = torch.cat(parts)
@@ -232,6 +235,11 @@ def _attribute(subject, method, seen, x, targets, layer, options):
         rest = _without_gradients() if how.needs_gradient else "train or load the model again"
         raise InputError(f"{method} finds NaN or infinity on the way through {subject.title}, as of a root or a logarithm of zero; {rest}")
     return raw
+
+
+def _check_gradients(subject, method, x):
+    if METHODS[method].needs_gradient and not subject.gives_gradients(x[:1]):
+        raise InputError(f"{method} needs gradients, and none of {subject.title}'s answer reaches the image; {_without_gradients()}")
 
 
 def _without_gradients():

@@ -196,7 +196,10 @@ class Subject:
         with torch.enable_grad():
             x = x.detach().requires_grad_()
             scores = self.net(x)
-            return scores.requires_grad and torch.autograd.grad(scores.sum(), x, allow_unused=True)[0] is not None
+            try:
+                return scores.requires_grad and torch.autograd.grad(scores.sum(), x, allow_unused=True)[0] is not None
+            except RuntimeError:  # an operation that has no derivative
+                return False
 
     def scores(self, x, watch=None):
         """Logits (B, classes) of a float batch. Raises `InputError` where they are no finite scores of classes.

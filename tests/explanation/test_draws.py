@@ -15,20 +15,22 @@ from medtutor.explanation import (
     METHODS, cascade, deletion, explain, explain_batch, infidelity, insertion, layers, random_map, randomised, receptive_field, score,
     sensitivity, trust_table,
 )  # fmt: skip
-from medtutor.explanation.draws import OwnDraws
 
 CHEAP = {"integrated_gradients": {"steps": 4}, "smoothgrad": {"samples": 2}, "gradient_shap": {"samples": 2},
          "kernel_shap": {"samples": 20, "patch": 4}, "occlusion": {"window": 6, "stride": 6}}  # fmt: skip
 IMAGES = torch.randint(0, 256, (2, 1, 12, 12), dtype=torch.uint8, generator=torch.Generator().manual_seed(0))
 
 
+with torch.random.fork_rng():  # made once: making one draws, too
+    torch.manual_seed(0)
+    CNN = nn.Sequential(
+        nn.Conv2d(1, 4, 3), nn.ReLU(), nn.Dropout(0.5), nn.AdaptiveAvgPool2d(2), nn.Flatten(), nn.Linear(16, 2)
+    ).eval()  # fmt: skip
+    VIT = mt.models.ViT(1, (12, 12), 2, width=8, depth=1, heads=2).eval()
+
+
 def network(method=None):
-    with OwnDraws(0):
-        if method is not None and METHODS[method].needs_attention:
-            return mt.models.ViT(1, (12, 12), 2, width=8, depth=1, heads=2).eval()
-        return nn.Sequential(
-            nn.Conv2d(1, 4, 3), nn.ReLU(), nn.Dropout(0.5), nn.AdaptiveAvgPool2d(2), nn.Flatten(), nn.Linear(16, 2)
-        ).eval()  # fmt: skip
+    return VIT if method is not None and METHODS[method].needs_attention else CNN
 
 
 def _map():
@@ -99,7 +101,7 @@ def test_draws_beside_it_are_those_of_a_thread_alone(name):
 def test_a_training_with_dropout_beside_an_explanation_ends_at_the_same_weights():
     def train():
         torch.manual_seed(0)
-        model = network().train()
+        model = copy.deepcopy(CNN).train()
         optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
         for _ in range(150):
             optimizer.zero_grad()
@@ -125,6 +127,8 @@ def test_a_training_with_dropout_beside_an_explanation_ends_at_the_same_weights(
 
 
 def test_a_seed_draws_what_torch_draws_from_it():
+    from medtutor.explanation.draws import OwnDraws
+
     for make in (
         lambda: torch.randn(3), lambda: torch.randint(9, (4,)), lambda: torch.randperm(7), lambda: torch.normal(0.0, torch.ones(4)),
         lambda: nn.Linear(5, 3).weight, lambda: nn.LSTM(3, 4).weight_ih_l0, lambda: F.dropout(torch.ones(9)),

@@ -15,7 +15,6 @@ from medtutor.explanation import (
     METHODS, attention_of, cascade, deletion, explain, explain_batch, infidelity, insertion, layers, methods_for, pointing, randomised,
     receptive_field, score, sensitivity, similarity, weighted_layers,
 )  # fmt: skip
-from medtutor.explanation.draws import OwnDraws
 from medtutor.explanation.overlay import colours, overlay
 from medtutor.explanation.subject import Subject
 from test_attribution import same, state
@@ -32,7 +31,8 @@ def image(channels=1, side=12):
 
 def network(channels=1, classes=2):
     """A small one that every method but the attention's can explain."""
-    with OwnDraws(0):
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
         return nn.Sequential(
             nn.Conv2d(channels, 4, 3, padding=1), nn.BatchNorm2d(4), nn.ReLU(), nn.Conv2d(4, 6, 3, padding=1), nn.ReLU(),
             nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(6, classes),
@@ -76,7 +76,8 @@ class Turned(nn.Module):
     def __init__(self, turn=True):
         super().__init__()
         self.turn, self.flatten = turn, nn.Flatten()
-        with OwnDraws(0):
+        with torch.random.fork_rng():
+            torch.manual_seed(0)
             self.linear = nn.Linear(3 * 4 * 4, 2)
 
     def forward(self, x):
@@ -214,7 +215,7 @@ def test_an_answer_that_cannot_be_explained_is_named(answer, words):
     [lambda net, x: net(x.detach()), lambda net, x: torch.inference_mode()(net)(x), lambda net, x: net[7].bias.expand(len(x), 2)],
 )
 def test_gradients_that_there_are_not_are_named_with_the_methods_that_need_none(answer):
-    for method in OF_A_CNN:
+    for method in set(OF_A_CNN) - {"grad_cam"}:  # which only needs those of a layer
         if method in FORWARD_ONLY:
             assert torch.isfinite(ask(Around(answer), method).map).all()
         else:
