@@ -11,7 +11,8 @@ import ipywidgets
 from filelock import Timeout
 
 from ..checks import number
-from ..errors import InputError
+from ..checks import items, number, text
+from ..errors import InputError, shown
 from ..explorers.explorer import Explorer, answering
 from ..files import home, locked, read_json, remove_partial, resolve, write_whole
 from .box import Box
@@ -38,14 +39,22 @@ class Prediction(Explorer):
 
     Show it in one cell; in a later one call `reconcile`. Nothing waits for an
     answer: in an unattended run the question is shown and the run goes on.
-    Raises `InputError` where neither choices nor a range are given.
+    Raises `InputError` where neither choices nor a range are given, for choices that are no two or more different
+    texts, and for ends and steps that are no numbers.
     """
 
     def __init__(self, key, question, *, choices=None, low=None, high=None, step=None):
         super().__init__()
         if (choices is None) == (low is None or high is None):
             raise InputError(f"prediction {key!r} needs either choices, or low and high")
-        self.key, self.question, self.choices = key, question, choices and tuple(choices)
+        self.key, self.question, self.choices = text("key", key), text("question", question), None
+        if choices is not None:
+            self.choices = tuple(text("each choice", each) for each in items(choices) or ())
+            if len(set(self.choices)) < max(2, len(self.choices)):
+                raise InputError(f"prediction {self.key!r} needs two choices or more, each once")
+        else:
+            low = number("low", low)
+            high, step = number("high", high, above=low), None if step is None else number("step", step, above=0)
         self.low, self.high = low, high
         self.guess = self._stored()
         self._build(step)
@@ -55,17 +64,18 @@ class Prediction(Explorer):
 
         result  a number, or one of the choices
         """
-        shown = result if self.choices else _number(result)
-        if self.choices and result not in self.choices:
-            raise InputError(f"the result {result!r} is not one of the choices {', '.join(self.choices)}")
+        if self.choices and (not isinstance(result, str) or result not in self.choices):
+            raise InputError(f"the result {shown(result)} is not one of the choices {', '.join(self.choices)}")
+        result = result if self.choices else number("the result", result)
+        said = result if self.choices else _number(result)
         if self.guess is None:
-            return Box("told", f"It is {shown}.", f"You made no guess: go back, commit one, and run on. {why}".strip())
+            return Box("told", f"It is {said}.", f"You made no guess: go back, commit one, and run on. {why}".strip())
         if self.choices:
-            said = "As you said" if self.guess == result else f"You said: {self.guess}"
-            return Box("right" if self.guess == result else "told", f"It is: {result}.", f"{said}. {why}".strip())
+            mine = "As you said" if self.guess == result else f"You said: {self.guess}"
+            return Box("right" if self.guess == result else "told", f"It is: {result}.", f"{mine}. {why}".strip())
         gap = result - self.guess
-        words = "exactly that" if shown == _number(self.guess) else f"{_number(abs(gap))} {'more' if gap > 0 else 'less'} than that"
-        return Box("told", f"It is {shown}.", f"You said {_number(self.guess)}; it is {words}. {why}".strip())
+        words = "exactly that" if said == _number(self.guess) else f"{_number(abs(gap))} {'more' if gap > 0 else 'less'} than that"
+        return Box("told", f"It is {said}.", f"You said {_number(self.guess)}; it is {words}. {why}".strip())
 
     def still(self, small=False):
         # Never the guess itself: this is what a notebook file keeps for others.

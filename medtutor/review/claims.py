@@ -189,6 +189,9 @@ def _parse_claim(claim_id, table):
         given = typed("it", table, dict)
         rule = given["rule"] | {"contrasts": typed("rule.contrasts", given["rule"]["contrasts"], tuple[str, ...])}
         texts = {name: typed(name, given[name], str) for name, hint in get_type_hints(Claim).items() if hint is str and name in given}
+        for name, words in texts.items():
+            if not words.strip():
+                raise InputError(f"{name} is empty")
         settings = typed("settings", given["settings"], dict)
         for name, epochs in typed("settings.epochs", settings["epochs"], dict).items():
             whole(f"settings.epochs.{name}", epochs, 1)

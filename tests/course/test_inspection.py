@@ -175,3 +175,16 @@ def test_budgets():
 
 def test_the_course_has_its_lessons():
     assert [source.stem for source in sources(NOTEBOOKS)][:2] == ["00_start_here", "01_cnn_classification"]
+
+
+@pytest.mark.parametrize("text", ['{"cells": [{"cell_type": null, "source": ""}]}', '{"cells": [{"cell_type": "markdown", "source": ["a", 1]}]}', "[" * 100_000])
+def test_a_file_of_another_form_than_a_notebook_is_a_problem_and_no_traceback(source, text):
+    for path in products(source):
+        path.parent.mkdir(exist_ok=True)
+        path.write_text(text)
+    assert [problem for problem in inspect_lesson(source) if "no notebook" in problem or "cannot be read" in problem] != []
+
+
+def test_odd_html_and_names_too_long_are_inspected(tmp_path):
+    assert "HTML that cannot be read" in found_in(html_output("<![x["))
+    assert "dead link" in found_in({"cell_type": "markdown", "source": f"[see]({'x' * 5000})"}, tmp_path / "x.ipynb")

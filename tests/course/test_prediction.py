@@ -101,3 +101,21 @@ def test_a_folder_that_cannot_be_written_is_a_sentence_and_the_guess_holds(tmp_p
 def test_a_prediction_needs_a_range_or_choices():
     with pytest.raises(InputError, match="either choices, or low and high"):
         Prediction("x", "?")
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"choices": ["yes", None]}, {"choices": ["yes"]}, {"choices": ["yes", "yes"]}, {"choices": "yes"}, {"choices": 3}, {"low": 1.0, "high": 0.5},
+        {"low": 0, "high": "1"}, {"low": float("nan"), "high": 1}, {"low": 0, "high": 1, "step": (1,)}, {"low": 0, "high": 1, "step": 0},
+    ],
+)  # fmt: skip
+def test_a_question_that_cannot_be_asked_is_refused(options):
+    with pytest.raises(InputError):
+        Prediction("01/x", "What?", **options)
+
+
+@pytest.mark.parametrize("prediction, result", [(auc, "0.9"), (auc, None), (auc, float("nan")), (winner, "VGG"), (winner, 1), (winner, ["CNN"])])
+def test_a_result_is_a_number_or_one_of_the_choices(prediction, result):
+    with pytest.raises(InputError):
+        prediction().reconcile(result)

@@ -193,6 +193,7 @@ TEXTS = {"says": "s", "place": "abstract", "tested": "t", "protocol": "p", "metr
         ("{ epochs = { d = 1 } }", "5", "settings must be an object"),
         ("{ epochs = { d = 1 } }", '{ epochs = { d = 1 }, moves = "12" }', "settings.moves must be a list"),
         (A_CLAIM, "a-claim = 5", "'a-claim' is not well-formed"),
+        ('cell = "', 'cell = ""  # "', "cell is empty"),
         (A_CLAIM, "x = " + "[" * 5000, "cannot be read"),
     ],
 )
