@@ -16,9 +16,9 @@ from ..errors import InputError
 ALIKE = 0.97  # correlation above which two images are called alike
 # Of numbers at once, so that memory stays small: 32 MB of pixels, 16 MB of correlations.
 PIXELS, ROWS = 2**23, 2048
-# Products that `warn_of_leaks` spends on near-duplicates of each pair of splits: at most about a second on one core.
+# Products that `warn_of_leaks` spends on near-duplicates of each pair of splits: a fraction of a second on one core.
 # To prepare a pixel for them takes as long as so many products.
-WORK, PREPARING = 10**10, 100
+WORK, PREPARING = 3 * 10**9, 100
 
 
 class LeakWarning(UserWarning):
@@ -77,8 +77,8 @@ def warn_of_leaks(splits, stacklevel):
     splits  {"train": images, "val": …, "test": …}, uint8 tensors
 
     All images are compared byte for byte. Near-duplicates are looked for with `WORK` products for each pair of
-    splits: that is all images up to thousands of 28 x 28 pixels in either. Of larger splits so many are looked at,
-    evenly spaced, as the work allows, and the sentence says how many; of the largest none.
+    splits: that is all images of sets as large as PneumoniaMNIST. Of larger splits so many are looked at, evenly
+    spaced, as the work allows, and the sentence says how many; of the largest none.
     """
     sentences = []
     for name, other in (("val", "train"), ("test", "train"), ("test", "val")):

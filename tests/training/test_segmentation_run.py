@@ -25,7 +25,7 @@ def lesions(count, seed, shape=(16, 24)):
 
 @pytest.fixture(scope="module")
 def dataset():
-    patients = {"train": np.repeat(range(6), 4), "val": np.repeat(range(2), 4), "test": np.repeat(range(3), 4)}
+    patients = {"train": np.repeat(range(6), 4), "val": np.repeat(range(6, 8), 4), "test": np.repeat(range(8, 11), 4)}
     return mt.from_arrays(
         lesions(24, 0), lesions(8, 1), lesions(12, 2), classes=["background", "lesion"], patients=patients, spacing=(2, 1, 1)
     )
