@@ -5,14 +5,15 @@ function. An answer that differs from the reference and agrees with a mistake
 gets that mistake's hint; any answer that agrees with the reference passes,
 however it is written. Nothing of the solution is shown.
 
-An answer may be any callable and may do anything: it works on copies, has
-limited time, and what it does to the random generators is undone.
+An answer may be any callable and may do anything: it works on copies, its time
+and memory are limited, and what it does to the random generators is undone.
 """
 
 import copy
 import dis
 import functools
 import inspect
+import os
 import pkgutil
 import random
 import signal
@@ -35,7 +36,8 @@ from ..errors import InputError, unknown
 from .box import Box
 
 TRIALS = 6
-SECONDS = 20  # for all trials of an answer together
+# What an answer may take for all trials together.
+SECONDS, BYTES = 30, 500e6
 
 
 @dataclass(frozen=True)
@@ -120,8 +122,8 @@ class _Wrong(Exception):
     """The answer is not right; the sentence says why."""
 
 
-class _TooLong(BaseException):
-    """Time is up. No `Exception`, which an answer might catch."""
+class _Stopped(BaseException):
+    """Time or memory is up. No `Exception`, which an answer might catch."""
 
 
 def look_at(exercise, answer, seed=None):
@@ -138,14 +140,14 @@ def look_at(exercise, answer, seed=None):
     with _state_kept():
         trials = [_in_single_precision(exercise.inputs(generator)) for _ in range(exercise.trials)]
         try:
-            with _time_limit(SECONDS):
+            with _limits():
                 said = _compare(exercise, answer, trials)
         except _NotAttempted:
             return _open(name)
         except _Wrong as wrong:
             return _wrong(name, str(wrong))
-        except _TooLong as stopped:
-            return _wrong(name, f"your function was stopped after {SECONDS} seconds{_line_of(stopped)}. Does a loop never end?")
+        except _Stopped as stopped:
+            return _wrong(name, f"your function was stopped after {stopped}{_line_of(stopped)}. Does a loop never end?")
     return Box("right", f"{name}:", said)
 
 
@@ -186,20 +188,24 @@ def _state_kept():
 
 
 @contextmanager
-def _time_limit(seconds):
-    """Raises `_TooLong` in what takes longer, and again each second: an answer may swallow it.
+def _limits():
+    """Raises `_Stopped` in what takes longer than `SECONDS`, or `BYTES` more; again and again, since an answer may swallow it.
 
     Without effect where a signal cannot do it: outside the main thread, and on Windows.
     """
     if not hasattr(signal, "setitimer") or threading.current_thread() is not threading.main_thread():
         yield
         return
+    start, held = time.monotonic(), _memory()
 
-    def stop(*_):
-        raise _TooLong
+    def look(*_):
+        if time.monotonic() - start > SECONDS:
+            raise _Stopped(f"{SECONDS} seconds")
+        if _memory() - held > BYTES:
+            raise _Stopped(f"taking {BYTES / 1e9:g} GB of memory")
 
-    start, handler = time.monotonic(), signal.signal(signal.SIGALRM, stop)
-    left, interval = signal.setitimer(signal.ITIMER_REAL, seconds, 1)
+    handler = signal.signal(signal.SIGALRM, look)
+    left, interval = signal.setitimer(signal.ITIMER_REAL, 0.1, 0.1)
     try:
         yield
     finally:
@@ -207,6 +213,16 @@ def _time_limit(seconds):
         signal.signal(signal.SIGALRM, signal.SIG_DFL if handler is None else handler)
         if left:  # somebody else's alarm was set
             signal.setitimer(signal.ITIMER_REAL, max(left - (time.monotonic() - start), 1e-3), interval)
+
+
+def _memory():
+    """The bytes that this process holds; where the system does not say so, the most it ever held."""
+    try:
+        return int(Path("/proc/self/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
+    except OSError:
+        import resource  # not on Windows
+
+        return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
 
 
 def _given(answer, trial):

@@ -439,6 +439,18 @@ def test_an_answer_that_never_ends_is_stopped(answer, monkeypatch):
     assert kind == "wrong" and re.search(r"stopped after 0.3 seconds, in line \d+, “.*”. Does a loop never end", text)
 
 
+def test_an_answer_that_eats_memory_is_stopped(monkeypatch):
+    def eats(x):
+        kept = []
+        while True:
+            kept.append(torch.ones(1_000_000))
+
+    monkeypatch.setattr(sys.modules["medtutor.course.check"], "BYTES", 50e6)
+    kind, text = said(PLAIN, eats)
+    assert kind == "wrong"
+    assert re.search(r"stopped after taking 0.05 GB of memory, in line \d+, “kept.append.*”. Does a loop never end", text)
+
+
 def test_an_answer_that_swallows_the_stop_is_stopped_again(monkeypatch):
     monkeypatch.setattr(sys.modules["medtutor.course.check"], "SECONDS", 0.1)
     assert "stopped after" in said(PLAIN, never_lets_go)[1]

@@ -28,7 +28,7 @@ def _share_inside(points, others, radii):
 
 def _two_clouds(generator):
     """A wide cloud and a narrow one that overlap by a part: precision and recall differ, and every k another share."""
-    count, features, k = int(generator.integers(50, 60)), int(generator.integers(2, 4)), int(generator.integers(3, 6))
+    count, features, k = int(generator.integers(26, 34)), int(generator.integers(2, 4)), int(generator.integers(3, 6))
     close = True
     while close:
         points = torch.tensor(generator.normal(size=(count, features)) * 2)

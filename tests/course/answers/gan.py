@@ -62,7 +62,7 @@ def by_scipy(points, others, k):
 @right("covered")
 def by_neighbours_of_sklearn(points, others, k):
     radii = NearestNeighbors(n_neighbors=k).fit(others.numpy()).kneighbors()[0][:, -1]  # none is its own neighbour
-    return np.mean([bool((np.linalg.norm(others - point, axis=1) <= radii).any()) for point in points.numpy()])
+    return np.mean([bool((np.linalg.norm(others.numpy() - point, axis=1) <= radii).any()) for point in points.numpy()])
 
 
 @right("covered")

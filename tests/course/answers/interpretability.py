@@ -27,7 +27,7 @@ def by_backward_on_the_image_itself(model, image, target):
     model.zero_grad()
     image.requires_grad = True
     model(image[None]).squeeze()[target].backward()
-    return np.abs(image.grad)
+    return np.abs(image.grad.numpy())
 
 
 @right("integrated_gradients")
