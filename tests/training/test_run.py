@@ -16,6 +16,7 @@ import medtutor as mt
 from medtutor import files
 from medtutor.errors import InputError, MedtutorError
 from medtutor.evaluation import Metrics
+from medtutor.training import loop
 from mutations import check_altered
 
 
@@ -333,13 +334,16 @@ def test_the_state_of_an_interrupted_run_is_checked(tiny, quick, tmp_path):
 
 def interrupted(tiny, quick):
     """A Run of one of three epochs, as `fit` leaves it after a Ctrl-C."""
-    from medtutor.training.loop import _Trainer
-    from medtutor.training.processes import make_accelerator
 
-    trainer = _Trainer(mt.build("mlp", tiny, width=4), tiny, quick, make_accelerator("cpu"), False)
-    trainer.train_epoch(0)
-    trainer.bar.close()
-    return trainer.as_run()
+    def stop(trainer, epoch):
+        if epoch == 1:
+            raise KeyboardInterrupt
+        return train_epoch(trainer, epoch)
+
+    train_epoch = loop._Trainer.train_epoch
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(loop._Trainer, "train_epoch", stop)
+        return mt.fit(mt.build("mlp", tiny, width=4), tiny, quick, progress=False)
 
 
 def test_a_number_that_could_not_be_computed_comes_back(run, tmp_path):
