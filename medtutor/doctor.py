@@ -41,13 +41,21 @@ def _torch():
 
 
 def _threads():
-    from .training.processes import cpu_quota
+    from .training.processes import cpu_quota, measure_threads
 
     seen, quota = os.cpu_count(), cpu_quota()
-    text = f"{quota} of {seen} CPUs may be used; torch gets as many threads"
+    text = f"{quota} of {seen} CPUs may be used"
     given = os.environ.get("OMP_NUM_THREADS")
     if given and given.isdigit() and int(given) > quota:
-        return Finding("threads", False, f"OMP_NUM_THREADS={given}, but {quota} CPUs may be used", "unset OMP_NUM_THREADS")
+        return Finding("threads", False, f"OMP_NUM_THREADS={given}, but {text}", "unset OMP_NUM_THREADS")
+    if quota == 1:
+        return Finding("threads", True, text)
+    seconds = measure_threads(quota)
+    best = min(seconds, key=seconds.get)
+    speeds = ", ".join(f"{count} threads {seconds[1] / seconds[count]:.1f}" for count in seconds if count > 1)
+    text += f"; as fast as one thread just now: {speeds} times; training takes {given or best}"
+    if best < quota and not given:
+        return Finding("threads", False, text, "other work keeps the CPUs busy; stop it, or let training run on fewer threads, as it will")
     return Finding("threads", True, text)
 
 

@@ -201,6 +201,19 @@ def test_doctor(offline, capsys):
     assert run("doctor") == 0
 
 
+@pytest.mark.parametrize("seconds, ok, words", [({1: 0.02, 2: 0.01}, True, "2 threads 2.0 times"), ({1: 0.01, 2: 0.05}, False, "2 threads 0.2 times")])
+def test_doctor_measures_what_threads_are_worth(monkeypatch, seconds, ok, words):
+    """On a busy machine two threads may be slower than one: it says so, and what training does about it."""
+    from medtutor import doctor
+    from medtutor.training import processes
+
+    monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
+    monkeypatch.setattr(processes, "cpu_quota", lambda: 2)
+    monkeypatch.setattr(processes, "measure_threads", lambda most: seconds)
+    found = doctor._threads()
+    assert found.ok == ok and words in found.text and f"training takes {2 if ok else 1}" in found.text and (ok or found.remedy)
+
+
 def test_doctor_counts_what_is_medmnist(offline, tmp_path, monkeypatch, capsys):
     monkeypatch.setenv("MEDTUTOR_DATA", str(tmp_path))
     for folder in ("imagesTr", "labelsTr"):
