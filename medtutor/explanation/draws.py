@@ -5,12 +5,9 @@ global state touched, if only for a moment, that training could not be repeated.
 """
 
 import torch
-from torch.utils._python_dispatch import TorchDispatchMode
 
 from ..checks import whole
-
-# Dropout on a GPU, to which no generator can be handed over.
-_HIDDEN_DRAW = "native_dropout"
+from ..models.randomness import seeded
 
 
 def checked_seed(seed):
@@ -23,43 +20,23 @@ def generator(seed, device="cpu"):
     return torch.Generator(device).manual_seed(checked_seed(seed))
 
 
-class OwnDraws(TorchDispatchMode):
-    """A context in which all that torch draws, in this thread, comes from generators of its own.
+class OwnDraws(seeded):
+    """`seeded`, and a witness of what ran within.
 
-    seed        of the generators, one for each device
-    operations  the names of torch's operations that ran, in order
+    operations  the names of torch's operations, in order
     drawn       whether anything was drawn
     """
 
     def __init__(self, seed=0):
-        super().__init__()
-        self._seed, self._generators = checked_seed(seed), {}
+        super().__init__(checked_seed(seed))
         self.operations = []
 
     @property
     def drawn(self):
+        # Some operations take a generator and then do not need it.
         fresh = (torch.Generator(device).manual_seed(self._seed) for device in self._generators)
-        moved = (not torch.equal(own.get_state(), new.get_state()) for own, new in zip(self._generators.values(), fresh))
-        return _HIDDEN_DRAW in self.operations or any(moved)
+        return any(not torch.equal(own.get_state(), new.get_state()) for own, new in zip(self._generators.values(), fresh))
 
-    def __torch_dispatch__(self, function, types, args=(), kwargs=None):
-        kwargs = dict(kwargs or {})
-        self.operations.append(function.overloadpacket.__name__)
-        drawing = _with_generator(function)
-        if drawing is not None and kwargs.get("generator") is None:
-            device = next((one.device for one in args if isinstance(one, torch.Tensor)), kwargs.get("device") or "cpu")
-            function, kwargs["generator"] = drawing, self._of(torch.device(device))
-        return function(*args, **kwargs)
-
-    def _of(self, device):
-        if device not in self._generators:
-            self._generators[device] = generator(self._seed, device)
-        return self._generators[device]
-
-
-def _with_generator(function):
-    """The form of a torch operation that takes a generator, None where there is none."""
-    if any(argument.name == "generator" for argument in function._schema.arguments):
-        return function
-    name = function._overloadname
-    return getattr(function.overloadpacket, "generator" if name == "default" else f"{name}_generator", None)
+    def __torch_dispatch__(self, operation, types, args=(), kwargs=None):
+        self.operations.append(operation.overloadpacket.__name__)
+        return super().__torch_dispatch__(operation, types, args, kwargs)

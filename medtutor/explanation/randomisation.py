@@ -10,8 +10,9 @@ from torch import nn
 
 from ..checks import one_of
 from ..errors import InputError
+from ..models.randomness import seeded
 from .anatomy import check_weights, copied, is_quantised, title_of
-from .draws import OwnDraws, checked_seed
+from .draws import checked_seed
 from .subject import model_of
 
 NORMS = (nn.BatchNorm1d, nn.BatchNorm2d, nn.BatchNorm3d, nn.GroupNorm, nn.LayerNorm)
@@ -66,7 +67,7 @@ def randomised(run_or_model, upto="all", *, seed=0):
         raise InputError("the model has no weights to randomise")
     one_of("layer", upto, ["all", "head", *names])
     last = {"all": names[-1], "head": names[0]}.get(upto, upto)
-    with torch.inference_mode(False), torch.no_grad(), OwnDraws(seed):
+    with torch.inference_mode(False), torch.no_grad(), seeded(seed):
         copy = copied(model)
         for name in names[: names.index(last) + 1]:
             for module in layers[name]:
