@@ -406,6 +406,8 @@ def worst_mistakes(run, dataset, split="test", count=6):
 def comparison(run):
     """The run's test AUC and ACC, with intervals, beside the published results."""
     rows = compare(run)
+    if not rows and run.test is not None:
+        raise InputError(f"a {run.card.task} has no AUC and accuracy to stand beside published ones; read run.test")
     if not rows:
         raise InputError("the run is not finished: there is no test result to compare; resume it first")
     figure = _figure(8, 0.34 * len(rows) + 1.1)

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import torch
 
 from .classical import Atlas
-from .metrics import with_interval
+from .metrics import Metrics, with_interval
 from .segmentation import measure_segmentation
 
 
@@ -26,10 +26,10 @@ def compare(run):
     """[Row, …]: the run first, then the published results at its image size.
 
     A run on phantoms or on your own arrays stands alone: its numbers are not
-    about the same images. The run must be finished (`run.test` is there), else
-    the list is empty.
+    about the same images. The list is empty where the run is not finished (`run.test`
+    is None), and of a regression or a segmentation, which have no AUC and ACC.
     """
-    if run.test is None:
+    if not isinstance(run.test, Metrics):
         return []
     test = run.test
     own = Row(
@@ -50,8 +50,10 @@ def published_beside(card, provenance):
 def comparison_table(run):
     """The comparison as text for a terminal, and one sentence that reads it."""
     rows = compare(run)
-    if not rows:
+    if run.test is None:
         return "no test result yet: the run is not finished"
+    if not rows:
+        return f"test split  {run.test}\n\n{reading(run)}"
     sources = list(dict.fromkeys(row.source for row in rows[1:]))
     table = [("test split", "px", "AUC", "ACC")]
     for row in rows:
@@ -111,6 +113,8 @@ def reading(run):
         return "PHANTOM images, drawn by medtutor: nothing published to compare with, and nothing learned about patients."
     if run.provenance == "arrays":
         return "Your own images: nothing published to compare with."
+    if not isinstance(run.test, Metrics):
+        return f"Nothing published to compare a {run.card.task} with."
     reference = next(iter(published_beside(run.card, run.provenance)), None)
     if reference is None:
         return f"Nothing published at {run.card.size} pixels to compare with."

@@ -6,7 +6,9 @@ import pytest
 
 import medtutor as mt
 from medtutor.data import card
-from medtutor.evaluation import Metrics, compare, comparison_table, reading
+from medtutor import figures
+from medtutor.errors import InputError
+from medtutor.evaluation import Metrics, compare, comparison_table, metrics_kind, reading
 
 
 @pytest.fixture
@@ -54,3 +56,19 @@ def test_other_sizes_are_not_compared_with(run):
 def test_an_unfinished_run_has_no_comparison(run):
     assert compare(replace(run, test=None)) == []
     assert "not finished" in comparison_table(replace(run, test=None))
+
+
+@pytest.mark.parametrize("task", ["regression", "segmentation"])
+def test_a_run_without_auc_has_no_published_results_beside_it(run, task):
+    kind = metrics_kind(task)
+    numbers = kind(0.5, 0.1, 19) if task == "regression" else kind(0.5, 3.0, 0.4, 19, {})
+    other = replace(run, test=numbers, card=replace(run.card, task=task))
+    assert compare(other) == [] and str(numbers) in comparison_table(other) and "Nothing published" in comparison_table(other)
+    with pytest.raises(InputError, match=f"a {task} has no AUC"):
+        figures.comparison(other)
+
+
+def test_own_images_that_call_themselves_published_stand_alone(tiny, quick):
+    named = replace(tiny, card=replace(tiny.card, name="breastmnist"))
+    own = mt.fit(mt.build("mlp", named), named, quick, progress=False)
+    assert len(compare(own)) == 1 and "Your own images" in comparison_table(own) and own.card.published == ()
