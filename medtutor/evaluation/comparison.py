@@ -190,6 +190,8 @@ def _beside_nothing(run):
         return "PHANTOM images, drawn by medtutor: nothing published to compare with, and nothing learned about patients."
     if run.provenance == "arrays":
         return "Your own images: nothing published to compare with."
+    if not isinstance(run.test, Metrics):
+        return f"Nothing published to compare a {run.card.task} with."
     reference = next(iter(published_beside(run.card, run.provenance)), None)
     return "" if reference else f"Nothing published at {run.card.size} pixels to compare with."
 

@@ -102,3 +102,9 @@ def test_a_segmentation_needs_its_own_data_set_or_stands_without_an_atlas():
     assert "not finished" in segmentation_table(replace(run, test=None), data)
     with pytest.raises(InputError, match="unknown split"):
         atlases(data, "tset")
+
+
+def test_own_images_that_call_themselves_published_stand_alone(tiny, quick):
+    named = replace(tiny, card=replace(tiny.card, name="breastmnist"))
+    own = mt.fit(mt.build("mlp", named), named, quick, progress=False)
+    assert len(compare(own)) == 1 and "Your own images" in comparison_table(own) and own.card.published == ()
