@@ -10,7 +10,6 @@ import os
 import ipywidgets
 from filelock import Timeout
 
-from ..checks import number
 from ..checks import items, number, text
 from ..errors import InputError, shown
 from ..explorers.explorer import Explorer, answering

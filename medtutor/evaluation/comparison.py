@@ -9,7 +9,7 @@ from ..checks import one_of
 from ..data.dataset import SPLITS, Dataset
 from ..errors import InputError
 from .classical import Atlas
-from .metrics import with_interval
+from .metrics import Metrics, with_interval
 from .regression import measure_regression
 from .segmentation import measure_segmentation
 

@@ -22,7 +22,6 @@ from ..errors import MedtutorError
 from ..figures import Picture
 from . import drawing, shown
 from .forms import as_shown
-from .job import Job
 from .silence import Silence
 
 VIEW = "application/vnd.jupyter.widget-view+json"
