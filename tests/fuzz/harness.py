@@ -246,7 +246,7 @@ _ARRAYS = {
     "more axes": lambda draw, values: values[None] if draw(st.booleans()) else values[..., None],
     "an axis less": lambda draw, values: values[0] if values.ndim and len(values) else values,
     "turned": lambda draw, values: np.ascontiguousarray(np.moveaxis(values, 0, -1)) if values.ndim else values,
-    "cropped": lambda draw, values: values[..., :-1],
+    "cropped": lambda draw, values: values[..., :-1] if values.ndim else values,
     "twice": lambda draw, values: np.concatenate([values, values]) if values.ndim else values,
     "nothing in it": lambda draw, values: values[..., :0] if values.ndim else values,
     "backwards": lambda draw, values: values[::-1] if values.ndim else values,  # negative strides
