@@ -12,14 +12,14 @@ from contextlib import contextmanager
 
 import numpy as np
 
-from .errors import InputError, unknown
+from .errors import InputError, shown, unknown
 
 
 def whole(what, value, low=None, high=None):
     """`value` as an int. Raises `InputError`, which calls it `what`, for anything else and outside low…high."""
     found = _single(value)
     if isinstance(found, (bool, np.bool_)) or not isinstance(found, numbers.Integral):
-        raise InputError(f"{what} must be a whole number{_range(low, high)}, not {_shown(value)}")
+        raise InputError(f"{what} must be a whole number{_range(low, high)}, not {shown(value)}")
     return _within(what, int(found), low, high)
 
 
@@ -30,9 +30,9 @@ def number(what, value, low=None, high=None, *, above=None, below=None):
     """
     found = _single(value)
     if isinstance(found, (bool, np.bool_)) or not isinstance(found, numbers.Real) or not _finite(found):
-        raise InputError(f"{what} must be a finite number{_range(low, high, above, below)}, not {_shown(value)}")
+        raise InputError(f"{what} must be a finite number{_range(low, high, above, below)}, not {shown(value)}")
     if (above is not None and found <= above) or (below is not None and found >= below):
-        raise InputError(f"{what} must be a number{_range(low, high, above, below)}, not {_shown(value)}")
+        raise InputError(f"{what} must be a number{_range(low, high, above, below)}, not {shown(value)}")
     return _within(what, float(found), low, high)
 
 
@@ -40,7 +40,7 @@ def flag(what, value):
     """`value` as a bool. Raises `InputError`, which calls it `what`, for anything but True and False."""
     found = _single(value)
     if not isinstance(found, (bool, np.bool_)):
-        raise InputError(f"{what} must be True or False, not {_shown(value)}")
+        raise InputError(f"{what} must be True or False, not {shown(value)}")
     return bool(found)
 
 
@@ -67,7 +67,7 @@ def _finite(value):
 
 def _within(what, value, low, high):
     if (low is not None and value < low) or (high is not None and value > high):
-        raise InputError(f"{what} must be{_range(low, high)}, not {_shown(value)}")
+        raise InputError(f"{what} must be{_range(low, high)}, not {shown(value)}")
     return value
 
 
@@ -81,19 +81,10 @@ def _range(low=None, high=None, above=None, below=None):
     return f" {words}" if words else ""
 
 
-def _shown(value):
-    """What was given, short enough for a sentence."""
-    try:
-        text = " ".join(repr(value).split())  # arrays are written on many lines
-    except ValueError:  # Python writes no number of more than 4300 digits
-        text = f"a {type(value).__name__} too large to write"
-    return text if len(text) <= 60 else f"{text[:57]}…"
-
-
 def instance(what, value, kind, words):
     """`value`, an instance of the class `kind`. Raises `InputError`, which says in `words` what was expected, for any other."""
     if not isinstance(value, kind):
-        raise InputError(f"{what} must be {words}, not {_shown(value)}")
+        raise InputError(f"{what} must be {words}, not {shown(value)}")
     return value
 
 
@@ -111,12 +102,12 @@ def text(what, value):
     control characters, which break files and pages.
     """
     if not isinstance(value, str):
-        raise InputError(f"{what} must be text, not {_shown(value)}")
+        raise InputError(f"{what} must be text, not {shown(value)}")
     line = " ".join(value.split())
     if not line:
         raise InputError(f"{what} is empty; give it a name")
     if any(unicodedata.category(letter) in ("Cc", "Cs") for letter in line):
-        raise InputError(f"{what} holds control characters, {_shown(value)}; leave them out")
+        raise InputError(f"{what} holds control characters, {shown(value)}; leave them out")
     return line
 
 
@@ -130,9 +121,9 @@ def counts(given, usual, least, why=""):
     """
     given = {} if given is None else given
     if not isinstance(given, dict) or not set(given) <= set(usual):
-        raise InputError(f'counts is {_shown(given)}; give a dict such as {{"train": 100, "test": 50}}')
+        raise InputError(f'counts is {shown(given)}; give a dict such as {{"train": 100, "test": 50}}')
     for split, count in given.items():
-        with saying(f"counts of {split} is {_shown(count)}; give a whole number from {least}{why}"):
+        with saying(f"counts of {split} is {shown(count)}; give a whole number from {least}{why}"):
             given = given | {split: whole("count", count, least)}
         whole(f"counts of {split}", count, high=MOST)
     return {**usual, **given}
@@ -158,5 +149,5 @@ def seed(value, what="seed"):
 def wholes(what, values, low, high, least=1, most=12):
     """`values` as a tuple of ints, `least` to `most` of them, each from `low` to `high`; else an `InputError` about `what`."""
     if not isinstance(values, (tuple, list)) or not least <= len(values) <= most:
-        raise InputError(f"{what} must be {least} to {most} whole numbers, such as {(low,) * max(least, 2)}, not {_shown(values)}")
+        raise InputError(f"{what} must be {least} to {most} whole numbers, such as {(low,) * max(least, 2)}, not {shown(values)}")
     return tuple(whole(f"each of {what}", value, low, high) for value in values)
