@@ -28,7 +28,7 @@ import numpy as np
 import torch
 
 from .. import checks
-from ..errors import InputError, unknown
+from ..errors import InputError, shown, unknown
 
 FRAMES = 16
 SIZE = 28  # pixels along each side
@@ -117,7 +117,7 @@ def _checked_difficulty(usual, given):
             raise unknown("difficulty", name, list(usual))
         low, high = _LIMITS[name]
         form = "a number" if name == "grain" else "a range (low, high)"
-        with checks.saying(f"{name} is {checks._shown(value)}; give {form} between {low:g} and {high:g}"):
+        with checks.saying(f"{name} is {shown(value)}; give {form} between {low:g} and {high:g}"):
             given[name] = checks.number(name, value, low, high) if name == "grain" else _checked_range(name, value, low, high)
     return {**usual, **given}
 

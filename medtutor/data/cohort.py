@@ -18,7 +18,7 @@ import torch
 from scipy.special import ndtri
 
 from .. import checks
-from ..errors import InputError
+from ..errors import InputError, shown
 from .dataset import SPLITS, Dataset
 
 KINDS = ("additive", "interaction")
@@ -87,11 +87,11 @@ def draw_cohort(dataset, kind="interaction", *, missing=0.0, most=2000, seed=0):
     Raises `InputError` for an unknown kind, another share, numbers that cannot be, and data sets of other tasks.
     """
     checks.one_of("kind of cohort", kind, KINDS)
-    with checks.saying(f"missing is {checks._shown(missing)}; give a share of the table from 0 to 0.9"):
+    with checks.saying(f"missing is {shown(missing)}; give a share of the table from 0 to 0.9"):
         missing = checks.number("missing", missing, 0, 0.9)
-    with checks.saying(f"most is {checks._shown(most)}; give a whole number from 2"):
+    with checks.saying(f"most is {shown(most)}; give a whole number from 2"):
         most = checks.whole("most", most, 2)
-    with checks.saying(f"seed is {checks._shown(seed)}; give a whole number from 0"):
+    with checks.saying(f"seed is {shown(seed)}; give a whole number from 0"):
         seed = checks.whole("seed", seed, 0)
     checks.instance("dataset", dataset, Dataset, "a Dataset, such as load and from_arrays give")
     if dataset.card.task != "binary" or dataset.card.dims != 2 or dataset.card.frames:

@@ -15,8 +15,8 @@ from dataclasses import dataclass, replace
 import numpy as np
 import torch
 
-from ..checks import _shown, flag, instance, items, number, one_of, saying, text, whole
-from ..errors import InputError
+from ..checks import flag, instance, items, number, one_of, saying, text, whole
+from ..errors import InputError, shown
 from .catalog import TASKS, Card
 from .subsets import warn_of_leaks
 
@@ -287,7 +287,7 @@ def _class_names(given, labels, task):
     They are counted before they are made or read: one wrong label may be a number of millions.
     """
     if given is not None and (isinstance(given, (str, bytes, set, frozenset)) or not _is_list(given)):
-        raise InputError(f"classes must be a list of names or {{number: name}}, not {_shown(given)}")
+        raise InputError(f"classes must be a list of names or {{number: name}}, not {shown(given)}")
     if task == "regression":
         wanted = 1
     else:
@@ -336,7 +336,7 @@ def _class_name(i, given):
 
 def _mirror_axes(given, dims):
     allowed = tuple(range(-1, -1 - dims, -1))
-    with saying(f"mirror must be a tuple of axes out of {allowed}, not {_shown(given)}"):
+    with saying(f"mirror must be a tuple of axes out of {allowed}, not {shown(given)}"):
         axes = items(given)
         if axes is None:
             raise InputError("no axes")
@@ -347,7 +347,7 @@ def _lengths(given, count):
     """The spacing as a tuple of floats; None where none is given."""
     if given is None:
         return None
-    with saying(f"spacing must be {count} lengths in millimetres, one for each axis, not {_shown(given)}"):
+    with saying(f"spacing must be {count} lengths in millimetres, one for each axis, not {shown(given)}"):
         lengths = items(given) or ()
         if len(lengths) != count:
             raise InputError("another number of them")
@@ -359,7 +359,7 @@ def _patient_numbers(given):
     if given is None:
         return {}
     if not isinstance(given, Mapping) or not set(given) <= set(SPLITS):
-        raise InputError(f'patients must be {{"train": (N,) whole numbers, "val": …, "test": …}}, not {_shown(given)}')
+        raise InputError(f'patients must be {{"train": (N,) whole numbers, "val": …, "test": …}}, not {shown(given)}')
     return {split: _as_numpy(numbers, f"{split} patients") for split, numbers in given.items()}
 
 

@@ -18,7 +18,7 @@ import numpy as np
 import torch
 
 from .. import checks
-from ..errors import InputError
+from ..errors import InputError, shown
 from .catalog import card
 from .dataset import SPLITS, Dataset, Split
 
@@ -52,7 +52,7 @@ def draw_marks(kind="shapes", counts=None, *, noise=0.05, jitter=2, contrast=0.5
     cannot be drawn.
     """
     checks.one_of("kind of marks", kind, KINDS)
-    with checks.saying(f"counts is {checks._shown(counts)}; give a whole number from 4 for each of {', '.join(SPLITS)}"):
+    with checks.saying(f"counts is {shown(counts)}; give a whole number from 4 for each of {', '.join(SPLITS)}"):
         counts = checks.counts(counts, COUNTS, 4)
     with checks.saying("marks need noise and contrast of at most 0.5, and a jitter of 0…4 pixels"):
         noise, contrast = checks.number("noise", noise, 0, 0.5), checks.number("contrast", contrast, high=0.5, above=0)

@@ -12,7 +12,7 @@ import numpy as np
 import torch
 
 from .. import checks
-from ..errors import InputError
+from ..errors import InputError, shown
 from .dataset import SPLITS, Dataset, Split
 
 SPOTS = ("bright", "dark", "texture")
@@ -36,7 +36,7 @@ def plant_spots(dataset, kind="bright", *, share=0.5, seed=0):
     colour images, volumes and sequences.
     """
     checks.one_of("kind of spot", kind, SPOTS)
-    with checks.saying(f"share must lie between 0 and 1, not {checks._shown(share)}: both classes are needed"):
+    with checks.saying(f"share must lie between 0 and 1, not {shown(share)}: both classes are needed"):
         share = checks.number("share", share, above=0, below=1)
     seed = checks.whole("seed", seed, 0)
     _check(dataset)
@@ -79,9 +79,9 @@ def plant_marker(dataset, agreement, *, seed=0):
         raise InputError(f"a marker goes with one of two classes, but the images of {dataset.card.name} are of no single class")
     shares = agreement if isinstance(agreement, dict) else dict.fromkeys(SPLITS, agreement)
     if not set(shares) <= set(SPLITS):
-        raise InputError(f"agreement is {checks._shown(agreement)}; name the splits {', '.join(SPLITS)}, or give one share for all")
+        raise InputError(f"agreement is {shown(agreement)}; name the splits {', '.join(SPLITS)}, or give one share for all")
     for name, share in shares.items():
-        with checks.saying(f"agreement must lie in 0…1, not {checks._shown(share)}"):
+        with checks.saying(f"agreement must lie in 0…1, not {shown(share)}"):
             shares = shares | {name: None if share is None else checks.number("agreement", share, 0, 1)}
     generator = np.random.default_rng(seed)
     card = replace(
