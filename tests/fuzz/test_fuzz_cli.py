@@ -60,7 +60,7 @@ def world(nobody_home, tmp_path_factory):
         patch.setattr(stored, "FOLDER", package)
         patch.setattr("medtutor.training.fit", fit)
         patch.setattr("medtutor.review.trials.run_trial", run_trial)
-        patch.setattr("medtutor.review.trials.forget_trainings", lambda *_: None)
+        patch.setattr("medtutor.review.kept.forget_trainings", lambda *_: None)
         patch.setattr("medtutor.bench.measure_all", measure_all)
         patch.setattr("medtutor.course.builder.build", lambda source: {})
         patch.setattr("medtutor.course.builder.execute", lambda *_: types.SimpleNamespace(seconds=1.0, peak=1))
