@@ -74,5 +74,5 @@ def _range(low=None, high=None, above=None, below=None):
 
 def _shown(value):
     """What was given, short enough for a sentence."""
-    text = " ".join(repr(value).split())
+    text = repr(value)
     return text if len(text) <= 60 else f"{text[:57]}…"

@@ -36,5 +36,8 @@ def unknown(kind, given, known):
 
 def shown(value):
     """What was given, in one line and short enough for a sentence."""
-    text = " ".join(repr(value).split())
+    try:
+        text = " ".join(repr(value).split())  # arrays are written on many lines
+    except ValueError:  # Python writes no number of more than 4300 digits
+        text = f"a {type(value).__name__} too large to write"
     return text if len(text) <= 60 else f"{text[:57]}…"
