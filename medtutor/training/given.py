@@ -1,7 +1,9 @@
 """The numbers that a training is told, and its models: checked before it starts, with one wording for all kinds of training."""
 
+from torch import nn
+
 from .. import checks
-from ..errors import InputError, MedtutorError
+from ..errors import InputError, MedtutorError, shown
 
 MOST = 1_000_000  # epochs, steps of a batch: more is a slip
 
@@ -38,7 +40,9 @@ def _number(name, value, what, low=None, **range):
 
 
 def check_trainable(model):
-    """Raises `InputError` for a model without a weight that may change."""
+    """Raises `InputError` for what is no model, and for one without a weight that may change."""
+    if not isinstance(model, nn.Module):
+        raise InputError(f"the model is {shown(model)}; give a network, such as build(name, dataset)")
     if not any(weight.requires_grad for weight in model.parameters()):
         raise InputError("all weights of the model are frozen, or it has none: there is nothing to train; call model.requires_grad_()")
 

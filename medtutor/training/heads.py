@@ -39,9 +39,9 @@ def features_of(model, images, batch_size=128):
         raise InputError(f"{type(model).__name__} has no features of frames; give a model such as build('lstm', dataset)")
     if getattr(images, "ndim", 5) != 5 or getattr(images, "dtype", torch.uint8) not in (torch.uint8, np.uint8):
         raise InputError("images must be clips, a uint8 tensor (N, T, C, H, W)")
-    images, batch_size, device = as_images(images, (None,) * 4), given.count("batch_size", batch_size), device_of(model)
-    if not len(images):
+    if getattr(images, "shape", (1,))[0] == 0:
         raise InputError("there is no clip among the images; give at least one")
+    images, batch_size, device = as_images(images, (None,) * 4), given.count("batch_size", batch_size), device_of(model)
     try:
         with evaluating(model):
             return torch.cat([model.features(normalise(batch).to(device)).cpu() for batch in images.split(batch_size)])

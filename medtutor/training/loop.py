@@ -15,7 +15,7 @@ from tqdm import tqdm
 
 from ..data.augmentation import apply_affine, apply_affine_to_masks, draw_affine
 from ..data.dataset import Dataset, normalise
-from ..errors import InputError, MedtutorError
+from ..errors import InputError, MedtutorError, shown
 from ..evaluation import measure_split, metrics_kind
 from ..models import frozen
 from ..models.inference import device_of, evaluating
@@ -92,6 +92,8 @@ def _check(model, dataset, recipe, resume):
     card = dataset.card
     if getattr(model, "name", None) is None:
         raise InputError("the model must come from medtutor.build(name, dataset), so that its run can be saved")
+    if resume is not None and not isinstance(resume, Run):
+        raise InputError(f"resume is {shown(resume)}; give the interrupted Run, or leave it out")
     if resume is not None and not resume.interrupted:
         raise InputError("this run is finished; there is nothing to resume")
     if resume is not None:

@@ -17,7 +17,7 @@ import torch.nn.functional as F
 from tqdm import tqdm
 
 from .. import checks
-from ..errors import InputError, MedtutorError
+from ..errors import InputError, MedtutorError, shown
 from ..models.autoencoder import kl
 from ..models.inference import device_of, evaluating
 from ..models.randomness import seeded
@@ -131,6 +131,8 @@ def _check_model(model, inputs, targets, corrupt, beta):
     """Two images through the model: what comes out must be what the loss asks for."""
     given.check_trainable(model)
     two = inputs[:2]
+    if corrupt is not None and not callable(corrupt):
+        raise InputError(f"corrupt is {shown(corrupt)}; give a function of images, such as models.autoencoder.corrupt, or leave it out")
     if corrupt is not None:
         two = corrupt(two, generator=torch.Generator().manual_seed(0))
         if two.shape != inputs[:2].shape:
