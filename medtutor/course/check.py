@@ -252,13 +252,14 @@ def _copied(value):
 def _same(a, b):
     """Whether an input is still what it was, NaN where it was NaN; functions are taken to be."""
     if isinstance(a, torch.nn.Module):
-        (a, b), alike = (list(model.state_dict().values()) for model in (a, b)), a.training == b.training
-        return alike and len(a) == len(b) and all(map(_same, a, b))
+        return a.training == b.training and _same(list(a.state_dict().values()), list(b.state_dict().values()))
     if isinstance(a, (list, tuple)):
         return len(a) == len(b) and all(map(_same, a, b))
     if isinstance(a, torch.Tensor):
         a, b = a.detach().numpy(), b.detach().numpy()
-    return a.dtype == b.dtype and np.array_equal(a, b, equal_nan=a.dtype.kind in "fc") if isinstance(a, np.ndarray) else True
+    if isinstance(a, np.ndarray):
+        return a.dtype == b.dtype and np.array_equal(a, b, equal_nan=a.dtype.kind in "fc")
+    return True
 
 
 def _refuse_nothing(answer, given):
@@ -341,17 +342,17 @@ def _tensor(value):
     """A number or an array of any make as a tensor, which keeps its gradient. Raises `_Wrong` for anything else."""
     if isinstance(value, (list, tuple)):
         return _stacked([_tensor(part) for part in value])
-    if isinstance(value, torch.Tensor):
-        value = value.to_dense().cpu() if value.layout != torch.strided else value.cpu()
-    elif value is None:
+    if value is None:
         raise _Wrong("None in the place of a number or array")
-    else:
-        try:
+    try:
+        if isinstance(value, torch.Tensor):
+            value = (value if value.layout == torch.strided else value.to_dense()).cpu()
+        else:
             array = np.asarray(value)
             # Torch knows neither all of numpy's kinds nor an array read backwards.
             value = torch.from_numpy(array.astype(_NUMBERS[array.dtype.kind]))
-        except Exception:
-            raise _Wrong(f"{type(value).__name__}, which is no number or array") from None
+    except Exception:
+        raise _Wrong(f"{type(value).__name__}, which is no number or array") from None
     if value.is_complex():
         raise _Wrong("complex numbers; take their real part")
     return value

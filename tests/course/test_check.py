@@ -278,6 +278,7 @@ def test_a_scripted_function_is_looked_at():
         (lambda x: [[[1.0], [1.0, 2.0]]], "a list of arrays of different shapes"),
         (lambda x: {"double": 2 * x}, "returns dict, which is no number"),
         (lambda x: (2 * value for value in x), "returns generator, which is no number"),
+        (lambda x: torch.empty(3, 4, device="meta"), "returns Tensor, which is no number"),
         (lambda x: np.array(["a"]), "returns ndarray, which is no number"),
         (lambda x: (2 * x).round(decimals=2), "not quite: off by 2 % at most. Is something rounded"),
         (lambda x: (2 * x).bfloat16(), "not quite"),

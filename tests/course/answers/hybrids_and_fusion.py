@@ -60,7 +60,7 @@ def by_torch(chances):
 
 
 @right("interaction")
-def by_scipy(chances):
+def by_logits_of_scipy(chances):
     L = logit(chances.numpy())
     return L[0, 0] + L[1, 1] - L[0, 1] - L[1, 0]
 

@@ -80,7 +80,7 @@ def from_an_identity_in_single_precision(weights):
 
 
 @right("rollout")
-def by_numpy(weights):
+def by_steps_in_numpy(weights):
     steps = (weights.numpy().mean(axis=1) + np.eye(weights.shape[-1])) / 2
     return reduce(lambda through, step: step @ through, steps)
 
