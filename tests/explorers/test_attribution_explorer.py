@@ -21,7 +21,7 @@ from medtutor.data import phantoms
 from medtutor.data.planting import plant_spots
 from medtutor.errors import InputError
 from medtutor.explanation import METHODS, explain, methods_for, overlay, randomised, score, similarity
-from medtutor.explorers import AttributionExplorer, answers, explore, panels
+from medtutor.explorers import AttributionExplorer, answers, explore, panels, recent
 from medtutor.explorers.cases import as_image
 from medtutor.explorers.explorer import VIEW
 from medtutor.explorers.own_image import read_image, uploaded
@@ -143,6 +143,15 @@ def test_no_more_is_kept_than_was_promised(explorer, monkeypatch):
     for _ in range(5):
         explorer.pages.next.click()
     assert len(explorer._answers._maps) == 3
+
+
+def test_no_more_bytes_are_kept_than_was_promised(explorer, monkeypatch):
+    """A map of this explorer, 16 x 16, has twice 1024 bytes."""
+    monkeypatch.setattr(recent, "BYTES", 5000)
+    explorer.method.value = "saliency"
+    for _ in range(5):
+        explorer.pages.next.click()
+    assert len(explorer._answers._maps) == 2 and explorer.attribution is not None
 
 
 def test_settings_survive_the_next_image_and_another_method(explorer):
