@@ -143,8 +143,8 @@ def test_scores_are_numbers_whatever_the_masks(seed):
 @pytest.mark.parametrize(
     "found, real, classes, words",
     [
-        ((1, 4, 4), (2, 4, 4), 2, "give both as"), ((2, 4, 4), (2, 4, 5), 2, "give both as"), ((4, 4), (4, 4), 2, "give both as"),
-        ((0, 4, 4), (0, 4, 4), 2, "give both as"), ((2, 4, 4), (2, 4, 4), 1, "classes must be"),
+        ((1, 4, 4), (2, 4, 4), 2, "give both of the same images"), ((2, 4, 4), (2, 4, 5), 2, "give both of the same images"),
+        ((4, 4), (4, 4), 2, "give class numbers"), ((0, 4, 4), (0, 4, 4), 2, "of one case or more"), ((2, 4, 4), (2, 4, 4), 1, "classes must be"),
     ],
 )  # fmt: skip
 def test_masks_that_do_not_fit_are_refused(found, real, classes, words):
@@ -153,9 +153,9 @@ def test_masks_that_do_not_fit_are_refused(found, real, classes, words):
 
 
 def test_numbers_that_are_no_class_are_refused():
-    with pytest.raises(InputError, match="the predicted masks hold 0 to 3; give class numbers 0 to 1"):
+    with pytest.raises(InputError, match="predicted masks hold 3; give whole numbers 0…1"):
         segmentation_scores(3 * square(5, 5), square(5, 5), 2)
-    with pytest.raises(InputError, match="the true masks hold -1 to 0"):
+    with pytest.raises(InputError, match="true masks hold -1; give whole numbers 0…1"):
         segmentation_scores(square(5, 5), -1 * square(5, 5).long(), 2)
 
 
@@ -165,6 +165,6 @@ def test_probabilities_that_are_none_and_patients_that_do_not_fit_are_refused():
     scores = probabilities(found)
     with pytest.raises(InputError, match="NaN or infinity"):
         measure_segmentation(truth, scores * torch.nan, facts)
-    for whose in (torch.tensor([1, 1, 2]), torch.tensor([1, 2, 1, 2, 1, 1, 2, 2]), torch.tensor([1] * 5 + [2] * 3)):
-        with pytest.raises(InputError, match="the patients do not fit the slices"):
-            measure_segmentation(truth.flatten(0, 1), probabilities(found.flatten(0, 1)), facts, whose)
+    for whose, words in (([1, 1, 2], "one for each slice"), ([1, 2, 1, 2, 1, 1, 2, 2], "do not stand together"), ([1] * 5 + [2] * 3, "unequal numbers")):
+        with pytest.raises(InputError, match=words):
+            measure_segmentation(truth.flatten(0, 1), probabilities(found.flatten(0, 1)), facts, torch.tensor(whose))
