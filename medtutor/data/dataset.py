@@ -47,7 +47,7 @@ class Split:
               the slices of one volume stand together, in order. Else None. (Of the
               hippocampus the number of the volume: a patient may have two, one a side)
 
-    Raises `InputError` for images of another type, and where not all have N cases.
+    Raises `InputError` for images of another type, and where what is learned has not N cases.
     """
 
     images: torch.Tensor
@@ -59,8 +59,7 @@ class Split:
     def __post_init__(self):
         if not isinstance(self.images, torch.Tensor) or self.images.dtype != torch.uint8 or self.images.dim() not in (4, 5):
             raise InputError("the images of a Split are a uint8 tensor (N, C, H, W), …; from_arrays makes one of other arrays")
-        for name in ("labels", "evidence", "masks", "patients"):
-            given = getattr(self, name)
+        for name, given in (("labels", self.labels), ("patients", self.patients), ("targets", self.targets)):
             if given is not None and (not isinstance(given, torch.Tensor) or len(given) != len(self.images)):
                 raise InputError(f"the {name} of a Split are a tensor with one entry for each of its {len(self.images)} images, or None")
 

@@ -370,7 +370,7 @@ def test_images_of_different_cases_bring_no_warning():
 def test_a_split_holds_what_a_split_holds():
     good = from_arrays(*splits()).train
     for change in ({"images": good.images.float()}, {"images": good.images.numpy()}, {"images": good.images[0, 0]}, {"labels": good.labels[:3]},
-                   {"labels": [0, 1] * 3}, {"masks": torch.zeros(2, 8, 9)}, {"patients": torch.arange(5)}):  # fmt: skip
+                   {"labels": [0, 1] * 3}, {"labels": None, "masks": torch.zeros(2, 8, 9)}, {"patients": torch.arange(5)}):  # fmt: skip
         sentence(replace, good, **change)
     sentence(Split, None, None)
     sentence(Dataset, good, good, good, from_arrays(*splits()).card, "mine")

@@ -22,6 +22,7 @@ from medtutor.data.planting import plant_spots
 from medtutor.errors import InputError
 from medtutor.explanation import METHODS, explain, methods_for, overlay, randomised, score, similarity
 from medtutor.explorers import AttributionExplorer, answers, explore, panels
+from medtutor.explorers.cases import as_image
 from medtutor.explorers.explorer import VIEW
 from medtutor.explorers.own_image import read_image, uploaded
 from medtutor.explorers.sentences import place
@@ -321,6 +322,14 @@ def test_reading_picture_files(tmp_path):
     assert read_image(png_file(mode="L"), colour)[0].shape == (3, 16, 16)
     with pytest.raises(InputError, match="cannot be read as a picture"):
         read_image(b"no picture", card)
+
+
+def test_an_array_that_is_shown_is_not_kept(pair):
+    run, dataset = pair
+    for given in (dataset.test.images[0].clone(), dataset.test.images[0].numpy().copy()):
+        kept = as_image(given, run)
+        given[:] = 0
+        assert torch.equal(kept, dataset.test.images[0])
 
 
 def picture_bytes(picture, form="PNG", **options):
