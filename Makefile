@@ -1,13 +1,17 @@
-# make lab    open the lessons
-# make test   run every test
+# make lab           open the lessons
+# make test          run every test
+# make test-oldest   run the widgets' tests on the oldest ipywidgets that is allowed, which Colab has
 #
-# Both make .venv first where it is missing or pyproject.toml is newer; a second
+# All make .venv first where it is missing or pyproject.toml is newer; a second
 # call starts at once. PYTHON=python3.12 chooses another interpreter.
 
 PYTHON ?= python3
 BIN := .venv/bin
+# ipywidgets as pyproject.toml allows it at the least; the rest is .venv's.
+OLDEST := .venv/oldest
+WIDGETS := tests/explorers tests/course/test_prediction.py tests/course/test_quiz.py
 
-.PHONY: lab test
+.PHONY: lab test test-oldest
 
 lab: .venv/installed
 	$(BIN)/medtutor lab
@@ -15,6 +19,14 @@ lab: .venv/installed
 # The venv's own programs first: notebooks start `python` by name.
 test: .venv/installed
 	PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/python -m pytest
+
+test-oldest: $(OLDEST)/installed
+	PYTHONPATH="$(CURDIR)/$(OLDEST)" $(BIN)/python -c 'import ipywidgets; assert ipywidgets.__version__ == "7.7.0", ipywidgets.__version__'
+	PATH="$(CURDIR)/$(BIN):$$PATH" PYTHONPATH="$(CURDIR)/$(OLDEST)" $(BIN)/python -m pytest -q --disable-warnings $(WIDGETS)
+
+$(OLDEST)/installed: .venv/installed
+	$(BIN)/python -m pip install --quiet --no-deps --upgrade --target $(OLDEST) ipywidgets==7.7.0 'ipython_genutils>=0.2'
+	touch $@
 
 .venv/installed: pyproject.toml
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "medtutor needs Python 3.11 or newer; try: make PYTHON=python3.12")'

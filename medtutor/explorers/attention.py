@@ -188,12 +188,14 @@ class AttentionExplorer(Explorer):
         """The image, and the buttons of its patches in the same cell of a grid."""
         width, height = (side / SCALE for side in panels.large(self._pixels).size)
         self._image_shown = ipywidgets.HTML(layout={"width": f"{width:.0f}px", "margin": "0", "grid_area": "image"})
-        down, across = (" ".join(f"{length:g}fr" for length in self._lengths(axis)) for axis in (0, 1))
-        over = ipywidgets.Layout(
-            width=f"{width:.0f}px", height=f"{height:.0f}px", grid_area="image", grid_gap="0", margin="0",
-            grid_template_rows=down, grid_template_columns=across,
-        )  # fmt: skip
-        both = [self._image_shown, *([ipywidgets.GridBox(self.patches, layout=over)] if self.patches else [])]
+        both = [self._image_shown]
+        if self.patches:
+            down, across = (" ".join(f"{length:g}fr" for length in self._lengths(axis)) for axis in (0, 1))
+            over = ipywidgets.Layout(
+                width=f"{width:.0f}px", height=f"{height:.0f}px", grid_area="image", grid_gap="0", margin="0",
+                grid_template_rows=down, grid_template_columns=across,
+            )  # fmt: skip
+            both.append(ipywidgets.GridBox(self.patches, layout=over))
         return ipywidgets.GridBox(both, layout=ipywidgets.Layout(grid_template_areas='"image"', margin="4px 12px 4px 4px"))
 
     def _listen(self):
