@@ -250,6 +250,7 @@ def measure_explorers(dataset):
     organ, film = explorers.segmentation(trained("unet", mri), mri), explorers.sequence(trained("lstm", heart), heart)
     codes, drawn = explorers.latent(Autoencoder().eval(), dataset), explorers.generator(load_gan("pneumoniamnist"), dataset)
     looks = explorers.attention(trained("vit", dataset), dataset, cnn=run)
+    both = explorers.fusion({way: Fusion(way=way) for way in WAYS}, draw_cohort(dataset))
 
     def moved(control, values):
         """Median over `MOVES` values that differ from the one before."""
@@ -272,7 +273,7 @@ def measure_explorers(dataset):
         "attention, another image": moved(looks.image, range(1, MOVES + 1)),
         "generator, axis": moved(drawn.axes[0], [0.5, 1.0, 1.5]),
         "generator, truncation": moved(drawn.truncation, [0.5, 0.6, 0.7, 0.8]),
-        "fusion, lab value": moved(explorers.fusion({way: Fusion(way=way) for way in WAYS}, draw_cohort(dataset)).lab, [0.5, 1.0, 1.5]),
+        "fusion, lab value": moved(both.lab, [0.5, 1.0, 1.5]),
     }
     for method in (name for name in methods_for(run) if METHODS[name].live):
         why.method.value = method

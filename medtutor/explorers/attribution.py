@@ -149,7 +149,7 @@ class AttributionExplorer(Explorer):
 
     def still(self, small=False):
         if not small and self._state.wait is not None and self._state.wait < float("inf"):
-            # A page without a kernel has no button to press; a method that is never live may still wait for it.
+            # Asked for by name, or saved to a file, it is whole; a display goes by what there is. A page without a kernel has no button to press; a method that is never live may still wait for it.
             self._compute(lambda *_: None, self.case, self._state.questions)
             self._show_found(None)
         return super().still(small)

@@ -83,7 +83,8 @@ class Explorer:
 
         small  as a notebook keeps it beside the widget: of at most `drawing.SMALL` bytes, and nothing is computed for it
         """
-        return self._finished(*self._composed(), small=small)
+        with self._lock:
+            return self._finished(*self._composed(), small=small)
 
     def _composed(self):
         """(sheet, alt text) of what is on the page."""
@@ -145,7 +146,11 @@ class Explorer:
     def _repr_mimebundle_(self, include=None, exclude=None):
         shown.reopen(self._roots)
         shown.remember(self)
-        return live(self.box, self.still(small=True))
+        try:
+            picture = self.still(small=True)
+        except Exception as error:  # the widget may well work
+            picture = f"<p>{html.escape(sentence(error))}</p>"
+        return live(self.box, picture)
 
 
 def live(box, picture):

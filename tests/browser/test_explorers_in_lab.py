@@ -75,6 +75,20 @@ def test_gallery_by_keyboard(notebook):
     assert page.output.get_by_text("not for clinical use").is_visible()
 
 
+def test_a_cell_that_is_run_again_has_one_living_explorer(notebook):
+    count = "from ipywidgets.widgets import widget\nprint('living', len(widget._instances))"
+    page = notebook(RUN, FIT, "classification(run, xray)", count)
+    page.phantom_pictures("Confusion matrix")
+    living = page.output.get_by_text("living").inner_text()
+    for time in (8, 12):
+        page.run_all()
+        page.page.get_by_text(f"[{time}]:").wait_for(timeout=60_000)
+        assert page.output.get_by_text("living").inner_text() == living
+    page.phantom_pictures("Confusion matrix")
+    page.tab_from(page.control("positive class"), page.control("threshold"))
+    page.press("ArrowRight", page.picture("Confusion matrix at threshold 0.51"))
+
+
 def test_a_notebook_that_ran_elsewhere_shows_the_picture(page, lab, monkeypatch, tmp_path):
     """As it was published, and not run here: the picture with its alt text, no broken widget."""
     monkeypatch.setenv("HOME", str(tmp_path))

@@ -52,3 +52,21 @@ def test_fusion_by_keyboard(notebook):
     page.press("Enter", page.picture("Bars of the probability .* lab value [+-]"))
     page.output.get_by_text("model late says").wait_for()
     assert page.output.get_by_role("alert").count() == 0
+
+
+def test_patients_turned_over_quickly_keep_their_own_numbers(notebook):
+    """What a browser sends back of a slider comes when the kernel is at the next patient already: it is no move there."""
+    page = notebook(FIT, "explorer = fusion(models, cohort)\nexplorer")
+    page.picture(IMAGE).wait_for()
+    page.page.wait_for_timeout(500)
+    page.tab_to(page.output.get_by_role("button", name="next"))
+    for _ in range(12):
+        page.page.keyboard.press("Space")
+    bars = page.picture(BARS)
+    page.picture("Image of patient 12 of the test split").wait_for()
+    page.page.wait_for_timeout(1500)
+    said = bars.get_attribute("alt")
+    page.tab_to(page.output.get_by_role("button", name="this patient's own values"))
+    page.page.keyboard.press("Enter")
+    page.page.wait_for_timeout(1500)
+    assert bars.get_attribute("alt") == said

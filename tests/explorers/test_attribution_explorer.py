@@ -168,8 +168,9 @@ def test_settings_survive_the_next_image_and_another_method(explorer):
 
 
 @pytest.mark.parametrize("method", METHODS)
-def test_every_method_works(method):
+def test_every_method_works(method, monkeypatch):
     """On the network that has what the method reads: a transformer where it is attention."""
+    monkeypatch.setattr("medtutor.explorers.attribution.PATIENCE", 60)  # also on a busy machine
     explorer = explore(*of_blobs(model="vit" if METHODS[method].needs_attention else "cnn"))
     explorer.method.value = method
     if not METHODS[method].live:
@@ -516,7 +517,8 @@ def test_what_takes_long_waits_for_the_button(explorer, asked, monkeypatch):
         {"method": "gradient_shap", "weights": "all at random", "sign": "absolute"},
     ],
 )
-def test_the_code_makes_the_same_map(explorer, pair, state):
+def test_the_code_makes_the_same_map(explorer, pair, state, monkeypatch):
+    monkeypatch.setattr("medtutor.explorers.attribution.PATIENCE", 60)  # also on a busy machine
     for name, value in state.items():
         if name == "layer":
             value = explorer.layer.options[1][1]

@@ -150,6 +150,13 @@ def test_a_display_computes_no_map(monkeypatch):
     assert "No map" in explorer._repr_mimebundle_()["text/plain"] and explorer.attribution is None
 
 
+def test_a_picture_that_cannot_be_drawn_is_a_sentence(monkeypatch):
+    explorer = MADE["draw_mask"]()
+    monkeypatch.setattr(type(explorer), "_composed", lambda _: 1 / 0)
+    bundle = explorer._repr_mimebundle_()
+    assert "ZeroDivisionError" in bundle["text/html"] and bundle[VIEW]["model_id"] == explorer.box.model_id
+
+
 # What a browser sends back ----------------------------------------------------------------------
 
 

@@ -307,8 +307,10 @@ def test_two_numbers_are_a_code_too():
 def test_the_model_is_left_as_it_was():
     model = untrained(squares(), VAE, latents=4).train()
     before = {name: value.clone() for name, value in model.state_dict().items()}
-    latent(model, squares()).random.click()
-    assert model.training and all((value == before[name]).all() for name, value in model.state_dict().items())
+    explorer = latent(model, squares())
+    point = explorer.point
+    explorer.random.click()
+    assert (explorer.point != point).any() and model.training and all((value == before[name]).all() for name, value in model.state_dict().items())
 
 
 # Where no kernel runs, phantoms, errors -----------------------------------------------------
