@@ -123,7 +123,7 @@ def check_class_numbers(what, numbers, classes):
 
 def _checked(labels, scores, task):
     """Labels and scores (float64) that fit each other and the task; or an `InputError`."""
-    if task not in TASKS:
+    if not isinstance(task, str) or task not in TASKS:
         raise InputError(
             f"measure is for {', '.join(TASKS)}, not {task!r}; of a regression use measure_regression, of masks measure_segmentation"
         )

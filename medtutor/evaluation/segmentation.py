@@ -73,7 +73,7 @@ def by_patient(slices, patients):
         return slices
     patients = torch.as_tensor(patients)
     if patients.shape != (len(slices),):
-        raise InputError(f"there are {len(slices)} slices but {len(patients)} patient numbers; give one for each slice")
+        raise InputError(f"there are {len(slices)} slices but {patients.numel()} patient numbers; give one for each slice")
     if len(patients.unique()) == len(patients):
         return slices
     names, counts = patients.unique_consecutive(return_counts=True)

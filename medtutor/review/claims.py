@@ -37,7 +37,7 @@ class Rule:
             raise InputError(f"rule: direction must be above or below, not {self.direction!r}")
         if isinstance(self.margin, bool) or not isinstance(self.margin, (int, float)) or not math.isfinite(self.margin):
             raise InputError(f"rule: margin must be a number, not {self.margin!r}")
-        if not self.contrasts or len(set(self.contrasts)) < len(self.contrasts):
+        if not all(self.contrasts) or not self.contrasts or len(set(self.contrasts)) < len(self.contrasts):
             raise InputError("rule: name at least one contrast, each once")
 
     def reads(self, contrast):

@@ -21,9 +21,9 @@ from tqdm import tqdm
 from .. import checks
 from ..checks import number, one_of, whole
 from ..data import as_uint8
-from ..errors import InputError, MedtutorError, unknown
+from ..errors import InputError, MedtutorError, shown, unknown
 from ..files import Folder, resolve, typed
-from ..models.gan import Critic, Generator
+from ..models.gan import Critic, Discriminator, Generator
 from ..models.inference import device_of, evaluating
 from ..models.randomness import seeded
 from . import given
@@ -499,6 +499,9 @@ def _check_images(images, labels, batch_size, generator, discriminator):
     check_normalised("images", images)
     if len(images) < batch_size:
         raise InputError(f"{len(images)} images are fewer than a batch of {batch_size}; give more of them, or a smaller batch_size")
+    for network, kind in ((generator, Generator), (discriminator, (Discriminator, Critic))):
+        if not isinstance(network, kind):
+            raise InputError(f"{shown(network)} is no network of a GAN; give a Generator, and a Discriminator or a Critic")
     drawn = (generator.channels, *generator.shape)
     if drawn != tuple(images.shape[1:]):
         raise InputError(f"the generator draws images of shape {drawn}, but the images have {tuple(images.shape[1:])}; build it for them")

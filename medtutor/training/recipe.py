@@ -6,7 +6,7 @@ from functools import cache
 from importlib.resources import files
 
 from .. import checks
-from ..errors import InputError
+from ..errors import InputError, shown
 
 _WHOLE = ("epochs", "batch_size", "shift_at_test", "seed")
 _FLAGS = ("mirror", "skip_empty")
@@ -125,6 +125,8 @@ def default_recipe(dataset, model=None, **changes):
              the default model
     changes  replace single values: `default_recipe(dataset, seed=3)`
     """
+    if model is not None and not isinstance(model, str):
+        raise InputError(f"the model is {shown(model)}; give its name, or leave it out")
     table, card = _shipped(), getattr(dataset, "card", dataset)
     kind = "volumes" if len(card.shape) == 3 else "images"
     if card.task == "segmentation":
