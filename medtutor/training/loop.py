@@ -17,6 +17,7 @@ from ..data.augmentation import apply_affine, apply_affine_to_masks, draw_affine
 from ..data.dataset import Dataset, normalise
 from ..errors import InputError, MedtutorError, shown
 from ..evaluation import measure_split, metrics_kind
+from ..evaluation.segmentation import by_patient
 from ..models import frozen
 from ..models.inference import device_of, evaluating
 from ..models.randomness import seeded
@@ -112,6 +113,9 @@ def _check(model, dataset, recipe, resume):
     if (card.frames or card.task == "segmentation") and recipe.shift_at_test:
         raise InputError("recipe: shift_at_test must be 0 for a segmentation and for sequences; predictions are averaged over moves of single images only")
     _check_moves(card, recipe)
+    if card.task == "segmentation":
+        for cases in (dataset.val, dataset.test):  # nothing but whose slices they are: they are measured as volumes
+            by_patient(cases.patients, cases.patients)
     pixels = card.shape if card.task == "segmentation" else ()
     if logits.shape[1:] != (len(card.classes), *pixels):
         wanted = "a class for each pixel" if pixels else "a class for each image"

@@ -195,7 +195,7 @@ def test_a_training_gives_the_same_weights_alone_and_beside_others(name):
     trained(), cohort(), scores()
     alone = weights(TRAININGS[name]())
     with hammered() as rounds:
-        while len(rounds) < 2:
+        while len(rounds) < 5:  # each of what runs beside it, once
             assert torch.equal(weights(TRAININGS[name]()), alone)
 
 

@@ -1,5 +1,7 @@
 """Training on masks: the loop learns, the Run keeps, and what cannot work is refused."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -110,3 +112,10 @@ def test_what_does_not_fit_is_refused(dataset, tiny):
         mt.fit(mt.build("unet", dataset, widths=(4, 8)), dataset, default_recipe(dataset.card, shift_at_test=1), progress=False)
     with pytest.raises(InputError, match="explain"):
         mt.explain(mt.fit(mt.build("fcn", dataset, widths=(4, 8)), dataset, default_recipe(dataset.card, epochs=1), progress=False), dataset.test.images[0])
+
+
+def test_slices_that_make_no_volumes_are_refused_before_training(dataset):
+    """Half of a volume was once measured with half of another one."""
+    cut = {name: getattr(dataset.val, name)[:-1] for name in ("images", "masks", "patients")}
+    with pytest.raises(InputError, match="the patients do not fit the slices"):
+        mt.fit(mt.build("unet", dataset, widths=(4, 8)), replace(dataset, val=replace(dataset.val, **cut)), progress=False)
