@@ -117,5 +117,5 @@ def test_what_does_not_fit_is_refused(dataset, tiny):
 def test_slices_that_make_no_volumes_are_refused_before_training(dataset):
     """Half of a volume was once measured with half of another one."""
     cut = {name: getattr(dataset.val, name)[:-1] for name in ("images", "masks", "patients")}
-    with pytest.raises(InputError, match="the patients do not fit the slices"):
+    with pytest.raises(InputError, match="the patients have unequal numbers of slices"):
         mt.fit(mt.build("unet", dataset, widths=(4, 8)), replace(dataset, val=replace(dataset.val, **cut)), progress=False)
