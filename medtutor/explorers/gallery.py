@@ -42,8 +42,9 @@ class GalleryExplorer(Explorer):
     of       Dropdown: all classes, or one of them
     depth    IntSlider: which slice of volumes, from 1
     pages    `Pages` of the images
+    job      `Job`: reads a set that was chosen
 
-    dataset  the `Dataset` that is shown, None where it cannot be read
+    dataset  the `Dataset` that is shown, None while it is read, and where it cannot be
     listed   the numbers of the cases that are shown, in the split
     """
 
@@ -92,6 +93,7 @@ class GalleryExplorer(Explorer):
         for control in (self.split, self.of):
             self._on(control, self._other_cases)
         self._on(self.depth, self._other_slice)
+        self._on(self.job.stop, self._gave_up)
         self._begin()
 
     def _composed(self):
@@ -114,6 +116,11 @@ class GalleryExplorer(Explorer):
     def _other_name(self, _):
         self._list_sizes()
         self._read()
+
+    @answering
+    def _gave_up(self, _):
+        if self.dataset is None:
+            raise InputError(f"{self.name.label} was not read; choose another set, then this one again")
 
     @answering
     def _other_size(self, _):

@@ -111,6 +111,7 @@ class SegmentationExplorer(Explorer):
     uncertain, attention  Checkboxes: maps of the entropy, of the attention gates
     look                  ToggleButtons: outlines or filled
     distances             Button: HD95 and surface Dice, where they take too long to follow a slider
+    job                   `Job`: computes them, and the mean shape when it is first wanted
 
     mask                  uint8 (D, H, W): the present mask of the present run and patient
     scores                {"dice": (classes,), "hd95": …, "surface_dice": …}, of the classes looked at;
@@ -268,25 +269,25 @@ class SegmentationExplorer(Explorer):
         self._take_patient()
 
     @answering
-    def _other_shape(self, _):
+    def _other_shape(self, change):
         wanted = self.afterwards.value == SHAPE
         _show_if(wanted, self.weight)
-        if wanted and self._shape is None:  # it takes a second or more, once
-            self._begin_job(self._shape_of_training, self._found_shape)
-        else:
+        if not wanted or self._shape is not None:
             self._shape_and_decide()
+        elif change["owner"] is self.afterwards:  # it takes a second or more, once
+            self._begin_job(self._shape_of_training, self._found_shape)
 
     def _shape_of_training(self, tell):
-        """Work of the `Job`: the mean shape, or the `InputError` of masks that have none."""
+        """Work of the `Job`: the mean shape, or the error where there is none."""
         tell(0.1, "the mean shape of the training masks")
         try:
             return MeanShape.fit(self._train_masks, len(self._card.classes), spacing=self._card.spacing)
-        except InputError as error:
+        except Exception as error:
             return error
 
     @answering
     def _found_shape(self, found):
-        if isinstance(found, InputError):
+        if isinstance(found, Exception):
             self._without_shape()
             raise found
         self._shape = found

@@ -125,7 +125,7 @@ class SequenceExplorer(Explorer):
     frame    IntSlider from 1: the present frame
     play     ToggleButton: moves the slider on, round and round
     instead  ToggleButtons: what replaces a frame to see what that frame does
-    many     Button: the same on many clips
+    many     Button: the same on many clips, which the `job` computes
 
     case     the number of the clip, in the split
     answers  float (frames played,): the answer, had the clip ended after each frame

@@ -3,11 +3,13 @@
 import hashlib
 import html
 import re
+import threading
+import time
 
 import numpy as np
 import pytest
 
-from medtutor.data import catalog, phantoms
+from medtutor.data import catalog, loading, phantoms
 from medtutor.explorers import gallery
 from medtutor.explorers.explorer import VIEW
 
@@ -157,3 +159,36 @@ def test_bundle_and_labels(empty_home, small_phantoms):
     assert bundle[VIEW]["model_id"] == explorer.box.model_id and bundle["text/html"].startswith("<img alt=")
     for control in (explorer.name, explorer.size, explorer.split, explorer.of, explorer.depth, explorer.pages.number):
         assert control.description
+
+
+def test_a_set_is_read_beside_the_widget(empty_home, small_phantoms, monkeypatch):
+    explorer = gallery()
+    gate, begun, load = threading.Event(), threading.Event(), loading.load
+
+    def waiting(*arguments, **options):
+        begun.set()
+        gate.wait(5)
+        return load(*arguments, **options)
+
+    monkeypatch.setattr(loading, "load", waiting)
+    start = time.perf_counter()
+    explorer.name.value = ("breastmnist", True)
+    assert begun.wait(5) and time.perf_counter() - start < 5
+    assert explorer.dataset is None and "is being read" in explorer._repr_mimebundle_()["text/plain"]
+    explorer.split.value = "val"
+    gate.set()
+    explorer.job.wait()
+    assert explorer.dataset.card.name == "breastmnist" and "val split" in alt(explorer) and explorer.message.value == ""
+
+
+def test_a_set_that_was_not_read_is_said_to_be_missing(empty_home, small_phantoms, monkeypatch):
+    explorer = gallery()
+    gate, begun = threading.Event(), threading.Event()
+    monkeypatch.setattr(loading, "load", lambda *_, **__: begun.set() or gate.wait(5))
+    explorer.name.value = ("breastmnist", True)
+    assert begun.wait(5)
+    explorer.job.stop.click()
+    assert "was not read; choose another set" in explorer.message.value
+    gate.set()
+    explorer.job.wait()
+    assert explorer.dataset is None and "cannot be shown" in explorer._repr_mimebundle_()["text/plain"]

@@ -4,6 +4,7 @@ import html
 import re
 import statistics
 import sys
+import threading
 import time
 from dataclasses import replace
 from functools import cache
@@ -436,3 +437,70 @@ def test_a_move_is_answered_in_time():
             control.value = value
             seconds.append(time.perf_counter() - start)
         assert statistics.median(seconds) < most
+
+
+# What takes long ------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def slow(monkeypatch):
+    """A mean shape that is found when the gate is opened."""
+    gate, begun = threading.Event(), threading.Event()
+    module = sys.modules[SegmentationExplorer.__module__]
+    fit = module.MeanShape.fit
+
+    def waiting(*arguments, **options):
+        begun.set()
+        gate.wait(5)
+        return fit(*arguments, **options)
+
+    monkeypatch.setattr(module, "MeanShape", type("MeanShape", (), {"fit": staticmethod(waiting)}))
+    yield begun, gate
+    gate.set()
+
+
+def test_the_mean_shape_is_computed_beside_the_widget(explorer, slow):
+    begun, gate = slow
+    plain = explorer.mask.copy()
+    explorer.afterwards.value = SHAPE
+    assert begun.wait(5) and explorer.job.running and explorer.job.box.layout.display is None
+    explorer.weight.value = 0.9  # no second job
+    explorer.patient.value = explorer.patient.options[1][1]
+    explorer.patient.value = explorer.patient.options[0][1]
+    assert (explorer.mask == plain).all() and "afterwards nothing yet" in alt(explorer._picture)
+    gate.set()
+    explorer.job.wait()
+    assert (explorer.mask != plain).any() and "weight 0.90 of the mean shape" in alt(explorer._picture)
+    assert explorer.job.box.layout.display == "none" and explorer.message.value == ""
+
+
+def test_a_mean_shape_that_was_stopped_is_not_said_to_be_there(explorer, slow):
+    begun, gate = slow
+    explorer.afterwards.value = SHAPE
+    assert begun.wait(5)
+    explorer.job.stop.click()
+    assert explorer.afterwards.value == NONE and explorer.weight.layout.display == "none"
+    gate.set()
+    explorer.job.wait()
+    assert explorer.afterwards.value == NONE and "afterwards nothing." in alt(explorer._picture)
+
+
+def test_distances_of_a_mask_that_was_left_are_dropped(monkeypatch):
+    module = sys.modules[SegmentationExplorer.__module__]
+    monkeypatch.setattr(module, "LIVE", 10)
+    explorer = segmentation(predicted(slices()), slices())
+    gate, begun, scored = threading.Event(), threading.Event(), SegmentationExplorer._scored
+
+    def waiting(self, mask, truth, distances=True, looked=0):
+        if distances:
+            begun.set()
+            gate.wait(5)
+        return scored(self, mask, truth, distances, looked)
+
+    monkeypatch.setattr(SegmentationExplorer, "_scored", waiting)
+    explorer.distances.click()
+    assert begun.wait(5)
+    explorer.afterwards.value = LARGEST
+    gate.set()
+    explorer.job.wait()
+    assert set(explorer.scores) == {"dice"} and ">–<" in explorer._numbers.value
