@@ -86,7 +86,7 @@ def limits(seconds=SECONDS, extra=BYTES):
 
     before = signal.signal(signal.SIGPROF, too_much_work), signal.signal(signal.SIGALRM, too_little_work)
     ceiling = resource.getrlimit(resource.RLIMIT_AS)
-    faulthandler.dump_traceback_later(30 * PATIENCE, exit=True, file=sys.__stderr__)
+    faulthandler.dump_traceback_later(1800, exit=True, file=sys.__stderr__)  # what hangs in C hears no signal
     signal.setitimer(signal.ITIMER_PROF, seconds)
     signal.setitimer(signal.ITIMER_REAL, PATIENCE, PATIENCE)
     mapped = _mapped()
