@@ -1,10 +1,10 @@
 """medtutor: run the review.
 
-    import medtutor as mt
+import medtutor as mt
 
-    xray = mt.load("pneumoniamnist")
-    run = mt.fit(mt.build("cnn", xray), xray)
-    run.test
+xray = mt.load("pneumoniamnist")
+run = mt.fit(mt.build("cnn", xray), xray)
+run.test
 """
 
 import os

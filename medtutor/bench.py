@@ -84,7 +84,12 @@ def measure_data(dataset):
             batch = normalise(images[order[start : start + BATCH]])
             if augmented:
                 affine = draw_affine(
-                    len(batch), card.shape, mirror=card.mirror, rotation=recipe.rotation, scale=recipe.scale, shift=recipe.shift
+                    len(batch),
+                    card.shape,
+                    mirror=card.mirror,
+                    rotation=recipe.rotation,
+                    scale=recipe.scale,
+                    shift=recipe.shift,
                 )
                 apply_affine(batch, affine)
 
@@ -99,10 +104,12 @@ def measure_data(dataset):
     move = [
         transforms.RandomHorizontalFlip(),
         transforms.RandomAffine(
-            recipe.rotation, (recipe.shift / card.size,) * 2, (1 - recipe.scale, 1 + recipe.scale),
+            recipe.rotation,
+            (recipe.shift / card.size,) * 2,
+            (1 - recipe.scale, 1 + recipe.scale),
             interpolation=transforms.InterpolationMode.BILINEAR,
         ),
-    ]  # fmt: skip
+    ]
     # Made before the clock starts: reading the file is not what is compared.
     loader = _reference_loader(dataset, "train", plain)
     loader_augmented = _reference_loader(dataset, "train", [*move, *plain])
@@ -246,9 +253,16 @@ def measure_explorers(dataset):
         return fit(build(model, images), images, default_recipe(images.card, epochs=1, shift_at_test=0))
 
     run, mri, heart = trained("cnn", dataset), load("hippocampus"), load("cine_filling")
-    outcomes, why, gallery = explorers.classification(run, dataset), explorers.explore(run, dataset), explorers.gallery()
+    outcomes, why, gallery = (
+        explorers.classification(run, dataset),
+        explorers.explore(run, dataset),
+        explorers.gallery(),
+    )
     organ, film = explorers.segmentation(trained("unet", mri), mri), explorers.sequence(trained("lstm", heart), heart)
-    codes, drawn = explorers.latent(Autoencoder().eval(), dataset), explorers.generator(load_gan("pneumoniamnist"), dataset)
+    codes, drawn = (
+        explorers.latent(Autoencoder().eval(), dataset),
+        explorers.generator(load_gan("pneumoniamnist"), dataset),
+    )
     looks = explorers.attention(trained("vit", dataset), dataset, cnn=run)
     both = explorers.fusion({way: Fusion(way=way) for way in WAYS}, draw_cohort(dataset))
 

@@ -82,7 +82,10 @@ def _range(low=None, high=None, above=None, below=None):
 
 
 def instance(what, value, kind, words):
-    """`value`, an instance of the class `kind`. Raises `InputError`, which says in `words` what was expected, for any other."""
+    """`value`, an instance of the class `kind`.
+
+    Raises `InputError`, which says in `words` what was expected, for any other.
+    """
     if not isinstance(value, kind):
         raise InputError(f"{what} must be {words}, not {shown(value)}")
     return value
@@ -117,7 +120,8 @@ MOST = 100_000  # cases of a split that are drawn: more fill the memory of a mac
 def counts(given, usual, least, why=""):
     """How many cases of each split: {"train": 100, …}, `usual` where nothing is given. `why` follows the least number.
 
-    Raises `InputError` for anything but a dict of whole numbers from `least`, and for splits that `usual` does not have.
+    Raises `InputError` for anything but a dict of whole numbers from `least`, and for splits that `usual` does not
+    have.
     """
     given = {} if given is None else given
     if not isinstance(given, dict) or not set(given) <= set(usual):
@@ -147,7 +151,11 @@ def seed(value, what="seed"):
 
 
 def wholes(what, values, low, high, least=1, most=12):
-    """`values` as a tuple of ints, `least` to `most` of them, each from `low` to `high`; else an `InputError` about `what`."""
+    """`values` as a tuple of ints, `least` to `most` of them, each from `low` to `high`; else an `InputError` about
+    `what`.
+    """
     if not isinstance(values, (tuple, list)) or not least <= len(values) <= most:
-        raise InputError(f"{what} must be {least} to {most} whole numbers, such as {(low,) * max(least, 2)}, not {shown(values)}")
+        raise InputError(
+            f"{what} must be {least} to {most} whole numbers, such as {(low,) * max(least, 2)}, not {shown(values)}"
+        )
     return tuple(whole(f"each of {what}", value, low, high) for value in values)

@@ -87,13 +87,17 @@ def _parser():
 
     train = command("train", train_command, "train a model on a data set and measure it")
     train.add_argument("dataset", help="such as pneumoniamnist")
-    train.add_argument("--model", help="cnn (default), mlp, lenet, …; of hippocampus unet (default), fcn, attention_unet, …")
+    train.add_argument(
+        "--model", help="cnn (default), mlp, lenet, …; of hippocampus unet (default), fcn, attention_unet, …"
+    )
     train.add_argument("--size", type=int, help="pixels: 28 (default), 64, 128 or 224 (3-D: 28 or 64)")
     train.add_argument("--epochs", type=int, help="in place of the recipe's")
     train.add_argument("--seed", type=int, default=0, help="of weights, batch order and augmentation")
     train.add_argument("--out", help="folder to save the run to")
     train.add_argument("--resume", action="store_true", help="go on with the interrupted run in --out")
-    train.add_argument("--source", default="auto", help="auto (default), medmnist (of hippocampus decathlon) or phantom")
+    train.add_argument(
+        "--source", default="auto", help="auto (default), medmnist (of hippocampus decathlon) or phantom"
+    )
     train.add_argument("--root", help="folder to look for data in first")
     train.add_argument("--device", default="auto", help="auto (default) or cpu")
 
@@ -101,11 +105,15 @@ def _parser():
     evaluate.add_argument("run", help="folder of a run")
     evaluate.add_argument("--root", help="folder to look for data in first")
 
-    explain = command("explain", explain_command, "why a saved run answers as it does on one image: a picture and its scores")
+    explain = command(
+        "explain", explain_command, "why a saved run answers as it does on one image: a picture and its scores"
+    )
     explain.add_argument("run", help="folder of a run")
     explain.add_argument("--index", type=int, required=True, help="which image of the split, from 0")
     explain.add_argument("--split", default="test", help="train, val or test (default)")
-    explain.add_argument("--method", default="integrated_gradients", help="integrated_gradients (default), grad_cam, lrp, occlusion, …")
+    explain.add_argument(
+        "--method", default="integrated_gradients", help="integrated_gradients (default), grad_cam, lrp, occlusion, …"
+    )
     explain.add_argument("--target", help="class name or number; the class that the model predicts when left out")
     explain.add_argument("--layer", help="of grad_cam: which layer to look at")
     explain.add_argument("--out", required=True, help="PNG file to write")
@@ -127,10 +135,14 @@ def _parser():
             sub.add_argument("--source", help="auto or phantom; the published images when left out")
             sub.add_argument("--root", help="folder to look for data in first")
             sub.add_argument("--out", help="folder for the evidence; left out: the package's own, in a clone")
-            sub.add_argument("--seeds", nargs="+", type=int, metavar="SEED", help="in place of the claims' own: gives no verdict")
+            sub.add_argument(
+                "--seeds", nargs="+", type=int, metavar="SEED", help="in place of the claims' own: gives no verdict"
+            )
             sub.add_argument("--device", default="auto", help="auto (default) or cpu")
         if name == "report":
-            sub.add_argument("--untimed", action="store_true", help="measure no times for the table of all families: quicker")
+            sub.add_argument(
+                "--untimed", action="store_true", help="measure no times for the table of all families: quicker"
+            )
 
     lab = command("lab", lab_command, "open the lessons in JupyterLab", json_output=False)
     lab.add_argument("options", nargs="*", help="passed on to jupyter lab, after --")
@@ -139,12 +151,18 @@ def _parser():
     notebook_commands = notebooks.add_subparsers(required=True, metavar="build | check", parser_class=_OneLineParser)
     for name, function, summary in (
         ("build", notebooks_build, "execute the sources and write the notebooks"),
-        ("check", notebooks_check, "are the notebooks in step with their sources, do they keep the course's rules and budgets"),
+        (
+            "check",
+            notebooks_check,
+            "are the notebooks in step with their sources, do they keep the course's rules and budgets",
+        ),
     ):
         sub = notebook_commands.add_parser(name, help=summary, description=summary)
         sub.add_argument("lessons", nargs="*", help="numbers such as 01; all when left out")
         if name == "check":
-            sub.add_argument("--fast", action="store_true", help="only what needs no execution: no budgets of time and memory")
+            sub.add_argument(
+                "--fast", action="store_true", help="only what needs no execution: no budgets of time and memory"
+            )
         sub.add_argument("--debug", action="store_true", help="show tracebacks")
         sub.set_defaults(command=function)
     bench = command("bench", bench_command, "speed, each figure as a ratio to a reference measured in the same run")
@@ -198,7 +216,9 @@ def data_list(options):
     if options.json:
         _print_json({"datasets": rows})
         return 0
-    print(f"{'name':17}{'modality':27}{'task':12}{'classes':>8}{'train':>8}{'val':>7}{'test':>7}  sizes (px); * on disk")
+    print(
+        f"{'name':17}{'modality':27}{'task':12}{'classes':>8}{'train':>8}{'val':>7}{'test':>7}  sizes (px); * on disk"
+    )
     for row in rows:
         sizes = " ".join(f"{size}{'*' if size in row['on_disk'] else ''}" for size in row["sizes"])
         cases = row["cases"]
@@ -206,7 +226,10 @@ def data_list(options):
             f"{row['name']:17}{row['modality']:27}{row['task']:12}{len(row['classes']):8}"
             f"{cases['train']:8}{cases['val']:7}{cases['test']:7}  {sizes}"
         )
-    print("\nLicence CC BY 4.0, dermamnist CC BY-NC 4.0, hippocampus CC BY-SA 4.0 (cases are volumes, images 56 x 40). Fetch one: medtutor data fetch NAME [--size S]")
+    print(
+        "\nLicence CC BY 4.0, dermamnist CC BY-NC 4.0, hippocampus CC BY-SA 4.0 (cases are volumes, images 56 x 40)."
+        " Fetch one: medtutor data fetch NAME [--size S]"
+    )
     return 0
 
 
@@ -283,7 +306,8 @@ def _beside(run, dataset):
 
 
 def _masked_data(run, root):
-    """The data set of a segmentation's run, whose training masks make the atlas, which no run carries with it; None of other tasks.
+    """The data set of a segmentation's run, whose training masks make the atlas, which no run carries with it; None of
+    other tasks.
 
     None also of the user's own arrays, which nothing brings back: then there is no atlas.
     """
@@ -333,26 +357,43 @@ def explain_command(options):
     dataset = run.dataset(options.root)
     cases = getattr(dataset, options.split)
     if not 0 <= options.index < len(cases):
-        raise InputError(f"--index {options.index} is out of range; the {options.split} split has images 0…{len(cases) - 1}")
+        raise InputError(
+            f"--index {options.index} is out of range; the {options.split} split has images 0…{len(cases) - 1}"
+        )
     target = int(options.target) if (options.target or "").isdecimal() else options.target
     image = cases.images[options.index]
     attribution = explain(run, image, options.method, target=target, layer=options.layer)
     evidence = None if cases.evidence is None else cases.evidence[options.index]
     scores = score(run, image, attribution, evidence=evidence)
     label = _label_of(dataset.card, cases.labels[options.index])
-    picture = figures.attribution(dataset, image, attribution, f"{options.split} image {options.index}, label {label}", scores)
+    picture = figures.attribution(
+        dataset, image, attribution, f"{options.split} image {options.index}, label {label}", scores
+    )
     try:
         picture.save(out)
     except OSError as error:
         raise MedtutorError(f"{out} could not be written ({error.strerror or error})") from error
     if options.json:
         answer = {
-            "run": options.run, "dataset": dataset.card.name, "model": run.model.name, "provenance": run.provenance,
-            "split": options.split, "index": options.index, "label": label, "method": attribution.method,
-            "target": attribution.target.name, "predicted": attribution.predicted.name,
-            "probability": attribution.probability, "number": attribution.number, "score": attribution.score, "layer": attribution.layer,
-            "options": attribution.options, "scores": asdict(scores), "seconds": attribution.seconds, "file": str(out),
-        }  # fmt: skip
+            "run": options.run,
+            "dataset": dataset.card.name,
+            "model": run.model.name,
+            "provenance": run.provenance,
+            "split": options.split,
+            "index": options.index,
+            "label": label,
+            "method": attribution.method,
+            "target": attribution.target.name,
+            "predicted": attribution.predicted.name,
+            "probability": attribution.probability,
+            "number": attribution.number,
+            "score": attribution.score,
+            "layer": attribution.layer,
+            "options": attribution.options,
+            "scores": asdict(scores),
+            "seconds": attribution.seconds,
+            "file": str(out),
+        }
         _print_json(answer)
     else:
         print(f"{dataset.title}, {options.split} image {options.index}, label: {label}\n{attribution}")
@@ -397,7 +438,13 @@ def trial_list(options):
     rows = [(claim, found) for claim, _, found in judged]
     if options.json:
         fields = [
-            {"id": claim.id, "lesson": claim.lesson, "verdict": found.word, "reason": found.reason, "sentence": claim.tested}
+            {
+                "id": claim.id,
+                "lesson": claim.lesson,
+                "verdict": found.word,
+                "reason": found.reason,
+                "sentence": claim.tested,
+            }
             for claim, found in rows
         ]
         _print_json({"claims": fields})
@@ -426,7 +473,9 @@ def trial_run(options):
     from .review.trials import run_trial
 
     if options.source not in (None, "auto", "phantom"):
-        raise InputError(f"unknown source {options.source!r}; choose auto or phantom, or leave it out for the published images")
+        raise InputError(
+            f"unknown source {options.source!r}; choose auto or phantom, or leave it out for the published images"
+        )
 
     def load(name):
         return load_set(name, source=options.source or publisher(name), root=options.root)
@@ -434,10 +483,7 @@ def trial_run(options):
     remark, records = partial(print, file=sys.stderr, flush=True), []
     for each in chosen:
         try:
-            evidence = run_trial(
-                each, seeds=options.seeds, load=load, folder=out,
-                device=options.device, report=remark,
-            )  # fmt: skip
+            evidence = run_trial(each, seeds=options.seeds, load=load, folder=out, device=options.device, report=remark)
         except KeyboardInterrupt:
             remark("the finished trainings are kept: the same command goes on after them")
             raise
@@ -483,7 +529,11 @@ def trial_report(options):
     if options.json:
         _print_json({"claims": [card.as_record(*each) for each in found], "families": table.as_records()})
     else:
-        print("\n\n".join(["# The review's claims on trial", *(card.as_markdown(*each) for each in found), table.as_markdown()]))
+        print(
+            "\n\n".join(
+                ["# The review's claims on trial", *(card.as_markdown(*each) for each in found), table.as_markdown()]
+            )
+        )
     return 0
 
 

@@ -55,7 +55,12 @@ def _threads():
     speeds = ", ".join(f"{count} threads {seconds[1] / seconds[count]:.1f}" for count in seconds if count > 1)
     text += f"; as fast as one thread just now: {speeds} times; training takes {given or best}"
     if best < quota and not given:
-        return Finding("threads", False, text, "other work keeps the CPUs busy; stop it, or let training run on fewer threads, as it will")
+        return Finding(
+            "threads",
+            False,
+            text,
+            "other work keeps the CPUs busy; stop it, or let training run on fewer threads, as it will",
+        )
     return Finding("threads", True, text)
 
 
@@ -80,12 +85,17 @@ def _data():
         return Finding("data", False, str(error), "set MEDTUTOR_DATA to a folder")
     looked = ", ".join(map(str, folders())) or "no folder: there is no home folder, and MEDTUTOR_DATA is not set"
     if found:
-        text = f"{len(found)} of {len(sets)} MedMNIST sets on disk at 28 px ({', '.join(found)}){others}; looked in {looked}"
+        text = (
+            f"{len(found)} of {len(sets)} MedMNIST sets on disk at 28 px ({', '.join(found)}){others}; looked in"
+            f" {looked}"
+        )
         return Finding("data", True, text)
     return Finding(
-        "data", False, f"no MedMNIST set on disk{others}; looked in {looked}",
+        "data",
+        False,
+        f"no MedMNIST set on disk{others}; looked in {looked}",
         "medtutor data fetch pneumoniamnist; until then lessons use phantoms and say so",
-    )  # fmt: skip
+    )
 
 
 def _writable():
@@ -124,9 +134,11 @@ def _network():
         return Finding("network", True, f"{host} answers: missing sets are fetched")
     except OSError as error:
         return Finding(
-            "network", False, f"{host} cannot be reached ({error.strerror or error})",
+            "network",
+            False,
+            f"{host} cannot be reached ({error.strerror or error})",
             "missing sets become phantoms; or copy the files into the data folder by hand",
-        )  # fmt: skip
+        )
 
 
 def _notebooks():

@@ -44,7 +44,9 @@ class Picture:
 
     def _repr_mimebundle_(self, include=None, exclude=None):
         data = base64.b64encode(self.png).decode()
-        tag = f'<img alt="{html.escape(self.alt, quote=True)}" style="max-width:100%" src="data:image/png;base64,{data}">'
+        tag = (
+            f'<img alt="{html.escape(self.alt, quote=True)}" style="max-width:100%" src="data:image/png;base64,{data}">'
+        )
         return {"text/html": tag, "text/plain": self.alt}
 
     def save(self, path):
@@ -146,8 +148,8 @@ def _numbered_gallery(dataset, split, columns):
     numbers = ", ".join(f"{cases.labels[i]:.3g}" for i in chosen)
     return picture(
         figure,
-        f"{len(chosen)} {_called(card)} from the {split} split of {card.title}{_middle(card)}, from the lowest {card.classes[0]} "
-        f"to the highest: {numbers}.",
+        f"{len(chosen)} {_called(card)} from the {split} split of {card.title}{_middle(card)}, from the lowest"
+        f" {card.classes[0]} to the highest: {numbers}.",
         phantom=dataset.is_phantom,
     )
 
@@ -179,13 +181,18 @@ def _masked_gallery(dataset, split, columns):
     first = list(dict.fromkeys(whose.tolist()))[:columns]
     chosen = [max(np.flatnonzero(whose == patient), key=lambda i: size[i]) for patient in first]
     words = (
-        f"{len(chosen)} {_called(card)} from the {split} split of {card.title}, of {len(first)} cases the slice with most "
-        f"foreground; above plain, below with the outlines of {' and '.join(card.classes[1:])}."
+        f"{len(chosen)} {_called(card)} from the {split} split of {card.title}, of {len(first)} cases the slice with"
+        f" most foreground; above plain, below with the outlines of {' and '.join(card.classes[1:])}."
     )
     return outlines(
-        images[chosen], {"image": None, "expert" if dataset.provenance == "decathlon" else "mask": masks[chosen]},
-        card.classes, words, title=f"{dataset.title}, {split} split", sideways=True, phantom=dataset.is_phantom,
-    )  # fmt: skip
+        images[chosen],
+        {"image": None, "expert" if dataset.provenance == "decathlon" else "mask": masks[chosen]},
+        card.classes,
+        words,
+        title=f"{dataset.title}, {split} split",
+        sideways=True,
+        phantom=dataset.is_phantom,
+    )
 
 
 def outlines(images, columns, classes, alt, *, names=(), title="", sideways=False, phantom=False):
@@ -200,19 +207,28 @@ def outlines(images, columns, classes, alt, *, names=(), title="", sideways=Fals
     Raises `InputError` where masks or names are not as many as the images, and for more classes than colours.
     """
     if images.ndim != 4 or not len(images) or not columns:
-        raise InputError(f"images have shape {tuple(images.shape)} in {len(columns)} columns; give (N, C, H, W), at least one of each")
+        raise InputError(
+            f"images have shape {tuple(images.shape)} in {len(columns)} columns; give (N, C, H, W), at least one of"
+            " each"
+        )
     if len(classes) - 1 > len(OUTLINES):
-        raise InputError(f"there are colours for {len(OUTLINES)} classes, not for {len(classes) - 1}; draw some of them")
+        raise InputError(
+            f"there are colours for {len(OUTLINES)} classes, not for {len(classes) - 1}; draw some of them"
+        )
     wanted = (len(images), *images.shape[-2:])
     for heading, masks in columns.items():
         if masks is not None and tuple(masks.shape) != wanted:
-            raise InputError(f"the masks of {heading!r} have shape {tuple(masks.shape)}; give one mask for each image, {wanted}")
+            raise InputError(
+                f"the masks of {heading!r} have shape {tuple(masks.shape)}; give one mask for each image, {wanted}"
+            )
     if len(names) not in (0, len(images)):
         raise InputError(f"there are {len(names)} names for {len(images)} images; give one for each, or none")
     side = 1.5
     shape = (len(columns), len(images)) if sideways else (len(images), len(columns))
     height, width = images.shape[-2:]
-    figure = _figure(shape[1] * side * width / max(height, width) + 1.2, shape[0] * side * height / max(height, width) + 0.7)
+    figure = _figure(
+        shape[1] * side * width / max(height, width) + 1.2, shape[0] * side * height / max(height, width) + 0.7
+    )
     axes = figure.subplots(*shape, squeeze=False)
     axes = axes.T if sideways else axes
     for row, (line, image) in enumerate(zip(axes, images)):
@@ -251,7 +267,9 @@ def patients(scores, alt, *, labels=None, phantom=False):
             if np.ndim(each) != 1 or not np.size(each) or not np.isfinite(np.asarray(each, dtype=float)).all():
                 raise InputError(f"the {column} of {method} must be finite numbers, one for each patient")
     columns = list(next(iter(scores.values())))
-    labels = {"dice": "Dice", "hd95": "HD95, mm (less is better)", "surface_dice": "surface Dice at 1 mm"} | (labels or {})
+    labels = {"dice": "Dice", "hd95": "HD95, mm (less is better)", "surface_dice": "surface Dice at 1 mm"} | (
+        labels or {}
+    )
     figure = _figure(2.6 * len(columns) + 1.6, 0.42 * len(scores) + 0.9)
     words = []
     for ax, column in zip(figure.subplots(1, len(columns), sharey=True, squeeze=False)[0], columns):
@@ -259,7 +277,14 @@ def patients(scores, alt, *, labels=None, phantom=False):
             each = np.asarray(values[column], dtype=float)
             drawn = each[np.random.default_rng(0).integers(len(each), size=(1000, len(each)))].mean(axis=1)
             ax.plot(each, np.full(len(each), place), ".", color=GREY, alpha=0.6, markersize=5)
-            ax.plot(np.percentile(drawn, [2.5, 97.5]), [place, place], color=BLUE, linewidth=5, alpha=0.5, solid_capstyle="butt")
+            ax.plot(
+                np.percentile(drawn, [2.5, 97.5]),
+                [place, place],
+                color=BLUE,
+                linewidth=5,
+                alpha=0.5,
+                solid_capstyle="butt",
+            )
             ax.plot(each.mean(), place, "|", color=BLUE, markersize=14, markeredgewidth=2.5)
             words.append(f"{method} {labels.get(column, column)} {each.mean():.3g}")
         ax.set_yticks(range(len(scores)), list(scores), fontsize=9)
@@ -272,7 +297,9 @@ def patients(scores, alt, *, labels=None, phantom=False):
 
 
 def _show(ax, image, card=None):
-    """One uint8 image (C, H, W), or the middle slice of a volume (C, D, H, W); with the card the middle frame of a clip (T, C, H, W)."""
+    """One uint8 image (C, H, W), or the middle slice of a volume (C, D, H, W); with the card the middle frame of a clip
+    (T, C, H, W).
+    """
     if card is not None and card.frames:
         image = image[len(image) // 2]
     elif image.dim() == 4:
@@ -284,7 +311,10 @@ def _show(ax, image, card=None):
 def history(run):
     """Loss and validation AUC (Dice of a segmentation, R² of a regression) after each epoch."""
     if not _checked(run).history:
-        raise InputError("the run has no history: its model was not trained, or is no longer what was trained; give the run that fit returned")
+        raise InputError(
+            "the run has no history: its model was not trained, or is no longer what was trained; give the run that fit"
+            " returned"
+        )
     kind = metrics_kind(run.card.task)
     key, name = f"val_{kind.curve[0]}", kind.headline
     epochs = [row["epoch"] for row in run.history]
@@ -315,9 +345,14 @@ def confusion(run, split="test"):
     if run.card.task == "multi-label":
         raise InputError("a multi-label run has no confusion matrix: each image may have several labels")
     if run.card.task == "regression":
-        raise InputError("a regression has no confusion matrix: it predicts a number, not a class; use figures.predicted(run)")
+        raise InputError(
+            "a regression has no confusion matrix: it predicts a number, not a class; use figures.predicted(run)"
+        )
     if run.card.task == "segmentation":
-        raise InputError("a segmentation has no confusion matrix of images: it answers for each pixel; use figures.gallery or explore(run)")
+        raise InputError(
+            "a segmentation has no confusion matrix of images: it answers for each pixel; use figures.gallery or"
+            " explore(run)"
+        )
     classes = run.card.classes
     matrix = confusion_matrix(labels, scores.argmax(1), labels=range(len(classes)))
     side = 1.1 * len(classes) + 1.6
@@ -334,9 +369,7 @@ def confusion(run, split="test"):
     ax.set_yticks(range(len(classes)), names)
     ax.set(xlabel="the model says", ylabel="the label says")
     ax.set_title(f"{run.card.title}, {split} split", size=10)
-    words = "; ".join(
-        f"of {matrix[i].sum()} {name}, {matrix[i, i]} are called so" for i, name in enumerate(classes)
-    )
+    words = "; ".join(f"of {matrix[i].sum()} {name}, {matrix[i, i]} are called so" for i, name in enumerate(classes))
     return picture(figure, f"Confusion matrix: {words}.", phantom=run.provenance == "phantom")
 
 
@@ -387,8 +420,9 @@ def precision_recall(run, split="test"):
     ax.legend(loc="lower left", fontsize=8, frameon=False)
     return picture(
         figure,
-        f"Precision against recall on the {split} split, average precision {area:.3f}, chance {share:.2f}. At a threshold "
-        f"of one half, {found:.0%} of '{run.card.classes[1]}' are found, and {at_half:.0%} of those called so are so.",
+        f"Precision against recall on the {split} split, average precision {area:.3f}, chance {share:.2f}. At a"
+        f" threshold of one half, {found:.0%} of '{run.card.classes[1]}' are found, and {at_half:.0%} of those called"
+        " so are so.",
         phantom=run.provenance == "phantom",
     )
 
@@ -402,10 +436,16 @@ def images(pictures, titles, alt, *, phantom=False):
     Raises `InputError` where titles and pictures are not as many, and for what is no picture.
     """
     if len(pictures) != len(titles) or not len(pictures):
-        raise InputError(f"there are {len(pictures)} pictures and {len(titles)} titles; give one title for each, of one picture or more")
+        raise InputError(
+            f"there are {len(pictures)} pictures and {len(titles)} titles; give one title for each, of one picture or"
+            " more"
+        )
     for number, pixels in enumerate(pictures):
         if np.asarray(pixels).squeeze().ndim != 2 or not np.isfinite(np.asarray(pixels)).all():
-            raise InputError(f"picture {number} has shape {np.shape(pixels)} or is not finite; give one channel, (H, W), of finite numbers")
+            raise InputError(
+                f"picture {number} has shape {np.shape(pixels)} or is not finite; give one channel, (H, W), of finite"
+                " numbers"
+            )
     figure = _figure(1.75 * len(pictures), 2.3 if phantom else 2.1)  # the word PHANTOM takes a line
     for ax, pixels, title in zip(figure.subplots(1, len(pictures), squeeze=False)[0], pictures, titles):
         pixels = np.asarray(pixels).squeeze()
@@ -443,9 +483,14 @@ def curves(x, lines, xlabel, ylabel, alt, *, phantom=False):
 
 
 def matrix(values, names, alt, *, phantom=False):
-    """A square table of correlations -1…1, as colours and numbers. Raises `InputError` where it is not as large as the names say."""
+    """A square table of correlations -1…1, as colours and numbers.
+
+    Raises `InputError` where it is not as large as the names say.
+    """
     if np.shape(values) != (len(names), len(names)):
-        raise InputError(f"the table has shape {np.shape(values)} and {len(names)} names; give one name for each row and column")
+        raise InputError(
+            f"the table has shape {np.shape(values)} and {len(names)} names; give one name for each row and column"
+        )
     side = 0.55 * len(names) + 1.8
     figure = _figure(side, side * 0.9)
     ax = figure.subplots()
@@ -470,7 +515,10 @@ def ladder(runs, split="test"):
     labels = [_predictions(run, split)[0] for run in runs]
     first = runs[0].card
     if any(run.card.task != first.task or not np.array_equal(each, labels[0]) for run, each in zip(runs, labels)):
-        raise InputError(f"the runs were not tested on the same {split} cases, so their numbers do not compare; give runs of one data set")
+        raise InputError(
+            f"the runs were not tested on the same {split} cases, so their numbers do not compare; give runs of one"
+            " data set"
+        )
     key, name = metrics_kind(first.task).curve[0], metrics_kind(first.task).headline
     values = [getattr(getattr(run, split), key) for run in runs]
     figure = _figure(6.5, 0.42 * len(runs) + 0.8)
@@ -511,8 +559,9 @@ def predicted(run, split="test"):
     ax.spines[["top", "right"]].set_visible(False)
     return picture(
         figure,
-        f"Predicted {name} against the true one of {len(labels)} cases of the {split} split. The labels run from {labels.min():.3g} to "
-        f"{labels.max():.3g}, the predictions from {answers.min():.3g} to {answers.max():.3g}; R² {metrics.r2:.3f}, mean error {metrics.mae:.3g}.",
+        f"Predicted {name} against the true one of {len(labels)} cases of the {split} split. The labels run from"
+        f" {labels.min():.3g} to {labels.max():.3g}, the predictions from {answers.min():.3g} to {answers.max():.3g};"
+        f" R² {metrics.r2:.3f}, mean error {metrics.mae:.3g}.",
         phantom=run.provenance == "phantom",
     )
 
@@ -529,7 +578,10 @@ def worst_mistakes(run, dataset, split="test", count=6):
     _check_dataset(dataset)
     cases, score, count = getattr(dataset, split), scores[:, 1], whole("count", count, 1)
     if dataset.card.task != "binary" or not np.array_equal(cases.labels.numpy(), labels):
-        raise InputError(f"the {split} labels of the run and of this {dataset.card.name} differ; give the data set that the run was made on")
+        raise InputError(
+            f"the {split} labels of the run and of this {dataset.card.name} differ; give the data set that the run was"
+            " made on"
+        )
     figure = _figure(count * 1.15 + 1.6, 3.0)
     wrong = []
     for label, line in enumerate(figure.subplots(2, count, squeeze=False)):
@@ -541,18 +593,21 @@ def worst_mistakes(run, dataset, split="test", count=6):
         for ax, i in zip(line, chosen):
             _show(ax, cases.images[i], run.card)
             ax.set_title(f"{score[i]:.2f}", size=9)
-        line[0].set_ylabel(f"{run.card.classes[label]},\ncalled\n{run.card.classes[1 - label]}", rotation=0, ha="right", va="center")
+        line[0].set_ylabel(
+            f"{run.card.classes[label]},\ncalled\n{run.card.classes[1 - label]}", rotation=0, ha="right", va="center"
+        )
     figure.suptitle(f"{dataset.title}: most sure, and wrong; score for '{run.card.classes[1]}'", size=10)
     return picture(
         figure,
-        f"The {wrong[0]} images of '{run.card.classes[0]}' with the highest scores and the {wrong[1]} of '{run.card.classes[1]}' "
-        f"with the lowest, all on the wrong side of one half, from the {split} split.",
+        f"The {wrong[0]} images of '{run.card.classes[0]}' with the highest scores and the {wrong[1]} of"
+        f" '{run.card.classes[1]}' with the lowest, all on the wrong side of one half, from the {split} split.",
         phantom=dataset.is_phantom,
     )
 
 
 def comparison(run):
-    """The run's test AUC and ACC, with intervals, beside the published results; of a regression R² and mean error, beside the mean.
+    """The run's test AUC and ACC, with intervals, beside the published results; of a regression R² and mean error,
+    beside the mean.
 
     Raises `InputError` for a run that is not finished, and for a segmentation, as `compare`.
     """
@@ -566,7 +621,14 @@ def comparison(run):
             value, interval = getattr(row, name), getattr(row, f"{name}_interval")
             own = row is rows[0]
             if interval:
-                ax.plot(interval, [place, place], color=BLUE if own else GREY, linewidth=3, alpha=0.4, solid_capstyle="round")
+                ax.plot(
+                    interval,
+                    [place, place],
+                    color=BLUE if own else GREY,
+                    linewidth=3,
+                    alpha=0.4,
+                    solid_capstyle="round",
+                )
             ax.plot(value, place, "o" if own else "D", color=BLUE if own else GREY, markersize=7 if own else 5)
         ax.set_yticks(range(len(rows)), [f"{row.model} ({row.size} px)" for row in rows], fontsize=8)
         ax.set_xlabel(title)
@@ -578,13 +640,16 @@ def comparison(run):
     if run.card.task == "regression":
         mean = others[0]
         words = (
-            f"Test R² and mean error as points, with 95 % intervals. This run: R² {own.r2:.3f}, mean error {own.mae:.3g}. "
-            f"Who says the mean of the training numbers of every case: R² {mean.r2:.3f}, mean error {mean.mae:.3g}."
+            f"Test R² and mean error as points, with 95 % intervals. This run: R² {own.r2:.3f}, mean error"
+            f" {own.mae:.3g}. Who says the mean of the training numbers of every case: R² {mean.r2:.3f}, mean error"
+            f" {mean.mae:.3g}."
         )
         return picture(figure, words, phantom=run.provenance == "phantom")
     best = max(others, key=lambda row: row.auc, default=None)
     beaten = sum(row.auc < own.auc for row in others)
-    words = f"Test AUC and accuracy as points, with 95 % intervals. This run: AUC {own.auc:.3f}, accuracy {own.acc:.3f}."
+    words = (
+        f"Test AUC and accuracy as points, with 95 % intervals. This run: AUC {own.auc:.3f}, accuracy {own.acc:.3f}."
+    )
     if best:
         words += (
             f" Its AUC is above {beaten} of {len(others)} published results; the highest of those is "
@@ -600,9 +665,13 @@ def side_by_side(tables):
           hollow where only a share of the labels was used
     """
     looks = {
-        "CNN": (BLUE, "o"), "ViT": (VERMILION, "s"), "hybrid": (GREEN, "D"), "RNN": (ORANGE, "^"), "autoencoder": ("#CC79A7", "v"),
+        "CNN": (BLUE, "o"),
+        "ViT": (VERMILION, "s"),
+        "hybrid": (GREEN, "D"),
+        "RNN": (ORANGE, "^"),
+        "autoencoder": ("#CC79A7", "v"),
         "baseline": (GREY, "P"),
-    }  # fmt: skip
+    }
     figure = _figure(3.4 * len(tables) + 0.6, 3.6)
     words = []
     for ax, (title, rows) in zip(figure.subplots(1, len(tables), squeeze=False)[0], tables.items()):
@@ -626,9 +695,16 @@ def side_by_side(tables):
         ax.spines[["top", "right"]].set_visible(False)
     figure.axes[0].set_ylabel("test AUC")
     found = {row.family for rows in tables.values() for row in rows}
-    marks = [Line2D([], [], color=colour, marker=shape, linestyle="", label=name) for name, (colour, shape) in looks.items() if name in found]
+    marks = [
+        Line2D([], [], color=colour, marker=shape, linestyle="", label=name)
+        for name, (colour, shape) in looks.items()
+        if name in found
+    ]
     figure.legend(handles=marks, loc="outside lower center", ncols=len(marks), frameon=False, fontsize=8)
-    return picture(figure, f"Test AUC with 95 % intervals over seeds, over the operations that one image costs. {'; '.join(words)}.")
+    return picture(
+        figure,
+        f"Test AUC with 95 % intervals over seeds, over the operations that one image costs. {'; '.join(words)}.",
+    )
 
 
 def attribution(dataset, image, attribution, caption, scores):

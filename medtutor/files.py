@@ -1,4 +1,5 @@
-"""Files that are there whole or not at all, whenever the power goes, and folders that are written by one process at a time.
+"""Files that are there whole or not at all, whenever the power goes, and folders that are written by one process at a
+time.
 
 What is read is believed only after it was checked: `typed` holds values out of JSON
 against type hints, and a SHA-256 over all of them shows what was altered.
@@ -47,7 +48,9 @@ def resolve(path):
         found = Path(os.fsdecode(path)).expanduser()
         os.lstat(found)
     except RuntimeError:
-        raise InputError(f"{path} cannot be found: there is no home folder here; give the whole path, or set HOME") from None
+        raise InputError(
+            f"{path} cannot be found: there is no home folder here; give the whole path, or set HOME"
+        ) from None
     except (OSError, ValueError) as error:  # most errors are for whoever opens it: there may be nothing yet
         if isinstance(error, ValueError) or error.errno == errno.ENAMETOOLONG:
             why = "it is too long" if isinstance(error, OSError) else "it holds characters that no file name can have"
@@ -160,10 +163,12 @@ def digest(record):
 def typed(what, value, hint, gaps=False):
     """`value`, as JSON gives it, checked against a type hint: with tuples for lists, and dataclasses for objects.
 
-    hint  int, float, bool, str, dict, list, dict[str, …], list[…], tuple[…], a dataclass, a `TypedDict`, or one of them | None
+    hint  int, float, bool, str, dict, list, dict[str, …], list[…], tuple[…], a dataclass, a `TypedDict`, or one of them
+          | None
     gaps  None stands for a number that could not be computed, and becomes NaN
 
-    Raises `InputError`, which calls it `what`, for another type, a number that is not finite, and a key too many or too few.
+    Raises `InputError`, which calls it `what`, for another type, a number that is not finite, and a key too many or too
+    few.
     """
     kind, inner = get_origin(hint), get_args(hint)
     if kind is UnionType:
@@ -248,7 +253,9 @@ class Folder:
         self.holds, self.version, self.remedies = holds, version, remedies
 
     def check(self):
-        """Raises `InputError` where the folder holds files, but not what `save` wrote there: nothing is lost by mistake."""
+        """Raises `InputError` where the folder holds files, but not what `save` wrote there: nothing is lost by
+        mistake.
+        """
         try:
             names = sorted(os.listdir(self.path))
             if self._is_ours(names):
@@ -279,17 +286,20 @@ class Folder:
         return any(re.fullmatch(self.TENSORS, name) for name in visible)
 
     def save(self, record, tensors):
-        """Write a record of plain values, and groups of tensors {name: {key: tensor}}; what was saved here before is replaced.
+        """Write a record of plain values, and groups of tensors {name: {key: tensor}}; what was saved here before is
+        replaced.
 
-        Raises `InputError` for a folder with other files (see `check`) and for values that JSON cannot hold, `MedtutorError`
-        where the folder cannot be written; then what stood there before still stands.
+        Raises `InputError` for a folder with other files (see `check`) and for values that JSON cannot hold,
+        `MedtutorError` where the folder cannot be written; then what stood there before still stands.
         """
         from filelock import Timeout
 
         try:
             record = json.loads(json.dumps({"format": self.version, **record}, default=_plain, allow_nan=False))
         except (RecursionError, TypeError, ValueError) as error:
-            raise InputError(f"the {self.holds} cannot be written ({error}); give plain, finite numbers and text as options") from None
+            raise InputError(
+                f"the {self.holds} cannot be written ({error}); give plain, finite numbers and text as options"
+            ) from None
         try:
             self.path.mkdir(parents=True, exist_ok=True)
             with locked(self.path):
@@ -301,8 +311,8 @@ class Folder:
                     self._remove_stale(former)
         except Timeout:
             raise MedtutorError(
-                f"the {self.holds} could not be written to {self.path}: another process is writing there, and did not end within "
-                f"{WAIT} seconds; wait for it, or choose another folder"
+                f"the {self.holds} could not be written to {self.path}: another process is writing there, and did not"
+                f" end within {WAIT} seconds; wait for it, or choose another folder"
             ) from None
         except OSError as error:
             raise MedtutorError(
@@ -327,7 +337,9 @@ class Folder:
         write_whole(self.manifest, json.dumps(record | {"sha256": digest(record)}, indent=1) + "\n")
 
     def _remove_stale(self, former):
-        """Delete what the former manifest listed, and what a save left that did not come to its end; not what the manifest lists."""
+        """Delete what the former manifest listed, and what a save left that did not come to its end; not what the
+        manifest lists.
+        """
         with suppress(OSError):  # they take up room, no more
             for name in (former | self._noted()) - self._listed():
                 (self.path / name).unlink(missing_ok=True)
@@ -369,10 +381,14 @@ class Folder:
         try:
             record = read_json(self.manifest)
         except (FileNotFoundError, NotADirectoryError):
-            raise InputError(f"{self.path} holds no {self.holds} (no {self.manifest.name}); {self.remedies['absent']}") from None
+            raise InputError(
+                f"{self.path} holds no {self.holds} (no {self.manifest.name}); {self.remedies['absent']}"
+            ) from None
         except OSError as error:
             reason = error.strerror or error
-            raise InputError(f"{self.manifest} cannot be read ({reason}); make it readable, or copy the folder") from None
+            raise InputError(
+                f"{self.manifest} cannot be read ({reason}); make it readable, or copy the folder"
+            ) from None
         except ValueError:
             raise InputError(f"{self.manifest} is damaged; {self.remedies['damaged']}") from None
         if not isinstance(record, dict) or type(record.get("format")) is not int or record["format"] != self.version:
@@ -386,14 +402,25 @@ class Folder:
         """Whatever goes wrong within, with values of the record, is an `InputError` that says so."""
         try:
             yield
-        except (ArithmeticError, AttributeError, LookupError, MemoryError, RuntimeError, TypeError, ValueError) as error:
+        except (
+            ArithmeticError,
+            AttributeError,
+            LookupError,
+            MemoryError,
+            RuntimeError,
+            TypeError,
+            ValueError,
+        ) as error:
             reason = " ".join(str(error).split())[:300]
             raise InputError(
                 f"{self.manifest} was altered and does not fit its files ({reason}); {self.remedies['damaged']}"
             ) from error
 
     def verify(self, record):
-        """Raises `ValueError` where any value of the record was altered. One of an earlier medtutor bears no SHA-256."""
+        """Raises `ValueError` where any value of the record was altered.
+
+        One of an earlier medtutor bears no SHA-256.
+        """
         values = {key: value for key, value in record.items() if key != "sha256"}
         if "sha256" in record and record["sha256"] != digest(values):
             raise ValueError("its SHA-256 differs")
@@ -407,7 +434,10 @@ def _plain(value):
 
 
 def read_tensors(folder, entry):
-    """The tensors of one safetensors file, {"file": …, "sha256": …}. Raises `InputError` for one that is missing or altered."""
+    """The tensors of one safetensors file, {"file": …, "sha256": …}.
+
+    Raises `InputError` for one that is missing or altered.
+    """
     from safetensors import SafetensorError
     from safetensors.torch import load
 
@@ -415,7 +445,9 @@ def read_tensors(folder, entry):
     try:
         content = path.read_bytes()
     except PermissionError as error:
-        raise InputError(f"{path.name} in {folder} cannot be read ({error.strerror}); make it readable, or copy the folder") from None
+        raise InputError(
+            f"{path.name} in {folder} cannot be read ({error.strerror}); make it readable, or copy the folder"
+        ) from None
     except (OSError, ValueError):
         raise InputError(f"{path.name} is missing from {folder}; copy the whole folder, or make it again") from None
     if hashlib.sha256(content).hexdigest() != entry["sha256"]:

@@ -8,9 +8,31 @@ from medtutor.errors import InputError
 
 # Of every type, and beyond every range; the last ones are written as JSON does not know them.
 ODD = [
-    None, {}, [], "", "x", "../../etc/passwd", 0, 1, -1, 2, 7, 3.5, 90.39, 10**400, 1e308, True, False, [1, 2], {"a": 1}, "\0",
-    "<NaN>", "<Infinity>", "<deep>", "<deeper>",
-]  # fmt: skip
+    None,
+    {},
+    [],
+    "",
+    "x",
+    "../../etc/passwd",
+    0,
+    1,
+    -1,
+    2,
+    7,
+    3.5,
+    90.39,
+    10**400,
+    1e308,
+    True,
+    False,
+    [1, 2],
+    {"a": 1},
+    "\0",
+    "<NaN>",
+    "<Infinity>",
+    "<deep>",
+    "<deeper>",
+]
 
 
 def altered(record, count, seed=0):
@@ -39,7 +61,8 @@ def altered(record, count, seed=0):
 def check_altered(path, load, same, count=100, resign=None):
     """Alter a JSON file `count` times: `load()` gives what is `same` as before, or raises `InputError` in one line.
 
-    resign  a function that signs a record anew, as a forger would: then another answer is no mistake, but another error is
+    resign  a function that signs a record anew, as a forger would: then another answer is no mistake, but another error
+            is
     """
     honest = path.read_text(encoding="utf-8")
     before, refused = load(), 0
@@ -70,6 +93,11 @@ def _places(value, place=()):
 
 def _text(record):
     text = json.dumps(record)
-    for mark, written in (("NaN", "NaN"), ("Infinity", "Infinity"), ("deep", "[" * 900 + "]" * 900), ("deeper", "[" * 10**5 + "]" * 10**5)):
+    for mark, written in (
+        ("NaN", "NaN"),
+        ("Infinity", "Infinity"),
+        ("deep", "[" * 900 + "]" * 900),
+        ("deeper", "[" * 10**5 + "]" * 10**5),
+    ):
         text = text.replace(f'"<{mark}>"', written)
     return text

@@ -17,9 +17,7 @@ def test_data(dataset, monkeypatch):
     median = bench._median_seconds
     monkeypatch.setattr(bench, "_median_seconds", lambda work, repeats=1: median(work, 1))
     figures = bench.measure_data(dataset)
-    assert figures["times faster"] == pytest.approx(
-        figures["medmnist, us per image"] / figures["ours, us per image"]
-    )
+    assert figures["times faster"] == pytest.approx(figures["medmnist, us per image"] / figures["ours, us per image"])
     assert figures["times faster"] > 1 and figures["times faster, augmented"] > 1
 
 

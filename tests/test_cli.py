@@ -171,7 +171,9 @@ def test_a_regression_is_trained_and_evaluated(offline, capsys, tmp_path, monkey
 def test_own_masks_are_evaluated_without_an_atlas(capsys, tmp_path):
     splits = [(images, (images > 200).astype("uint8")) for images, _ in (blobs(8, seed, size=8) for seed in range(3))]
     data = mt.from_arrays(*splits, task="segmentation")
-    mt.fit(mt.build("unet", data, widths=(4, 8)), data, mt.Recipe(epochs=1, label_smoothing=0.0), progress=False).save(tmp_path / "run")
+    mt.fit(mt.build("unet", data, widths=(4, 8)), data, mt.Recipe(epochs=1, label_smoothing=0.0), progress=False).save(
+        tmp_path / "run"
+    )
     assert run("evaluate", tmp_path / "run") == 0
     told = capsys.readouterr().out
     assert "unet, this run" in told and "atlas" not in told
@@ -201,7 +203,10 @@ def test_doctor(offline, capsys):
     assert run("doctor") == 0
 
 
-@pytest.mark.parametrize("seconds, ok, words", [({1: 0.02, 2: 0.01}, True, "2 threads 2.0 times"), ({1: 0.01, 2: 0.05}, False, "2 threads 0.2 times")])
+@pytest.mark.parametrize(
+    "seconds, ok, words",
+    [({1: 0.02, 2: 0.01}, True, "2 threads 2.0 times"), ({1: 0.01, 2: 0.05}, False, "2 threads 0.2 times")],
+)
 def test_doctor_measures_what_threads_are_worth(monkeypatch, seconds, ok, words):
     """On a busy machine two threads may be slower than one: it says so, and what training does about it."""
     from medtutor import doctor
@@ -211,7 +216,12 @@ def test_doctor_measures_what_threads_are_worth(monkeypatch, seconds, ok, words)
     monkeypatch.setattr(processes, "cpu_quota", lambda: 2)
     monkeypatch.setattr(processes, "measure_threads", lambda most: seconds)
     found = doctor._threads()
-    assert found.ok == ok and words in found.text and f"training takes {2 if ok else 1}" in found.text and (ok or found.remedy)
+    assert (
+        found.ok == ok
+        and words in found.text
+        and f"training takes {2 if ok else 1}" in found.text
+        and (ok or found.remedy)
+    )
 
 
 def test_doctor_counts_what_is_medmnist(offline, tmp_path, monkeypatch, capsys):
@@ -226,7 +236,10 @@ def test_doctor_counts_what_is_medmnist(offline, tmp_path, monkeypatch, capsys):
 
     assert not data()["ok"] and "no MedMNIST set on disk; hippocampus is on disk" in data()["text"]
     (tmp_path / "breastmnist.npz").touch()
-    assert data()["ok"] and "1 of 18 MedMNIST sets on disk at 28 px (breastmnist); hippocampus is on disk" in data()["text"]
+    assert (
+        data()["ok"]
+        and "1 of 18 MedMNIST sets on disk at 28 px (breastmnist); hippocampus is on disk" in data()["text"]
+    )
 
 
 def test_an_unexpected_error_is_one_line_and_debug_shows_more(offline, monkeypatch, capsys):
@@ -243,7 +256,9 @@ def test_ctrl_c_keeps_what_was_reached_and_resume_ends_as_without(tmp_path, empt
     start = [sys.executable, "-m", "medtutor", "train", "breastmnist", "--source", "phantom", "--epochs", "8"]
     start += ["--model", "lenet", "--json", "--out"]
     folder = tmp_path / "run"
-    with subprocess.Popen([*start, str(folder)], stderr=subprocess.PIPE, stdout=subprocess.PIPE, env=environment) as process:
+    with subprocess.Popen(
+        [*start, str(folder)], stderr=subprocess.PIPE, stdout=subprocess.PIPE, env=environment
+    ) as process:
         seen = b""
         while b"val AUC" not in seen:  # the first epoch is done
             seen += os.read(process.stderr.fileno(), 4096)

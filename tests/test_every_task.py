@@ -33,11 +33,18 @@ FORMS = ("images", "volumes", "sequences")
 SIDE, FRAMES, COUNTS = 8, 4, (12, 9, 9)
 SPATIAL = {"images": (SIDE, SIDE), "volumes": (SIDE, SIDE, SIDE), "sequences": (FRAMES, SIDE, SIDE)}
 SMALL = {
-    "cnn": {"widths": (4, 8, 8)}, "unet": {"widths": (4, 8)}, "gru": {}, "vit": {"width": 8, "depth": 1, "heads": 2, "patch": 4},
-}  # fmt: skip
+    "cnn": {"widths": (4, 8, 8)},
+    "unet": {"widths": (4, 8)},
+    "gru": {},
+    "vit": {"width": 8, "depth": 1, "heads": 2, "patch": 4},
+}
 
 # What must not be said of a task: words of the others.
-OF_CLASSES, OF_MASKS, OF_NUMBERS = r"\bAUC\b|\bACC\b|accuracy|false positive|confusion", r"\bDice\b|HD95", r"R²|mean error"
+OF_CLASSES, OF_MASKS, OF_NUMBERS = (
+    r"\bAUC\b|\bACC\b|accuracy|false positive|confusion",
+    r"\bDice\b|HD95",
+    r"R²|mean error",
+)
 FORBIDDEN = {task: f"{OF_MASKS}|{OF_NUMBERS}" for task in TASKS} | {
     "segmentation": f"{OF_CLASSES}|{OF_NUMBERS}",
     "regression": rf"{OF_CLASSES}|{OF_MASKS}|probabilit|\bclass\b",
@@ -56,9 +63,12 @@ def arrays(task, form, count, seed):
         masks[..., :3][masks[..., :3] == 1] = 2
         return images, masks
     labels = {
-        "binary": place % 2, "multi-class": place, "ordinal": place, "regression": 30 + 20 * place + generator.normal(size=count),
+        "binary": place % 2,
+        "multi-class": place,
+        "ordinal": place,
+        "regression": 30 + 20 * place + generator.normal(size=count),
         "multi-label": np.stack([place == 0, place != 1, np.arange(count) % 2], axis=1).astype(int),
-    }  # fmt: skip
+    }
     return images, labels[task]
 
 
@@ -73,10 +83,13 @@ class Subject:
     def dataset(self):
         name = f"{self.task} {self.form}"
         return mt.from_arrays(
-            *[arrays(self.task, self.form, count, seed) for seed, count in enumerate(COUNTS)], task=self.task,
-            sequence=self.form == "sequences", name=name, classes=["fraction"] if self.task == "regression" else None,
+            *[arrays(self.task, self.form, count, seed) for seed, count in enumerate(COUNTS)],
+            task=self.task,
+            sequence=self.form == "sequences",
+            name=name,
+            classes=["fraction"] if self.task == "regression" else None,
             patients=self.patients,
-        )  # fmt: skip
+        )
 
     @property
     def patients(self):
@@ -84,7 +97,10 @@ class Subject:
         if (self.task, self.form) != ("segmentation", "images"):
             return None
         starts = (0, 100, 200)  # nobody is in two splits
-        return {split: start + np.arange(count) // 3 for split, start, count in zip(("train", "val", "test"), starts, COUNTS)}
+        return {
+            split: start + np.arange(count) // 3
+            for split, start, count in zip(("train", "val", "test"), starts, COUNTS)
+        }
 
     def fitted(self, model):
         built = mt.build(model, self.dataset, **SMALL[model])
@@ -127,7 +143,9 @@ class Row:
     refused: dict = field(default_factory=dict)
 
     def refusal(self, task, form):
-        return next((self.refused[key] for key in (f"{task} {form}", form, task) if key in self.refused), None)  # None: it works
+        return next(
+            (self.refused[key] for key in (f"{task} {form}", form, task) if key in self.refused), None
+        )  # None: it works
 
 
 def only(tasks, words):
@@ -228,7 +246,9 @@ def explained(of, folder):
 
 def explained_json(of, folder):
     published(of).save(folder)
-    answer = as_json(command(of, "explain", folder, "--index", 2, "--method", "saliency", "--json", "--out", folder / "why.png"))
+    answer = as_json(
+        command(of, "explain", folder, "--index", 2, "--method", "saliency", "--json", "--out", folder / "why.png")
+    )
     assert (answer["number"] is None) != (answer["probability"] is None)
     if of.task == "regression":  # `probability: null` is the one place where the word stands
         assert 20 < answer.pop("number") < 80 and answer.pop("probability") is None
@@ -283,7 +303,11 @@ ROWS = {
     "Run.dataset": Row(lambda of: of.run.dataset(), only((), "made on your own arrays")),
     "as_sequence": Row(
         lambda of: of.dataset.as_sequence(),
-        {"images": "does not hold volumes", "sequences": "does not hold volumes", "segmentation volumes": NO_SEQUENCES["segmentation sequences"]},
+        {
+            "images": "does not hold volumes",
+            "sequences": "does not hold volumes",
+            "segmentation volumes": NO_SEQUENCES["segmentation sequences"],
+        },
     ),
     "as_volumes": Row(lambda of: of.dataset.as_volumes(), WHOSE),
     # numbers
@@ -297,17 +321,26 @@ ROWS = {
     "reading": Row(lambda of: evaluation.reading(of.run)),
     "atlases": Row(lambda of: evaluation.atlases(of.dataset), only(["segmentation"], "an atlas is made of masks")),
     "segmentation_table": Row(
-        lambda of: evaluation.segmentation_table(of.run, of.dataset), only(["segmentation"], "has no Dice; use comparison_table")
+        lambda of: evaluation.segmentation_table(of.run, of.dataset),
+        only(["segmentation"], "has no Dice; use comparison_table"),
     ),
     # pictures
-    "figures.gallery": Row(lambda of: figures.gallery(of.dataset, columns=2), {"multi-label": "several labels per image"}),
+    "figures.gallery": Row(
+        lambda of: figures.gallery(of.dataset, columns=2), {"multi-label": "several labels per image"}
+    ),
     "figures.history": Row(lambda of: figures.history(of.run)),
     "figures.confusion": Row(
         lambda of: figures.confusion(of.run),
-        {"multi-label": "several labels", "regression": "predicts a number, not a class", "segmentation": "answers for each pixel"},
+        {
+            "multi-label": "several labels",
+            "regression": "predicts a number, not a class",
+            "segmentation": "answers for each pixel",
+        },
     ),
     "figures.roc": Row(lambda of: figures.roc(of.run), only(["binary"], "drawn for binary tasks")),
-    "figures.precision_recall": Row(lambda of: figures.precision_recall(of.run), only(["binary"], "drawn for binary tasks")),
+    "figures.precision_recall": Row(
+        lambda of: figures.precision_recall(of.run), only(["binary"], "drawn for binary tasks")
+    ),
     "figures.predicted": Row(lambda of: figures.predicted(of.run), only(["regression"], "drawn of a regression")),
     "figures.ladder": Row(lambda of: figures.ladder([of.run, of.run])),
     "figures.worst_mistakes": Row(
@@ -320,32 +353,42 @@ ROWS = {
     # explanations
     "explain, saliency": Row(lambda of: mt.explain(of.run, of.images[0], "saliency"), CELL),
     "explain, grad_cam": Row(lambda of: mt.explain(of.run, of.images[0].numpy(), "grad_cam"), CELL),
-    "explain_batch": Row(lambda of: " ".join(map(str, explain_batch(of.run, of.images[:2], "integrated_gradients", steps=4))), CELL),
+    "explain_batch": Row(
+        lambda of: " ".join(map(str, explain_batch(of.run, of.images[:2], "integrated_gradients", steps=4))), CELL
+    ),
     "score": Row(lambda of: of.scores, CELL),
     # explorers
-    "explore": Row(lambda of: mt.explore(of.run, of.dataset), {"regression images": NUMBER, "regression volumes": NUMBER}),
+    "explore": Row(
+        lambda of: mt.explore(of.run, of.dataset), {"regression images": NUMBER, "regression volumes": NUMBER}
+    ),
     "explorers.classification": Row(
         lambda of: explorers.classification(of.run, of.dataset),
         {"sequences": ABOUT_CLIPS, "regression": NUMBER, "segmentation": "use explorers.segmentation"},
     ),
     "explorers.segmentation": Row(
-        lambda of: explorers.segmentation(of.run, of.dataset), only(["segmentation"], "shows segmentations, but the run is")
+        lambda of: explorers.segmentation(of.run, of.dataset),
+        only(["segmentation"], "shows segmentations, but the run is"),
     ),
     "explorers.sequence": Row(
         lambda of: explorers.sequence(of.run, of.dataset),
         {"images": "the run is about single images", "volumes": "the run is about single images"},
     ),
     "explorers.attention": Row(
-        attention, {"volumes": "shows images only", "sequences": "shows images only", "segmentation": "has no attention"}
+        attention,
+        {"volumes": "shows images only", "sequences": "shows images only", "segmentation": "has no attention"},
     ),
     "explorers.latent": Row(latent, {"volumes": "shows single images only", "sequences": "shows single images only"}),
-    "explorers.generator": Row(generator, {"volumes": "shows single images only", "sequences": "shows single images only"}),
+    "explorers.generator": Row(
+        generator, {"volumes": "shows single images only", "sequences": "shows single images only"}
+    ),
     "explorers.draw_mask": Row(
         lambda of: explorers.draw_mask(of.dataset),
         only(["segmentation"], "no images with masks") | {"segmentation volumes": "no images with masks"},
     ),
     "explorers.fusion": Row(
-        fusion, only(["binary"], "images with two classes") | {"volumes": "images with two classes", "sequences": "images with two classes"}
+        fusion,
+        only(["binary"], "images with two classes")
+        | {"volumes": "images with two classes", "sequences": "images with two classes"},
     ),
     # the command line
     "train": Row(trained),
@@ -436,13 +479,16 @@ WITHOUT_A_TASK = {
 }
 
 
-@pytest.mark.parametrize("home, prefix", [(figures, "figures."), (evaluation, ""), (explorers, "explorers."), (Run, "Run.")])
+@pytest.mark.parametrize(
+    "home, prefix", [(figures, "figures."), (evaluation, ""), (explorers, "explorers."), (Run, "Run.")]
+)
 def test_no_public_function_is_without_a_row(home, prefix):
     own = home.__name__ if inspect.ismodule(home) else home.__module__
     public = {
-        name for name, thing in vars(home).items()
+        name
+        for name, thing in vars(home).items()
         if inspect.isfunction(thing) and not name.startswith("_") and thing.__module__.startswith(own)
-    }  # fmt: skip
+    }
     listed = {part.removeprefix(prefix) for name in ROWS for part in name.split(", ")}
     assert public - listed - WITHOUT_A_TASK[home] == set()
     assert WITHOUT_A_TASK[home] - {name for name in dir(home)} == set()

@@ -90,7 +90,12 @@ def test_what_cannot_be_drawn_is_said(tiny, quick):
     labels = np.array([[0, 1], [1, 0], [1, 1], [0, 0]] * 5)
     many = mt.from_arrays(*[(blobs(20, seed)[0], labels) for seed in range(3)])
     run = mt.fit(mt.build("cnn", many, widths=(4, 8, 8)), many, quick, progress=False)
-    for draw in (figures.confusion, figures.roc, figures.precision_recall, lambda run: figures.worst_mistakes(run, many)):
+    for draw in (
+        figures.confusion,
+        figures.roc,
+        figures.precision_recall,
+        lambda run: figures.worst_mistakes(run, many),
+    ):
         with pytest.raises(InputError, match="multi-label"):
             draw(run)
     with pytest.raises(InputError, match="several labels"):
@@ -147,7 +152,10 @@ def test_numbers_are_drawn_as_numbers(fractions):
     assert "from the lowest fraction to the highest: 20, 40, 60, 80" in row.alt
     drawn = figures.predicted(run)
     answers = run.predict(dataset.test.images)
-    assert f"from {float(answers.min()):.3g} to {float(answers.max()):.3g}" in drawn.alt and "labels run from 20 to 80" in drawn.alt
+    assert (
+        f"from {float(answers.min()):.3g} to {float(answers.max()):.3g}" in drawn.alt
+        and "labels run from 20 to 80" in drawn.alt
+    )
     beside = figures.comparison(run)
     assert f"R² {run.test.r2:.3f}" in beside.alt and "the mean of the training numbers" in beside.alt
     assert f"{run.test.r2:.3f}" in figures.ladder([run]).alt
@@ -182,9 +190,18 @@ IMAGE = np.zeros((8, 8), np.uint8)
         (lambda: figures.patients({}, "none"), "one method or more"),
         (lambda: figures.patients({"a": {"dice": [0.5]}, "b": {"hd95": [1.0]}}, "other"), "the same scores"),
         (lambda: figures.patients({"a": {"dice": [0.5, np.nan]}}, "a"), "finite numbers"),
-        (lambda: figures.outlines(torch.zeros(2, 1, 8, 8), {"x": np.zeros((3, 8, 8))}, ["no", "yes"], "a"), "one mask for each image"),
-        (lambda: figures.outlines(torch.zeros(2, 1, 8, 8), {"x": None}, ["no", "yes"], "a", names=["one"]), "1 names for 2 images"),
-        (lambda: figures.outlines(torch.zeros(2, 1, 8, 8), {"x": None}, list("abcdefgh"), "a"), "colours for 6 classes"),
+        (
+            lambda: figures.outlines(torch.zeros(2, 1, 8, 8), {"x": np.zeros((3, 8, 8))}, ["no", "yes"], "a"),
+            "one mask for each image",
+        ),
+        (
+            lambda: figures.outlines(torch.zeros(2, 1, 8, 8), {"x": None}, ["no", "yes"], "a", names=["one"]),
+            "1 names for 2 images",
+        ),
+        (
+            lambda: figures.outlines(torch.zeros(2, 1, 8, 8), {"x": None}, list("abcdefgh"), "a"),
+            "colours for 6 classes",
+        ),
     ],
 )
 def test_what_is_not_as_many_is_not_cut_off(draw, words):
@@ -204,7 +221,13 @@ def test_a_split_without_predictions_and_a_run_without_history(run, tiny):
 @pytest.mark.parametrize("given", [None, "runs/xray", 3])
 def test_what_is_no_run_and_no_data_set_is_said(given, run, tiny):
     pictures = [getattr(figures, name) for name in (*DRAWN, "predicted")]
-    for draw in (*pictures, lambda given: figures.ladder([given]), lambda given: figures.worst_mistakes(given, tiny), compare, reading):
+    for draw in (
+        *pictures,
+        lambda given: figures.ladder([given]),
+        lambda given: figures.worst_mistakes(given, tiny),
+        compare,
+        reading,
+    ):
         with pytest.raises(InputError, match="fit\\("):
             draw(given)
     for draw in (figures.gallery, lambda given: figures.worst_mistakes(run, given), atlases):
@@ -225,4 +248,6 @@ def test_numbers_along_an_axis_stay_formulas():
     figure.subplots().semilogx([1, 1e5], [0, 1])
     figure.axes[0].set_title("$5 and $6")
     figures.picture(figure, "a line")
-    assert figure.axes[0].xaxis.get_major_ticks()[0].label1.get_parse_math() and not figure.axes[0].title.get_parse_math()
+    assert (
+        figure.axes[0].xaxis.get_major_ticks()[0].label1.get_parse_math() and not figure.axes[0].title.get_parse_math()
+    )

@@ -163,7 +163,9 @@ def test_a_value_of_another_kind_is_named(change, words):
         typed("pair", {key: value for key, value in record.items() if value is not ...}, Pair)
 
 
-@pytest.mark.parametrize("text", ["{", "", '{"a": 1, "a": 2}', "[" * 100_000, '{"a": Infinity}', '{"a": -Infinity}', '"\xff'])
+@pytest.mark.parametrize(
+    "text", ["{", "", '{"a": 1, "a": 2}', "[" * 100_000, '{"a": Infinity}', '{"a": -Infinity}', '"\xff']
+)
 def test_what_is_no_json_is_a_value_error(tmp_path, text):
     (tmp_path / "file").write_text(text, encoding="latin-1")
     with pytest.raises(ValueError):
@@ -175,7 +177,14 @@ def test_what_is_no_json_is_a_value_error(tmp_path, text):
 
 def test_a_folder_keeps_what_is_not_its_own(tmp_path):
     save(tmp_path, 0.0)
-    own = {"weights.safetensors", "part-0123456789ab.safetensors", "notes.txt", "film.partial", "thing.json.mine.partial", ".hidden"}
+    own = {
+        "weights.safetensors",
+        "part-0123456789ab.safetensors",
+        "notes.txt",
+        "film.partial",
+        "thing.json.mine.partial",
+        ".hidden",
+    }
     for name in own:
         (tmp_path / name).write_text("mine")
     save(tmp_path, 1.0)
@@ -185,7 +194,9 @@ def test_a_folder_keeps_what_is_not_its_own(tmp_path):
     assert len(os.listdir(tmp_path)) == len(own) + 2, "the files of the former save are gone"
 
 
-@pytest.mark.parametrize("name", ["notes.txt", "model.safetensors", "part-0123456789ab.safetensors", "other.json", "thing.json", "sub/"])
+@pytest.mark.parametrize(
+    "name", ["notes.txt", "model.safetensors", "part-0123456789ab.safetensors", "other.json", "thing.json", "sub/"]
+)
 def test_a_folder_of_somebody_else_is_refused(tmp_path, name):
     (tmp_path / name).mkdir() if name.endswith("/") else (tmp_path / name).write_text("{}")
     before = sorted(os.listdir(tmp_path))
@@ -244,7 +255,10 @@ def test_who_waits_too_long_hears_the_true_reason(tmp_path, monkeypatch):
     monkeypatch.setattr(files, "WAIT", 0.2)
     monkeypatch.setattr(files, "locked", lambda path: locked(path, 0.2))
     with FileLock(tmp_path / files.LOCK):
-        with ThreadPoolExecutor() as pool, pytest.raises(MedtutorError, match="another process is writing there.*wait for it"):
+        with (
+            ThreadPoolExecutor() as pool,
+            pytest.raises(MedtutorError, match="another process is writing there.*wait for it"),
+        ):
             pool.submit(save, tmp_path, 1.0).result()
         assert folder(tmp_path).load()[0]["value"] == 0.0, "readers need no lock"
     save(tmp_path, 1.0)
@@ -325,7 +339,9 @@ def test_two_saves_and_a_reader_at_a_time(tmp_path):
 
 @pytest.fixture
 def readable():
-    """A folder that this process can read, but not write; the superuser, who may write anywhere, is nobody for a while."""
+    """A folder that this process can read, but not write; the superuser, who may write anywhere, is nobody for a
+    while.
+    """
     with tempfile.TemporaryDirectory() as path:
         save(Path(path) / "new")
         Path(path).chmod(0o555)

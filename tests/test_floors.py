@@ -63,7 +63,9 @@ def test_data_and_models_know_nothing_of_each_other():
 
 def test_import_is_light():
     """`import medtutor` alone loads neither torch nor medmnist nor matplotlib."""
-    code = "import sys, medtutor; print([m for m in ('torch', 'medmnist', 'matplotlib', 'sklearn') if m in sys.modules])"
+    code = (
+        "import sys, medtutor; print([m for m in ('torch', 'medmnist', 'matplotlib', 'sklearn') if m in sys.modules])"
+    )
     result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert result.stdout.strip() == "[]"
 

@@ -87,9 +87,15 @@ NETWORKS = Generator(**SMALL), Discriminator(**SMALL)
 TAKES = {
     "load": lambda path: mt.load("breastmnist", root=path),
     "data list": lambda path: cli.data_list(cli._parser().parse_args(["data", "list", "--root", path])),
-    "data fetch": lambda path: cli.data_fetch(cli._parser().parse_args(["data", "fetch", "breastmnist", "--root", path])),
-    "train": lambda path: cli.train_command(cli._parser().parse_args(["train", "breastmnist", "--source", "phantom", "--out", path])),
-    "resume": lambda path: cli.train_command(cli._parser().parse_args(["train", "breastmnist", "--resume", "--out", path])),
+    "data fetch": lambda path: cli.data_fetch(
+        cli._parser().parse_args(["data", "fetch", "breastmnist", "--root", path])
+    ),
+    "train": lambda path: cli.train_command(
+        cli._parser().parse_args(["train", "breastmnist", "--source", "phantom", "--out", path])
+    ),
+    "resume": lambda path: cli.train_command(
+        cli._parser().parse_args(["train", "breastmnist", "--resume", "--out", path])
+    ),
     "evaluate": lambda path: cli.evaluate_command(cli._parser().parse_args(["evaluate", path])),
     "explain": lambda path: cli._checked_png(f"{path}/x.png"),
     "trial run": lambda path: cli.trial_run(cli._parser().parse_args(["trial", "run", "cnn-beats-mlp", "--out", path])),
@@ -166,7 +172,9 @@ print("closed:", *use())
 """
 
 
-@pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() != 0, reason="only the superuser can become another user")
+@pytest.mark.skipif(
+    not hasattr(os, "geteuid") or os.geteuid() != 0, reason="only the superuser can become another user"
+)
 def test_a_user_whom_the_system_does_not_know(tmp_path):
     environment = {key: value for key, value in os.environ.items() if not key.startswith("MEDTUTOR")}
     environment |= {"HOME": str(tmp_path), "MPLCONFIGDIR": str(tmp_path)}

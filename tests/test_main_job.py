@@ -44,8 +44,10 @@ sys.exit(code)
 def test_chest_xrays_pass_the_published_resnet18_in_little_memory():
     result = subprocess.run(
         [sys.executable, "-c", MEASURED, "train", "pneumoniamnist", "--source", "medmnist", "--json"],
-        capture_output=True, text=True, env=ENVIRONMENT,
-    )  # fmt: skip
+        capture_output=True,
+        text=True,
+        env=ENVIRONMENT,
+    )
     assert result.returncode == 0, result.stderr[-2000:]
     run = json.loads(result.stdout)
     assert run["provenance"] == "medmnist" and run["test"]["n"] == 624

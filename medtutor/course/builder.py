@@ -95,10 +95,15 @@ def _cells(source):
     except UnicodeDecodeError:
         raise InputError(f"{source.name} is not written in UTF-8; save it so") from None
     except OSError as error:
-        raise InputError(f"{source} cannot be read ({error.strerror}); see whether it is there and yours to read") from None
+        raise InputError(
+            f"{source} cannot be read ({error.strerror}); see whether it is there and yours to read"
+        ) from None
     if not re.search(r"^# %%", text, re.M):
         raise InputError(f"{source.name} has no cells; begin each with a line # %%, or # %% [markdown]")
-    header = f"{source.name} is no py:percent source: the header between the lines # --- cannot be read; mend it, or leave it out"
+    header = (
+        f"{source.name} is no py:percent source: the header between the lines # --- cannot be read; mend it, or leave"
+        " it out"
+    )
     try:
         notebook = jupytext.reads(text, fmt="py:percent")
     except Exception:
@@ -108,7 +113,9 @@ def _cells(source):
         raise InputError(header)
     for number, cell in enumerate(notebook.cells, 1):
         if "incorrectly_encoded_metadata" in cell.metadata:
-            raise InputError(f"{source.name}, cell {number}: what stands behind # %% cannot be read; mend it, or leave it out")
+            raise InputError(
+                f"{source.name}, cell {number}: what stands behind # %% cannot be read; mend it, or leave it out"
+            )
     return notebook
 
 
@@ -178,7 +185,9 @@ def solutions(source):
             exec(compile(without_marks(cell), str(source), "exec"), space)
     for exercise, name in checked.items():
         if name not in space:
-            raise InputError(f"{Path(source).name} checks {name}, which is in no cell with a solution; see check.{exercise}")
+            raise InputError(
+                f"{Path(source).name} checks {name}, which is in no cell with a solution; see check.{exercise}"
+            )
     return {exercise: space[name] for exercise, name in checked.items()}
 
 
@@ -194,7 +203,9 @@ def build(source):
     costs, texts = {}, {}
     for path, notebook in {path: read(source, solved) for path, solved in products(source).items()}.items():
         costs[path] = execute(notebook, source)
-        if any(PHANTOM_WARNING in output.get("text", "") for cell in notebook.cells for output in cell.get("outputs", [])):
+        if any(
+            PHANTOM_WARNING in output.get("text", "") for cell in notebook.cells for output in cell.get("outputs", [])
+        ):
             raise MedtutorError(
                 f"{source.name} fell back to phantoms, but lessons are built on the published images; "
                 "set MEDTUTOR_DATA to the folder that holds them, or connect to the network"
@@ -225,13 +236,19 @@ def execute(notebook, source):
     notebook.cells.append(nbformat.v4.new_code_cell(PEAK))
     at = [None]
     client = nbclient.NotebookClient(
-        notebook, timeout=CELL_SECONDS, kernel_name="python3", record_timing=False, store_widget_state=False,
-        resources={"metadata": {"path": str(source.parent.parent)}}, on_cell_execute=lambda cell_index, **_: at.append(cell_index),
-    )  # fmt: skip
+        notebook,
+        timeout=CELL_SECONDS,
+        kernel_name="python3",
+        record_timing=False,
+        store_widget_state=False,
+        resources={"metadata": {"path": str(source.parent.parent)}},
+        on_cell_execute=lambda cell_index, **_: at.append(cell_index),
+    )
     start = time.perf_counter()
     try:
         with tempfile.TemporaryDirectory() as home:
-            # A home of its own: whoever builds has perhaps made guesses already. What the kernel's own machinery says is no news.
+            # A home of its own: whoever builds has perhaps made guesses already. What the kernel's own machinery says
+            # is no news.
             client.execute(env={**os.environ, "MEDTUTOR_HOME": home}, stderr=subprocess.DEVNULL)
     except Exception as error:
         # On Ctrl-C nbclient ends the kernel, and then meets whatever it meets.
@@ -241,7 +258,9 @@ def execute(notebook, source):
     said = "".join(output.get("text", "") for output in notebook.cells.pop().outputs if output.get("name") == "stdout")
     found = re.search(r"^PEAK (\d+)$", said, re.M)
     if not found:
-        raise MedtutorError(f"{source.name} ran, but its kernel does not print any more; see that no cell replaces print or sys.stdout")
+        raise MedtutorError(
+            f"{source.name} ran, but its kernel does not print any more; see that no cell replaces print or sys.stdout"
+        )
     return Cost(time.perf_counter() - start, int(found[1]))
 
 
@@ -253,11 +272,16 @@ def _what_failed(error, name, notebook, place):
     if isinstance(error, NoSuchKernel):
         return f'{name} was not run: Jupyter knows no kernel {error.name}; run: pip install "medtutor[dev]"'
     if place is None:
-        return f"{name} was not run: no kernel started ({_first_line(error)}); medtutor doctor says what is missing here"
+        return (
+            f"{name} was not run: no kernel started ({_first_line(error)}); medtutor doctor says what is missing here"
+        )
     line = next(iter(notebook.cells[place].source.strip().splitlines()), "")
     where = f"{name} did not run to its end: cell {place + 1} (“{line[:60]}”)"
     if isinstance(error, DeadKernelError):
-        return f"{where} ended the kernel, most likely because memory ran out; close what else needs memory, or let the cell need less"
+        return (
+            f"{where} ended the kernel, most likely because memory ran out; close what else needs memory, or let the"
+            " cell need less"
+        )
     if isinstance(error, CellTimeoutError):
         return f"{where} took longer than {CELL_SECONDS} s; let it do less, or load what it trains"
     if isinstance(error, CellExecutionError):

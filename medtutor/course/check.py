@@ -92,7 +92,9 @@ def exercises():
     for module in pkgutil.iter_modules(folder.__path__):
         for exercise in import_module(f"{folder.__name__}.{module.name}").EXERCISES:
             if exercise.name in found:
-                raise InputError(f"two exercises have the name {exercise.name}, the second in {module.name}; rename one")
+                raise InputError(
+                    f"two exercises have the name {exercise.name}, the second in {module.name}; rename one"
+                )
             found[exercise.name] = exercise
     return found
 
@@ -177,7 +179,9 @@ def _compare(exercise, answer, trials):
 
 @contextmanager
 def _state_kept():
-    """The random generators of torch, numpy and Python are left as they were; gradients are recorded, whatever was set before."""
+    """The random generators of torch, numpy and Python are left as they were; gradients are recorded, whatever was set
+    before.
+    """
     of_python, of_numpy = random.getstate(), np.random.get_state()
     with torch.random.fork_rng(devices=[]), torch.inference_mode(False), torch.enable_grad():
         try:
@@ -189,7 +193,8 @@ def _state_kept():
 
 @contextmanager
 def _limits():
-    """Raises `_Stopped` in what takes longer than `SECONDS`, or `BYTES` more; again and again, since an answer may swallow it.
+    """Raises `_Stopped` in what takes longer than `SECONDS`, or `BYTES` more; again and again, since an answer may
+    swallow it.
 
     Without effect where a signal cannot do it: outside the main thread, and on Windows.
     """
@@ -235,7 +240,9 @@ def _given(answer, trial):
         # Torch raises the same error, with words, for what it cannot compute.
         if isinstance(error, NotImplementedError) and not str(error):
             raise _NotAttempted from None
-        raise _Wrong(f"your function stopped with {_words(error)}{_line_of(error)} (inputs: {_describe(trial)}).") from None
+        raise _Wrong(
+            f"your function stopped with {_words(error)}{_line_of(error)} (inputs: {_describe(trial)})."
+        ) from None
     if not all(map(_same, own, trial)):
         raise _Wrong("your function changes its input; work on a copy.")
     return value
@@ -268,7 +275,9 @@ def _refuse_nothing(answer, given):
     if all(missing) and (given[0] is ... or _is_blank(answer)):
         raise _NotAttempted
     if all(missing):
-        raise _Wrong("your function returns nothing; end it with return and the value. (print shows it, but hands nothing back.)")
+        raise _Wrong(
+            "your function returns nothing; end it with return and the value. (print shows it, but hands nothing back.)"
+        )
     if any(missing):
         raise _Wrong("your function returns nothing for some inputs; every way through it needs a return.")
 
@@ -290,7 +299,7 @@ _LIBRARIES = (*map(sysconfig.get_path, ("stdlib", "purelib", "platlib")), str(Pa
 
 
 def _line_of(error):
-    """", in line 3, “…”": the line of the student's code in which an error arose; empty where it is not in there."""
+    """ ", in line 3, “…”": the line of the student's code in which an error arose; empty where it is not in there."""
     frames = traceback.extract_tb(error.__traceback__)
     own = [frame for frame in frames if not frame.filename.startswith(_LIBRARIES)]
     if not own:
@@ -322,7 +331,9 @@ def _tensors(value, want, trial):
     Rows given as a list become one tensor where one is wanted, and one array becomes many along its first axis.
     """
     if type(value).__module__ == "torch.return_types":
-        raise _Wrong("your function returns values and their places, as .max(dim) and its like give them; take .values.")
+        raise _Wrong(
+            "your function returns values and their places, as .max(dim) and its like give them; take .values."
+        )
     try:
         if not isinstance(value, (list, tuple)):
             one = _tensor(value)
@@ -401,14 +412,19 @@ def _refuse_chance(answer, trial, value):
     except (_Wrong, _NotAttempted):
         again = []
     if not _agree(again, value, 1e-6):
-        raise _Wrong("your function gives another answer each time. All that it needs is in its inputs; draw and keep nothing.")
+        raise _Wrong(
+            "your function gives another answer each time. All that it needs is in its inputs; draw and keep nothing."
+        )
 
 
 def _difference(value, want, trial, tolerance):
     """What is wrong, where no known mistake explains it; the right values are not told."""
     on = f"(inputs: {_describe(trial)})"
     if len(value) != len(want):
-        return f"your function returns {len(value)} arrays where {len(want)} {'is' if len(want) == 1 else 'are'} asked for {on}."
+        return (
+            f"your function returns {len(value)} arrays where {len(want)} {'is' if len(want) == 1 else 'are'} asked for"
+            f" {on}."
+        )
     for a, b in zip(value, want):
         if a.shape != b.shape:
             return f"the shape is not right: yours is {_shape(a)}, asked for is {_shape(b)} {on}."
@@ -418,9 +434,15 @@ def _difference(value, want, trial, tolerance):
     strange = wrong & ~a.isfinite()
     if strange.any():
         number = a[strange][0].item()
-        return f"the shape is right, but {_of(strange)} are {number}; is something divided by zero, or its logarithm taken? {on}"
+        return (
+            f"the shape is right, but {_of(strange)} are {number}; is something divided by zero, or its logarithm"
+            f" taken? {on}"
+        )
     if whole and (b % 1 != 0).any():
-        return f"your function returns whole numbers ({str(whole[0]).removeprefix('torch.')}); asked for are fractions {on}."
+        return (
+            f"your function returns whole numbers ({str(whole[0]).removeprefix('torch.')}); asked for are fractions"
+            f" {on}."
+        )
     if _agree(value, want, 0.02):
         near = "off by 2 % at most. Is something rounded, or added for safety?"
         return f"the shape is right, but {_of(wrong)} are not quite: {near} {on}"
@@ -443,9 +465,13 @@ def _compare_gradients(exercise, answer, trial, want):
 
 
 def _gradients(function, trial, want):
-    """The gradients with respect to all floating-point inputs, of the outputs weighted at random; None where there are none."""
+    """The gradients with respect to all floating-point inputs, of the outputs weighted at random; None where there are
+    none.
+    """
     inputs = copy.deepcopy(trial)
-    leaves = [value.requires_grad_() for value in inputs if isinstance(value, torch.Tensor) and value.is_floating_point()]
+    leaves = [
+        value.requires_grad_() for value in inputs if isinstance(value, torch.Tensor) and value.is_floating_point()
+    ]
     generator = torch.Generator().manual_seed(0)
     try:
         with warnings.catch_warnings():

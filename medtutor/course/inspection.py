@@ -40,7 +40,9 @@ def inspect_lesson(source):
         except InputError as error:
             problems.append(f"{name} {error}; run: medtutor notebooks build {source.name[:2]}")
             continue
-        problems += [f"{name}: {problem}" for problem in [*_out_of_step(built, source, solved), *inspect_notebook(built, path)]]
+        problems += [
+            f"{name}: {problem}" for problem in [*_out_of_step(built, source, solved), *inspect_notebook(built, path)]
+        ]
     return problems
 
 
@@ -57,7 +59,9 @@ def inspect_source(source):
             continue
         lines = cell.source.splitlines()
         if len(lines) > CELL_LINES:
-            problems.append(f"{source.name}, cell {number}: {len(lines)} lines of code; at most {CELL_LINES}, one idea each")
+            problems.append(
+                f"{source.name}, cell {number}: {len(lines)} lines of code; at most {CELL_LINES}, one idea each"
+            )
         wide = max(map(len, lines), default=0)
         if wide > CELL_COLUMNS:
             problems.append(f"{source.name}, cell {number}: a line of {wide} columns; at most {CELL_COLUMNS}")
@@ -71,7 +75,9 @@ def inspect_notebook(built, path):
     for number, cell in enumerate(built["cells"], 1):
         text = "".join(cell["source"])
         if cell["cell_type"] == "markdown":
-            problems += [f"cell {number}: {problem}" for problem in [*_without_alt(text), *_dead_links(text, path, headings)]]
+            problems += [
+                f"cell {number}: {problem}" for problem in [*_without_alt(text), *_dead_links(text, path, headings)]
+            ]
         elif cell["cell_type"] == "code":
             if cell.get("execution_count") is None:
                 problems.append(f"cell {number} was not executed")
@@ -97,13 +103,23 @@ def orphans(notebooks):
     notebooks = Path(notebooks)
     known = {source.stem for source in (notebooks / "source").glob("*.py")}
     found = [*notebooks.glob("*.ipynb"), *(notebooks / "solutions").glob("*.ipynb")]
-    alone = [f"{path.relative_to(notebooks)} has no source; delete it, or write source/{path.stem}.py" for path in found if path.stem not in known]
+    alone = [
+        f"{path.relative_to(notebooks)} has no source; delete it, or write source/{path.stem}.py"
+        for path in found
+        if path.stem not in known
+    ]
     unnamed = [name for name in sorted(known) if not re.match(r"[0-9][0-9]_", name)]
-    return alone + [f"source/{name}.py is never built: a lesson is named NN_name.py; give it a number, or put it elsewhere" for name in unnamed]
+    return alone + [
+        f"source/{name}.py is never built: a lesson is named NN_name.py; give it a number, or put it elsewhere"
+        for name in unnamed
+    ]
 
 
 def _read_notebook(path):
-    """The notebook in a file, as plain values. Raises `InputError` for a file that is none of the form that we write, nbformat 4.5."""
+    """The notebook in a file, as plain values.
+
+    Raises `InputError` for a file that is none of the form that we write, nbformat 4.5.
+    """
     from nbformat.validator import iter_validate
 
     try:
@@ -136,7 +152,9 @@ def _inspect_output(output):
         problems.append("a bare picture, whose alt text no page shows; use medtutor.figures")
     if any("widget-view" in kind for kind in data):
         problems.append("a widget without a kernel behind it was kept")
-    text = ENCODED.sub("", "".join(map("".join, [output.get("text", ""), data.get("text/html", ""), data.get("text/plain", "")])))
+    text = ENCODED.sub(
+        "", "".join(map("".join, [output.get("text", ""), data.get("text/html", ""), data.get("text/plain", "")]))
+    )
     problems += _without_alt(text)
     problems += [f"its output names a folder of one machine: {found[0]}" for found in MACHINE_PATH.finditer(text)]
     return problems

@@ -18,7 +18,8 @@ from .box import Box
 
 
 def guesses_file():
-    """Where guesses are kept: `guesses.json` in `$MEDTUTOR_HOME`, else in `~/.medtutor`; None where there is no home folder.
+    """Where guesses are kept: `guesses.json` in `$MEDTUTOR_HOME`, else in `~/.medtutor`; None where there is no home
+    folder.
 
     Raises `InputError` where `$MEDTUTOR_HOME` can be no path.
     """
@@ -73,7 +74,11 @@ class Prediction(Explorer):
             mine = "As you said" if self.guess == result else f"You said: {self.guess}"
             return Box("right" if self.guess == result else "told", f"It is: {result}.", f"{mine}. {why}".strip())
         gap = result - self.guess
-        words = "exactly that" if said == _number(self.guess) else f"{_number(abs(gap))} {'more' if gap > 0 else 'less'} than that"
+        words = (
+            "exactly that"
+            if said == _number(self.guess)
+            else f"{_number(abs(gap))} {'more' if gap > 0 else 'less'} than that"
+        )
         return Box("told", f"It is {said}.", f"You said {_number(self.guess)}; it is {words}. {why}".strip())
 
     def still(self, small=False):
@@ -112,7 +117,9 @@ class Prediction(Explorer):
     def _show(self):
         if self.guess is not None:
             shown = self.guess if self.choices else _number(self.guess)
-            self.state.value = Box("told", f"Your guess: {shown}.", "Now run on. You can commit another until you have seen the result.")._repr_html_()
+            self.state.value = Box(
+                "told", f"Your guess: {shown}.", "Now run on. You can commit another until you have seen the result."
+            )._repr_html_()
 
     def _stored(self):
         guess = _kept().get(self.key)
@@ -157,7 +164,10 @@ def _kept():
 
 
 def _read(path):
-    """The guesses in a file: {} where there is none, None where it is damaged. Raises `OSError` where it cannot be read."""
+    """The guesses in a file: {} where there is none, None where it is damaged.
+
+    Raises `OSError` where it cannot be read.
+    """
     try:
         guesses = read_json(path)
     except FileNotFoundError:

@@ -48,7 +48,9 @@ def parse(text, name="quiz"):
         if not line.strip() or mark == "#":
             continue
         if mark == " " and re.match(r"[?+-](\s|$)", rest):
-            raise InputError(f"{name}, line {number}: {rest[0]} stands behind a blank; a question or an answer begins its line")
+            raise InputError(
+                f"{name}, line {number}: {rest[0]} stands behind a blank; a question or an answer begins its line"
+            )
         if mark == "?":
             questions.append((rest, []))
         elif mark in "+-" and questions:
@@ -67,7 +69,9 @@ def parse(text, name="quiz"):
             raise InputError(f"{name}: {what}; each question needs words of its own")
         choices = [answer.casefold() for answer, _, _ in answers]
         if not all(choices) or len(set(choices)) < len(choices):
-            raise InputError(f"{name}: {question!r} has an answer without words, or one twice; each answer needs words of its own")
+            raise InputError(
+                f"{name}: {question!r} has an answer without words, or one twice; each answer needs words of its own"
+            )
         if len(answers) < 2 or sum(right for _, right, _ in answers) != 1:
             raise InputError(f"{name}: {question!r} needs two answers or more, exactly one of them right")
         if not all(feedback for _, _, feedback in answers):
@@ -129,4 +133,7 @@ class Quiz(Explorer):
         kind, words = ("right", "Yes.") if answer.right else ("wrong", "Not quite.")
         feedback.value = Box(kind, f"“{answer.text}” {words}", answer.feedback)._repr_html_()
         answered, right = len(self.first_try), sum(self.first_try.values())
-        self.score.value = f'<p role="status">{right} right at the first try, of {answered} answered; {len(self.questions)} in all.</p>'
+        self.score.value = (
+            f'<p role="status">{right} right at the first try, of {answered} answered; {len(self.questions)} in'
+            " all.</p>"
+        )

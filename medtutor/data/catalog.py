@@ -66,30 +66,41 @@ _MODALITY = {
 }
 
 _WARNINGS = {
-    "chestmnist": (
-        "Accuracy says nothing here: answering 'no finding' for every image "
-        "scores 0.947. Read the AUC.",
-    ),
+    "chestmnist": ("Accuracy says nothing here: answering 'no finding' for every image scores 0.947. Read the AUC.",),
     "dermamnist": (
         "CC BY-NC 4.0: not for commercial use, unlike the other sets.",
-        "Images of one lesion stand in more than one split (Abhishek et al., "
-        "Scientific Data 12:196, 2025): results are too good.",
+        (
+            "Images of one lesion stand in more than one split (Abhishek et al., "
+            "Scientific Data 12:196, 2025): results are too good."
+        ),
     ),
     # Counted with subsets.near_duplicates; a test counts again where the files are.
     "breastmnist": (
         "The test set has 156 images: one image is 0.64 points of accuracy. Read the intervals.",
-        "Its splits share images: at 28 pixels 55 of 156 test images have a training image that correlates above 0.97 "
-        "(39 above 0.99), 31 of 78 validation images likewise. Read results on the other 101 test images, too.",
+        (
+            "Its splits share images: at 28 pixels 55 of 156 test images have a training image that correlates above"
+            " 0.97 (39 above 0.99), 31 of 78 validation images likewise. Read results on the other 101 test images,"
+            " too."
+        ),
         "Test image 76 is training image 115 byte for byte at 28 pixels, with the other label.",
     ),
     "pneumoniamnist": (
-        "Children of one to five years of one hospital (Kermany et al., Cell 172:1122, 2018): results say nothing about others.",
-        "Validation images are a random tenth of the source's training images, so a child may stand in both; 8 of 524 are "
-        "training images byte for byte at 28 pixels. The test images are a set of their own, and none of the 624 is a training "
-        "image. They hold 62.5 % pneumonia, the others 74 %: a validation result is no forecast of the test result.",
+        (
+            "Children of one to five years of one hospital (Kermany et al., Cell 172:1122, 2018): results say nothing"
+            " about others."
+        ),
+        (
+            "Validation images are a random tenth of the source's training images, so a child may stand in both; 8 of"
+            " 524 are training images byte for byte at 28 pixels. The test images are a set of their own, and none of"
+            " the 624 is a training image. They hold 62.5 % pneumonia, the others 74 %: a validation result is no"
+            " forecast of the test result."
+        ),
     ),
     _HIPPOCAMPUS: (
-        "A teaching split, by patient, of 48 of the 260 published volumes; 12 volumes of 10 patients are tested: read the intervals.",
+        (
+            "A teaching split, by patient, of 48 of the 260 published volumes; 12 volumes of 10 patients are tested:"
+            " read the intervals."
+        ),
     ),
     "adrenalmnist3d": (
         "Binary shapes, no grey images: at 28 pixels every voxel is 0 or 255.",
@@ -176,7 +187,11 @@ def _info():
     # and 100 MB for a table. Its catalogue is a file of its own, of which the table
     # alone is read: run, the file would make a folder, without a home one named "~".
     file = Path(find_spec("medmnist").submodule_search_locations[0]) / "info.py"
-    tables = {getattr(node.targets[0], "id", ""): node.value for node in ast.parse(file.read_text(encoding="utf-8")).body if isinstance(node, ast.Assign)}
+    tables = {
+        getattr(node.targets[0], "id", ""): node.value
+        for node in ast.parse(file.read_text(encoding="utf-8")).body
+        if isinstance(node, ast.Assign)
+    }
     return ast.literal_eval(tables["INFO"])
 
 
@@ -186,7 +201,9 @@ def names():
 
 
 def publisher(name):
-    """Where a set's images come from: "medmnist", "decathlon", or "phantom" of what is always drawn; also their provenance."""
+    """Where a set's images come from: "medmnist", "decathlon", or "phantom" of what is always drawn; also their
+    provenance.
+    """
     name = check_name(name)
     return "decathlon" if name == _HIPPOCAMPUS else "phantom" if name in (*_CINE, *_MARKS) else "medmnist"
 
@@ -248,27 +265,54 @@ def card(name, size=None):
         raise InputError(f"{name} is not published at size {size}; choose one of {known}")
     if name == _HIPPOCAMPUS:
         return Card(
-            name=name, title="Hippocampus (Decathlon Task04)", modality="brain MRI, T1, sagittal slices", task="segmentation",
-            classes=hippocampus.CLASSES, channels=1, shape=hippocampus.SHAPE[1:], spacing=hippocampus.SPACING,
-            licence="CC BY-SA 4.0", citation=hippocampus.CITATION,
-            description="T1-weighted MRI cut out around one hippocampus, whose front and back part experts have marked.",
-            warnings=_WARNINGS[name], publisher=publisher(name),
-        )  # fmt: skip
+            name=name,
+            title="Hippocampus (Decathlon Task04)",
+            modality="brain MRI, T1, sagittal slices",
+            task="segmentation",
+            classes=hippocampus.CLASSES,
+            channels=1,
+            shape=hippocampus.SHAPE[1:],
+            spacing=hippocampus.SPACING,
+            licence="CC BY-SA 4.0",
+            citation=hippocampus.CITATION,
+            description=(
+                "T1-weighted MRI cut out around one hippocampus, whose front and back part experts have marked."
+            ),
+            warnings=_WARNINGS[name],
+            publisher=publisher(name),
+        )
     if name in _CINE:
         target, task, classes = _CINE[name]
         return Card(
-            name=name, title=f"Cardiac cine, {target}", modality="cardiac cine, short axis", task=task, classes=classes, channels=1,
-            shape=(cine.SIZE, cine.SIZE), frames=cine.FRAMES, mirror=(-1, -2), licence="as medtutor, which drew it (BSD-3-Clause)",
+            name=name,
+            title=f"Cardiac cine, {target}",
+            modality="cardiac cine, short axis",
+            task=task,
+            classes=classes,
+            channels=1,
+            shape=(cine.SIZE, cine.SIZE),
+            frames=cine.FRAMES,
+            mirror=(-1, -2),
+            licence="as medtutor, which drew it (BSD-3-Clause)",
             description="A beating ventricle in speckle, drawn by medtutor; no patient's image.",
-            warnings=("PHANTOM: drawn by medtutor, no patient's image; not to be compared.",), publisher=publisher(name),
-        )  # fmt: skip
+            warnings=("PHANTOM: drawn by medtutor, no patient's image; not to be compared.",),
+            publisher=publisher(name),
+        )
     if name in _MARKS:
         return Card(
-            name=name, title=f"Two {_MARKS[name]}", modality="two marks in noise", task="binary", classes=("different", "same"),
-            channels=1, shape=(28, 28), mirror=(-1, -2), licence="as medtutor, which drew it (BSD-3-Clause)",
+            name=name,
+            title=f"Two {_MARKS[name]}",
+            modality="two marks in noise",
+            task="binary",
+            classes=("different", "same"),
+            channels=1,
+            shape=(28, 28),
+            mirror=(-1, -2),
+            licence="as medtutor, which drew it (BSD-3-Clause)",
             description="Two marks in opposite corners, drawn by medtutor; no patient's image.",
-            warnings=("PHANTOM: drawn by medtutor, no patient's image; not to be compared.",), publisher=publisher(name),
-        )  # fmt: skip
+            warnings=("PHANTOM: drawn by medtutor, no patient's image; not to be compared.",),
+            publisher=publisher(name),
+        )
     info = _info()[name]
     modality, mirror = _MODALITY[name]
     return Card(

@@ -108,7 +108,13 @@ def draw(target="ejection fraction", counts=None, seed=0, **difficulty):
 
 
 # name: the least and the most that can be drawn
-_LIMITS = {"ejection": (0.0, 0.95), "radius": (2.0, 12.0), "systole": (0.05, 0.95), "beat": (4.0, 64.0), "grain": (0.5, 1000.0)}
+_LIMITS = {
+    "ejection": (0.0, 0.95),
+    "radius": (2.0, 12.0),
+    "systole": (0.05, 0.95),
+    "beat": (4.0, 64.0),
+    "grain": (0.5, 1000.0),
+}
 
 
 def _checked_difficulty(usual, given):
@@ -118,7 +124,9 @@ def _checked_difficulty(usual, given):
         low, high = _LIMITS[name]
         form = "a number" if name == "grain" else "a range (low, high)"
         with checks.saying(f"{name} is {shown(value)}; give {form} between {low:g} and {high:g}"):
-            given[name] = checks.number(name, value, low, high) if name == "grain" else _checked_range(name, value, low, high)
+            given[name] = (
+                checks.number(name, value, low, high) if name == "grain" else _checked_range(name, value, low, high)
+            )
     return {**usual, **given}
 
 

@@ -1,4 +1,5 @@
-"""A cohort with a table: real images, and for each a row of drawn numbers, so that it is known what either part can say.
+"""A cohort with a table: real images, and for each a row of drawn numbers, so that it is known what either part can
+say.
 
 Of every patient there is an image, whose finding (class 0 or 1 of its data set) is real,
 and two numbers that medtutor draws: a lab value and an age. The outcome is drawn from
@@ -109,16 +110,21 @@ def _patients(rng, split, kind, missing, most):
     rows = np.arange(len(labels))
     if most is not None:  # as many of either finding, so that neither says much about the outcome by itself
         each = min(most // 2, *np.bincount(labels, minlength=2))
-        rows = rng.permutation(np.concatenate([rng.choice(np.flatnonzero(labels == c), each, replace=False) for c in (0, 1)]))
+        rows = rng.permutation(
+            np.concatenate([rng.choice(np.flatnonzero(labels == c), each, replace=False) for c in (0, 1)])
+        )
     findings = labels[rows]
     table = rng.standard_normal((len(rows), 2)).astype(np.float32)
     chances = chance(kind, findings, table)
     outcome = (rng.random(len(rows)) < chances).astype(np.int64)
     table[rng.random(table.shape) < missing] = np.nan
     return Patients(
-        split.images[torch.from_numpy(rows)], torch.from_numpy(table), torch.from_numpy(outcome), torch.from_numpy(findings),
+        split.images[torch.from_numpy(rows)],
+        torch.from_numpy(table),
+        torch.from_numpy(outcome),
+        torch.from_numpy(findings),
         torch.from_numpy(chances.astype(np.float32)),
-    )  # fmt: skip
+    )
 
 
 def chance(kind, findings, table):
@@ -134,7 +140,10 @@ def chance(kind, findings, table):
     checks.one_of("kind of cohort", kind, KINDS)
     findings, table = np.asarray(findings), np.asarray(table)
     if table.dtype.kind not in "iuf" or table.ndim != 2 or table.shape[1] != len(COLUMNS):
-        raise InputError(f"the table is {table.dtype} of shape {table.shape}; give numbers (N, {len(COLUMNS)}), {' and '.join(COLUMNS)}")
+        raise InputError(
+            f"the table is {table.dtype} of shape {table.shape}; give numbers (N, {len(COLUMNS)}),"
+            f" {' and '.join(COLUMNS)}"
+        )
     if findings.shape != (len(table),) or not np.isin(findings, (0, 1)).all():
         raise InputError(f"findings must be {len(table)} of 0 and 1, one for each row of the table")
     return _chance(kind, findings, table)
@@ -147,7 +156,9 @@ def _chance(kind, findings, table):
             filled = np.repeat(table[gaps], len(_NORMAL), axis=0)
             filled[:, column] = np.tile(_NORMAL, gaps.sum())
             found = np.empty(len(table))
-            found[gaps] = _chance(kind, np.repeat(findings[gaps], len(_NORMAL)), filled).reshape(-1, len(_NORMAL)).mean(axis=1)
+            found[gaps] = (
+                _chance(kind, np.repeat(findings[gaps], len(_NORMAL)), filled).reshape(-1, len(_NORMAL)).mean(axis=1)
+            )
             found[~gaps] = _chance(kind, findings[~gaps], table[~gaps])
             return found
     finding, (lab, age) = findings - 0.5, table.T

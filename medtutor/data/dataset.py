@@ -57,11 +57,20 @@ class Split:
     patients: torch.Tensor | None = None
 
     def __post_init__(self):
-        if not isinstance(self.images, torch.Tensor) or self.images.dtype != torch.uint8 or self.images.dim() not in (4, 5):
-            raise InputError("the images of a Split are a uint8 tensor (N, C, H, W), …; from_arrays makes one of other arrays")
+        if (
+            not isinstance(self.images, torch.Tensor)
+            or self.images.dtype != torch.uint8
+            or self.images.dim() not in (4, 5)
+        ):
+            raise InputError(
+                "the images of a Split are a uint8 tensor (N, C, H, W), …; from_arrays makes one of other arrays"
+            )
         for name, given in (("labels", self.labels), ("patients", self.patients), ("targets", self.targets)):
             if given is not None and (not isinstance(given, torch.Tensor) or len(given) != len(self.images)):
-                raise InputError(f"the {name} of a Split are a tensor with one entry for each of its {len(self.images)} images, or None")
+                raise InputError(
+                    f"the {name} of a Split are a tensor with one entry for each of its {len(self.images)} images, or"
+                    " None"
+                )
 
     def __len__(self):
         return len(self.images)
@@ -116,7 +125,9 @@ class Dataset:
             mirror=tuple(axis for axis in self.card.mirror if axis != -3),
         )
         splits = {name: _copied(getattr(self, name)) for name in SPLITS}
-        splits = {name: replace(split, images=split.images.transpose(1, 2).contiguous()) for name, split in splits.items()}
+        splits = {
+            name: replace(split, images=split.images.transpose(1, 2).contiguous()) for name, split in splits.items()
+        }
         return Dataset(**splits, card=card, provenance=self.provenance)
 
     def as_volumes(self):
@@ -126,7 +137,9 @@ class Dataset:
         is whose, or where the patients have unequal numbers of slices.
         """
         if any(getattr(self, name).patients is None for name in SPLITS):
-            raise InputError(f"{self.card.name} does not say which images are of one patient; give volumes to from_arrays")
+            raise InputError(
+                f"{self.card.name} does not say which images are of one patient; give volumes to from_arrays"
+            )
         splits = {name: _copied(_stacked(getattr(self, name), self.card.name)) for name in SPLITS}
         if len({split.images.shape[2] for split in splits.values()}) > 1:
             raise InputError(f"the patients of {self.card.name} have unequal numbers of slices in its splits")
@@ -154,14 +167,20 @@ def _stacked(split, name):
         raise InputError(f"{name} has a label for each slice; only the slices of a segmentation are stacked to volumes")
     patients, counts = split.patients.unique_consecutive(return_counts=True)
     if len(counts.unique()) > 1 or len(patients.unique()) < len(patients):
-        raise InputError(f"the patients of {name} have unequal numbers of slices, or their slices do not stand together")
+        raise InputError(
+            f"the patients of {name} have unequal numbers of slices, or their slices do not stand together"
+        )
     depth = int(counts[0])
 
     def volumes(slices):
         return None if slices is None else slices.unflatten(0, (-1, depth))
 
     return Split(
-        volumes(split.images).transpose(1, 2).contiguous(), None, volumes(split.evidence), volumes(split.masks), patients
+        volumes(split.images).transpose(1, 2).contiguous(),
+        None,
+        volumes(split.evidence),
+        volumes(split.masks),
+        patients,
     )
 
 
@@ -226,7 +245,11 @@ def from_arrays(
             raise InputError(f"{split} must be a pair (images, labels)")
         pairs[split] = tuple(_as_numpy(array, f"{split} {what}") for array, what in zip(given, ("images", "labels")))
 
-    labels = _real_numbers("train", pairs["train"][1]) if task == "regression" else _whole_numbers("train", pairs["train"][1])
+    labels = (
+        _real_numbers("train", pairs["train"][1])
+        if task == "regression"
+        else _whole_numbers("train", pairs["train"][1])
+    )
     if task is None and labels.ndim > 2:
         task = "segmentation"
     if task == "segmentation" and sequence:
@@ -237,7 +260,8 @@ def from_arrays(
         many = labels.ndim == 2 and labels.shape[1] > 1
         if many and (labels.sum(axis=1) == 1).all():
             raise InputError(
-                "every train case has exactly one label: give class numbers, labels.argmax(1), or say task='multi-label'"
+                "every train case has exactly one label: give class numbers, labels.argmax(1), or say"
+                " task='multi-label'"
             )
         task = "multi-label" if many else "binary" if labels.size and labels.max() < 2 else "multi-class"
     classes = _class_names(classes, labels, task)
@@ -251,10 +275,18 @@ def from_arrays(
     frames, channels, spatial = (shape[1], shape[2], shape[3:]) if sequence else (None, shape[1], shape[2:])
     of_whom = _patient_numbers(patients)
     card = Card(
-        name=name, title=name, modality="your own images", task=task, classes=classes, channels=channels, shape=spatial,
-        frames=frames, mirror=_mirror_axes(mirror, len(spatial)), licence="yours",
+        name=name,
+        title=name,
+        modality="your own images",
+        task=task,
+        classes=classes,
+        channels=channels,
+        shape=spatial,
+        frames=frames,
+        mirror=_mirror_axes(mirror, len(spatial)),
+        licence="yours",
         spacing=_lengths(spacing, len(spatial) + (patients is not None)),
-    )  # fmt: skip
+    )
     splits = {}
     for split in SPLITS:
         make = make_segmentation_split if task == "segmentation" else make_split
@@ -277,8 +309,13 @@ def _as_numpy(array, what):
         return np.asarray(array)
     except ValueError:
         raise InputError(f"{what}: the rows have different shapes; give one array") from None
-    except (TypeError, RuntimeError) as error:  # sparse, quantised or without content; objects that pretend to be arrays
-        raise InputError(f"{what} cannot be read as an array ({' '.join(str(error).split())[:80]}); give a plain one") from None
+    except (
+        TypeError,
+        RuntimeError,
+    ) as error:  # sparse, quantised or without content; objects that pretend to be arrays
+        raise InputError(
+            f"{what} cannot be read as an array ({' '.join(str(error).split())[:80]}); give a plain one"
+        ) from None
 
 
 def _class_names(given, labels, task):
@@ -291,14 +328,19 @@ def _class_names(given, labels, task):
     if task == "regression":
         wanted = 1
     else:
-        wanted = max(labels.shape[1] if task == "multi-label" and labels.ndim == 2 else int(labels.max(initial=0)) + 1, 2)
+        wanted = max(
+            labels.shape[1] if task == "multi-label" and labels.ndim == 2 else int(labels.max(initial=0)) + 1, 2
+        )
     count = wanted if given is None else len(given)
     if task == "regression" and count != 1:
         raise InputError(f"a regression predicts one number, so classes must hold its one name, not {count}")
     if task == "binary" and count != 2:
         raise InputError(f"a binary task has 2 classes, not {count}; name two, or say task='multi-class'")
     if task == "segmentation" and count > MOST_MASKS:
-        raise InputError(f"{count} classes are too many; a segmentation has at most {MOST_MASKS}, so that masks hold 0…{MOST_MASKS - 1}")
+        raise InputError(
+            f"{count} classes are too many; a segmentation has at most {MOST_MASKS}, so that masks hold"
+            f" 0…{MOST_MASKS - 1}"
+        )
     if count > max(labels.size, MANY):
         present = np.unique(labels[labels >= 0])
         gaps = np.flatnonzero(present != np.arange(len(present)))
@@ -370,8 +412,8 @@ def _check_one_split_each(splits):
         if both:
             who = ", ".join(map(str, both[:3])) + (", …" if len(both) > 3 else "")
             raise InputError(
-                f"{len(both)} of the patients ({who}) stand in {first} and in {second}: what was learned would be tested; "
-                "put all slices of a patient into one split, or give other patients other numbers"
+                f"{len(both)} of the patients ({who}) stand in {first} and in {second}: what was learned would be"
+                " tested; put all slices of a patient into one split, or give other patients other numbers"
             )
 
 
@@ -393,7 +435,9 @@ def _channels_first(images, split, sequence, copy=True):
         expected = "(N, T, H, W[, C])" if sequence else "(N, H, W[, C]) or (N, D, H, W[, C])"
         raise InputError(f"{split} images have shape {images.shape}; expected {expected} with C 1 or 3")
     if not images.size:
-        raise InputError(f"{split} images have shape {images.shape}, without a pixel; give images of at least one along each axis")
+        raise InputError(
+            f"{split} images have shape {images.shape}, without a pixel; give images of at least one along each axis"
+        )
     # Channels first and four channels would pass for thin volumes.
     if spatial == 3 and not has_channel and (images.shape[1] in (1, 3, 4) or images.shape[-1] in (2, 4)):
         raise InputError(
@@ -430,7 +474,8 @@ def make_segmentation_split(name, images, masks, card, patients=None):
     masks = _whole_numbers(name, masks)
     if tuple(masks.shape) != (len(images), *card.shape):
         raise InputError(
-            f"{name} masks have shape {tuple(masks.shape)}, expected {(len(images), *card.shape)}: one class number for each pixel"
+            f"{name} masks have shape {tuple(masks.shape)}, expected {(len(images), *card.shape)}: one class number for"
+            " each pixel"
         )
     if tuple(images.shape[1:]) != (card.channels, *card.shape):
         raise InputError(f"{name} images have shape {tuple(images.shape[1:])}, expected {(card.channels, *card.shape)}")
@@ -440,13 +485,17 @@ def make_segmentation_split(name, images, masks, card, patients=None):
         raise InputError(f"{name} masks hold {int(out[0])}, out of range 0…{count - 1} for {count} classes")
     missing = [card.classes[i] for i in range(1, count) if not (masks == i).any()]
     if missing:
-        raise InputError(f"the {name} split has no pixel of {missing[0]}; what is not there cannot be learned or measured")
+        raise InputError(
+            f"the {name} split has no pixel of {missing[0]}; what is not there cannot be learned or measured"
+        )
     masks = torch.from_numpy(masks.astype(np.uint8))
     if patients is None:
         return Split(images, None, masks=masks)
     patients = torch.from_numpy(_int64(f"{name} patients:", _whole_numbers(f"{name} patients:", patients)))
     if patients.shape != (len(images),):
-        raise InputError(f"the {name} split has {len(images)} images but {len(patients)} patient numbers; give one for each image")
+        raise InputError(
+            f"the {name} split has {len(images)} images but {len(patients)} patient numbers; give one for each image"
+        )
     split = Split(images, None, masks=masks, patients=patients)
     _stacked(split, f"the {name} split")  # refuses what cannot be stacked
     return split
@@ -465,9 +514,14 @@ def _real_numbers(name, labels):
 
 
 def _whole_numbers(name, labels):
-    """An array of whole numbers, of its own type and not copied. Raises `InputError` for text, NaN, 0.5 or a single number."""
+    """An array of whole numbers, of its own type and not copied.
+
+    Raises `InputError` for text, NaN, 0.5 or a single number.
+    """
     numbers = labels.dtype.kind in "biuf" and labels.ndim > 0
-    if not numbers or (labels.dtype.kind == "f" and not (np.isfinite(labels).all() and (labels == np.round(labels)).all())):
+    if not numbers or (
+        labels.dtype.kind == "f" and not (np.isfinite(labels).all() and (labels == np.round(labels)).all())
+    ):
         raise InputError(f"{name} labels must be whole numbers (0, 1, …), one for each case")
     return labels
 
@@ -480,11 +534,15 @@ def _int64(name, numbers):
 
 
 def _checked_labels(name, labels, card):
-    """Labels as int64, a copy. Raises `InputError` for those that do not fit the card, or from which nothing can be learned."""
+    """Labels as int64, a copy. Raises `InputError` for those that do not fit the card, or from which nothing can be
+    learned.
+    """
     count = len(card.classes)
     if card.task == "multi-label":
         if labels.ndim != 2 or labels.shape[1] != count:
-            raise InputError(f"{name} labels have shape {labels.shape}; a multi-label task needs one column per class, 0 or 1")
+            raise InputError(
+                f"{name} labels have shape {labels.shape}; a multi-label task needs one column per class, 0 or 1"
+            )
         if ((labels < 0) | (labels > 1)).any():
             raise InputError(f"{name} labels of a multi-label task must be 0 or 1")
         constant = (labels == labels[:1]).all(axis=0)
@@ -505,5 +563,7 @@ def _checked_labels(name, labels, card):
         raise InputError(f"the {name} split holds one class only ({card.classes[present[0]]}): nothing to tell apart")
     if name == "train" and len(present) < count:
         missing = next(number for number, found in enumerate([*present, -1]) if found != number)
-        raise InputError(f"the train split has no case of {card.classes[missing]}; a class without examples cannot be learned")
+        raise InputError(
+            f"the train split has no case of {card.classes[missing]}; a class without examples cannot be learned"
+        )
     return labels.astype(np.int64)

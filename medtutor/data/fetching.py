@@ -80,7 +80,9 @@ def _fetch_alone(url, path, md5, download):
     shutil.rmtree(part, ignore_errors=True)  # of a process that was killed
     try:
         part.mkdir()
-        files = pooch.create(part, "", registry={path.name: f"md5:{md5}"}, urls={path.name: url}, retry_if_failed=RETRIES)
+        files = pooch.create(
+            part, "", registry={path.name: f"md5:{md5}"}, urls={path.name: url}, retry_if_failed=RETRIES
+        )
         files.fetch(path.name, downloader=download)
         os.replace(part / path.name, path)
     finally:

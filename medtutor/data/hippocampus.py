@@ -49,12 +49,40 @@ LARGEST = 2**28  # bytes of a file, unpacked: 256 MB hold a whole head, and no m
 # volumes to the first split that has room for them: test (12 volumes), then val (6), then train (30).
 SPLIT = {
     "train": (
-        1, 7, 8, 17, 23, 24, 25, 33, 34, 39, 40, 42, 44, 45, 46,
-        48, 49, 50, 58, 60, 70, 77, 83, 84, 87, 88, 89, 90, 91, 92,
+        1,
+        7,
+        8,
+        17,
+        23,
+        24,
+        25,
+        33,
+        34,
+        39,
+        40,
+        42,
+        44,
+        45,
+        46,
+        48,
+        49,
+        50,
+        58,
+        60,
+        70,
+        77,
+        83,
+        84,
+        87,
+        88,
+        89,
+        90,
+        91,
+        92,
     ),
     "val": (14, 19, 20, 35, 36, 56),
     "test": (11, 15, 37, 38, 52, 53, 67, 74, 75, 95, 96, 97),
-}  # fmt: skip
+}
 
 
 def find(folders):
@@ -238,8 +266,17 @@ def _nifti(content, name):
             array = np.asarray(file.dataobj)
     except InputError:
         raise
-    except (OSError, EOFError, zlib.error, ValueError, ArithmeticError, TypeError, nibabel.spatialimages.ImageDataError,
-            nibabel.spatialimages.HeaderDataError, nibabel.wrapstruct.WrapStructError) as error:  # fmt: skip
+    except (
+        OSError,
+        EOFError,
+        zlib.error,
+        ValueError,
+        ArithmeticError,
+        TypeError,
+        nibabel.spatialimages.ImageDataError,
+        nibabel.spatialimages.HeaderDataError,
+        nibabel.wrapstruct.WrapStructError,
+    ) as error:
         cause = f"{error}".splitlines()[0].rstrip(".") if f"{error}" else type(error).__name__
         raise InputError(f"{name} is no whole NIfTI file ({cause}); get it anew, or export it as .nii.gz") from error
     if array.ndim != 3 or not array.size:
@@ -268,7 +305,8 @@ def _check_grid(affine, name):
         )
     if not np.allclose(spacing, SPACING, rtol=0, atol=1e-3):
         raise InputError(
-            f"{name} has voxels of {' x '.join(f'{mm:.4g}' for mm in spacing)} mm; resample image and mask to 1 mm first"
+            f"{name} has voxels of {' x '.join(f'{mm:.4g}' for mm in spacing)} mm; resample image and mask to 1 mm"
+            " first"
         )
 
 

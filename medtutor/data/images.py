@@ -27,7 +27,9 @@ def as_images(images, shape=None, title="the model"):
         cases = [as_image(image, shape, title) for image in images]
         for case in cases:
             if case.shape != cases[0].shape:
-                raise InputError(f"the images have shapes {tuple(cases[0].shape)} and {tuple(case.shape)}; give images of one size")
+                raise InputError(
+                    f"the images have shapes {tuple(cases[0].shape)} and {tuple(case.shape)}; give images of one size"
+                )
         return torch.stack([case.to(cases[0].device) for case in cases])
     images = _as_tensor(images)
     if images.dim() not in ((len(shape) + 1,) if shape else (4, 5)):
@@ -39,7 +41,8 @@ def as_images(images, shape=None, title="the model"):
 
 
 def as_image(image, shape=None, title="the model"):
-    """One case as a uint8 tensor of that shape. An image (H, W) or a volume (D, H, W) of one channel needs no axis for it.
+    """One case as a uint8 tensor of that shape. An image (H, W) or a volume (D, H, W) of one channel needs no axis for
+    it.
 
     Otherwise as `as_images`.
     """
@@ -52,7 +55,9 @@ def as_image(image, shape=None, title="the model"):
 def _as_tensor(images):
     """An array or tensor as a strided uint8 tensor."""
     if isinstance(images, np.ndarray) and images.dtype == np.uint8:
-        images = torch.from_numpy(np.require(np.asarray(images), requirements=["C", "W"]))  # torch warns of read-only arrays
+        images = torch.from_numpy(
+            np.require(np.asarray(images), requirements=["C", "W"])
+        )  # torch warns of read-only arrays
     if not isinstance(images, torch.Tensor) or images.dtype != torch.uint8 or images.layout != torch.strided:
         found = getattr(images, "dtype", type(images).__name__)
         raise InputError(f"the image is {found}; give uint8 0…255, as in dataset.test.images")
@@ -63,7 +68,11 @@ def _checked(images, shape, title):
     """A tensor (N, …) whose cases fit `shape`."""
     found = tuple(images.shape[1:])
     wanted = shape or (None,) * (4 if len(found) == 4 else 3)
-    if len(found) != len(wanted) or any(side not in (None, has) for side, has in zip(wanted, found)) or not images.numel():
+    if (
+        len(found) != len(wanted)
+        or any(side not in (None, has) for side, has in zip(wanted, found))
+        or not images.numel()
+    ):
         raise InputError(f"the image has shape {found}; {title} takes ({_written(shape, len(found))}), channels first")
     return images
 

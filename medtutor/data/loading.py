@@ -111,7 +111,9 @@ def fetch_set(name, size=None, root=None, *, progress=True):
 def _first_folder(root):
     found = folders(root)
     if not found:
-        raise FetchError("there is no home folder to fetch images to; set MEDTUTOR_DATA to a folder that can be written")
+        raise FetchError(
+            "there is no home folder to fetch images to; set MEDTUTOR_DATA to a folder that can be written"
+        )
     return found[0]
 
 
@@ -183,7 +185,16 @@ def _decode(path, card):
     except InputError:
         raise
     # The last two: a way of packing that zipfile does not know, and a password.
-    except (zipfile.BadZipFile, zlib.error, KeyError, EOFError, OSError, ValueError, NotImplementedError, RuntimeError) as error:
+    except (
+        zipfile.BadZipFile,
+        zlib.error,
+        KeyError,
+        EOFError,
+        OSError,
+        ValueError,
+        NotImplementedError,
+        RuntimeError,
+    ) as error:
         raise InputError(f"{path.name} cannot be read as a MedMNIST file ({error}); {remedy}") from error
     return Dataset(**splits, card=card, provenance="medmnist")
 
@@ -200,7 +211,10 @@ def _check_sizes(path, card, remedy):
                 if size is None:
                     raise InputError(f"{path.name} holds Python objects, which are never unpickled; {remedy}")
                 if max(size, member.file_size - HEADER) > counts[split] * most:
-                    raise InputError(f"{path.name} declares {split} {kind} of {size:,} bytes, more than the published file has; {remedy}")
+                    raise InputError(
+                        f"{path.name} declares {split} {kind} of {size:,} bytes, more than the published file has;"
+                        f" {remedy}"
+                    )
 
 
 def _declared_bytes(file):

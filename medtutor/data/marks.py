@@ -62,7 +62,10 @@ def draw_marks(kind="shapes", counts=None, *, noise=0.05, jitter=2, contrast=0.5
         raise InputError(f"a pattern has (cells, cell) of {', '.join(map(str, CELLS))}, not {(cells, cell)}")
     side = SHAPES.shape[-1] if kind == "shapes" else cells * cell
     if 2 * (side + 1 + 2 * jitter) > SIZE:
-        raise InputError(f"marks of {side} pixels that move by {jitter} could meet; give a jitter of at most {(SIZE // 2 - side - 1) // 2}")
+        raise InputError(
+            f"marks of {side} pixels that move by {jitter} could meet; give a jitter of at most"
+            f" {(SIZE // 2 - side - 1) // 2}"
+        )
     splits = {}
     for number, name in enumerate(SPLITS):
         rng = np.random.default_rng([seed, KINDS.index(kind), number])

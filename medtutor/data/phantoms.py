@@ -70,8 +70,7 @@ def draw(card, counts=None, seed=0):
     dims = 3 if card.name.endswith("3d") else 2
     if card.name not in NAMES or card.shape != (SIZE,) * dims:
         raise InputError(
-            f"there is no phantom of {card.name} at size {card.size}; "
-            f"choose one of {', '.join(NAMES)} at size {SIZE}"
+            f"there is no phantom of {card.name} at size {card.size}; choose one of {', '.join(NAMES)} at size {SIZE}"
         )
     counts, seed = checks.counts(counts, COUNTS[card.name], 2, ", one case a class"), checks.whole("seed", seed, 0)
     card = phantom_card(card)
@@ -82,9 +81,7 @@ def draw(card, counts=None, seed=0):
         labels = _labels(rng, counts[split], _SHARES[card.name][split])
         images, evidence, masks = _cases(card.name, rng, labels)
         checked = make_split(split, torch.from_numpy(images).unsqueeze(1), labels, card)
-        splits[split] = replace(
-            checked, evidence=torch.from_numpy(evidence), masks=torch.from_numpy(masks)
-        )
+        splits[split] = replace(checked, evidence=torch.from_numpy(evidence), masks=torch.from_numpy(masks))
     return Dataset(**splits, card=card, provenance="phantom")
 
 
@@ -249,7 +246,7 @@ def _opacities(rng, n, x, y, air):
         across = (x - side * _uniform(rng, n, 0.22, 0.55)) / _uniform(rng, n, 0.7, 1.3)
         down = y - _uniform(rng, n, -0.5, 0.5)
         radius = np.where(kind == 0, _uniform(rng, n, 0.22, 0.4), _uniform(rng, n, 0.1, 0.22))
-        spot = np.exp(-((across**2 + down**2) / radius**2) ** 1.5)
+        spot = np.exp(-(((across**2 + down**2) / radius**2) ** 1.5))
         wanted = (kind == 1) | ((kind == 0) & (patch == 0))
         haze = np.maximum(haze, spot * wanted)
     lumps = 0.25 * _clouds(rng, n, 4, 4)
@@ -279,7 +276,7 @@ def _folds(rng, n, x, y):
     side = np.where(rng.random((n, 1, 1)) < 0.5, 1, -1)
     across = x - side * _uniform(rng, n, 0.5, 0.95)
     down = y - _uniform(rng, n, -0.6, 0.6)
-    fold = np.exp(-((across**2 + down**2) / _uniform(rng, n, 0.25, 0.5) ** 2) ** 1.5)
+    fold = np.exp(-(((across**2 + down**2) / _uniform(rng, n, 0.25, 0.5) ** 2) ** 1.5))
     return low + fold * _uniform(rng, n, 0.0, 0.2) * _often(rng, n, 0.6)
 
 

@@ -43,7 +43,9 @@ def plant_spots(dataset, kind="bright", *, share=0.5, seed=0):
     for name in SPLITS:
         count = len(getattr(dataset, name))
         if not 0 < round(share * count) < count:
-            raise InputError(f"a share of {share:g} is {round(share * count)} of the {count} {name} images: both classes are needed")
+            raise InputError(
+                f"a share of {share:g} is {round(share * count)} of the {count} {name} images: both classes are needed"
+            )
     generator = np.random.default_rng(seed)
     card = replace(
         dataset.card,
@@ -74,12 +76,18 @@ def plant_marker(dataset, agreement, *, seed=0):
     seed = checks.whole("seed", seed, 0)
     _check(dataset)
     if len(dataset.card.classes) != 2:
-        raise InputError(f"a marker goes with one of two classes, but {dataset.card.name} has {len(dataset.card.classes)}")
+        raise InputError(
+            f"a marker goes with one of two classes, but {dataset.card.name} has {len(dataset.card.classes)}"
+        )
     if dataset.card.task in ("segmentation", "multi-label"):
-        raise InputError(f"a marker goes with one of two classes, but the images of {dataset.card.name} are of no single class")
+        raise InputError(
+            f"a marker goes with one of two classes, but the images of {dataset.card.name} are of no single class"
+        )
     shares = agreement if isinstance(agreement, dict) else dict.fromkeys(SPLITS, agreement)
     if not set(shares) <= set(SPLITS):
-        raise InputError(f"agreement is {shown(agreement)}; name the splits {', '.join(SPLITS)}, or give one share for all")
+        raise InputError(
+            f"agreement is {shown(agreement)}; name the splits {', '.join(SPLITS)}, or give one share for all"
+        )
     for name, share in shares.items():
         with checks.saying(f"agreement must lie in 0…1, not {shown(share)}"):
             shares = shares | {name: None if share is None else checks.number("agreement", share, 0, 1)}
@@ -100,7 +108,10 @@ def _check(dataset):
     if dataset.card.dims != 2 or dataset.card.channels != 1 or dataset.card.frames:
         raise InputError(f"planting is for grey images; {dataset.card.name} holds others")
     if min(dataset.card.shape) < 2 * MARGIN + 1:
-        raise InputError(f"planting needs images of at least {2 * MARGIN + 1} x {2 * MARGIN + 1} pixels, not {' x '.join(map(str, dataset.card.shape))}")
+        raise InputError(
+            f"planting needs images of at least {2 * MARGIN + 1} x {2 * MARGIN + 1} pixels, not"
+            f" {' x '.join(map(str, dataset.card.shape))}"
+        )
 
 
 def _with_spots(split, kind, share, generator):

@@ -44,7 +44,9 @@ def published_rows(name, size=None):
         return ()
     rows = [row for row in _table() if row.dataset == name and size in (None, row.size, _number(row.size))]
     # The sort is stable: within each group the order of the file stays.
-    return tuple(sorted(rows, key=lambda row: (row.size != "28", not row.model.startswith("ResNet-18"), "," in row.model)))
+    return tuple(
+        sorted(rows, key=lambda row: (row.size != "28", not row.model.startswith("ResNet-18"), "," in row.model))
+    )
 
 
 def _number(size):

@@ -42,7 +42,10 @@ class Duplicates:
     near: torch.Tensor
 
     def __str__(self):
-        return f"of {len(self.match)} images {int(self.near.sum())} have a near-duplicate, {int(self.exact.sum())} of them byte for byte"
+        return (
+            f"of {len(self.match)} images {int(self.near.sum())} have a near-duplicate, {int(self.exact.sum())} of them"
+            " byte for byte"
+        )
 
     __repr__ = __str__
 
@@ -62,7 +65,10 @@ def near_duplicates(images, others, *, threshold=ALIKE):
     threshold = number("threshold", threshold, -1, 1)
     images, others = _checked(images, "images"), _checked(others, "others")
     if images.shape[1:] != others.shape[1:]:
-        raise InputError(f"images of shape {tuple(images.shape[1:])} and {tuple(others.shape[1:])} do not compare; give both of one shape")
+        raise InputError(
+            f"images of shape {tuple(images.shape[1:])} and {tuple(others.shape[1:])} do not compare; give both of one"
+            " shape"
+        )
     match, correlation = _most_alike(images, others)
     same = _same(images, others)
     exact = same >= 0
@@ -72,7 +78,8 @@ def near_duplicates(images, others, *, threshold=ALIKE):
 
 
 def warn_of_leaks(splits, stacklevel):
-    """Sentences on the images that stand in two of the splits, given out as a `LeakWarning`, too; () where there are none.
+    """Sentences on the images that stand in two of the splits, given out as a `LeakWarning`, too; () where there are
+    none.
 
     splits  {"train": images, "val": …, "test": …}, uint8 tensors
 
@@ -96,14 +103,23 @@ def warn_of_leaks(splits, stacklevel):
         if words:
             sentences.append(f"{', '.join(words)}: what is measured there says little about new patients.")
     if sentences:
-        remedy = "Put all images of one patient into one split; medtutor.data.subsets.near_duplicates tells which they are."
+        remedy = (
+            "Put all images of one patient into one split; medtutor.data.subsets.near_duplicates tells which they are."
+        )
         warnings.warn(" ".join([*sentences, remedy]), LeakWarning, stacklevel=stacklevel + 1)
     return tuple(sentences)
 
 
 def _checked(images, what):
-    images = torch.from_numpy(np.array(images)) if isinstance(images, np.ndarray) and images.dtype == np.uint8 else images
-    if not isinstance(images, torch.Tensor) or images.dtype != torch.uint8 or images.dim() < 2 or not images[:1].numel():
+    images = (
+        torch.from_numpy(np.array(images)) if isinstance(images, np.ndarray) and images.dtype == np.uint8 else images
+    )
+    if (
+        not isinstance(images, torch.Tensor)
+        or images.dtype != torch.uint8
+        or images.dim() < 2
+        or not images[:1].numel()
+    ):
         found = f"{images.dtype} of shape {tuple(images.shape)}" if hasattr(images, "shape") else type(images).__name__
         raise InputError(f"{what} are {found}; give uint8 images (N, …), at least one, as in dataset.train.images")
     return images
@@ -137,7 +153,9 @@ def _unit(images):
 
 
 def _same(images, others):
-    """int64 (N,): the number of the first of the others that is the same, byte for byte; -1 where none is, and for a flat image."""
+    """int64 (N,): the number of the first of the others that is the same, byte for byte; -1 where none is, and for a
+    flat image.
+    """
     numbers = {}
     for number, content in enumerate(_contents(others)):
         numbers.setdefault(hash(content), number)

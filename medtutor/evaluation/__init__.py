@@ -31,6 +31,18 @@ def measure_split(cases, scores, card, *, quick=False):
 
 
 __all__ = [
-    "Metrics", "RegressionMetrics", "SegmentationMetrics", "atlases", "compare", "comparison_table", "measure",
-    "measure_regression", "measure_segmentation", "measure_split", "metrics_kind", "reading", "segmentation_scores", "segmentation_table",
-]  # fmt: skip
+    "Metrics",
+    "RegressionMetrics",
+    "SegmentationMetrics",
+    "atlases",
+    "compare",
+    "comparison_table",
+    "measure",
+    "measure_regression",
+    "measure_segmentation",
+    "measure_split",
+    "metrics_kind",
+    "reading",
+    "segmentation_scores",
+    "segmentation_table",
+]

@@ -78,7 +78,12 @@ def region_growing(images, seeds, tolerance=10):
     images, seeds = _checked(images), as_numbers("seeds", seeds)
     tolerance = checks.number("tolerance", tolerance, 0, 255)
     shape = images.shape[1:]
-    if seeds.shape != (len(images), len(shape)) or (seeds < 0).any() or (seeds >= shape).any() or (seeds != np.floor(seeds)).any():
+    if (
+        seeds.shape != (len(images), len(shape))
+        or (seeds < 0).any()
+        or (seeds >= shape).any()
+        or (seeds != np.floor(seeds)).any()
+    ):
         raise InputError(
             f"seeds of shape {seeds.shape} do not fit images {images.shape}; "
             f"give one pixel inside each image, an array ({len(images)}, {len(shape)})"
@@ -148,7 +153,9 @@ def fuzzy_c_means(values, k, m=2.0, *, weights=None, seed=0, steps=300, toleranc
     values = values[:, None] if values.ndim == 1 else values
     k, seed, steps = _checked_k(k), checks.whole("seed", seed, 0, LARGEST_SEED), checks.whole("steps", steps, 1)
     if values.ndim != 2 or len(np.unique(values, axis=0)) < k or not np.isfinite(values).all():
-        raise InputError(f"values of shape {values.shape} do not make {k} clusters; give at least {k} different finite ones")
+        raise InputError(
+            f"values of shape {values.shape} do not make {k} clusters; give at least {k} different finite ones"
+        )
     if not m > 1:
         raise InputError(f"m is {m!r}; give a fuzziness over 1, usually 2")
     weights = np.ones(len(values)) if weights is None else np.asarray(weights, dtype=np.float64)

@@ -13,7 +13,6 @@ from .metrics import Metrics, with_interval
 from .regression import measure_regression
 from .segmentation import measure_segmentation
 
-
 NOT_READ = "no test result yet: the run is not finished"
 
 
@@ -69,11 +68,20 @@ def compare(run):
         return [
             RegressionRow(name, size, test.r2, test.mae, source, test.r2_interval, test.mae_interval),
             RegressionRow(
-                f"always {run.scale[0]:.4g}", size, mean.r2, mean.mae, "the mean of the training numbers", mean.r2_interval, mean.mae_interval
+                f"always {run.scale[0]:.4g}",
+                size,
+                mean.r2,
+                mean.mae,
+                "the mean of the training numbers",
+                mean.r2_interval,
+                mean.mae_interval,
             ),
         ]
     own = Row(name, size, test.auc, test.acc, source, test.auc_interval, test.acc_interval)
-    return [own, *(Row(row.model, row.size, row.auc, row.acc, row.source) for row in published_beside(run.card, run.provenance))]
+    return [
+        own,
+        *(Row(row.model, row.size, row.auc, row.acc, row.source) for row in published_beside(run.card, run.provenance)),
+    ]
 
 
 def _check_run(run):
@@ -126,10 +134,16 @@ def atlases(dataset, split="test"):
     if not isinstance(dataset, Dataset):
         raise InputError(f"dataset is {type(dataset).__name__}; give a Dataset, such as load returns")
     if dataset.card.task != "segmentation":
-        raise InputError(f"an atlas is made of masks, but {dataset.card.name} is for {dataset.card.task}; give a segmentation's data set")
+        raise InputError(
+            f"an atlas is made of masks, but {dataset.card.name} is for {dataset.card.task}; give a segmentation's"
+            " data set"
+        )
     one_of("split", split, SPLITS)
     volumes = dataset if dataset.train.patients is None else dataset.as_volumes()
-    grey = {name: getattr(volumes, name).images.float().mean(dim=1).round().to(torch.uint8).numpy() for name in ("train", split)}
+    grey = {
+        name: getattr(volumes, name).images.float().mean(dim=1).round().to(torch.uint8).numpy()
+        for name in ("train", split)
+    }
     cases = getattr(volumes, split)
     atlas = Atlas.fit(grey["train"], volumes.train.masks.numpy(), len(volumes.card.classes))
     found = {}
@@ -153,16 +167,30 @@ def segmentation_table(run, dataset=None):
         return NOT_READ
     if dataset is not None:
         masks, own = dataset.test.masks, run.labels["test"]
-        if dataset.card.task != "segmentation" or dataset.card.classes != run.card.classes or masks.shape != own.shape or not bool((masks == own).all()):
-            raise InputError(f"the run was made on other masks than those of this {dataset.card.name}; give the run's own data set")
+        if (
+            dataset.card.task != "segmentation"
+            or dataset.card.classes != run.card.classes
+            or masks.shape != own.shape
+            or not bool((masks == own).all())
+        ):
+            raise InputError(
+                f"the run was made on other masks than those of this {dataset.card.name}; give the run's own data set"
+            )
     rows = {f"{run.model.name}, this run": run.test, **(atlases(dataset) if dataset else {})}
     unit = "mm" if run.card.spacing else "px"
     table = [("test split", "Dice", f"HD95, {unit}", "surface Dice")]
     for name, metrics in rows.items():
-        cells = [(metrics.dice, metrics.dice_interval), (metrics.hd95, metrics.hd95_interval), (metrics.surface_dice, metrics.surface_dice_interval)]
+        cells = [
+            (metrics.dice, metrics.dice_interval),
+            (metrics.hd95, metrics.hd95_interval),
+            (metrics.surface_dice, metrics.surface_dice_interval),
+        ]
         table.append((name, *(with_interval(value, interval) for value, interval in cells)))
         if metrics is run.test and len(metrics.of_class) > 1:
-            table += [(f"  {of}", *(f"{each[score]:.3f}" for score in ("dice", "hd95", "surface_dice"))) for of, each in metrics.of_class.items()]
+            table += [
+                (f"  {of}", *(f"{each[score]:.3f}" for score in ("dice", "hd95", "surface_dice")))
+                for of, each in metrics.of_class.items()
+            ]
     end = f"n = {run.test.n}; the intervals are over test cases, not over seeds."
     if dataset is not None:
         end += " The atlas needs no network: it votes with the training masks."
@@ -172,7 +200,8 @@ def segmentation_table(run, dataset=None):
 
 
 def reading(run):
-    """One sentence on how the run's test AUC stands to the published ResNet-18's; of a regression, its mean error to that of the mean.
+    """One sentence on how the run's test AUC stands to the published ResNet-18's; of a regression, its mean error to
+    that of the mean.
 
     The interval is over the test cases only: another seed moves the number too.
     """
@@ -187,7 +216,9 @@ def reading(run):
 def _beside_nothing(run):
     """Why nothing published stands beside the run; "" where something does."""
     if run.provenance == "phantom":
-        return "PHANTOM images, drawn by medtutor: nothing published to compare with, and nothing learned about patients."
+        return (
+            "PHANTOM images, drawn by medtutor: nothing published to compare with, and nothing learned about patients."
+        )
     if run.provenance == "arrays":
         return "Your own images: nothing published to compare with."
     if not isinstance(run.test, Metrics):
@@ -202,9 +233,11 @@ def _beside_the_published(run):
     verdict = (
         "lies below this run's 95 % interval: this run is better"
         if reference.auc < low
-        else "lies above this run's 95 % interval: this run is worse"
-        if reference.auc > high
-        else "lies inside this run's 95 % interval: no difference can be told from this run alone"
+        else (
+            "lies above this run's 95 % interval: this run is worse"
+            if reference.auc > high
+            else "lies inside this run's 95 % interval: no difference can be told from this run alone"
+        )
     )
     return (
         f"The published {reference.model} at {reference.size} px has AUC {reference.auc:.3f}, which {verdict}. "
@@ -217,11 +250,13 @@ def _beside_the_mean(run):
     verdict = (
         "lies above this run's 95 % interval: this run is better"
         if mean > high
-        else "lies below this run's 95 % interval: this run is worse"
-        if mean < low
-        else "lies inside this run's 95 % interval: no difference can be told from this run alone"
+        else (
+            "lies below this run's 95 % interval: this run is worse"
+            if mean < low
+            else "lies inside this run's 95 % interval: no difference can be told from this run alone"
+        )
     )
     return (
-        f"Who says {run.scale[0]:.4g}, the mean of the training numbers, of every case has a mean error of {mean:.3g}, which {verdict}. "
-        "(The interval is over test cases, not over seeds.)"
+        f"Who says {run.scale[0]:.4g}, the mean of the training numbers, of every case has a mean error of {mean:.3g},"
+        f" which {verdict}. (The interval is over test cases, not over seeds.)"
     )

@@ -84,7 +84,9 @@ def measure_cost(model, card, *, batch=32, timed=True):
         with torch.no_grad():
             copy(x)
 
-    return Cost(parameter_count(model), flops, train_ms, _milliseconds(predict, device) / batch, torch.get_num_threads())
+    return Cost(
+        parameter_count(model), flops, train_ms, _milliseconds(predict, device) / batch, torch.get_num_threads()
+    )
 
 
 def _training_step(model, x):

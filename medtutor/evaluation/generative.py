@@ -224,7 +224,9 @@ def memorisation_ratio(samples, train, test, resamples=RESAMPLES, seed=0):
     _check_same_shape(samples, test)
     order = torch.from_numpy(np.random.default_rng(seed).permutation(len(test)))
     held_out, honest = test[order[::2]], test[order[1::2]]
-    distances = [[nearest(images, among)[0].double().numpy() for among in (train, held_out)] for images in (samples, honest)]
+    distances = [
+        [nearest(images, among)[0].double().numpy() for among in (train, held_out)] for images in (samples, honest)
+    ]
     if min(distances[0][1].max(), distances[1][0].max(), distances[1][1].max()) == 0:
         raise InputError("the held-out images are copies of the samples, the train images or each other; give others")
     value = _ratio(*(np.mean(each) for pair in distances for each in pair))
@@ -266,9 +268,12 @@ class GenerativeScores:
             return f"{getattr(self, name):.{digits}f}" + beside
 
         parts = [
-            f"FID {number('frechet', 2)}", f"KID {number('kernel', 3)}", f"precision {number('precision', 2)}",
-            f"recall {number('recall', 2)}", f"real or drawn: {number('two_sample', 2)} right",
-        ]  # fmt: skip
+            f"FID {number('frechet', 2)}",
+            f"KID {number('kernel', 3)}",
+            f"precision {number('precision', 2)}",
+            f"recall {number('recall', 2)}",
+            f"real or drawn: {number('two_sample', 2)} right",
+        ]
         if self.memorisation:
             parts.append(f"memorisation {self.memorisation}")
         return ", ".join(parts) + f" (n = {self.n}" + ("; in brackets real images)" if self.floor else ")")
@@ -336,7 +341,9 @@ def _images(images, name, least=LEAST):
     """A uint8 tensor (N, C, H, W)."""
     images = _tensor(images, name)
     if images.dtype != torch.uint8 or images.ndim != 4 or images.shape[1] not in (1, 3):
-        raise InputError(f"the {name} are {images.dtype} of shape {tuple(images.shape)}; give uint8 (N, C, H, W) with C 1 or 3")
+        raise InputError(
+            f"the {name} are {images.dtype} of shape {tuple(images.shape)}; give uint8 (N, C, H, W) with C 1 or 3"
+        )
     if len(images) < least:
         raise InputError(f"the {name} are {len(images)}; give at least {least}")
     return images
@@ -344,7 +351,9 @@ def _images(images, name, least=LEAST):
 
 def _check_same_shape(a, b):
     if a.shape[1:] != b.shape[1:]:
-        raise InputError(f"images of shape {tuple(a.shape[1:])} and {tuple(b.shape[1:])} do not compare; give both of one shape")
+        raise InputError(
+            f"images of shape {tuple(a.shape[1:])} and {tuple(b.shape[1:])} do not compare; give both of one shape"
+        )
 
 
 def _grey(images):

@@ -91,7 +91,10 @@ def measure(labels, scores, task, *, resamples=RESAMPLES, seed=0):
 
 
 def as_numbers(what, values):
-    """Tensor, array or list as a numpy array of finite numbers. Raises `InputError`, which calls it `what`, for anything else."""
+    """Tensor, array or list as a numpy array of finite numbers.
+
+    Raises `InputError`, which calls it `what`, for anything else.
+    """
     try:
         array = np.asarray(values.detach().cpu() if hasattr(values, "detach") else values)
     except ValueError:
@@ -99,7 +102,9 @@ def as_numbers(what, values):
     if array.dtype.kind not in "biuf":
         raise InputError(f"{what} must be numbers, not {array.dtype}")
     if not np.isfinite(array).all():
-        raise InputError(f"{what} hold NaN or infinity; leave those cases out, or train again with a lower learning rate")
+        raise InputError(
+            f"{what} hold NaN or infinity; leave those cases out, or train again with a lower learning rate"
+        )
     return array
 
 
@@ -107,7 +112,10 @@ def as_probabilities(what, values):
     """As `as_numbers`, float64, all of it in 0…1 but for rounding. Raises `InputError` for logits."""
     array = as_numbers(what, values).astype(np.float64)
     if array.size and (array.min() < -ROUNDING or array.max() > 1 + ROUNDING):
-        raise InputError(f"{what} run from {array.min():.3g} to {array.max():.3g}; give probabilities 0…1, as run.predict does, not logits")
+        raise InputError(
+            f"{what} run from {array.min():.3g} to {array.max():.3g}; give probabilities 0…1, as run.predict does, not"
+            " logits"
+        )
     return array
 
 
@@ -125,14 +133,17 @@ def _checked(labels, scores, task):
     """Labels and scores (float64) that fit each other and the task; or an `InputError`."""
     if not isinstance(task, str) or task not in TASKS:
         raise InputError(
-            f"measure is for {', '.join(TASKS)}, not {task!r}; of a regression use measure_regression, of masks measure_segmentation"
+            f"measure is for {', '.join(TASKS)}, not {task!r}; of a regression use measure_regression, of masks"
+            " measure_segmentation"
         )
     labels, scores = as_numbers("labels", labels), as_probabilities("scores", scores)
     if scores.ndim != 2 or not scores.size:
         raise InputError(f"scores have shape {scores.shape}; give probabilities (N, classes) of one case or more")
     wanted = scores.shape if task == "multi-label" else scores.shape[:1]
     if labels.shape != wanted:
-        raise InputError(f"labels have shape {labels.shape}, scores {scores.shape}; give labels {wanted}, one row for each case")
+        raise InputError(
+            f"labels have shape {labels.shape}, scores {scores.shape}; give labels {wanted}, one row for each case"
+        )
     if task == "binary" and scores.shape[1] > 2:
         raise InputError(f"scores have {scores.shape[1]} columns, but a binary task has 2 classes; say multi-class")
     check_class_numbers("labels", labels, 2 if task in ("binary", "multi-label") else scores.shape[1])

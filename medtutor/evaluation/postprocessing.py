@@ -74,12 +74,15 @@ class MeanShape:
         masks, classes = _checked_masks(masks), checks.whole("classes", classes, 2)
         if masks.max() >= classes or not all(mask.any() for mask in masks):
             raise InputError(
-                f"every training mask must have foreground, of classes 1 to {classes - 1}; leave out those that have none"
+                f"every training mask must have foreground, of classes 1 to {classes - 1}; leave out those that have"
+                " none"
             )
         axes = masks.ndim - 1
         if spacing is not None and np.shape(spacing) != (axes,):
             raise InputError(f"spacing must be {axes} lengths in millimetres, one for each axis, not {spacing!r}")
-        spacing = np.array([checks.number("spacing", step, above=0) for step in ([1] * axes if spacing is None else spacing)])
+        spacing = np.array(
+            [checks.number("spacing", step, above=0) for step in ([1] * axes if spacing is None else spacing)]
+        )
         frames = [_frame(mask) for mask in masks]
         size = float(np.mean([own for _, own in frames]))
         middle = (np.array(masks.shape[1:]) - 1) / 2
@@ -109,8 +112,8 @@ class MeanShape:
             raise InputError(f"weight is {weight!r}; give a number from 0 (no shape) to 1 (the shape alone)") from None
         if probabilities.shape[1:] != self.distance.shape or not len(probabilities):
             raise InputError(
-                f"probabilities are of shape {probabilities.shape[1:]} a case, the mean shape of {self.distance.shape}; "
-                "fit it on masks of these classes and this size"
+                f"probabilities are of shape {probabilities.shape[1:]} a case, the mean shape of {self.distance.shape};"
+                " fit it on masks of these classes and this size"
             )
         return np.stack([self._applied(case, weight) for case in probabilities])
 
@@ -160,5 +163,7 @@ def _log_softmax(scores):
 def _checked_masks(masks):
     masks = np.asarray(masks)
     if masks.ndim not in (3, 4) or not np.issubdtype(masks.dtype, np.integer) or not masks.size:
-        raise InputError(f"masks are {masks.dtype} of shape {masks.shape}; give whole numbers (P, H, W) or (P, D, H, W)")
+        raise InputError(
+            f"masks are {masks.dtype} of shape {masks.shape}; give whole numbers (P, H, W) or (P, D, H, W)"
+        )
     return masks

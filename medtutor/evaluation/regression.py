@@ -32,7 +32,10 @@ class RegressionMetrics:
     headline: ClassVar = "R²"
 
     def __str__(self):
-        return f"R² {with_interval(self.r2, self.r2_interval)}, mean error {with_interval(self.mae, self.mae_interval)} (n = {self.n})"
+        return (
+            f"R² {with_interval(self.r2, self.r2_interval)}, mean error {with_interval(self.mae, self.mae_interval)} (n"
+            f" = {self.n})"
+        )
 
 
 def measure_regression(labels, answers, *, resamples=RESAMPLES, seed=0):
@@ -52,7 +55,9 @@ def measure_regression(labels, answers, *, resamples=RESAMPLES, seed=0):
     if not resamples:
         return RegressionMetrics(float(mae[0]), float(r2[0]), len(labels))
     drawn = np.random.default_rng(seed).integers(len(labels), size=(resamples, len(labels)))
-    intervals = [tuple(np.nanpercentile(values, [2.5, 97.5]).tolist()) for values in _scores(labels[drawn], answers[drawn])]
+    intervals = [
+        tuple(np.nanpercentile(values, [2.5, 97.5]).tolist()) for values in _scores(labels[drawn], answers[drawn])
+    ]
     return RegressionMetrics(float(mae[0]), float(r2[0]), len(labels), *intervals)
 
 

@@ -129,7 +129,9 @@ def leave_one_out(features, dice, groups=None):
     """
     groups = np.arange(len(dice)) if groups is None else np.asarray(groups)
     if groups.shape != np.shape(dice):
-        raise InputError(f"there are {len(dice)} cases and groups of shape {groups.shape}; say of each case whose it is")
+        raise InputError(
+            f"there are {len(dice)} cases and groups of shape {groups.shape}; say of each case whose it is"
+        )
     predicted = np.zeros(len(dice))
     for group in np.unique(groups):
         out = groups == group
@@ -173,8 +175,8 @@ class FlagQuality:
         if self.failures in (0, self.n):
             which = "no case has" if self.failures == 0 else "every case has"
             return start + f"AUROC not defined: {which} a Dice below {self.threshold:g} (n = {self.n})"
-        return start + (
-            f"AUROC of failures {self.auroc:.3f}, {self.found:.0%} of {self.failures} failures flagged, "
+        return (
+            start + f"AUROC of failures {self.auroc:.3f}, {self.found:.0%} of {self.failures} failures flagged, "
             f"{self.false:.0%} of the good cases (Dice below {self.threshold:g}, n = {self.n})"
         )
 
@@ -186,10 +188,13 @@ def judge_flags(predicted, dice, threshold=0.7):
     """
     from sklearn.metrics import roc_auc_score
 
-    predicted, dice = (as_numbers(f"{kind} Dice", each).astype(np.float64) for kind, each in (("predicted", predicted), ("true", dice)))
+    predicted, dice = (
+        as_numbers(f"{kind} Dice", each).astype(np.float64) for kind, each in (("predicted", predicted), ("true", dice))
+    )
     if predicted.shape != dice.shape or dice.ndim != 1 or len(dice) < 2:
         raise InputError(
-            f"predicted Dice {predicted.shape} and true Dice {dice.shape} do not fit; give both for the same 2 cases or more"
+            f"predicted Dice {predicted.shape} and true Dice {dice.shape} do not fit; give both for the same 2 cases or"
+            " more"
         )
     failed, flagged = dice < threshold, flag(predicted, threshold)
     changes = np.ptp(predicted) > 0 and np.ptp(dice) > 0
@@ -200,8 +205,10 @@ def judge_flags(predicted, dice, threshold=0.7):
         float(roc_auc_score(failed, -predicted)) if both else float("nan"),
         float(flagged[failed].mean()) if failed.any() else float("nan"),
         float(flagged[~failed].mean()) if not failed.all() else float("nan"),
-        int(failed.sum()), len(dice), threshold,
-    )  # fmt: skip
+        int(failed.sum()),
+        len(dice),
+        threshold,
+    )
 
 
 def degrade(images, kind, strength, generator=0):

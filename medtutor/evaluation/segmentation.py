@@ -73,12 +73,17 @@ def by_patient(slices, patients):
         return slices
     patients = torch.as_tensor(patients)
     if patients.shape != (len(slices),):
-        raise InputError(f"there are {len(slices)} slices but {patients.numel()} patient numbers; give one for each slice")
+        raise InputError(
+            f"there are {len(slices)} slices but {patients.numel()} patient numbers; give one for each slice"
+        )
     if len(patients.unique()) == len(patients):
         return slices
     names, counts = patients.unique_consecutive(return_counts=True)
     if len(counts.unique()) > 1 or len(names.unique()) < len(names):
-        raise InputError("the patients have unequal numbers of slices, or their slices do not stand together; sort them, or leave some out")
+        raise InputError(
+            "the patients have unequal numbers of slices, or their slices do not stand together; sort them, or leave"
+            " some out"
+        )
     return slices.unflatten(0, (len(names), -1))
 
 
@@ -93,10 +98,14 @@ def segmentation_scores(predicted, truth, classes, spacing=None, distances=True)
     Raises `InputError` for masks of different shapes, for what is no class number, and for another spacing.
     """
     classes, distances = checks.whole("classes", classes, 2), checks.flag("distances", distances)
-    predicted, truth = _class_numbers("predicted masks", predicted, classes), _class_numbers("true masks", truth, classes)
+    predicted, truth = (
+        _class_numbers("predicted masks", predicted, classes),
+        _class_numbers("true masks", truth, classes),
+    )
     if predicted.shape != truth.shape:
         raise InputError(
-            f"predicted masks have shape {tuple(predicted.shape)}, true ones {tuple(truth.shape)}; give both of the same images"
+            f"predicted masks have shape {tuple(predicted.shape)}, true ones {tuple(truth.shape)}; give both of the"
+            " same images"
         )
     spacing = _checked_spacing(spacing, truth.dim() - 1)
     found, real = _one_hot(predicted, classes), _one_hot(truth, classes)
@@ -125,7 +134,9 @@ def _class_numbers(what, masks, classes):
     """Masks as a tensor int64 (P, [D,] H, W)."""
     masks = as_numbers(what, masks)
     if masks.ndim not in (3, 4) or not masks.size:
-        raise InputError(f"{what} have shape {masks.shape}; give class numbers (P, H, W) or (P, D, H, W), of one case or more")
+        raise InputError(
+            f"{what} have shape {masks.shape}; give class numbers (P, H, W) or (P, D, H, W), of one case or more"
+        )
     check_class_numbers(what, masks, classes)
     return torch.from_numpy(masks.astype(np.int64))
 

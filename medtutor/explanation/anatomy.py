@@ -18,19 +18,22 @@ from ..errors import InputError
 
 # torch's names of operations that move numbers about without changing them …
 RESHAPING = frozenset(
-    "view _unsafe_view reshape _reshape_alias flatten unsqueeze squeeze permute transpose t clone contiguous detach "
-    "alias as_strided as_strided_ resize_ expand slice select split unbind empty empty_like copy_ _to_copy to lift_fresh".split()
+    "view _unsafe_view reshape _reshape_alias flatten unsqueeze squeeze permute transpose t clone contiguous detach"
+    " alias as_strided as_strided_ resize_ expand slice select split unbind empty empty_like copy_ _to_copy to"
+    " lift_fresh".split()
 )
 # … and of those that are linear in their input, for which a gradient is exact.
 LINEAR = RESHAPING | frozenset(
-    "convolution _convolution addmm mm native_batch_norm _native_batch_norm_legit_no_training cudnn_batch_norm "
-    "avg_pool2d avg_pool3d _adaptive_avg_pool2d _adaptive_avg_pool3d adaptive_avg_pool2d adaptive_avg_pool3d "
-    "repeat mean sum add add_ sub cat stack constant_pad_nd neg upsample_nearest2d upsample_bilinear2d upsample_nearest3d".split()
+    "convolution _convolution addmm mm native_batch_norm _native_batch_norm_legit_no_training cudnn_batch_norm"
+    " avg_pool2d avg_pool3d _adaptive_avg_pool2d _adaptive_avg_pool3d adaptive_avg_pool2d adaptive_avg_pool3d repeat"
+    " mean sum add add_ sub cat stack constant_pad_nd neg upsample_nearest2d upsample_bilinear2d upsample_nearest3d".split()
 )
 
 
 def unwrapped(model):
-    """The model inside of `torch.compile`, `DataParallel` and the like, which change how it runs, not what it answers."""
+    """The model inside of `torch.compile`, `DataParallel` and the like, which change how it runs, not what it
+    answers.
+    """
     while isinstance(inner := getattr(model, "_orig_mod", None) or _replicated(model), nn.Module):
         model = inner
     return model
@@ -83,7 +86,8 @@ def copied(model, shared=()):
     except Exception as error:
         reason = str(error).partition("\n")[0]
         raise InputError(
-            f"{title_of(model)} cannot be copied ({reason}), and only a copy can be explained; take what holds this off the model"
+            f"{title_of(model)} cannot be copied ({reason}), and only a copy can be explained; take what holds this off"
+            " the model"
         ) from error
     try:
         return copy.eval()
@@ -96,7 +100,9 @@ def check_weights(model):
     for name, tensor in chain(model.named_parameters(), model.named_buffers()):
         layer = name.rpartition(".")[0] or title_of(model)
         if isinstance(tensor, UninitializedTensorMixin):
-            raise InputError(f"layer {layer} has no weights yet; give the model one batch of images, model(x), so that it makes them")
+            raise InputError(
+                f"layer {layer} has no weights yet; give the model one batch of images, model(x), so that it makes them"
+            )
         if tensor.is_meta:
             raise InputError(f"layer {layer} has weights without numbers (device meta); load them into the model first")
 

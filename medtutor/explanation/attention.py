@@ -92,7 +92,9 @@ class AttentionWeights:
 
     def _apart(self):
         """(N, N): pixels between the centres of two patches."""
-        lines = [(torch.arange(count) + 0.5) * side / count for count, side in zip(self.grid, self.covers or self.shape)]
+        lines = [
+            (torch.arange(count) + 0.5) * side / count for count, side in zip(self.grid, self.covers or self.shape)
+        ]
         centres = torch.cartesian_prod(*lines).view(prod(self.grid), -1).float()
         return torch.cdist(centres, centres)
 
@@ -130,18 +132,30 @@ def attention_of(run_or_model, image):
     Raises `InputError` for a model without attention, and for an image that it does not take.
     """
     if not is_transformer(run_or_model):
-        raise InputError(f"{title_of(model_of(run_or_model))} is no transformer, so it has no attention to look at; build 'vit', 'windowed_vit' or 'hybrid'")
+        raise InputError(
+            f"{title_of(model_of(run_or_model))} is no transformer, so it has no attention to look at; build 'vit',"
+            " 'windowed_vit' or 'hybrid'"
+        )
     subject = Subject.of(run_or_model)
     with torch.no_grad():
         x = subject.batch(image, many=False)
         subject.scores(x)  # says in a sentence what is wrong with an image or with weights
         weights = torch.stack(_weights(subject.net, x), dim=1)[0]
     shape = tuple(x.shape[2:])
-    return AttentionWeights(weights.float().cpu(), tuple(subject.net.grid), _has_class_token(subject.net), shape, covered(subject.net, shape))
+    return AttentionWeights(
+        weights.float().cpu(),
+        tuple(subject.net.grid),
+        _has_class_token(subject.net),
+        shape,
+        covered(subject.net, shape),
+    )
 
 
 def _weights(net, x):
-    """What `attention` of a network gives, a list of (B, heads, N, N). Raises `InputError` where it is something else."""
+    """What `attention` of a network gives, a list of (B, heads, N, N).
+
+    Raises `InputError` where it is something else.
+    """
     try:
         weights = list(net.attention(x))
         tokens = prod(net.grid) + _has_class_token(net)
@@ -150,8 +164,8 @@ def _weights(net, x):
         fits = False
     if not fits:
         raise InputError(
-            f"the attention() of {title_of(net)} does not give one tensor (B, heads, N, N) a block, for the N tokens of its grid; "
-            "write it as that of 'vit' is, or choose another method"
+            f"the attention() of {title_of(net)} does not give one tensor (B, heads, N, N) a block, for the N tokens of"
+            " its grid; write it as that of 'vit' is, or choose another method"
         )
     return weights
 
@@ -178,7 +192,9 @@ def _checked_blocks(weights):
     """The weights of every block as a list of tensors (…, heads, N, N) of one shape."""
     try:
         weights = [torch.as_tensor(each) for each in weights]
-        fits = bool(weights) and all(each.is_floating_point() and each.dim() >= 3 and each.shape == weights[0].shape for each in weights)
+        fits = bool(weights) and all(
+            each.is_floating_point() and each.dim() >= 3 and each.shape == weights[0].shape for each in weights
+        )
     except (TypeError, ValueError, RuntimeError):
         fits = False
     if not fits or weights[0].shape[-1] != weights[0].shape[-2]:
@@ -187,14 +203,19 @@ def _checked_blocks(weights):
 
 
 def rollout_maps(net, x):
-    """The rollout to the answer of each image of a float batch: (B, 1, *grid). What `explain` shows as attention_rollout."""
+    """The rollout to the answer of each image of a float batch: (B, 1, *grid).
+
+    What `explain` shows as attention_rollout.
+    """
     through = rollout(_weights(net, x))  # (B, N, N)
     row = through[:, 0, 1:] if _has_class_token(net) else through.mean(dim=1)
     return row.unflatten(1, tuple(net.grid)).unsqueeze(1)
 
 
 def covered(net, shape):
-    """The pixels under a network's grid of tokens: of images of `shape`, and what patches that do not divide it have filled up."""
+    """The pixels under a network's grid of tokens: of images of `shape`, and what patches that do not divide it have
+    filled up.
+    """
     return tuple(getattr(net, "covers", shape))
 
 
@@ -244,7 +265,9 @@ def receptive_field(run_or_model, place=None, layer=None, images=8, seed=0):
     except RuntimeError as error:
         if is_about_memory(error):
             raise
-        raise InputError(f"{subject.title} has no receptive field at {layer}: no gradient reaches the image from there") from error
+        raise InputError(
+            f"{subject.title} has no receptive field at {layer}: no gradient reaches the image from there"
+        ) from error
     finally:
         hook.remove()
     field = gradient.abs().sum(dim=(0, 1)).float().cpu()

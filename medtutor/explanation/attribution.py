@@ -131,7 +131,9 @@ def attribute_floats(subject, x, attribution):
     """The method of an `Attribution` again, on other float images (B, C, *spatial): its raw values."""
     with torch.enable_grad():
         seen = _inspect(subject, x, attribution.method)
-        return _attribute(subject, attribution.method, seen, x, [attribution.target] * len(x), attribution.layer, attribution.options)
+        return _attribute(
+            subject, attribution.method, seen, x, [attribution.target] * len(x), attribution.layer, attribution.options
+        )
 
 
 def checked_method(method):
@@ -170,7 +172,9 @@ def _targets(subject, wanted, logits):
         wanted = wanted.tolist()
     if isinstance(wanted, (list, tuple)) and not isinstance(wanted, Target):
         if len(wanted) != len(logits):
-            raise InputError(f"there are {len(wanted)} targets for {len(logits)} images; give one for each, or one for all")
+            raise InputError(
+                f"there are {len(wanted)} targets for {len(logits)} images; give one for each, or one for all"
+            )
         return [subject.target(one, count) for one in wanted]
     return [subject.target(wanted, count)] * len(logits)
 
@@ -179,12 +183,16 @@ def _inspect(subject, x, method):
     """The `Trace` of a forward pass, once the method's guard has passed; empty where the method hooks nothing."""
     how = METHODS[method]
     if how.needs_gradient and is_quantised(subject.net):
-        raise InputError(f"{method} needs gradients, and none passes the quantised layers of {subject.title}; {_without_gradients()}")
+        raise InputError(
+            f"{method} needs gradients, and none passes the quantised layers of {subject.title}; {_without_gradients()}"
+        )
     if how.guard is None:
         return Trace(subject.net, [], [], {})
     if is_scripted(subject.net):
         rest = ", ".join(name for name, each in METHODS.items() if each.guard is None)
-        raise InputError(f"{method} looks at layers, and TorchScript hides those of {subject.title}; choose one of {rest}")
+        raise InputError(
+            f"{method} looks at layers, and TorchScript hides those of {subject.title}; choose one of {rest}"
+        )
     seen = trace(subject.net, x[:1])
     try:
         how.guard(seen, x.dim() - 2)
@@ -216,7 +224,11 @@ def _checked_layer(how, method, layer, seen, dims):
 
 def _worth_naming(seen, maps):
     """Of the layers in `maps`, the blocks and convolutions: a message should be short."""
-    return [call.name for call in seen.calls if call.name in maps and (not call.is_leaf or "Conv" in type(call.module).__name__)]
+    return [
+        call.name
+        for call in seen.calls
+        if call.name in maps and (not call.is_leaf or "Conv" in type(call.module).__name__)
+    ]
 
 
 def _attribute(subject, method, seen, x, targets, layer, options):
@@ -240,13 +252,18 @@ def _attribute(subject, method, seen, x, targets, layer, options):
     raw = torch.cat(parts)
     if not torch.isfinite(raw).all():
         rest = _without_gradients() if how.needs_gradient else "train or load the model again"
-        raise InputError(f"{method} finds NaN or infinity on the way through {subject.title}, as of a root or a logarithm of zero; {rest}")
+        raise InputError(
+            f"{method} finds NaN or infinity on the way through {subject.title}, as of a root or a logarithm of zero;"
+            f" {rest}"
+        )
     return raw
 
 
 def _check_gradients(subject, method, x):
     if METHODS[method].needs_gradient and not subject.gives_gradients(x[:1]):
-        raise InputError(f"{method} needs gradients, and none of {subject.title}'s answer reaches the image; {_without_gradients()}")
+        raise InputError(
+            f"{method} needs gradients, and none of {subject.title}'s answer reaches the image; {_without_gradients()}"
+        )
 
 
 def _without_gradients():

@@ -35,7 +35,9 @@ class OwnDraws(seeded):
     def drawn(self):
         # Some operations take a generator and then do not need it.
         fresh = (torch.Generator(device).manual_seed(self._seed) for device in self._generators)
-        return any(not torch.equal(own.get_state(), new.get_state()) for own, new in zip(self._generators.values(), fresh))
+        return any(
+            not torch.equal(own.get_state(), new.get_state()) for own, new in zip(self._generators.values(), fresh)
+        )
 
     def __torch_dispatch__(self, operation, types, args=(), kwargs=None):
         self.operations.append(operation.overloadpacket.__name__)

@@ -34,9 +34,15 @@ NORMS = (nn.BatchNorm1d, nn.BatchNorm2d, nn.BatchNorm3d)
 SUMS = (Add, Addition_Module)
 PASSING = (nn.Identity, nn.Flatten, nn.Dropout, nn.Dropout2d, nn.Dropout3d)
 POOLS = (
-    nn.MaxPool2d, nn.MaxPool3d, nn.AvgPool2d, nn.AvgPool3d,
-    nn.AdaptiveMaxPool2d, nn.AdaptiveMaxPool3d, nn.AdaptiveAvgPool2d, nn.AdaptiveAvgPool3d,
-)  # fmt: skip
+    nn.MaxPool2d,
+    nn.MaxPool3d,
+    nn.AvgPool2d,
+    nn.AvgPool3d,
+    nn.AdaptiveMaxPool2d,
+    nn.AdaptiveMaxPool3d,
+    nn.AdaptiveAvgPool2d,
+    nn.AdaptiveAvgPool3d,
+)
 KNOWN = (*WEIGHTED, *NORMS, *SUMS, *PASSING, *POOLS, nn.ReLU)
 
 
@@ -48,8 +54,8 @@ def check(seen):
     for call in seen.leaves:
         if not isinstance(call.module, KNOWN):
             raise InputError(
-                f"lrp has no rule for {type(call.module).__name__} (layer {call.name}); it works on convolutions, linear "
-                "layers, ReLU, pooling and batch normalisation; choose integrated_gradients"
+                f"lrp has no rule for {type(call.module).__name__} (layer {call.name}); it works on convolutions,"
+                " linear layers, ReLU, pooling and batch normalisation; choose integrated_gradients"
             )
     if hidden := [name for name in seen.hidden if name not in RESHAPING]:
         raise InputError(
@@ -57,7 +63,9 @@ def check(seen):
             "write it as a module (nn.ReLU, medtutor.models.cnn.Add)"
         )
     if twice := seen.called_twice():
-        raise InputError(f"lrp needs each layer called once, but {twice[0]} is called several times; make one for each call")
+        raise InputError(
+            f"lrp needs each layer called once, but {twice[0]} is called several times; make one for each call"
+        )
     weighted = [call for call in seen.leaves if isinstance(call.module, WEIGHTED)]
     if not weighted:
         raise InputError("lrp needs a convolution or a linear layer to start from; the model has none")
@@ -67,7 +75,8 @@ def check(seen):
     for call in seen.leaves:
         if isinstance(call.module, NORMS) and id(call.input) not in outputs:
             raise InputError(
-                f"lrp needs each batch normalisation right after a convolution, to be folded into it; {call.name} is not"
+                f"lrp needs each batch normalisation right after a convolution, to be folded into it; {call.name}"
+                " is not"
             )
 
 
@@ -142,7 +151,9 @@ def _check_bounds(net, layer, bounded):
     finally:
         hook.remove()
     if not fits:
-        raise InputError("lrp needs a first layer that takes the image as it is, its channels in order; choose integrated_gradients")
+        raise InputError(
+            "lrp needs a first layer that takes the image as it is, its channels in order; choose integrated_gradients"
+        )
 
 
 class BoxRule(EpsilonRule):

@@ -44,7 +44,9 @@ def baseline(x, kind):
     one_of("baseline", kind, BASELINES)
     sigma = (0, 0, *(side / 7 for side in x.shape[2:]))
     pixels = x.detach().cpu()
-    pixels = pixels if pixels.dtype in (torch.float32, torch.float64) else pixels.float()  # scipy knows no half precision
+    pixels = (
+        pixels if pixels.dtype in (torch.float32, torch.float64) else pixels.float()
+    )  # scipy knows no half precision
     blurred = ndimage.gaussian_filter(pixels.numpy(), sigma, mode="nearest")
     return torch.from_numpy(blurred).to(x)
 
@@ -150,13 +152,15 @@ def _check_window(values, shape):
             raise InputError(f"{name} is {values[name]}, larger than the image; give at most {min(shape)}")
     if values.get("stride", 0) > values.get("window", 0):
         raise InputError(
-            f"stride is {values['stride']}, larger than the window: pixels would be left out; give at most {values['window']}"
+            f"stride is {values['stride']}, larger than the window: pixels would be left out; give at most"
+            f" {values['window']}"
         )
     if "patch" in values:
         patches = math.prod(-(-side // values["patch"]) for side in shape)
         if patches * values["samples"] > 2**26:
             raise InputError(
-                f"{values['samples']} samples of {patches} patches do not fit into memory; give a larger patch or fewer samples"
+                f"{values['samples']} samples of {patches} patches do not fit into memory; give a larger patch or fewer"
+                " samples"
             )
 
 
@@ -204,7 +208,8 @@ def _smoothgrad(seen, x, target, layer, options):
 
 def _gradient_shap(seen, x, target, layer, options):
     samples, base = options["samples"], baseline(x, options["baseline"])
-    # Captum's own would draw from the random state that the whole process shares. The draws are those that it makes from a seed.
+    # Captum's own would draw from the random state that the whole process shares. The draws are those that it makes
+    # from a seed.
     draws, places = generator(options["seed"]), np.random.RandomState(options["seed"] % 2**32)
     rows = []
     for image, start, label in zip(x.detach().split(1), base.split(1), target.split(1)):
@@ -228,7 +233,9 @@ def _noise(x, spread, draws):
 def _deep_lift(seen, x, target, layer, options):
     from captum.attr import DeepLift
 
-    return DeepLift(_as_deep_lift_needs_it(seen)).attribute(x, baselines=baseline(x, options["baseline"]), target=target)
+    return DeepLift(_as_deep_lift_needs_it(seen)).attribute(
+        x, baselines=baseline(x, options["baseline"]), target=target
+    )
 
 
 def _lrp(seen, x, target, layer, options):
@@ -285,7 +292,8 @@ def _kernel_shap(seen, x, target, layer, options):
             shares = np.zeros_like(shares)  # not the rounding of the fit, which would look like a map
         values = torch.from_numpy(shares).to(x)[patches] / sizes
         rows.append(values.expand(1, *x.shape[1:]))
-        # Captum's KernelShap, whose maps these are, draws as much before the next image, for weights that it then replaces.
+        # Captum's KernelShap, whose maps these are, draws as much before the next image, for weights that it then
+        # replaces.
         torch.empty((), dtype=torch.int64).random_(generator=draws)
         torch.rand(left.shape[1] + 1, generator=draws)
     return torch.cat(rows)
@@ -365,18 +373,22 @@ def _needs_layers_captum_knows(seen, dims):
         if type(call.module) in adaptive:
             if any(a % b for a, b in zip(call.input.shape[2:], call.output.shape[2:])):
                 raise InputError(f"deep_lift cannot work on {call.name}: it pools into windows of unequal size")
-        elif type(call.module) not in SUPPORTED_NON_LINEAR and (odd := _first_not_linear(seen.inside.get(call.name, []))):
+        elif type(call.module) not in SUPPORTED_NON_LINEAR and (
+            odd := _first_not_linear(seen.inside.get(call.name, []))
+        ):
             raise InputError(
                 f"deep_lift has no rule for {type(call.module).__name__} (layer {call.name}, '{odd}'): "
                 "its answer would be a plain gradient; choose integrated_gradients"
             )
     if odd := _first_not_linear(seen.hidden):
         raise InputError(
-            f"deep_lift cannot see '{odd}', which the model computes outside of any module; write it as a module, such as nn.ReLU"
+            f"deep_lift cannot see '{odd}', which the model computes outside of any module; write it as a module, such"
+            " as nn.ReLU"
         )
     if twice := seen.called_twice((*SUPPORTED_NON_LINEAR, *adaptive)):
         raise InputError(
-            f"deep_lift needs each non-linearity called once, but {twice[0]} is called several times; make one for each call"
+            f"deep_lift needs each non-linearity called once, but {twice[0]} is called several times; make one for each"
+            " call"
         )
 
 
@@ -387,10 +399,13 @@ def _first_not_linear(operations):
 def _needs_relu_modules(seen, dims):
     if hidden := [name for name in seen.hidden if name.startswith("relu")]:
         raise InputError(
-            f"guided_backprop cannot see '{hidden[0]}', which the model computes outside of any module; write it as nn.ReLU"
+            f"guided_backprop cannot see '{hidden[0]}', which the model computes outside of any module; write it as"
+            " nn.ReLU"
         )
     if not any(isinstance(call.module, nn.ReLU) for call in seen.leaves):
-        raise InputError("guided_backprop changes ReLUs, and the model has none: it would be plain saliency; choose saliency")
+        raise InputError(
+            "guided_backprop changes ReLUs, and the model has none: it would be plain saliency; choose saliency"
+        )
 
 
 def _needs_lrp_rules(seen, dims):
@@ -402,7 +417,9 @@ def _needs_lrp_rules(seen, dims):
 def _needs_feature_maps(seen, dims):
     maps = feature_maps(seen, dims)
     if not maps:
-        raise InputError("grad_cam needs a layer that gives feature maps, and the model has none; choose integrated_gradients")
+        raise InputError(
+            "grad_cam needs a layer that gives feature maps, and the model has none; choose integrated_gradients"
+        )
     names = [call.name for call in seen.calls]
     attention = [place for place, call in enumerate(seen.calls) if isinstance(call.module, nn.Softmax)]
     if attention and max(names.index(name) for name in maps) < max(attention):
@@ -417,8 +434,9 @@ def _needs_attention(seen, dims):
 
     if not is_transformer(seen.net):
         raise InputError(
-            "attention_rollout needs a transformer that returns its attention, and this model is none; build 'vit' or 'hybrid', "
-            f"or choose one of {', '.join(name for name, method in METHODS.items() if not method.needs_attention)}"
+            "attention_rollout needs a transformer that returns its attention, and this model is none; build 'vit' or"
+            " 'hybrid', or choose one of"
+            f" {', '.join(name for name, method in METHODS.items() if not method.needs_attention)}"
         )
 
 

@@ -83,14 +83,22 @@ class Background:
         try:
             count = whole("count", count, 1)
         except InputError:
-            raise InputError(f"count is {shown(count)}; give how many patients are the background, at least 1") from None
+            raise InputError(
+                f"count is {shown(count)}; give how many patients are the background, at least 1"
+            ) from None
         if not isinstance(patients, Patients) or not len(patients):
-            raise InputError(f"the background must be Patients, such as cohort.train, not {type(patients).__name__}, and at least one")
+            raise InputError(
+                f"the background must be Patients, such as cohort.train, not {type(patients).__name__}, and at"
+                " least one"
+            )
         if patients.table.shape[1] != len(columns):
-            raise InputError(f"the table has {patients.table.shape[1]} columns, but {len(columns)} names: {', '.join(columns)}")
+            raise InputError(
+                f"the table has {patients.table.shape[1]} columns, but {len(columns)} names: {', '.join(columns)}"
+            )
         if len(columns) > MOST:
             raise InputError(
-                f"the table has {len(columns)} columns: {2 ** (len(columns) + 1)} coalitions with the image; give at most {MOST}"
+                f"the table has {len(columns)} columns: {2 ** (len(columns) + 1)} coalitions with the image; give at"
+                f" most {MOST}"
             )
         check_answers(model, patients.images[:2], patients.table[:2])
         chosen = torch.randperm(len(patients), generator=generator(seed))[:count]
@@ -117,9 +125,14 @@ def shares(model, image, row, background, *, seen=None):
     try:
         row = torch.as_tensor(row, dtype=torch.float32)
     except (TypeError, ValueError, RuntimeError):
-        raise InputError(f"the row must hold the {background.table.shape[1]} numbers {', '.join(background.names[1:])}") from None
+        raise InputError(
+            f"the row must hold the {background.table.shape[1]} numbers {', '.join(background.names[1:])}"
+        ) from None
     if row.shape != background.table.shape[1:]:
-        raise InputError(f"the row has shape {tuple(row.shape)}; give the {background.table.shape[1]} numbers {', '.join(background.names[1:])}")
+        raise InputError(
+            f"the row has shape {tuple(row.shape)}; give the {background.table.shape[1]} numbers"
+            f" {', '.join(background.names[1:])}"
+        )
     if row.isinf().any():
         raise InputError("the row holds infinity; give finite numbers, or NaN for one that is missing")
     model = _at_rest(model)

@@ -30,8 +30,8 @@ def weighted_layers(run_or_model):
     check_weights(model)
     if is_quantised(model):
         raise InputError(
-            f"the quantised layers of {title_of(model)} cannot be randomised; ask the model as it was before it was quantised, "
-            "or take deletion, insertion, infidelity and sensitivity alone"
+            f"the quantised layers of {title_of(model)} cannot be randomised; ask the model as it was before it was"
+            " quantised, or take deletion, insertion, infidelity and sensitivity alone"
         )
     groups = []
     for name, module in model.named_modules():
@@ -39,7 +39,8 @@ def weighted_layers(run_or_model):
             continue
         if not hasattr(module, "reset_parameters"):
             raise InputError(
-                f"{name or 'the model'} ({type(module).__name__}) has weights but no reset_parameters() to randomise them"
+                f"{name or 'the model'} ({type(module).__name__}) has weights but no reset_parameters() to randomise"
+                " them"
             )
         if isinstance(module, NORMS) and groups:
             groups[-1].append(name)
@@ -86,7 +87,10 @@ def _reset(module, name):
     module.reset_parameters()
     for key, weight in module.named_parameters(recurse=False):
         if torch.equal(weight, before[key]) and weight.min() < weight.max():
-            raise InputError(f"reset_parameters() of {name} leaves its {key} as it was, so it cannot be randomised; take the weight norm off first")
+            raise InputError(
+                f"reset_parameters() of {name} leaves its {key} as it was, so it cannot be randomised; take the weight"
+                " norm off first"
+            )
 
 
 @dataclass(frozen=True)

@@ -134,9 +134,15 @@ def infidelity(run_or_model, image, attribution, *, samples=64, using="blurred",
                 return inside.expand_as(copies).to(copies), torch.where(inside, other, copies)
 
             return captum_infidelity(
-                subject.net, cover, x, values, target=index, n_perturb_samples=samples,
-                max_examples_per_batch=min(samples, at_once(x)), normalize=True,
-            ).item()  # fmt: skip
+                subject.net,
+                cover,
+                x,
+                values,
+                target=index,
+                n_perturb_samples=samples,
+                max_examples_per_batch=min(samples, at_once(x)),
+                normalize=True,
+            ).item()
 
         nothing = missed(torch.zeros_like(spread))
         return min(max(missed(spread) / nothing, 0.0), 1.0) if nothing > 0 else 0.0
@@ -165,7 +171,11 @@ def sensitivity(run_or_model, image, attribution, *, radius=0.01, samples=10, se
     from captum.metrics import sensitivity_max
 
     _check_attribution(attribution)
-    radius, samples, draws = 2 * number("radius", radius, 0, 1), whole("samples", samples, 1, MOST), generator(seed)  # -1…1 is 2 wide
+    radius, samples, draws = (
+        2 * number("radius", radius, 0, 1),
+        whole("samples", samples, 1, MOST),
+        generator(seed),
+    )  # -1…1 is 2 wide
     subject = Subject.of(run_or_model)
     with torch.inference_mode(False):
         x = subject.batch(image, many=False)
@@ -182,7 +192,7 @@ def sensitivity(run_or_model, image, attribution, *, radius=0.01, samples=10, se
 
         return sensitivity_max(
             again, x, near, n_perturb_samples=samples, max_examples_per_batch=min(samples, at_once(x))
-        ).item()  # fmt: skip
+        ).item()
 
 
 def similarity(one, other):
@@ -195,7 +205,9 @@ def similarity(one, other):
     """
     one, other = _map(one), _map(other)
     if one.shape != other.shape:
-        raise InputError(f"the maps have shapes {tuple(one.shape)} and {tuple(other.shape)}; give two of the same image")
+        raise InputError(
+            f"the maps have shapes {tuple(one.shape)} and {tuple(other.shape)}; give two of the same image"
+        )
     ranks = np.stack([rankdata(values.abs().flatten().numpy()) for values in (one, other)])
     if (ranks.std(axis=1) == 0).any():
         return 0.0
@@ -265,7 +277,9 @@ def _as_evidence(evidence):
     """Evidence as a bool tensor; numbers are read as 0 for no and 1, or another whole number, for yes."""
     evidence = _as_numbers("evidence", evidence)
     if evidence.is_floating_point() and ((evidence != 0) & (evidence != 1)).any():
-        raise InputError("evidence must say yes or no of each pixel, True or False; decide from which value on it counts")
+        raise InputError(
+            "evidence must say yes or no of each pixel, True or False; decide from which value on it counts"
+        )
     return evidence.bool()
 
 
@@ -334,7 +348,10 @@ def score(run_or_model, image, attribution, *, evidence=None, seed=0):
 
 
 def _map(attribution):
-    """The values of an `Attribution`, or of a map from elsewhere, as float32. Raises `InputError` where they are no finite numbers."""
+    """The values of an `Attribution`, or of a map from elsewhere, as float32.
+
+    Raises `InputError` where they are no finite numbers.
+    """
     values = _as_numbers("a map", attribution.map if isinstance(attribution, Attribution) else attribution)
     if not values.numel() or not torch.isfinite(values).all():
         raise InputError("the map is empty, or holds NaN or infinity; give finite numbers, one for each pixel")
@@ -367,4 +384,6 @@ def _map_and_target(attribution):
 
 def _check_same_shape(values, x):
     if values.shape != x.shape[2:]:
-        raise InputError(f"the map has shape {tuple(values.shape)}, the image {tuple(x.shape[2:])}; give the map of this image")
+        raise InputError(
+            f"the map has shape {tuple(values.shape)}, the image {tuple(x.shape[2:])}; give the map of this image"
+        )

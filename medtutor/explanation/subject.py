@@ -106,10 +106,14 @@ class Subject:
         if card.frames:
             raise InputError(f"{card.name} holds sequences; explain works on single images and volumes")
         if card.task == "segmentation":
-            raise InputError(f"explain asks for one answer per image, but {title} answers for each pixel; look with explore(run)")
+            raise InputError(
+                f"explain asks for one answer per image, but {title} answers for each pixel; look with explore(run)"
+            )
         net, answer = _answering(model, binary=len(card.classes) == 2)
         scale = tuple(run_or_model.scale)
-        return cls(net, title, card.channels, tuple(card.shape), card.dims, tuple(card.classes), card.task, answer, scale=scale)
+        return cls(
+            net, title, card.channels, tuple(card.shape), card.dims, tuple(card.classes), card.task, answer, scale=scale
+        )
 
     @property
     def device(self):
@@ -149,7 +153,9 @@ class Subject:
         return None, self.title
 
     def _look(self, x):
-        """Refuse a bare model that answers by chance, or by what stands beside an image; see whether it ends in probabilities."""
+        """Refuse a bare model that answers by chance, or by what stands beside an image; see whether it ends in
+        probabilities.
+        """
         self.answer.probable = False
         draws = OwnDraws()
         alone = self.scores(x, draws)
@@ -160,15 +166,23 @@ class Subject:
             )
         both = self.scores(torch.cat([x, -x]))
         coarse = is_quantised(self.net) or self.dtype not in (torch.float32, torch.float64)
-        if (alone - both[:1]).abs().max() > (0.2 if coarse else 1e-3 if x.device.type == "cpu" else 0.01) * alone.abs().max() + 1e-6:
+        if (alone - both[:1]).abs().max() > (
+            0.2 if coarse else 1e-3 if x.device.type == "cpu" else 0.01
+        ) * alone.abs().max() + 1e-6:
             raise InputError(
-                f"{self.title} answers an image otherwise when another one stands beside it in the batch, so it cannot be explained; "
-                "give batch normalisation its running statistics, or mend what mixes the images of a batch"
+                f"{self.title} answers an image otherwise when another one stands beside it in the batch, so it cannot"
+                " be explained; give batch normalisation its running statistics, or mend what mixes the images of a"
+                " batch"
             )
-        last = next((name for name in reversed(draws.operations) if name not in RESHAPING and not name.startswith("_record")), "")
+        last = next(
+            (name for name in reversed(draws.operations) if name not in RESHAPING and not name.startswith("_record")),
+            "",
+        )
         chances = both[:, 1:] if self.answer.paired else both
         adds_up = (chances.sum(dim=1) - 1).abs().max() < 1e-4
-        self.answer.probable = bool(((chances >= 0) & (chances <= 1)).all()) and (last in ("_softmax", "sigmoid") or bool(adds_up))
+        self.answer.probable = bool(((chances >= 0) & (chances <= 1)).all()) and (
+            last in ("_softmax", "sigmoid") or bool(adds_up)
+        )
 
     def blank(self, shape=None):
         """A float image that the network takes, all mid-grey: (1, C, *spatial).
@@ -178,7 +192,11 @@ class Subject:
         Raises `InputError` where the network does not take it.
         """
         spatial = self.shape or (28,) * (self.dims or 2)
-        shapes = [(channels, *spatial) for channels in dict.fromkeys((self.channels or 1, 1, 3))] if self.bare else [(self.channels, *spatial)]
+        shapes = (
+            [(channels, *spatial) for channels in dict.fromkeys((self.channels or 1, 1, 3))]
+            if self.bare
+            else [(self.channels, *spatial)]
+        )
         if shape is not None:
             sides = checked_sides(shape)
             shapes = [sides]
@@ -195,7 +213,9 @@ class Subject:
         raise refused[0]
 
     def gives_gradients(self, x):
-        """Whether a gradient of the scores reaches a float batch: none does from behind a rounding, a decision or `torch.no_grad`."""
+        """Whether a gradient of the scores reaches a float batch: none does from behind a rounding, a decision or
+        `torch.no_grad`.
+        """
         with torch.enable_grad():
             x = x.detach().requires_grad_()
             scores = self.net(x)
@@ -224,13 +244,18 @@ class Subject:
                 "give a module whose forward returns only these"
             )
         if not logits.is_floating_point():
-            raise InputError(f"{self.title} returns {logits.dtype}, no scores; give a module that returns what comes before the decision")
+            raise InputError(
+                f"{self.title} returns {logits.dtype}, no scores; give a module that returns what comes before the"
+                " decision"
+            )
         if not torch.isfinite(logits).all():
             raise InputError(f"{self.title} answers NaN or infinity: its weights are broken; train or load it again")
         return logits
 
     def probabilities(self, logits):
-        """(B, classes) scores to probabilities; a single output is read as the logit of 'yes', of a regression's run as its number."""
+        """(B, classes) scores to probabilities; a single output is read as the logit of 'yes', of a regression's run as
+        its number.
+        """
         if self.task == "regression":
             return probabilities(logits, self.task, self.scale)
         if self.answer.probable:
@@ -256,16 +281,23 @@ class Subject:
         except InputError:
             raise unknown("target", wanted, names) from None
         if not 0 <= index < count:
-            raise InputError(f"target {index} is out of range; {self.title} has classes 0…{count - 1}: {', '.join(names)}")
+            raise InputError(
+                f"target {index} is out of range; {self.title} has classes 0…{count - 1}: {', '.join(names)}"
+            )
         return Target(index, names[index])
 
     def names(self, count):
         """The names of the classes."""
-        return self.classes if self.classes and len(self.classes) == count else tuple(f"class {i}" for i in range(count))
+        return (
+            self.classes if self.classes and len(self.classes) == count else tuple(f"class {i}" for i in range(count))
+        )
 
 
 def checked_sides(shape):
-    """The shape of an image or volume as a tuple of ints. Raises `InputError` for what is none, or too large to be one."""
+    """The shape of an image or volume as a tuple of ints.
+
+    Raises `InputError` for what is none, or too large to be one.
+    """
     sides = tuple(shape) if isinstance(shape, (tuple, list)) else (shape,)
     sides = tuple(whole("each side of shape", side, 1, 100_000) for side in sides)
     if not 1 <= len(sides) <= 4 or prod(sides) > 2**28:

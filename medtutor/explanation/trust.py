@@ -52,7 +52,7 @@ def trust_table(run, images, targets, evidence=None, *, methods=None, seed=0, cu
     images = as_images(images)
     seed, curves = checked_seed(seed), whole("curves", curves, 1)
     if methods is not None and not isinstance(methods, (list, tuple)):
-        raise InputError(f"methods is {shown(methods)}; give a list of names, such as [\"saliency\"]")
+        raise InputError(f'methods is {shown(methods)}; give a list of names, such as ["saliency"]')
     for method in methods or ():
         checked_method(method)
     for what, given in (("targets", targets), ("maps of evidence", evidence)):
@@ -77,7 +77,10 @@ def trust_table(run, images, targets, evidence=None, *, methods=None, seed=0, cu
         }
     shape = images.shape[2:]
     for name in WITHOUT_NETWORK:
-        maps = [random_map(shape, (seed * 10_007 + i) % 2**63) if name == "random map" else edge_map(image) for i, image in enumerate(images)]
+        maps = [
+            random_map(shape, (seed * 10_007 + i) % 2**63) if name == "random map" else edge_map(image)
+            for i, image in enumerate(images)
+        ]
         table[name] = {**_on_evidence(maps, evidence), **_curves(run, images[:curves], maps, targets)}
     return table
 
@@ -123,4 +126,6 @@ def as_text(table):
     for method, row in table.items():
         lines.append([method, *(f"{row[column]:.2f}" if column in row else "" for column in columns)])
     widths = [max(map(len, column)) for column in zip(*lines)]
-    return "\n".join("  ".join([f"{line[0]:{widths[0]}}", *map(str.rjust, line[1:], widths[1:])]).rstrip() for line in lines)
+    return "\n".join(
+        "  ".join([f"{line[0]:{widths[0]}}", *map(str.rjust, line[1:], widths[1:])]).rstrip() for line in lines
+    )

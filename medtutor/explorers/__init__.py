@@ -13,7 +13,25 @@ from .segmentation import SegmentationExplorer, segmentation
 from .sequence import SequenceExplorer, sequence
 
 __all__ = [
-    "AttentionExplorer", "AttributionExplorer", "ClassificationExplorer", "DrawMaskExplorer", "Explorer", "FusionExplorer",
-    "GalleryExplorer", "GeneratorExplorer", "LatentExplorer", "SegmentationExplorer", "SequenceExplorer", "attention",
-    "classification", "draw_mask", "explore", "fusion", "gallery", "generator", "latent", "segmentation", "sequence",
-]  # fmt: skip
+    "AttentionExplorer",
+    "AttributionExplorer",
+    "ClassificationExplorer",
+    "DrawMaskExplorer",
+    "Explorer",
+    "FusionExplorer",
+    "GalleryExplorer",
+    "GeneratorExplorer",
+    "LatentExplorer",
+    "SegmentationExplorer",
+    "SequenceExplorer",
+    "attention",
+    "classification",
+    "draw_mask",
+    "explore",
+    "fusion",
+    "gallery",
+    "generator",
+    "latent",
+    "segmentation",
+    "sequence",
+]

@@ -107,7 +107,9 @@ class Answers:
             begin = time.perf_counter()
             with _heard(self._subject(question), tell, effort) as subject:
                 options = dict(question.options)
-                found = explain(subject, case.image, question.method, target=question.target, layer=question.layer, **options)
+                found = explain(
+                    subject, case.image, question.method, target=question.target, layer=question.layer, **options
+                )
             pace = (time.perf_counter() - begin) / effort
         # The quickest counts: a busy moment must not make a live method wait for a button.
         self._pace[question.method] = min(pace, self._pace.get(question.method, pace))

@@ -36,21 +36,22 @@ MEAN, ROLLOUT, TO_ANSWER = "mean of heads", "rollout from there", "rollout to th
 CLICKABLE = 256  # patches of an image up to which each gets a button
 
 CAUTION = (
-    "Attention shows where numbers came from, not what they said, nor whether they decided anything: a look at the finding "
-    "does not prove that the finding was the reason. From the second block on, a token holds what it has gathered from "
-    "others, not only its own patch. Whether a map explains is tested by deletion and by random weights, as for any other: "
-    "in the explorer of attributions, method 'attention rollout'."
+    "Attention shows where numbers came from, not what they said, nor whether they decided anything: a look at the"
+    " finding does not prove that the finding was the reason. From the second block on, a token holds what it has"
+    " gathered from others, not only its own patch. Whether a map explains is tested by deletion and by random weights,"
+    " as for any other: in the explorer of attributions, method 'attention rollout'."
 )
 ABOUT_ROLLOUT = (
-    "Rollout: the mean of heads, multiplied through the blocks; half of every step is 'stays where it is', so the patch "
-    "itself stays strong. Each rollout has a colour scale of its own, full at the share printed below it."
+    "Rollout: the mean of heads, multiplied through the blocks; half of every step is 'stays where it is', so the patch"
+    " itself stays strong. Each rollout has a colour scale of its own, full at the share printed below it."
 )
 
 
 def attention(run, dataset=None, cnn=None, split="test"):
     """The explorer of a transformer's attention: an `AttentionExplorer`, shown by a notebook as a widget.
 
-    run      a finished `Run` of "vit", "windowed_vit" or "hybrid", or of a model of your own with `attention` and `grid`
+    run      a finished `Run` of "vit", "windowed_vit" or "hybrid", or of a model of your own with `attention` and
+             `grid`
     dataset  the `Dataset` that it was trained on; left out: loaded by the name on the run's card
     cnn      a `Run` of a CNN on images of the same size, whose receptive field is shown for contrast
     split    "train", "val" or "test": whose images are looked at
@@ -81,7 +82,8 @@ class AttentionExplorer(Explorer):
     asked                  ToggleButtons: whether a patch looks, or the answer
     row, column            IntSliders from 1: the patch
     patches                a Button for each patch, row by row, over the image: for the mouse; none where
-                           there are more than `CLICKABLE`, or where ipywidgets (7) cannot keep them out of the way of Tab
+                           there are more than `CLICKABLE`, or where ipywidgets (7) cannot keep them out of the way of
+                           Tab
     block                  IntSlider from 1
     shown, scale           ToggleButtons: maps over the image or alone, on one colour scale or each on its own
     layer                  Dropdown: layer of the CNN
@@ -120,7 +122,9 @@ class AttentionExplorer(Explorer):
             drawing.written([f"{self._title}."], SHEET),
             drawing.beside(drawing.blank(GAP, 1), image, drawing.written([*self._sentences(), "", CAUTION], width)),
             self._map_sheet,
-            drawing.beside(self._chart_sheet, drawing.written([ABOUT_ROLLOUT], SHEET - self._chart_sheet.width / SCALE)),
+            drawing.beside(
+                self._chart_sheet, drawing.written([ABOUT_ROLLOUT], SHEET - self._chart_sheet.width / SCALE)
+            ),
         )
         alt = f"{self._title}. {self._image_alt} {' '.join(self._sentences())} {self._map_alt} {self._chart_alt}"
         return sheet, alt
@@ -130,15 +134,21 @@ class AttentionExplorer(Explorer):
     def _make_controls(self):
         rows, columns = self._inside
         self.image = ipywidgets.BoundedIntText(
-            value=0, min=0, max=len(getattr(self._dataset, self._split)) - 1, description="image",
-            layout={"width": "12em"}, style={"description_width": "6em"},
-        )  # fmt: skip
+            value=0,
+            min=0,
+            max=len(getattr(self._dataset, self._split)) - 1,
+            description="image",
+            layout={"width": "12em"},
+            style={"description_width": "6em"},
+        )
         self.previous = ipywidgets.Button(description="previous", icon="arrow-left", layout={"width": "7em"})
         self.next = ipywidgets.Button(description="next", icon="arrow-right", layout={"width": "7em"})
         self.asked = buttons("who looks", [PATCH, THE_ANSWER])
         self.row = slider("row", (rows + 1) // 2, 1, rows, 1, "of the patch, from above")
         self.column = slider("column", (columns + 1) // 2, 1, columns, 1, "of the patch, from the left")
-        self.block = slider("block", self.weights.blocks, 1, self.weights.blocks, 1, "of the transformer, in the order of its work")
+        self.block = slider(
+            "block", self.weights.blocks, 1, self.weights.blocks, 1, "of the transformer, in the order of its work"
+        )
         self.shown = buttons("maps", [OVER, ALONE])
         self.scale = buttons("colour scale", [ONE, EACH])
         maps = {} if self._cnn is None else _stages(layers(self._felt))
@@ -158,13 +168,17 @@ class AttentionExplorer(Explorer):
         made = []
         for number in range(rows * columns):
             place = divmod(number, columns)
-            button = ipywidgets.Button(description=_place(place), tooltip=_place(place), tabbable=False, layout=look, style=style)
+            button = ipywidgets.Button(
+                description=_place(place), tooltip=_place(place), tabbable=False, layout=look, style=style
+            )
             self._on(button, self._clicked, place)
             made.append(button)
         return made
 
     def _arrange(self):
-        self._map_shown, self._chart_shown, self._words = (ipywidgets.HTML(layout={"max_width": "100%"}) for _ in range(3))
+        self._map_shown, self._chart_shown, self._words = (
+            ipywidgets.HTML(layout={"max_width": "100%"}) for _ in range(3)
+        )
         for control in (self.shown, self.scale, self.asked):
             control.layout.width = "auto"
         who = self.asked, self.row, self.column, self.block
@@ -192,11 +206,18 @@ class AttentionExplorer(Explorer):
         if self.patches:
             down, across = (" ".join(f"{length:g}fr" for length in self._lengths(axis)) for axis in (0, 1))
             over = ipywidgets.Layout(
-                width=f"{width:.0f}px", height=f"{height:.0f}px", grid_area="image", grid_gap="0", margin="0",
-                grid_template_rows=down, grid_template_columns=across,
-            )  # fmt: skip
+                width=f"{width:.0f}px",
+                height=f"{height:.0f}px",
+                grid_area="image",
+                grid_gap="0",
+                margin="0",
+                grid_template_rows=down,
+                grid_template_columns=across,
+            )
             both.append(ipywidgets.GridBox(self.patches, layout=over))
-        return ipywidgets.GridBox(both, layout=ipywidgets.Layout(grid_template_areas='"image"', margin="4px 12px 4px 4px"))
+        return ipywidgets.GridBox(
+            both, layout=ipywidgets.Layout(grid_template_areas='"image"', margin="4px 12px 4px 4px")
+        )
 
     def _listen(self):
         self._on(self.image, self._other_image)
@@ -279,7 +300,9 @@ class AttentionExplorer(Explorer):
         return self.weights.covers or self.weights.shape
 
     def _lengths(self, axis):
-        """Pixels of each patch along an axis, as far as they lie in the image: the last may reach beyond it, others lie beyond."""
+        """Pixels of each patch along an axis, as far as they lie in the image: the last may reach beyond it, others lie
+        beyond.
+        """
         side, patch = self.weights.shape[axis], self._covers[axis] / self.weights.grid[axis]
         left = (side - number * patch for number in range(self.weights.grid[axis]))
         return [min(patch, length) for length in left if length > 1e-6]
@@ -294,7 +317,9 @@ class AttentionExplorer(Explorer):
         """The place on the CNN's map that lies where the middle of the patch is."""
         top, left, bottom, right = panels.square(self.query, self.weights.grid, self._covers, self._card.shape)
         middle = (top + bottom) / 2, (left + right) / 2
-        return tuple(int(at / side * there) for at, side, there in zip(middle, self._card.shape, self._layers[self.layer.value]))
+        return tuple(
+            int(at / side * there) for at, side, there in zip(middle, self._card.shape, self._layers[self.layer.value])
+        )
 
     @property
     def _even_share(self):
@@ -321,7 +346,9 @@ class AttentionExplorer(Explorer):
             label = float(getattr(self._dataset, self._split).labels[self._number])
             return f"{name}: predicted {self._answer[0]:.3g}; the label is {label:.3g}."
         if task == "multi-label":
-            called = [number for number, value in enumerate(self._answer) if value > 0.5] or [int(np.argmax(self._answer))]
+            called = [number for number, value in enumerate(self._answer) if value > 0.5] or [
+                int(np.argmax(self._answer))
+            ]
             each = ", ".join(f"{classes[number]} with probability {self._answer[number]:.3f}" for number in called)
             labels = ", ".join(classes[number] for number in self._case.label) or "none"
             return f"{name}: predicted {each}; the labels are: {labels}."
@@ -339,9 +366,9 @@ class AttentionExplorer(Explorer):
         sharpest = max(heads, key=lambda title: float(heads[title].max()))
         spot, share = _most(mean)
         words = (
-            f"In block {block} {self._looker} looks most at {_place(spot)}: {share:.1%} of its attention, mean of heads; "
-            f"an even look would give {self._even_share:.1%} to each. The sharpest look is that of {sharpest}, "
-            f"{_most(heads[sharpest])[1]:.1%} at {_place(_most(heads[sharpest])[0])}."
+            f"In block {block} {self._looker} looks most at {_place(spot)}: {share:.1%} of its attention, mean of"
+            f" heads; an even look would give {self._even_share:.1%} to each. The sharpest look is that of {sharpest},"
+            f" {_most(heads[sharpest])[1]:.1%} at {_place(_most(heads[sharpest])[0])}."
         )
         if self.weights.class_token:
             words += f" {1 - float(mean.sum()):.1%} goes to the class token, which is no place."
@@ -356,8 +383,9 @@ class AttentionExplorer(Explorer):
         cover = float(self._evidence.float().mean())
         here, whole = (on_evidence(self.maps[title], self._evidence, self._covers) for title in (MEAN, TO_ANSWER))
         return [
-            f"On the known evidence (dashed), which covers {cover:.1%} of the image, falls {here:.1%} of this look, "
-            f"{here / cover:.1f} times its share, and {whole:.1%} of the rollout to the answer, {whole / cover:.1f} times."
+            f"On the known evidence (dashed), which covers {cover:.1%} of the image, falls {here:.1%} of this look,"
+            f" {here / cover:.1f} times its share, and {whole:.1%} of the rollout to the answer, {whole / cover:.1f}"
+            " times."
         ]
 
     def _about_window(self):
@@ -370,9 +398,9 @@ class AttentionExplorer(Explorer):
         if mean.all():
             return [f"A window of {side} holds every place: there is nothing outside of it."]
         return [
-            f"This model looks inside windows of {side} only: outside the window of the patch, in this block "
-            f"{int((mean == 0).sum())} of {mean.numel()} places, every weight is exactly 0. Every second block moves the windows, so "
-            "a rollout through several blocks goes beyond."
+            f"This model looks inside windows of {side} only: outside the window of the patch, in this block"
+            f" {int((mean == 0).sum())} of {mean.numel()} places, every weight is exactly 0. Every second block moves"
+            " the windows, so a rollout through several blocks goes beyond."
         ]
 
     def _beyond(self):
@@ -381,15 +409,24 @@ class AttentionExplorer(Explorer):
         if (rows, columns) == tuple(mean.shape):
             return []
         share = 1 - float(mean[:rows, :columns].sum() / mean.sum())
-        return [f"The grid has {_sides(mean.shape)} patches; {share:.1%} of this look goes to those beyond the image, all black."]
+        return [
+            f"The grid has {_sides(mean.shape)} patches; {share:.1%} of this look goes to those beyond the image, all"
+            " black."
+        ]
 
     # Pictures ---------------------------------------------------------------------------------
 
     def _draw_image(self):
         self._image_sheet = self._marked(panels.large(self._pixels))
-        framed = f"the patch in {_place(self.query)} is framed" if self.query != ANSWER else "the answer looks, no patch is framed"
+        framed = (
+            f"the patch in {_place(self.query)} is framed"
+            if self.query != ANSWER
+            else "the answer looks, no patch is framed"
+        )
         evidence = " The known evidence has a dashed outline." if self._evidence is not None else ""
-        self._image_alt = f"Image {self._number} of the {self._split} split in {_sides(self._inside)} patches; {framed}.{evidence}"
+        self._image_alt = (
+            f"Image {self._number} of the {self._split} split in {_sides(self._inside)} patches; {framed}.{evidence}"
+        )
         self._put(self._image_shown, self._image_sheet, self._image_alt)
 
     def _draw_maps(self):
@@ -411,8 +448,12 @@ class AttentionExplorer(Explorer):
             full |= dict.fromkeys(heads, max(full[title] for title in heads))
         names = {title: rollouts.get(title, title) for title in self.maps}
         captions = {title: self._caption(title) for title in self.maps}
-        pixels = {title: enlarged(seen, self._card.shape, self._covers) / full[title] for title, seen in self.maps.items()}
-        made = {title: panels.panel(self._tile(pixels[title]), _capital(names[title]), captions[title]) for title in pixels}
+        pixels = {
+            title: enlarged(seen, self._card.shape, self._covers) / full[title] for title, seen in self.maps.items()
+        }
+        made = {
+            title: panels.panel(self._tile(pixels[title]), _capital(names[title]), captions[title]) for title in pixels
+        }
         end = f"{full[MEAN]:.1%}" if self.scale.value == ONE else "the highest of each"
         field, about_field = self._field_panel()
         legend = panels.legend(
@@ -438,7 +479,10 @@ class AttentionExplorer(Explorer):
         spot, share = _most(self.maps[title])
         if self._evidence is None:
             return f"{_place(spot)}: {share:.1%}"
-        return f"{_place(spot)}: {share:.1%}; {on_evidence(self.maps[title], self._evidence, self._covers):.1%} on the evidence"
+        return (
+            f"{_place(spot)}: {share:.1%}; {on_evidence(self.maps[title], self._evidence, self._covers):.1%} on the"
+            " evidence"
+        )
 
     def _field_panel(self):
         """([panel], words for the alt text) of the CNN's receptive field; ([], "") without a CNN."""
@@ -450,7 +494,9 @@ class AttentionExplorer(Explorer):
             return [panels.panel(panels.words(words), title, "")], f" {title}: {words}"
         strongest = self.field.flatten().sort(descending=True).values.cumsum(0)
         half = (1 + int((strongest < strongest[-1] / 2).sum())) / len(strongest)
-        caption = f"{float((self.field > 0).float().mean()):.0%} of the pixels reach it; half the effect from {half:.1%}"
+        caption = (
+            f"{float((self.field > 0).float().mean()):.0%} of the pixels reach it; half the effect from {half:.1%}"
+        )
         unit = panels.square(self._unit, self._layers[self.layer.value], self._card.shape, self._card.shape)
         return [panels.panel(self._tile(self.field, unit), title, caption)], f" {title}, at the same place: {caption}."
 
@@ -459,7 +505,9 @@ class AttentionExplorer(Explorer):
         return self._marked(panels.coloured(values.numpy(), self._pixels if self.shown.value == OVER else None), unit)
 
     def _marked(self, tile, unit=None):
-        """A tile with the outline of the evidence, and the frame of the patch; or of a `unit`, (top, left, bottom, right)."""
+        """A tile with the outline of the evidence, and the frame of the patch; or of a `unit`, (top, left, bottom,
+        right).
+        """
         if self._dashes is not None:
             panels.put_dashes(tile, self._dashes)
         if self.query != ANSWER:
@@ -494,9 +542,14 @@ def _checked(run, dataset, cnn, split):
     if cnn is not None:
         ours, theirs = (_sides((one.card.channels, *one.card.shape)) for one in (run, cnn))
         if ours != theirs or cnn.card.frames:
-            raise InputError(f"the cnn takes images of {theirs}, the transformer of {ours}; give one for images of the same size")
+            raise InputError(
+                f"the cnn takes images of {theirs}, the transformer of {ours}; give one for images of the same size"
+            )
         if is_transformer(cnn) or not layers(cnn):
-            raise InputError(f"{_named(cnn)} is no CNN with feature maps, so there is no receptive field to show; give a run of 'cnn'")
+            raise InputError(
+                f"{_named(cnn)} is no CNN with feature maps, so there is no receptive field to show; give a run of"
+                " 'cnn'"
+            )
     return own_dataset(run, dataset)
 
 
@@ -528,6 +581,7 @@ def _capital(words):
 
 def _stages(maps):
     """Of a network's feature maps, {name: shape}, those that no larger part of it gives as well."""
+
     def is_part(name):
         return any(name.startswith(f"{other}.") and maps[name] == maps[other] for other in maps)
 

@@ -39,7 +39,9 @@ def dashes(mask):
 
 def put_dashes(picture, drawn):
     """Put the outline of `dashes` onto a tile of any size."""
-    lines, where = (each if each.size == picture.size else each.resize(picture.size, Image.Resampling.NEAREST) for each in drawn)
+    lines, where = (
+        each if each.size == picture.size else each.resize(picture.size, Image.Resampling.NEAREST) for each in drawn
+    )
     picture.paste(lines, mask=where)
 
 
@@ -95,7 +97,9 @@ def distances(found, even, block):
     def y(value):
         return bottom - value / end * (bottom - top)
 
-    pen.text((GAP * SCALE, 6 * SCALE), "Mean attention distance in pixels; each dot a head", INK, drawing.font(12, True))
+    pen.text(
+        (GAP * SCALE, 6 * SCALE), "Mean attention distance in pixels; each dot a head", INK, drawing.font(12, True)
+    )
     pen.rectangle((left + block * wide, top, left + (block + 1) * wide, bottom), fill=BAND)
     for tick in np.arange(0, end, step):
         pen.line((left, y(tick), right, y(tick)), fill="#d8d8d8", width=1)
@@ -136,4 +140,17 @@ def _step(end):
     return float(next(times for times in (1, 2, 5, 10) if times * power >= rough) * power)
 
 
-__all__ = ["SHEET", "coloured", "dashes", "distances", "framed", "large", "legend", "panel", "put_dashes", "rows", "square", "words"]
+__all__ = [
+    "SHEET",
+    "coloured",
+    "dashes",
+    "distances",
+    "framed",
+    "large",
+    "legend",
+    "panel",
+    "put_dashes",
+    "rows",
+    "square",
+    "words",
+]

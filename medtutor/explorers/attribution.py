@@ -51,7 +51,8 @@ def explore(run, dataset=None):
     dataset  the `Dataset` that it was trained on; left out: loaded by the name on
              the run's card, from disk or as the phantom of that name
 
-    Raises `InputError` where the data set must be given, or is not the run's own, and for a regression of single images.
+    Raises `InputError` where the data set must be given, or is not the run's own, and for a regression of single
+    images.
     """
     if isinstance(run, Run) and run.card.task == "segmentation":
         return segmentation(run, dataset)
@@ -149,14 +150,17 @@ class AttributionExplorer(Explorer):
 
     def still(self, small=False):
         if not small and self._state.wait is not None and self._state.wait < float("inf"):
-            # Asked for by name, or saved to a file, it is whole; a display goes by what there is. A page without a kernel has no button to press; a method that is never live may still wait for it.
+            # Asked for by name, or saved to a file, it is whole; a display goes by what there is. A page without a
+            # kernel has no button to press; a method that is never live may still wait for it.
             self._compute(lambda *_: None, self.case, self._state.questions)
             self._show_found(None)
         return super().still(small)
 
     def _composed(self):
         state, width = self._state, self._sheet.width / drawing.SCALE
-        rows = [(name, before if after is None else after, remark) for name, before, after, remark in self._answer_rows()]
+        rows = [
+            (name, before if after is None else after, remark) for name, before, after, remark in self._answer_rows()
+        ]
         words = ["The probabilities are those with the square."] if state.after else []
         words += [self._warning()] if self._warning() else []
         parts = [drawing.written([self._title], width), self._sheet]
@@ -173,7 +177,9 @@ class AttributionExplorer(Explorer):
         Its size and channels must be those of the run's images; a sentence says so if they are not.
         """
         image = as_image(image, self._run)
-        self._look_at_own(image, "your own image", "image  # the array that you gave to show()", "Your own image. It has no label.")
+        self._look_at_own(
+            image, "your own image", "image  # the array that you gave to show()", "Your own image. It has no label."
+        )
 
     # Widgets --------------------------------------------------------------------------------
 
@@ -354,7 +360,9 @@ class AttributionExplorer(Explorer):
         path = path if path.suffix.lower() == ".png" else path.with_name(f"{path.name}.png")
         if path.exists() and self._overwrite != path:
             self._overwrite = path
-            self._saved.value = status(f"{path.resolve()} exists already; press again to replace it, or give another name")
+            self._saved.value = status(
+                f"{path.resolve()} exists already; press again to replace it, or give another name"
+            )
             return
         done, self._overwrite = "replaced" if path.exists() else "saved", None
         try:
@@ -509,7 +517,9 @@ class AttributionExplorer(Explorer):
         if method not in self._options:
             shape, how = tuple(self._card.shape), METHODS[method]
             defaults = how.complete({}, shape)
-            self._options[method] = {option.name: of_option(option, defaults[option.name], shape) for option in how.options}
+            self._options[method] = {
+                option.name: of_option(option, defaults[option.name], shape) for option in how.options
+            }
             for control in self._options[method].values():
                 self._on(control, self._other_option)
             self._fit_stride(method)
@@ -580,7 +590,9 @@ class AttributionExplorer(Explorer):
         shown = pixels if state.covered is None else drawing.flat(state.covered[None], self._slice)[0]
         label = "" if state.case.label is None else f"label: {self._named(state.case.label)}"
         name = state.case.name[0].upper() + state.case.name[1:] + self._of_slice
-        sheet = panels.row(panels.panel(self._marked(shown), name, label), *self._map_panels(state.map, state.question, pixels))
+        sheet = panels.row(
+            panels.panel(self._marked(shown), name, label), *self._map_panels(state.map, state.question, pixels)
+        )
         alt = f"{self._said_of_case()} {self._described(state.map, state.question)}"
         if state.other is not None:
             alike = ""
@@ -595,7 +607,10 @@ class AttributionExplorer(Explorer):
         """Two tiles: the map alone, and over the image."""
         title = METHODS[self.method.value].title if question is None else question.title
         if answer is None:
-            return [panels.panel(panels.words(self._why_no_map(question)), title, ""), panels.panel(self._marked(pixels), "", "")]
+            return [
+                panels.panel(panels.words(self._why_no_map(question)), title, ""),
+                panels.panel(self._marked(pixels), "", ""),
+            ]
         values = self._values(answer)
         values = values if self._slice is None else values[self._slice]
         colours = panels.COLOURS[self.colours.value]
@@ -662,8 +677,8 @@ class AttributionExplorer(Explorer):
         state, how = self._state, METHODS[self.method.value]
         layer = f" Layer: {html.escape(state.map.layer)}." if state.map is not None and state.map.layer else ""
         self._about.value = (
-            f"<div style='line-height:1.35;max-width:760px'><b>{html.escape(how.title)}.</b> {html.escape(how.computes)}{layer} "
-            f"<small>{html.escape(how.paper)}.</small></div>"
+            f"<div style='line-height:1.35;max-width:760px'><b>{html.escape(how.title)}.</b>"
+            f" {html.escape(how.computes)}{layer} <small>{html.escape(how.paper)}.</small></div>"
         )
         _show_if(state.wait is not None, self.compute)
         evidence = None if state.case is None else state.case.evidence
@@ -673,11 +688,17 @@ class AttributionExplorer(Explorer):
     def _tell_answer(self):
         """The probabilities, with prediction and label named, and a warning where they differ."""
         rows, warning = self._answer_rows(), self._warning()
-        warning = f'<div role="status" style="line-height:1.35"><b>&#9888; {html.escape(warning)}</b></div>' if warning else ""
+        warning = (
+            f'<div role="status" style="line-height:1.35"><b>&#9888; {html.escape(warning)}</b></div>'
+            if warning
+            else ""
+        )
         self._answer.value = f"{answer_table(rows)}{warning}{status(self._said_in_test())}" if rows else ""
 
     def _answer_rows(self):
-        """(class, probability, probability with the square or None, remark) of each class; none where the model is broken."""
+        """(class, probability, probability with the square or None, remark) of each class; none where the model is
+        broken.
+        """
         state = self._state
         if state.logits is None:
             return []
@@ -685,7 +706,9 @@ class AttributionExplorer(Explorer):
         explained = () if state.question is None else (state.question.target,)
         marks = {"predicted": self._called(state.probabilities), "label": label, "explained": explained}
         rows = []
-        for number, (before, after) in enumerate(zip(state.probabilities, state.after or [None] * len(state.probabilities))):
+        for number, (before, after) in enumerate(
+            zip(state.probabilities, state.after or [None] * len(state.probabilities))
+        ):
             remark = ", ".join(word for word, numbers in marks.items() if number in numbers)
             rows.append((self._card.classes[number], before, after, remark))
         return rows
@@ -717,7 +740,10 @@ class AttributionExplorer(Explorer):
         called = self._called(self._run.predictions[split][number].tolist())
         if called == self._called(self._state.probabilities):
             return ""
-        return f"When the run was tested, on several views of the image, it said {self._named(called)}; 'outcome' goes by that."
+        return (
+            f"When the run was tested, on several views of the image, it said {self._named(called)}; 'outcome' goes by"
+            " that."
+        )
 
     def _code(self):
         """The Python lines that make the present map, and the picture of it."""

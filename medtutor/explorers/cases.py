@@ -44,7 +44,10 @@ def check_classes(run):
             "figures.predicted(run) shows its numbers, explain(run, image) why"
         )
     if task == "segmentation":
-        raise InputError("this explorer shows one answer an image, but the run is a segmentation; use explorers.segmentation(run, dataset)")
+        raise InputError(
+            "this explorer shows one answer an image, but the run is a segmentation; use explorers.segmentation(run,"
+            " dataset)"
+        )
 
 
 def own_dataset(run, dataset):
@@ -53,7 +56,10 @@ def own_dataset(run, dataset):
         raise InputError(f"explore takes a Run, not {type(run).__name__}; train one with fit(…), or use explain(…)")
     card = run.card
     if card.frames:
-        raise InputError("this explorer shows single images and volumes, but the run is about sequences; use explorers.sequence(run, dataset)")
+        raise InputError(
+            "this explorer shows single images and volumes, but the run is about sequences; use explorers.sequence(run,"
+            " dataset)"
+        )
     dataset = run.dataset() if dataset is None else dataset
     if not isinstance(dataset, Dataset):
         raise InputError(f"dataset is {type(dataset).__name__}; give the Dataset that the run was made on")
@@ -61,13 +67,16 @@ def own_dataset(run, dataset):
     same = all(getattr(card, fact) == getattr(dataset.card, fact) for fact in facts)
     if not same or run.provenance != dataset.provenance:
         raise InputError(
-            f"the run was made on {card.name} ({run.provenance}, {card.size} pixels), not on this data set, {dataset.card.name} "
-            f"({dataset.provenance}, {dataset.card.size} pixels); give the run's own: explore(run, dataset)"
+            f"the run was made on {card.name} ({run.provenance}, {card.size} pixels), not on this data set,"
+            f" {dataset.card.name} ({dataset.provenance}, {dataset.card.size} pixels); give the run's own: explore(run,"
+            " dataset)"
         )
     for split, labels in run.labels.items():  # phantoms of one name may be drawn with another seed
         own = getattr(dataset, split).targets
         if labels.shape != own.shape or not bool((labels == own).all()):
-            raise InputError(f"the {split} labels of the run and of this {card.name} differ; give the run's own data set")
+            raise InputError(
+                f"the {split} labels of the run and of this {card.name} differ; give the run's own data set"
+            )
     return dataset
 
 
@@ -115,7 +124,8 @@ def _label(label):
 
 
 def as_image(image, run):
-    """A user's own array as a uint8 image (C, H, W) or (C, D, H, W) that a run's model takes; (H, W, C) is turned round.
+    """A user's own array as a uint8 image (C, H, W) or (C, D, H, W) that a run's model takes; (H, W, C) is turned
+    round.
 
     Raises `InputError` for another type or size.
     """

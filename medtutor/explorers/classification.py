@@ -92,7 +92,8 @@ def outcomes(truth, scores, threshold):
     """
     if getattr(truth, "dtype", None) != bool or np.shape(truth) != np.shape(scores) or not np.isfinite(scores).all():
         raise InputError(
-            f"truth has shape {np.shape(truth)}, scores {np.shape(scores)}; give bools, such as labels == 1, and a finite score for each"
+            f"truth has shape {np.shape(truth)}, scores {np.shape(scores)}; give bools, such as labels == 1, and a"
+            " finite score for each"
         )
     called = scores > threshold
     return {
@@ -150,25 +151,41 @@ class ClassificationExplorer(Explorer):
         self.positive = ipywidgets.Dropdown(
             options=[(name, number) for number, name in enumerate(classes)],
             value=1 if run.card.task == "binary" else 0,
-            description="positive class", style=wide, layout={"width": "22em", "max_width": "98%"},
-        )  # fmt: skip
+            description="positive class",
+            style=wide,
+            layout={"width": "22em", "max_width": "98%"},
+        )
         self.threshold = ipywidgets.FloatSlider(
-            value=0.5, min=0.0, max=1.0, step=0.01, readout_format=".2f", description="threshold", style=wide,
+            value=0.5,
+            min=0.0,
+            max=1.0,
+            step=0.01,
+            readout_format=".2f",
+            description="threshold",
+            style=wide,
             layout={"width": "98%", "max_width": "780px"},
-        )  # fmt: skip
+        )
         self.prevalence = ipywidgets.SelectionSlider(
-            options=[(f"{100 * share:g} %", share) for share in PREVALENCES], value=0.01, description="prevalence", style=wide,
+            options=[(f"{100 * share:g} %", share) for share in PREVALENCES],
+            value=0.01,
+            description="prevalence",
+            style=wide,
             layout={"width": "30em", "max_width": "98%"},
-        )  # fmt: skip
+        )
         self.outcome = ipywidgets.ToggleButtons(
-            options=list(OUTCOMES), value="false negative",
-            description="show", style={"description_width": "8em", "button_width": "auto"},
+            options=list(OUTCOMES),
+            value="false negative",
+            description="show",
+            style={"description_width": "8em", "button_width": "auto"},
             layout={"width": "98%"},
-        )  # fmt: skip
+        )
         self.order = ipywidgets.Dropdown(
-            options=[CONFIDENT, CLOSEST, AS_STORED], value=CONFIDENT, description="order", style=wide,
+            options=[CONFIDENT, CLOSEST, AS_STORED],
+            value=CONFIDENT,
+            description="order",
+            style=wide,
             layout={"width": "24em", "max_width": "98%"},
-        )  # fmt: skip
+        )
         self.pages = Pages(COLUMNS * ROWS, self._turned)
         self._matrix, self._curves, self._shown = (ipywidgets.HTML(layout={"max_width": "100%"}) for _ in range(3))
         self._numbers, self._elsewhere = ipywidgets.HTML(), ipywidgets.HTML()
@@ -262,10 +279,14 @@ class ClassificationExplorer(Explorer):
         self._histogram = _histogram(self._truth, self._score, self.name, self.rest)
         self._plots = _plots(self._truth, self._score, self._area, self._average) if present else None
         only = self.name if self._truth.any() else self.rest
-        self._note.value = "" if present else (
-            f'<div role="status">In the {self._split} split every case is {html.escape(only)}: there is no one to tell apart, '
-            "so no curve and no AUC; choose another class or split.</div>"
-        )  # fmt: skip
+        self._note.value = (
+            ""
+            if present
+            else (
+                f'<div role="status">In the {self._split} split every case is {html.escape(only)}: there is no one to'
+                " tell apart, so no curve and no AUC; choose another class or split.</div>"
+            )
+        )
 
     def _draw(self):
         self._found = outcomes(self._truth, self._score, self.threshold.value)
@@ -306,10 +327,13 @@ class ClassificationExplorer(Explorer):
         share, here = self.prevalence.value, self._truth.mean()
         precision = self.counts.precision_at(share)
         if np.isnan(precision):
-            return f"No precision, whatever the prevalence: nothing is called {self.name} here, or the split has one class only."
+            return (
+                f"No precision, whatever the prevalence: nothing is called {self.name} here, or the split has one class"
+                " only."
+            )
         return (
-            f"If {100 * share:g} % of all seen were {self.name} (here it is {here:.0%}), precision (PPV) would be {precision:.3f}: "
-            f"of 1000 called {self.name}, {round(1000 * precision)} are."
+            f"If {100 * share:g} % of all seen were {self.name} (here it is {here:.0%}), precision (PPV) would be"
+            f" {precision:.3f}: of 1000 called {self.name}, {round(1000 * precision)} are."
         )
 
     # Pictures -------------------------------------------------------------------------------
@@ -320,10 +344,10 @@ class ClassificationExplorer(Explorer):
         matrix = _matrix(c, self.name, self.rest, self.outcome.value)
         self._matrix_sheet = drawing.beside(matrix, scores)
         self._matrix_alt = (
-            f"Confusion matrix at threshold {threshold:.2f}: of {c.tp + c.fn} {self.name}, {c.tp} are called so (true positives) "
-            f"and {c.fn} missed (false negatives); of {c.tn + c.fp} {self.rest}, {c.tn} are left alone (true negatives) and "
-            f"{c.fp} called {self.name} (false positives). Beside it the histogram of the scores, {self.name} upward and "
-            f"{self.rest} downward, with a line at the threshold."
+            f"Confusion matrix at threshold {threshold:.2f}: of {c.tp + c.fn} {self.name}, {c.tp} are called so (true"
+            f" positives) and {c.fn} missed (false negatives); of {c.tn + c.fp} {self.rest}, {c.tn} are left alone"
+            f" (true negatives) and {c.fp} called {self.name} (false positives). Beside it the histogram of the scores,"
+            f" {self.name} upward and {self.rest} downward, with a line at the threshold."
         )
         self._put(self._matrix, self._matrix_sheet, self._matrix_alt)
 
@@ -337,9 +361,10 @@ class ClassificationExplorer(Explorer):
             nothing = "and no precision, since nothing is called positive"
             precise = nothing if np.isnan(c.precision) else f"and precision {c.precision:.3f}"
             self._curves_alt = (
-                f"Two curves with the point of threshold {self.threshold.value:.2f}. ROC curve, area {self._area:.3f}: at the point "
-                f"sensitivity is {c.sensitivity:.3f} and the false positive rate {1 - c.specificity:.3f}. Precision-recall curve, "
-                f"average precision {self._average:.3f}: at the point recall is {c.sensitivity:.3f} {precise}."
+                f"Two curves with the point of threshold {self.threshold.value:.2f}. ROC curve, area {self._area:.3f}:"
+                f" at the point sensitivity is {c.sensitivity:.3f} and the false positive rate {1 - c.specificity:.3f}."
+                f" Precision-recall curve, average precision {self._average:.3f}: at the point recall is"
+                f" {c.sensitivity:.3f} {precise}."
             )
         self._put(self._curves, self._curves_sheet, self._curves_alt)
 
@@ -350,15 +375,19 @@ class ClassificationExplorer(Explorer):
         self._shown_sheet = drawing.tiles(
             drawing.flat(self._images[self.listed]),
             [f"{score:.3f}  #{case}" for score, case in zip(scores, self.listed)],
-            title=title, columns=COLUMNS, rows=ROWS, side=SIDE, colour=OUTCOMES[outcome][1],
+            title=title,
+            columns=COLUMNS,
+            rows=ROWS,
+            side=SIDE,
+            colour=OUTCOMES[outcome][1],
             empty=f"no {outcome} at threshold {self.threshold.value:.2f}",
-        )  # fmt: skip
+        )
         slices = ", middle slices of volumes" if self._run.card.dims == 3 else ""
         if len(self.listed):
             each = ", ".join(f"{case} ({score:.3f})" for score, case in zip(scores, self.listed))
             self._shown_alt = (
-                f"Images{slices} of {outcome}s at threshold {self.threshold.value:.2f}, {self.order.value}, {self.pages.place}. "
-                f"Case numbers with scores: {each}."
+                f"Images{slices} of {outcome}s at threshold {self.threshold.value:.2f}, {self.order.value},"
+                f" {self.pages.place}. Case numbers with scores: {each}."
             )
         else:
             self._shown_alt = f"No image: there is no {outcome} at threshold {self.threshold.value:.2f}."
@@ -368,31 +397,45 @@ class ClassificationExplorer(Explorer):
 def _predictions(run, dataset, split):
     """Labels (N,) or (N, L) and scores (N, classes) as numpy; or an `InputError`."""
     if not isinstance(run, Run) or not isinstance(dataset, Dataset):
-        raise InputError(f"classification takes a Run and its Dataset, not {type(run).__name__} and {type(dataset).__name__}")
+        raise InputError(
+            f"classification takes a Run and its Dataset, not {type(run).__name__} and {type(dataset).__name__}"
+        )
     card = run.card
     if card.frames:
-        raise InputError("this explorer shows single images and volumes, but the run is about sequences; use explorers.sequence(run, dataset)")
+        raise InputError(
+            "this explorer shows single images and volumes, but the run is about sequences; use explorers.sequence(run,"
+            " dataset)"
+        )
     check_classes(run)
     if split not in run.predictions:
         read = " or ".join(map(repr, run.predictions)) or "none yet"
         raise InputError(
-            f"the run has no predictions for the {split} split (it has {read}); finish it with fit(…, resume=…), or name another split"
+            f"the run has no predictions for the {split} split (it has {read}); finish it with fit(…, resume=…), or"
+            " name another split"
         )
-    same = all(getattr(card, what) == getattr(dataset.card, what) for what in ("name", "task", "classes", "channels", "shape", "frames"))
+    same = all(
+        getattr(card, what) == getattr(dataset.card, what)
+        for what in ("name", "task", "classes", "channels", "shape", "frames")
+    )
     if not same or run.provenance != dataset.provenance:
         raise InputError(
-            f"the run was made on {card.name} ({run.provenance}, {card.size} pixels), not on this data set, {dataset.card.name} "
-            f"({dataset.provenance}, {dataset.card.size} pixels); give the run's own"
+            f"the run was made on {card.name} ({run.provenance}, {card.size} pixels), not on this data set,"
+            f" {dataset.card.name} ({dataset.provenance}, {dataset.card.size} pixels); give the run's own"
         )
     labels, scores, own = run.labels[split], run.predictions[split], getattr(dataset, split).labels
     if labels.shape != own.shape or not bool((labels == own).all()):
-        raise InputError(f"the {split} labels of the run and of this {card.name} differ; give the data set that the run was made on")
+        raise InputError(
+            f"the {split} labels of the run and of this {card.name} differ; give the data set that the run was made on"
+        )
     if scores.ndim != 2 or scores.shape[1] != len(card.classes):
         raise InputError(
-            f"the run's predictions have shape {tuple(scores.shape)}, not (cases, classes); this explorer is for classification"
+            f"the run's predictions have shape {tuple(scores.shape)}, not (cases, classes); this explorer is for"
+            " classification"
         )
     if not bool(scores.isfinite().all()):
-        raise InputError("the run's predictions hold NaN, so no threshold divides them; train it again with a lower learning rate")
+        raise InputError(
+            "the run's predictions hold NaN, so no threshold divides them; train it again with a lower learning rate"
+        )
     return labels.numpy(), scores.double().numpy()
 
 
@@ -430,7 +473,12 @@ def _matrix(counts, name, rest, marked):
             x, y = left + j * cell, top + i * cell
             frame = (x * scale + 2, y * scale + 2, (x + cell) * scale - 3, (y + cell) * scale - 3)
             chosen = outcome == marked
-            pen.rectangle(frame, fill=_tint(colour, 0.75 * share), outline=drawing.INK if chosen else "#b0b0b0", width=6 if chosen else 2)
+            pen.rectangle(
+                frame,
+                fill=_tint(colour, 0.75 * share),
+                outline=drawing.INK if chosen else "#b0b0b0",
+                width=6 if chosen else 2,
+            )
             text(x + cell / 2, y + 14, short, 10, colour=drawing.INK)
             text(x + cell / 2, y + 31, str(count), 13, True)
             text(x + cell / 2, y + 48, f"{share:.0%}" if total else "–", 10)

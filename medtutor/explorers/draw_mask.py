@@ -80,7 +80,9 @@ def measures(mask, truth, spacing=None):
     empty of `evaluation.segmentation`.
     """
     both, found, real = int((mask & truth).sum()), int(mask.sum()), int(truth.sum())
-    scores = {name: float(values[0, 0]) for name, values in segmentation_scores(mask[None], truth[None], 2, spacing).items()}
+    scores = {
+        name: float(values[0, 0]) for name, values in segmentation_scores(mask[None], truth[None], 2, spacing).items()
+    }
     return {
         "Dice": scores["dice"],
         "Jaccard": both / (found + real - both) if found + real else 1.0,
@@ -96,9 +98,15 @@ def hausdorff(mask, truth, spacing=None):
     """The largest distance from one border to the other, both bool (H, W); the image's diagonal where one is empty."""
     steps = spacing or (1.0, 1.0)
     if not mask.any() or not truth.any():
-        return 0.0 if mask.any() == truth.any() else math.dist((0, 0), [step * side for step, side in zip(steps, mask.shape)])
+        return (
+            0.0
+            if mask.any() == truth.any()
+            else math.dist((0, 0), [step * side for step, side in zip(steps, mask.shape)])
+        )
     borders = [region & ~ndimage.binary_erosion(region, CROSS) for region in (mask, truth)]
-    away = [ndimage.distance_transform_edt(~border, sampling=steps) for border in borders]  # of each pixel, from the border
+    away = [
+        ndimage.distance_transform_edt(~border, sampling=steps) for border in borders
+    ]  # of each pixel, from the border
     return float(max(away[0][borders[1]].max(), away[1][borders[0]].max()))
 
 
@@ -143,20 +151,29 @@ class DrawMaskExplorer(Explorer):
         broad = ipywidgets.Layout(width="98%", max_width="500px")
         present = [(name, i) for i, name in enumerate(card.classes) if i and (self._classes == i).any()]
         self.structure = ipywidgets.Dropdown(
-            options=[("all parts", 0), *present] if len(present) > 1 else present, description="structure", style=wide,
+            options=[("all parts", 0), *present] if len(present) > 1 else present,
+            description="structure",
+            style=wide,
             layout={"width": "24em", "max_width": "98%"},
-        )  # fmt: skip
+        )
         self.truth = self._true_mask()
         self.begin = ipywidgets.Dropdown(
-            options=list(beginnings(self.truth)), value="the tip missed", description="begin with", style=wide,
+            options=list(beginnings(self.truth)),
+            value="the tip missed",
+            description="begin with",
+            style=wide,
             layout={"width": "24em", "max_width": "98%"},
-        )  # fmt: skip
+        )
         self.brush = ipywidgets.ToggleButtons(
-            options=["only moves", "draws", "erases"], description="the brush", layout={"width": "98%"},
+            options=["only moves", "draws", "erases"],
+            description="the brush",
+            layout={"width": "98%"},
             style={"description_width": "8em", "button_width": "auto"},
-        )  # fmt: skip
+        )
         self.row = ipywidgets.IntSlider(value=rows // 2, min=1, max=rows, description="row", style=wide, layout=broad)
-        self.column = ipywidgets.IntSlider(value=columns // 2, min=1, max=columns, description="column", style=wide, layout=broad)
+        self.column = ipywidgets.IntSlider(
+            value=columns // 2, min=1, max=columns, description="column", style=wide, layout=broad
+        )
         self.radius = ipywidgets.IntSlider(value=1, min=0, max=5, description="radius", style=wide, layout=broad)
         self.shown = ipywidgets.ToggleButton(value=True, description="show the expert's mask", layout={"width": "auto"})
         self.start, self.grow, self.shrink, self.undo, self.note = (
@@ -173,7 +190,10 @@ class DrawMaskExplorer(Explorer):
             ipywidgets.Button(description=word, tooltip=f"move the mask by one pixel, {word}", layout={"width": "auto"})
             for word in ("left", "right", "up", "down")
         )
-        self._picture, self._table = ipywidgets.HTML(layout={"max_width": "100%"}), ipywidgets.HTML(layout={"max_width": "100%"})
+        self._picture, self._table = (
+            ipywidgets.HTML(layout={"max_width": "100%"}),
+            ipywidgets.HTML(layout={"max_width": "100%"}),
+        )
         self._notes = []  # the numbers of earlier masks
         self._arrange()
         self._connect()
@@ -182,14 +202,29 @@ class DrawMaskExplorer(Explorer):
     def _arrange(self):
         wrapping = ipywidgets.Layout(flex_flow="row wrap", align_items="center")
         title = f"{self._dataset.title}, image {self.number} of the {self._split} split"
-        whole = [ipywidgets.Label("the whole mask"), self.grow, self.shrink, self.left, self.right, self.up, self.down, self.undo]
-        controls = ipywidgets.VBox([
-            self.structure,
-            ipywidgets.HBox([self.begin, self.start], layout=wrapping),
-            ipywidgets.HBox(whole, layout=wrapping),
-            self.brush, self.row, self.column, self.radius,
-            ipywidgets.HBox([self.shown, self.note], layout=wrapping),
-        ], layout=ipywidgets.Layout(width="440px", max_width="98%"))  # fmt: skip
+        whole = [
+            ipywidgets.Label("the whole mask"),
+            self.grow,
+            self.shrink,
+            self.left,
+            self.right,
+            self.up,
+            self.down,
+            self.undo,
+        ]
+        controls = ipywidgets.VBox(
+            [
+                self.structure,
+                ipywidgets.HBox([self.begin, self.start], layout=wrapping),
+                ipywidgets.HBox(whole, layout=wrapping),
+                self.brush,
+                self.row,
+                self.column,
+                self.radius,
+                ipywidgets.HBox([self.shown, self.note], layout=wrapping),
+            ],
+            layout=ipywidgets.Layout(width="440px", max_width="98%"),
+        )
         self.box.children = (
             ipywidgets.HTML(f"<h3 style='margin:0'>Draw a mask</h3>{html.escape(title)}"),
             self.message,
@@ -308,14 +343,18 @@ class DrawMaskExplorer(Explorer):
             expert = f"dashed, the expert's, {real} pixels, {common} of them common"
         row, column = self._place
         return (
-            f"A slice of {self._dataset.card.modality} with your mask of {self.structure.label}, {mine} pixels; {expert}. "
-            f"The brush is at row {row + 1}, column {column + 1}. {numbers}."
+            f"A slice of {self._dataset.card.modality} with your mask of {self.structure.label}, {mine} pixels;"
+            f" {expert}. The brush is at row {row + 1}, column {column + 1}. {numbers}."
         )
 
     def _sheet(self):
         """Image, masks and brush, as a sheet."""
         pixels = self._pixels.astype(np.float32)
-        tints = [(self.mask & self.truth, MINE), (self.mask & ~self.truth, BEYOND)] if self.shown.value else [(self.mask, MINE)]
+        tints = (
+            [(self.mask & self.truth, MINE), (self.mask & ~self.truth, BEYOND)]
+            if self.shown.value
+            else [(self.mask, MINE)]
+        )
         for where, colour in tints:
             pixels[where] = (1 - OPACITY) * pixels[where] + OPACITY * np.float32(colour)
         times = max(1, HEIGHT * drawing.SCALE // max(self.mask.shape))
@@ -333,7 +372,9 @@ class DrawMaskExplorer(Explorer):
 
     def _tabulate(self):
         """The present numbers and the noted ones, as a table that a screen reader reads row by row."""
-        heads = "".join(f'<th scope="col" style="white-space:nowrap">note {i + 1}</th>' for i in range(len(self._notes)))
+        heads = "".join(
+            f'<th scope="col" style="white-space:nowrap">note {i + 1}</th>' for i in range(len(self._notes))
+        )
         rows = [
             f'<tr style="line-height:1.3"><th scope="row" style="text-align:left;white-space:nowrap">{name}</th>'
             + f"<td><b>{self._number(name, self.numbers)}</b></td>"
@@ -341,7 +382,11 @@ class DrawMaskExplorer(Explorer):
             + f'<td style="text-align:left"><small>{html.escape(meaning)}</small></td></tr>'
             for name, meaning in MEASURES.items()
         ]
-        key = "Blue: common with the expert; orange: yours only; dashed line: the expert's border. " if self.shown.value else ""
+        key = (
+            "Blue: common with the expert; orange: yours only; dashed line: the expert's border. "
+            if self.shown.value
+            else ""
+        )
         self._table.value = (
             f'<table style="border-spacing:0.7em 0"><tr><th></th><th scope="col">now</th>{heads}<th></th></tr>'
             f"{''.join(rows)}</table><small>{key}Square: the brush.</small>"
@@ -360,10 +405,14 @@ def _checked_number(dataset, split, image):
         raise InputError(f"unknown split {split!r}; choose one of {', '.join(SPLITS)}")
     masks = getattr(dataset, split).masks
     if dataset.card.task != "segmentation" or masks.dim() != 3:
-        raise InputError(f"{dataset.card.name} holds no images with masks to draw on; load the hippocampus slices, for example")
+        raise InputError(
+            f"{dataset.card.name} holds no images with masks to draw on; load the hippocampus slices, for example"
+        )
     sizes = (masks > 0).flatten(1).sum(dim=1)
     if image is None:
         return int(sizes.argmax())
     if not 0 <= image < len(masks) or not sizes[image]:
-        raise InputError(f"image {image!r} of the {split} split is not there or has an empty mask; choose one with foreground")
+        raise InputError(
+            f"image {image!r} of the {split} split is not there or has an empty mask; choose one with foreground"
+        )
     return int(image)

@@ -34,7 +34,8 @@ SAME = 1e-3  # of a step: what differs by less is the same place of a slider
 def answering(method):
     """Decorator for an explorer's callbacks: an error becomes a sentence, the widget lives on.
 
-    Where one callback calls another, the outermost speaks: what went wrong within is not wiped away by what went well around it.
+    Where one callback calls another, the outermost speaks: what went wrong within is not wiped away by what went well
+    around it.
     """
 
     @functools.wraps(method)
@@ -62,8 +63,8 @@ class Explorer:
     keys     an HTML widget that says how to do without a mouse; put it below
     job      the `Job` of what takes longer than a control may wait; None where nothing does
 
-    An explorer that a cell shows lives as long as the cell shows it. One that stands nowhere and that nobody holds takes
-    its widgets along; so hold it as long as its `box` stands in a container of your own.
+    An explorer that a cell shows lives as long as the cell shows it. One that stands nowhere and that nobody holds
+    takes its widgets along; so hold it as long as its `box` stands in a container of your own.
     """
 
     job = None
@@ -81,7 +82,8 @@ class Explorer:
     def still(self, small=False):
         """A `Picture` of the present state, for pages without a kernel.
 
-        small  as a notebook keeps it beside the widget: of at most `drawing.SMALL` bytes, and nothing is computed for it
+        small  as a notebook keeps it beside the widget: of at most `drawing.SMALL` bytes, and nothing is computed for
+               it
         """
         with self._lock:
             return self._finished(*self._composed(), small=small)
@@ -126,7 +128,9 @@ class Explorer:
                 setattr(control, trait, as_shown(control, value) if trait == "value" else value)
 
     def _begin_job(self, work, done):
-        """Let the `job` compute `work(tell)` beside the widget; `done(result)`, a method that is `answering`, shows it."""
+        """Let the `job` compute `work(tell)` beside the widget; `done(result)`, a method that is `answering`, shows
+        it.
+        """
         self.job.start(work, done, self._failed)
 
     def say(self, words):
@@ -175,7 +179,9 @@ def sentence(error):
 
 
 def _is_echo(told):
-    """Whether a change is none: a browser sends back what it was given with a last digit of its own (0.7000000000000001)."""
+    """Whether a change is none: a browser sends back what it was given with a last digit of its own
+    (0.7000000000000001).
+    """
     slider = getattr(told, "owner", None)  # a button tells itself
     return isinstance(slider, ipywidgets.FloatSlider) and abs(told.new - told.old) < SAME * slider.step
 

@@ -24,7 +24,9 @@ def slider(description, value, low, high, step, meaning=""):
     control = made(value=value, min=low, max=high, step=step, description=description, style=_STYLE, layout=_WIDE)
     control.value = as_shown(control, value)
     if meaning:
-        control.set_trait("tooltip" if control.has_trait("tooltip") else "description_tooltip", meaning)  # ipywidgets 8, 7
+        control.set_trait(
+            "tooltip" if control.has_trait("tooltip") else "description_tooltip", meaning
+        )  # ipywidgets 8, 7
     return control
 
 
@@ -46,7 +48,9 @@ def as_shown(control, value):
 
 
 def number_of(control):
-    """The value of a control; of a slider that a browser has moved without the last digits of its arithmetic: 0.15, not 0.15000000000000002."""
+    """The value of a control; of a slider that a browser has moved without the last digits of its arithmetic: 0.15, not
+    0.15000000000000002.
+    """
     return round(control.value, 9) if isinstance(control.value, float) else control.value
 
 
@@ -110,5 +114,7 @@ def blocks(sentences):
     each = []
     for sentence in sentences:
         number, _, meaning = sentence.partition(": ")
-        each.append(f"<div style='line-height:1.3'><b>{html.escape(number)}</b><br><small>{html.escape(meaning)}</small></div>")
+        each.append(
+            f"<div style='line-height:1.3'><b>{html.escape(number)}</b><br><small>{html.escape(meaning)}</small></div>"
+        )
     return f"<div style='display:flex;flex-wrap:wrap;column-gap:1.4em;row-gap:0.4em'>{''.join(each)}</div>"

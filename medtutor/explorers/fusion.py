@@ -44,9 +44,9 @@ POINT, OTHER_BARS = "#F0E442", "#56B4E9"  # Okabe & Ito's yellow and sky blue
 LAB, YEARS = 0, 1  # columns of the table
 MARK = "PHANTOM table and outcome"
 READING = (
-    "Shares are Shapley values of the log-odds: what a part adds when it joins, the parts not there being those of "
-    "other patients, averaged over all orders of joining. What only two parts together say is divided equally between them. "
-    "A share tells what the model has made of a part, not whether that is right."
+    "Shares are Shapley values of the log-odds: what a part adds when it joins, the parts not there being those of"
+    " other patients, averaged over all orders of joining. What only two parts together say is divided equally between"
+    " them. A share tells what the model has made of a part, not whether that is right."
 )
 
 
@@ -107,9 +107,13 @@ class FusionExplorer(Explorer):
 
     def _make_controls(self):
         self.patient = ipywidgets.BoundedIntText(
-            value=0, min=0, max=len(self._cases) - 1, description="patient", layout={"width": "12em"},
+            value=0,
+            min=0,
+            max=len(self._cases) - 1,
+            description="patient",
+            layout={"width": "12em"},
             style={"description_width": "7em"},
-        )  # fmt: skip
+        )
         self.previous = ipywidgets.Button(description="previous", icon="arrow-left", layout={"width": "7em"})
         self.next = ipywidgets.Button(description="next", icon="arrow-right", layout={"width": "7em"})
         self.model = choice("look at model", list(self._models))
@@ -118,7 +122,8 @@ class FusionExplorer(Explorer):
         self.lab.readout_format = "+.1f"
         self.age = slider(COLUMNS[YEARS], round(AGE[0]), low, high, 1, "years")
         self.no_lab, self.no_age = (
-            ipywidgets.Checkbox(value=False, description=f"{name} missing", indent=False, layout={"width": "12em"}) for name in COLUMNS
+            ipywidgets.Checkbox(value=False, description=f"{name} missing", indent=False, layout={"width": "12em"})
+            for name in COLUMNS
         )
         self.own = ipywidgets.Button(description="this patient's own values", icon="undo", layout={"width": "16em"})
         self._on(self.patient, self._other_patient)
@@ -148,11 +153,15 @@ class FusionExplorer(Explorer):
             moved.layout.width = "340px"
         self.model.layout.width = "300px"
         self.box.children = (
-            ipywidgets.HTML(f"<h3 style='margin:0'>What do image and table say together?</h3>{html.escape(self._title)}"),
+            ipywidgets.HTML(
+                f"<h3 style='margin:0'>What do image and table say together?</h3>{html.escape(self._title)}"
+            ),
             self.message,
             ipywidgets.HBox([self._image_shown, column("480px", *controls)], layout=wrapping),
             ipywidgets.HBox([self._bars_shown, self._shares_shown], layout=wrapping),
-            ipywidgets.HTML(f'<div style="line-height:1.35"><small>{READING}</small></div>', layout={"max_width": "760px"}),
+            ipywidgets.HTML(
+                f'<div style="line-height:1.35"><small>{READING}</small></div>', layout={"max_width": "760px"}
+            ),
             heading("The answer over the lab value, for this image and for the other finding"),
             self._charts_shown,
             self.keys,
@@ -224,7 +233,8 @@ class FusionExplorer(Explorer):
         row, name, number = self.row, self.model.value, self.patient.value
         model = self._models[name]
         self.probabilities = {
-            each: float(expit(log_odds(self._models[each], seen[:1], row[None]))[0]) for each, seen in self._seen.items()
+            each: float(expit(log_odds(self._models[each], seen[:1], row[None]))[0])
+            for each, seen in self._seen.items()
         }
         self.chance = float(chance(self._cohort.kind, self._cases.findings[[number]], row[None])[0])
         image, seen = self._cases.images[number], self._seen[name]
@@ -257,16 +267,19 @@ class FusionExplorer(Explorer):
         name, number = self.model.value, self.patient.value
         truth = "the true chance is" if not self.row.isnan().any() else "the true chance, over all that is missing, is"
         words = [
-            f"Patient {number}, {self._finding(number)}, {', '.join(self._numbers())}: model {name} says {self.probabilities[name]:.2f} for a "
-            f"{OUTCOMES[1]}, {truth} {self.chance:.2f}. With the patient's own values there was a {self._outcome()}."
+            f"Patient {number}, {self._finding(number)}, {', '.join(self._numbers())}: model {name} says"
+            f" {self.probabilities[name]:.2f} for a {OUTCOMES[1]}, {truth} {self.chance:.2f}. With the patient's own"
+            f" values there was a {self._outcome()}."
         ]
         each = ", ".join(f"{part} {value:+.2f}" for part, value in zip(self.shares.names, self.shares.values))
-        words.append(f"In log-odds: {self.shares.base:+.2f}, the mean of others, {each}; together {self.shares.total:+.2f}.")
+        words.append(
+            f"In log-odds: {self.shares.base:+.2f}, the mean of others, {each}; together {self.shares.total:+.2f}."
+        )
         if self.other is not None:
             by_model, true = self._here[self.other]
             words.append(
-                f"With the image of patient {self.other}, {self._finding(self.other)}, model {name} would say {by_model:.2f}; "
-                f"the true chance would be {true:.2f}."
+                f"With the image of patient {self.other}, {self._finding(self.other)}, model {name} would say"
+                f" {by_model:.2f}; the true chance would be {true:.2f}."
             )
         return words
 
@@ -279,16 +292,30 @@ class FusionExplorer(Explorer):
         number = self.patient.value
         finding, outcome = self._finding(number), self._outcome()
         self._image_sheet = drawing.tiles(
-            drawing.flat(self._cases.images[[number]]), [finding], title=f"Patient {number}", columns=1, rows=1, side=SIDE, colour=GREY,
-        )  # fmt: skip
+            drawing.flat(self._cases.images[[number]]),
+            [finding],
+            title=f"Patient {number}",
+            columns=1,
+            rows=1,
+            side=SIDE,
+            colour=GREY,
+        )
         self._image_alt = f"Image of patient {number} of the {self._split} split: {finding}; {outcome}."
         self._put(self._image_shown, self._image_sheet, self._image_alt)
 
     def _draw_bars(self):
-        rows = [(name, probability, BLUE if name == self.model.value else OTHER_BARS) for name, probability in self.probabilities.items()]
-        self._bars_sheet = _bars([*rows, ("true chance", self.chance, GREEN)], f"Probability of a {OUTCOMES[1]}", self.model.value)
+        rows = [
+            (name, probability, BLUE if name == self.model.value else OTHER_BARS)
+            for name, probability in self.probabilities.items()
+        ]
+        self._bars_sheet = _bars(
+            [*rows, ("true chance", self.chance, GREEN)], f"Probability of a {OUTCOMES[1]}", self.model.value
+        )
         each = ", ".join(f"{name} {probability:.3f}" for name, probability in self.probabilities.items())
-        self._bars_alt = f"Bars of the probability of a {OUTCOMES[1]}, {', '.join(self._numbers())}: {each}; true chance {self.chance:.3f}."
+        self._bars_alt = (
+            f"Bars of the probability of a {OUTCOMES[1]}, {', '.join(self._numbers())}: {each}; true chance"
+            f" {self.chance:.3f}."
+        )
         self._put(self._bars_shown, self._bars_sheet, self._bars_alt)
 
     def _draw_shares(self):
@@ -296,8 +323,9 @@ class FusionExplorer(Explorer):
         self._shares_sheet = _waterfall(given, f"Shares of the answer of model {name}", self._numbers())
         each = ", ".join(f"{part} {value:+.2f}" for part, value in zip(given.names, given.values))
         self._shares_alt = (
-            f"Bars of each part's share of the answer of model {name}, in log-odds, above 0 for a {OUTCOMES[1]}: from {given.base:+.2f}, "
-            f"the mean answer for others, {each}, to {given.total:+.2f}, a probability of {expit(given.total):.3f}."
+            f"Bars of each part's share of the answer of model {name}, in log-odds, above 0 for a {OUTCOMES[1]}: from"
+            f" {given.base:+.2f}, the mean answer for others, {each}, to {given.total:+.2f}, a probability of"
+            f" {expit(given.total):.3f}."
         )
         self._put(self._shares_shown, self._shares_sheet, self._shares_alt)
 
@@ -312,25 +340,32 @@ class FusionExplorer(Explorer):
             chart = self._charts[number].at(by_model, true, self._unknown[patient], lab, here)
             sheets.append(drawing.below(_above(image, title, legend, self._numbers()[YEARS], width), chart))
             words.append(
-                f"{title}: by model {name} from {by_model[0]:.2f} at {-REACH:+g} over {by_model[len(GRID) // 2]:.2f} at 0 to {by_model[-1]:.2f} "
-                f"at {REACH:+g}, truly from {true[0]:.2f} to {true[-1]:.2f}; at the present point, {self._numbers()[LAB]}, {here:.2f}, "
-                f"truly {truly:.2f}."
+                f"{title}: by model {name} from {by_model[0]:.2f} at {-REACH:+g} over {by_model[len(GRID) // 2]:.2f} at"
+                f" 0 to {by_model[-1]:.2f} at {REACH:+g}, truly from {true[0]:.2f} to {true[-1]:.2f}; at the present"
+                f" point, {self._numbers()[LAB]}, {here:.2f}, truly {truly:.2f}."
             )
         if self.other is None:
             words.append("No patient of the split has the other finding.")
             sheets.append(drawing.written(words[-1:], CHARTS[1]))
         self._charts_sheet = drawing.beside(sheets[0], drawing.blank(2 * HALF - sum(CHARTS), 1), sheets[1])
-        self._charts_alt = f"Curves of the probability of a {OUTCOMES[1]} over the lab value, {self._numbers()[YEARS]}. {' '.join(words)}"
+        self._charts_alt = (
+            f"Curves of the probability of a {OUTCOMES[1]} over the lab value, {self._numbers()[YEARS]}."
+            f" {' '.join(words)}"
+        )
         self._put(self._charts_shown, self._charts_sheet, self._charts_alt)
 
     def _finished(self, sheet, alt, small=False):
         """A `Picture` that says what of it is drawn: the table and the outcome, or the images, too."""
         if self._cohort.provenance == "phantom":
-            return drawing.finished(sheet, f"The table and the outcome are drawn, too. {alt}", phantom=True, small=small)
+            return drawing.finished(
+                sheet, f"The table and the outcome are drawn, too. {alt}", phantom=True, small=small
+            )
         marked = drawing.below(sheet, drawing.blank(1, 18))
         corner = (marked.width - GAP * SCALE, marked.height - 4 * SCALE)
         ImageDraw.Draw(marked).text(corner, MARK, VERMILION, drawing.font(11, True), anchor="rs")
-        return drawing.finished(marked, f"{MARK}, drawn by medtutor, beside images of {self._cohort.card.title}. {alt}", small=small)
+        return drawing.finished(
+            marked, f"{MARK}, drawn by medtutor, beside images of {self._cohort.card.title}. {alt}", small=small
+        )
 
 
 def _checked(models, cohort, split):
@@ -343,8 +378,14 @@ def _checked(models, cohort, split):
         raise unknown("split", split, list(SPLITS))
     if isinstance(models, nn.Module):
         models = {getattr(models, "way", type(models).__name__): models}
-    if not isinstance(models, dict) or not 1 <= len(models) <= MODELS or not all(isinstance(name, str) and name for name in models):
-        raise InputError(f'models must be {{name: model}}, at most {MODELS}, such as {{"early": …, "late": …}}, or one model')
+    if (
+        not isinstance(models, dict)
+        or not 1 <= len(models) <= MODELS
+        or not all(isinstance(name, str) and name for name in models)
+    ):
+        raise InputError(
+            f'models must be {{name: model}}, at most {MODELS}, such as {{"early": …, "late": …}}, or one model'
+        )
     cases = getattr(cohort, split)
     if not len(cases):
         raise InputError(f"the {split} split holds no patient; choose another one")
@@ -406,7 +447,13 @@ def _waterfall(given, title, numbers):
         pen.text(((place - 4 * GAP) * SCALE, (bottom + y) * SCALE), words, FAINT, drawing.font(10), anchor="ra")
     for number, name in enumerate(names):
         y, whole = (top + line * number) * SCALE, number in (0, len(names) - 1)
-        pen.text(((place - GAP) * SCALE, y + 3 * SCALE), drawing.shortened(name, place - 2 * GAP, 11, whole), INK, drawing.font(11, whole), anchor="ra")
+        pen.text(
+            ((place - GAP) * SCALE, y + 3 * SCALE),
+            drawing.shortened(name, place - 2 * GAP, 11, whole),
+            INK,
+            drawing.font(11, whole),
+            anchor="ra",
+        )
         if whole:
             end, begin = (steps[0] if number == 0 else steps[-1]), None
             text = f"{end:+.2f}, p {expit(end):.2f}"
@@ -416,7 +463,9 @@ def _waterfall(given, title, numbers):
             begin, end = steps[number - 1], steps[number]
             text = f"{end - begin:+.2f}"
             left, right = sorted((across(begin), across(end)))
-            pen.rectangle((left, y + 3 * SCALE, max(right, left + 2), y + 18 * SCALE), fill=VERMILION if end >= begin else BLUE)
+            pen.rectangle(
+                (left, y + 3 * SCALE, max(right, left + 2), y + 18 * SCALE), fill=VERMILION if end >= begin else BLUE
+            )
         if number < len(names) - 1:  # down to where the next one begins
             x = across(end)
             pen.line((x, y + 18 * SCALE, x, y + (line + 3) * SCALE), fill=GREY, width=2)
@@ -476,7 +525,9 @@ def _charts():
         for height in (0.25, 0.5, 0.75):
             axes.axhline(height, color="#b0b0b0" if height == 0.5 else "#e4e4e4", linewidth=0.8, zorder=0)
         axes.axvline(REACH + 0.2, color="#b0b0b0", linewidth=0.8)
-        axes.set_xlabel("lab value (standard deviations from the mean)" if number == 0 else "lab value", fontsize=8, labelpad=2)
+        axes.set_xlabel(
+            "lab value (standard deviations from the mean)" if number == 0 else "lab value", fontsize=8, labelpad=2
+        )
         axes.set_ylabel(f"probability of a {OUTCOMES[1]}", fontsize=8, labelpad=3)
         axes.tick_params(labelsize=7.5)
         axes.spines[["top", "right"]].set_visible(False)
@@ -491,7 +542,9 @@ def _above(image, title, legend, age, width):
     sheet = drawing.blank(width, ABOVE)
     height, across = image.shape[:2]
     size = round(across * THUMB * SCALE / max(height, across)), round(height * THUMB * SCALE / max(height, across))
-    sheet.paste(Image.fromarray(np.ascontiguousarray(image)).resize(size, Image.Resampling.BILINEAR), (50 * SCALE, GAP * SCALE))
+    sheet.paste(
+        Image.fromarray(np.ascontiguousarray(image)).resize(size, Image.Resampling.BILINEAR), (50 * SCALE, GAP * SCALE)
+    )
     pen, left = ImageDraw.Draw(sheet), 50 + THUMB + 2 * GAP
     for number, (words, bold) in enumerate(((title, True), (legend, False), (age, False))):
         text = drawing.shortened(words, width - left - GAP, 11, bold)
@@ -505,4 +558,8 @@ def _dashed(pen, places, colour, on=16, off=10):
     far = np.concatenate([[0.0], np.cumsum(np.hypot(*np.diff(places, axis=0).T))])
     for start in np.arange(0, far[-1], on + off):
         stops = np.concatenate([[start], far[(far > start) & (far < start + on)], [min(start + on, far[-1])]])
-        pen.line([(np.interp(stop, far, places[:, 0]), np.interp(stop, far, places[:, 1])) for stop in stops], fill=colour, width=5)
+        pen.line(
+            [(np.interp(stop, far, places[:, 0]), np.interp(stop, far, places[:, 1])) for stop in stops],
+            fill=colour,
+            width=5,
+        )

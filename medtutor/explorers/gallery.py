@@ -60,21 +60,28 @@ class GalleryExplorer(Explorer):
         wide = {"description_width": "6em"}
         narrow = ipywidgets.Layout(width="26em", max_width="98%")
         self.name = ipywidgets.Dropdown(
-            options=[(_title(*choice), choice) for choice in choices], description="data set", style=wide,
+            options=[(_title(*choice), choice) for choice in choices],
+            description="data set",
+            style=wide,
             layout={"width": "36em", "max_width": "98%"},
-        )  # fmt: skip
+        )
         self.size = ipywidgets.Dropdown(options=[28], description="pixels", style=wide, layout={"width": "12em"})
         self.split = ipywidgets.ToggleButtons(
-            options=list(SPLITS), description="split", style={"description_width": "6em", "button_width": "auto"},
+            options=list(SPLITS),
+            description="split",
+            style={"description_width": "6em", "button_width": "auto"},
             layout={"width": "22em"},
-        )  # fmt: skip
+        )
         self.of = ipywidgets.Dropdown(options=[(ALL, -1)], description="class", style=wide, layout=narrow)
         self.depth = ipywidgets.IntSlider(
             value=1, min=1, max=1, description="slice", style=wide, layout={"width": "98%", "max_width": "500px"}
         )
         self.pages = Pages(COLUMNS * ROWS, self._turned)
         self.job = Job(self._lock, always=False)
-        self._shown, self._about = ipywidgets.HTML(layout={"max_width": "100%"}), ipywidgets.HTML(layout={"max_width": "100%"})
+        self._shown, self._about = (
+            ipywidgets.HTML(layout={"max_width": "100%"}),
+            ipywidgets.HTML(layout={"max_width": "100%"}),
+        )
 
         wrapping = ipywidgets.Layout(flex_flow="row wrap", align_items="center")
         self.box.children = (
@@ -167,7 +174,9 @@ class GalleryExplorer(Explorer):
         def work(tell):
             tell(0.1, f"reading {name}")
             if not phantom and loading.find(name, size, root) is None:
-                raise InputError(f"the file of {name} is no longer on disk; choose another set, or make the gallery anew")
+                raise InputError(
+                    f"the file of {name} is no longer on disk; choose another set, or make the gallery anew"
+                )
             return loading.load(name, size, source="phantom" if phantom else "medmnist", root=root)
 
         return work
@@ -175,7 +184,9 @@ class GalleryExplorer(Explorer):
     @answering
     def _take(self, dataset):
         self.dataset, card = dataset, dataset.card
-        self._set(self.of, options=[(ALL, -1), *((f"{number} {label}", number) for number, label in enumerate(card.classes))])
+        self._set(
+            self.of, options=[(ALL, -1), *((f"{number} {label}", number) for number, label in enumerate(card.classes))]
+        )
         slices = card.shape[0] if card.dims == 3 else 1
         self._set(self.depth, max=slices, value=slices // 2 + 1)
         self.depth.layout.display = None if card.dims == 3 else "none"
@@ -200,10 +211,15 @@ class GalleryExplorer(Explorer):
         title = f"{dataset.title}, {self.split.value}, {label}{where}: {self.pages.place}"
         names = [_labels(cases.labels[case], card) for case in self.listed]
         self._sheet = drawing.tiles(
-            drawing.flat(cases.images[self.listed], depth), names,
-            title=title, columns=COLUMNS, rows=ROWS, side=SIDE, colour=VERMILION if dataset.is_phantom else BLUE,
+            drawing.flat(cases.images[self.listed], depth),
+            names,
+            title=title,
+            columns=COLUMNS,
+            rows=ROWS,
+            side=SIDE,
+            colour=VERMILION if dataset.is_phantom else BLUE,
             empty=f"no image of {label} in the {self.split.value} split",
-        )  # fmt: skip
+        )
         counted = ", ".join(f"{names.count(name)} of {name}" for name in dict.fromkeys(names)) or "none"
         self._alt = (
             f"{len(names)} {card.modality} images of {dataset.title}, {self.split.value} split, {label}{where}, "
@@ -273,4 +289,7 @@ def _counts(dataset):
         + "</tr>"
         for number, name in enumerate(names)
     )
-    return f"<table style='line-height:1.4'><tr><th scope='col' style='text-align:left'>class</th>{head}</tr>{body}</table>"
+    return (
+        "<table style='line-height:1.4'><tr><th scope='col'"
+        f" style='text-align:left'>class</th>{head}</tr>{body}</table>"
+    )

@@ -46,8 +46,8 @@ NAMELESS = (
     "What a direction means, if it means anything, is for you to see; nobody named it."
 )
 COPIES = (
-    "A copy is near to one image and far from all others. A smooth, blurred image is near to many: "
-    "small distances alone prove nothing, so look at the two pictures. A copy that was moved or mirrored is not found this way."
+    "A copy is near to one image and far from all others. A smooth, blurred image is near to many: small distances"
+    " alone prove nothing, so look at the two pictures. A copy that was moved or mirrored is not found this way."
 )
 
 
@@ -131,7 +131,9 @@ class GeneratorExplorer(Explorer):
     def _still_game(self):
         if self.game is None:
             return drawing.written([self._no_game], 560), self._no_game
-        right = drawing.below(self._scores_sheet, drawing.written([self._score_sentence()], self._scores_sheet.width / SCALE))
+        right = drawing.below(
+            self._scores_sheet, drawing.written([self._score_sentence()], self._scores_sheet.width / SCALE)
+        )
         sheet = drawing.below(drawing.beside(self._turn_sheet, right), self._answered_sheet)
         return sheet, " ".join([self._turn_alt, self._scores_alt, self._answered_alt])
 
@@ -157,7 +159,9 @@ class GeneratorExplorer(Explorer):
         if count is not None and count != here:
             return f"It learned from {count:,} images, and {here:,} are searched here."
         if len(self._reference.numbers) < here:
-            return f"{len(self._reference.numbers):,} of the {here:,} images are searched; a copy of another goes unseen."
+            return (
+                f"{len(self._reference.numbers):,} of the {here:,} images are searched; a copy of another goes unseen."
+            )
         return ""
 
     def _label_words(self, number):
@@ -185,9 +189,10 @@ class GeneratorExplorer(Explorer):
         self.home = ipywidgets.Button(description="all sliders back", icon="undo", layout={"width": "12em"})
         self.more = ipywidgets.Button(description="16 others", icon="random", layout={"width": "9em"})
         self.code = ipywidgets.Textarea(
-            description="as code", layout={"width": "98%", "max_width": "880px", "height": "9em"},
+            description="as code",
+            layout={"width": "98%", "max_width": "880px", "height": "9em"},
             style={"description_width": "5em"},
-        )  # fmt: skip
+        )
         for control in (self.seed, self.kind, self.truncation):
             self._on(control, self._other_code)
         self._on(self.towards, self._other_end)
@@ -202,7 +207,9 @@ class GeneratorExplorer(Explorer):
         self.real = ipywidgets.Button(description="Real", icon="user", layout={"width": "9em", "height": "3em"})
         self.drawn = ipywidgets.Button(description="Drawn", icon="pencil", layout={"width": "9em", "height": "3em"})
         self.again = ipywidgets.Button(description="new game", icon="undo", layout={"width": "9em"})
-        self.classify = ipywidgets.Button(description="let a classifier try", icon="calculator", layout={"width": "14em"})
+        self.classify = ipywidgets.Button(
+            description="let a classifier try", icon="calculator", layout={"width": "14em"}
+        )
         self.job = Job(self._lock)
         self._on(self.real, self._answered, True)
         self._on(self.drawn, self._answered, False)
@@ -221,36 +228,56 @@ class GeneratorExplorer(Explorer):
 
     def _arrange(self):
         (
-            self._point_shown, self._axes_shown, self._strip_shown, self._samples_shown,
-            self._turn_shown, self._scores_shown, self._answered_shown, self._frame_shown, self._course_shown,
-        ) = (ipywidgets.HTML(layout={"max_width": "100%"}) for _ in range(9))  # fmt: skip
+            self._point_shown,
+            self._axes_shown,
+            self._strip_shown,
+            self._samples_shown,
+            self._turn_shown,
+            self._scores_shown,
+            self._answered_shown,
+            self._frame_shown,
+            self._course_shown,
+        ) = (ipywidgets.HTML(layout={"max_width": "100%"}) for _ in range(9))
         self._point_words, self._verdict, self._score_words, self._moment_words = (ipywidgets.HTML() for _ in range(4))
         line = ipywidgets.Layout(flex_flow="row wrap", align_items="center", width="98%", max_width="880px")
         high = ipywidgets.Layout(flex_flow="row wrap", align_items="flex-start", width="98%", max_width="880px")
         sliders = column(
-            "400px", ipywidgets.HBox([self.seed, self.another], layout=line), self.kind, self.truncation, *self.axes, self.home,
+            "400px",
+            ipywidgets.HBox([self.seed, self.another], layout=line),
+            self.kind,
+            self.truncation,
+            *self.axes,
+            self.home,
             ipywidgets.HTML(f"<small>{NAMELESS}</small>"),
-        )  # fmt: skip
+        )
         walk = [
-            self._point_shown, self._point_words, ipywidgets.HTML(f"<small>{COPIES}</small>"),
+            self._point_shown,
+            self._point_words,
+            ipywidgets.HTML(f"<small>{COPIES}</small>"),
             ipywidgets.HBox([sliders, column("330px", self._axes_shown)], layout=high),
             heading("From one random code to another"),
-            ipywidgets.HBox([self.towards, self.along], layout=line), self._strip_shown,
+            ipywidgets.HBox([self.towards, self.along], layout=line),
+            self._strip_shown,
             heading(f"Sixteen at random, of this {'class and ' if self._names else ''}truncation"),
-            self.more, self._samples_shown, self.code,
-        ]  # fmt: skip
+            self.more,
+            self._samples_shown,
+            self.code,
+        ]
         answers = ipywidgets.HBox([self.real, self.drawn], layout=line)
         game = [
             ipywidgets.HBox(
-                [self._turn_shown, column("440px", answers, self._verdict, self._scores_shown, self._score_words)], layout=high
+                [self._turn_shown, column("440px", answers, self._verdict, self._scores_shown, self._score_words)],
+                layout=high,
             ),
             self._answered_shown,
             ipywidgets.HBox([self.classify, self.job.box, self.again], layout=line),
-        ]  # fmt: skip
+        ]
         moments = [
-            ipywidgets.HBox([self.moment, self.play, self._player], layout=line), self._frame_shown, self._moment_words,
+            ipywidgets.HBox([self.moment, self.play, self._player], layout=line),
+            self._frame_shown,
+            self._moment_words,
             self._course_shown,
-        ]  # fmt: skip
+        ]
         self._no_game = "There is no game without real images; give the data set too: generator(adversary, dataset)."
         self._no_film = "This Adversary has no film; fit_gan makes one while it trains."
         game = game if self._dataset is not None else _instead(self._no_game, game)
@@ -261,8 +288,11 @@ class GeneratorExplorer(Explorer):
         caution = f"<br><b>{html.escape(self._caution)}</b>" if self._caution else ""
         self.box.children = (
             ipywidgets.HTML(f"<h3 style='margin:0'>Images of nobody</h3>{html.escape(self._title)}{caution}"),
-            self.part, self.message, *self._panes.values(), self.keys,
-        )  # fmt: skip
+            self.part,
+            self.message,
+            *self._panes.values(),
+            self.keys,
+        )
 
     def _begin(self, part):
         self._sample_seed = 1000
@@ -376,9 +406,14 @@ class GeneratorExplorer(Explorer):
 
     def _code(self, along=None, moves=()):
         return code_of(
-            self._generator, self.seed.value, self.towards.value, self.along.value if along is None else along,
-            self.truncation.value, moves, self._directions,
-        )  # fmt: skip
+            self._generator,
+            self.seed.value,
+            self.towards.value,
+            self.along.value if along is None else along,
+            self.truncation.value,
+            moves,
+            self._directions,
+        )
 
     @property
     def _moves(self):
@@ -415,13 +450,17 @@ class GeneratorExplorer(Explorer):
             settings += [f"towards={self.towards.value}", f"along={self.along.value:.2f}"]
         settings += [f"truncation={self.truncation.value:.2f}"]
         settings += [f"moves=({', '.join(f'{move:.1f}' for move in self._moves)},)"] if moved else []
-        return "\n".join([
-            "import torch", "from medtutor.explorers.generator import code_of",
-            "from medtutor.training.adversarial import draw", "",
-            "# adversary: as you gave it to generator()",
-            f"code = code_of(adversary.generator, {', '.join(settings)})",
-            f"image = draw(adversary.generator, code{label})[0]",
-        ])  # fmt: skip
+        return "\n".join(
+            [
+                "import torch",
+                "from medtutor.explorers.generator import code_of",
+                "from medtutor.training.adversarial import draw",
+                "",
+                "# adversary: as you gave it to generator()",
+                f"code = code_of(adversary.generator, {', '.join(settings)})",
+                f"image = draw(adversary.generator, code{label})[0]",
+            ]
+        )
 
     def _point_sentence(self):
         length, latents = float(self.point.norm()), self._generator.latents
@@ -454,9 +493,14 @@ class GeneratorExplorer(Explorer):
             words = [self._label_words(number) for number in self.neighbours]
             near = _tiles(
                 self._reference.images[self.neighbours],
-                [f"{far:.2f}  {word or f'#{number}'}" for far, word, number in zip(self.distances, words, self.neighbours)],
-                f"The nearest {self._near_to}, two more, and how far", SIDE, REAL,
-            )  # fmt: skip
+                [
+                    f"{far:.2f}  {word or f'#{number}'}"
+                    for far, word, number in zip(self.distances, words, self.neighbours)
+                ],
+                f"The nearest {self._near_to}, two more, and how far",
+                SIDE,
+                REAL,
+            )
             sheet = drawing.beside(sheet, drawing.blank(GAP, 1), near)
             each = ", ".join(
                 f"{number}{f' ({word})' if word else ''} at {far:.2f}"
@@ -488,8 +532,8 @@ class GeneratorExplorer(Explorer):
         title = f"Seed {self.seed.value}, moved: {NO_PATIENT}"
         self._axes_sheet = drawing.below(drawing.written([title], rows[0].width / SCALE), *rows)
         self._axes_alt = (
-            f"Images {NO_PATIENT}: the code of seed {self.seed.value}, truncation 1, moved along each of {len(self.axes)} axes "
-            f"by {', '.join(captions)} standard deviations."
+            f"Images {NO_PATIENT}: the code of seed {self.seed.value}, truncation 1, moved along each of"
+            f" {len(self.axes)} axes by {', '.join(captions)} standard deviations."
         )
         self._put(self._axes_shown, self._axes_sheet, self._axes_alt)
 
@@ -517,8 +561,8 @@ class GeneratorExplorer(Explorer):
         pen.ellipse((x - 11, y - 11, x + 11, y + 11), fill=YELLOW, outline=drawing.INK, width=3)
         self._strip_sheet = sheet
         self._strip_alt = (
-            f"{STEPS} images {NO_PATIENT}, from seed {self.seed.value} to seed {self.towards.value}, marked at {share:.2f}."
-            f"{self._strip_words}"
+            f"{STEPS} images {NO_PATIENT}, from seed {self.seed.value} to seed {self.towards.value}, marked at"
+            f" {share:.2f}.{self._strip_words}"
         )
         self._put(self._strip_shown, sheet, self._strip_alt)
 
@@ -563,7 +607,11 @@ class GeneratorExplorer(Explorer):
     def _draw_game(self):
         number = len(self.game.answered) + 1
         self._turn_sheet = _tiles(
-            self.game.turn.image[None], [f"number {number}; if drawn, no patient"], "Real, or drawn by a network?", LARGE, GREY
+            self.game.turn.image[None],
+            [f"number {number}; if drawn, no patient"],
+            "Real, or drawn by a network?",
+            LARGE,
+            GREY,
         )
         self._turn_alt = f"Image number {number} of the game: it is real, or drawn by a network and no patient."
         self._put(self._turn_shown, self._turn_sheet, self._turn_alt)
@@ -572,8 +620,9 @@ class GeneratorExplorer(Explorer):
             drawing.flat(torch.stack([turn.image for turn in last])) if last else [],
             [f"{'✓' if turn.is_right else '✗'} {'real' if turn.is_real else 'no patient'}" for turn in last],
             [REAL if turn.is_real else DRAWN for turn in last],
-            f"Answered, the last one first; orange: {NO_PATIENT}" if last else "Nothing answered yet", SIDE // 2,
-        )  # fmt: skip
+            f"Answered, the last one first; orange: {NO_PATIENT}" if last else "Nothing answered yet",
+            SIDE // 2,
+        )
         each = ", ".join(f"{turn.name}, {'right' if turn.is_right else 'wrong'}" for turn in last)
         self._answered_alt = f"The last {len(last)} images: {each}." if last else "No image answered yet."
         self._put(self._answered_shown, self._answered_sheet, self._answered_alt)
@@ -600,7 +649,9 @@ class GeneratorExplorer(Explorer):
             return text + "No classifier has tried yet."
         text += f"A classifier, on images new to it: {self.two_sample:.0%}"
         if self.floor is not None:
-            text += f"; on real images only, those that the generator learned from against {self._split}: {self.floor:.0%}"
+            text += (
+                f"; on real images only, those that the generator learned from against {self._split}: {self.floor:.0%}"
+            )
         return text + ". One half is guessing."
 
     def _draw_scores(self):
@@ -624,12 +675,15 @@ class GeneratorExplorer(Explorer):
             return "Before the first step: weights are random, and so are the images."
         row, real = self._adversary.history[number - 1], self._adversary.real_spread
         text = (
-            f"Step {row['step']:,} of {self._steps[-1]:,}: loss of the discriminator {row['discriminator']:.2f}, of the "
-            f"generator {row['generator']:.2f}. The 16 samples differ by {row['spread']:.0f} grey levels on average, "
-            f"real images by {real:.0f}"
+            f"Step {row['step']:,} of {self._steps[-1]:,}: loss of the discriminator {row['discriminator']:.2f}, of the"
+            f" generator {row['generator']:.2f}. The 16 samples differ by {row['spread']:.0f} grey levels on average,"
+            f" real images by {real:.0f}"
         )
         if row["spread"] < real / 2:
-            return f"{text}: less than half as much. That is usual at first; later, if all look the same, it is a collapse."
+            return (
+                f"{text}: less than half as much. That is usual at first; later, if all look the same, it is a"
+                " collapse."
+            )
         return f"{text}."
 
     @cached_property
@@ -642,18 +696,24 @@ class GeneratorExplorer(Explorer):
         step, classes = self._steps[number], self._generator.classes
         captions = [self._names[place * classes // SAMPLES] if classes else "" for place in range(SAMPLES)]
         self._frame_sheet = drawing.tiles(
-            drawing.flat(self._adversary.film[number]), captions,
-            title=f"The same 16 codes after {step:,} steps: {NO_PATIENT}", columns=SAMPLES // 2, rows=2, side=FRAME, colour=DRAWN,
-        )  # fmt: skip
+            drawing.flat(self._adversary.film[number]),
+            captions,
+            title=f"The same 16 codes after {step:,} steps: {NO_PATIENT}",
+            columns=SAMPLES // 2,
+            rows=2,
+            side=FRAME,
+            colour=DRAWN,
+        )
         where = f"after {step:,} steps, moment {number + 1} of {len(self._steps)}"
         self._frame_alt = f"16 images {NO_PATIENT}, {where}. {self._moment_sentence()}"
         share = panels.place_of(step, self._steps[-1])
         self._course_sheet = self._course.at(share, share)
         first, last = self._adversary.history[0], self._adversary.history[-1]
         self._course_alt = (
-            f"Two charts over the steps, marked at {step:,}. The discriminator's loss goes from {first['discriminator']:.2f} to "
-            f"{last['discriminator']:.2f}, the generator's from {first['generator']:.2f} to {last['generator']:.2f}; the spread "
-            f"of the samples from {first['spread']:.0f} to {last['spread']:.0f}; real images: {self._adversary.real_spread:.0f}."
+            f"Two charts over the steps, marked at {step:,}. The discriminator's loss goes from"
+            f" {first['discriminator']:.2f} to {last['discriminator']:.2f}, the generator's from"
+            f" {first['generator']:.2f} to {last['generator']:.2f}; the spread of the samples from"
+            f" {first['spread']:.0f} to {last['spread']:.0f}; real images: {self._adversary.real_spread:.0f}."
         )
         self._put(self._frame_shown, self._frame_sheet, self._frame_alt)
         self._put(self._course_shown, self._course_sheet, self._course_alt)
@@ -674,7 +734,12 @@ def _verdict(near, alone):
 
 # What is given --------------------------------------------------------------------------------
 
-_KINDS = {"medmnist": "published images", "decathlon": "published images", "phantom": "phantoms", "arrays": "your own arrays"}
+_KINDS = {
+    "medmnist": "published images",
+    "decathlon": "published images",
+    "phantom": "phantoms",
+    "arrays": "your own arrays",
+}
 
 
 def _check(adversary, dataset, split, trained_on, two_sample, part):
@@ -688,26 +753,42 @@ def _check(adversary, dataset, split, trained_on, two_sample, part):
         raise InputError(f"two_sample is {two_sample!r}; give an accuracy 0…1, or leave it out")
     film, history = adversary.film, adversary.history
     if film is not None and len(film) != len(history) + 1:
-        raise InputError(f"the film has {len(film)} moments, the history {len(history)} after the first; train anew with fit_gan")
+        raise InputError(
+            f"the film has {len(film)} moments, the history {len(history)} after the first; train anew with fit_gan"
+        )
     if dataset is None:
         if trained_on is not None:
-            raise InputError("trained_on needs the data set too, to compare with; give generator(adversary, dataset, …)")
+            raise InputError(
+                "trained_on needs the data set too, to compare with; give generator(adversary, dataset, …)"
+            )
         return
     card, shape = dataset.card, (adversary.generator.channels, *adversary.generator.shape)
     if card.dims == 3 or card.frames:
-        raise InputError(f"{card.name} holds {'sequences' if card.frames else 'volumes'}; this explorer shows single images only")
+        raise InputError(
+            f"{card.name} holds {'sequences' if card.frames else 'volumes'}; this explorer shows single images only"
+        )
     if (card.channels, *card.shape) != shape:
         size = " x ".join(map(str, shape))
-        raise InputError(f"the generator draws {size} pixels, unlike {card.name}; give the data set that it learned from")
+        raise InputError(
+            f"the generator draws {size} pixels, unlike {card.name}; give the data set that it learned from"
+        )
     if trained_on is not None:
-        given = isinstance(trained_on, torch.Tensor) and trained_on.dtype == torch.uint8 and tuple(trained_on.shape[1:]) == shape
+        given = (
+            isinstance(trained_on, torch.Tensor)
+            and trained_on.dtype == torch.uint8
+            and tuple(trained_on.shape[1:]) == shape
+        )
         if not given or not len(trained_on):
             size = ", ".join(map(str, shape))
-            raise InputError(f"trained_on must be the images that it learned from, a uint8 tensor (N, {size}), at least one")
+            raise InputError(
+                f"trained_on must be the images that it learned from, a uint8 tensor (N, {size}), at least one"
+            )
     classes = adversary.generator.classes
     labels = getattr(dataset, split).labels
     if classes and (labels is None or labels.dim() != 1 or labels.is_floating_point() or int(labels.max()) >= classes):
-        raise InputError(f"the generator has {classes} classes, {card.name} has others; give the data set that it learned from")
+        raise InputError(
+            f"the generator has {classes} classes, {card.name} has others; give the data set that it learned from"
+        )
 
 
 def _reference(dataset, split, trained_on):
@@ -733,7 +814,9 @@ def _alike(learned, wanted, total, count, random):
 
 def _tiles(images, captions, title, side, colour):
     """A row of uint8 images (N, C, H, W)."""
-    return drawing.tiles(drawing.flat(images), captions, title=title, columns=len(images), rows=1, side=side, colour=colour)
+    return drawing.tiles(
+        drawing.flat(images), captions, title=title, columns=len(images), rows=1, side=side, colour=colour
+    )
 
 
 def _instead(sentence, widgets):
@@ -744,6 +827,10 @@ def _instead(sentence, widgets):
 def _number(description, value):
     """A field for a seed."""
     return ipywidgets.BoundedIntText(
-        value=value, min=0, max=LARGEST_SEED, description=description, layout={"width": "14em"},
+        value=value,
+        min=0,
+        max=LARGEST_SEED,
+        description=description,
+        layout={"width": "14em"},
         style={"description_width": "7em"},
-    )  # fmt: skip
+    )

@@ -1,4 +1,6 @@
-"""What the generator explorer draws that is no row of images: a yardstick, scores on a scale, the course of a training."""
+"""What the generator explorer draws that is no row of images: a yardstick, scores on a scale, the course of a
+training.
+"""
 
 from dataclasses import dataclass
 

@@ -47,7 +47,8 @@ class Job:
         )
         self._words = ipywidgets.HTML()
         self.box = ipywidgets.HBox(
-            [self.stop, self.progress, self._words], layout=ipywidgets.Layout(flex_flow="row wrap", align_items="center")
+            [self.stop, self.progress, self._words],
+            layout=ipywidgets.Layout(flex_flow="row wrap", align_items="center"),
         )
         self._task, self._lock, self._always = None, lock, always
         self._voice = threading.Lock()  # bar and words tell of the present task alone

@@ -38,7 +38,13 @@ SIDE, SMALL, FRAME = 140, 70, 84  # page pixels of a tile: of image and point, o
 MAP = 420, 400  # page pixels
 POINT = "#F0E442"  # the present point: Okabe & Ito's yellow, which no class has
 # Classes differ in colour and in shape: Okabe & Ito (2008), without the yellow.
-COLOURS = (BLUE, ORANGE, GREEN, VERMILION, *(colour for colour in OUTLINES[1:] if colour not in (GREEN, VERMILION, POINT)))
+COLOURS = (
+    BLUE,
+    ORANGE,
+    GREEN,
+    VERMILION,
+    *(colour for colour in OUTLINES[1:] if colour not in (GREEN, VERMILION, POINT)),
+)
 SHAPES = "o^sDvPX*"
 NEAR = (
     "Near a real code is not yet a real look: a decoded image can be a blur also where codes are many. "
@@ -95,12 +101,15 @@ class Space:
         spreads = sizes / np.sqrt(max(count - 1, 1))
         if (spreads > 1e-4).sum() < 2:
             raise InputError(
-                "the codes of all images are the same, or on one line: they say nothing; train longer, or a VAE with a smaller beta"
+                "the codes of all images are the same, or on one line: they say nothing; train longer, or a VAE with a"
+                " smaller beta"
             )
         kept = min(AXES, int((spreads > 1e-4).sum()))
         self.shares = (spreads**2 / (spreads**2).sum())[:kept]
         self.axes, self.spreads = axes[:kept], spreads[:kept]
-        ends = (self.decoded(self.mean + sign * self.spreads[:, None] * self.axes).mean(axis=(1, 2, 3)) for sign in (1, -1))
+        ends = (
+            self.decoded(self.mean + sign * self.spreads[:, None] * self.axes).mean(axis=(1, 2, 3)) for sign in (1, -1)
+        )
         self.axes = self.axes * np.where(np.subtract(*ends) < 0, -1, 1)[:, None].astype(np.float32)
         variance = self.codes.var(axis=0)
         self.weights = variance / (variance + variances.mean(axis=0)) if self.is_vae else np.ones(latents, np.float32)
@@ -126,11 +135,15 @@ class Space:
         return images.clamp(-1, 1).cpu().numpy()
 
     def nearest(self, codes, count=NEAREST):
-        """(distances, numbers), (N, count) each: the nearest reference codes of codes (N, latents), the nearest first."""
+        """(distances, numbers), (N, count) each: the nearest reference codes of codes (N, latents), the nearest
+        first.
+        """
         return self._near.kneighbors(self._weighted(codes), min(count, len(self.codes)))
 
     def random(self, generator):
-        """A code of no image: from the prior of a VAE, else from the Gaussian with the mean and covariance of the codes."""
+        """A code of no image: from the prior of a VAE, else from the Gaussian with the mean and covariance of the
+        codes.
+        """
         if self.is_vae:
             return generator.standard_normal(self.codes.shape[1]).astype(np.float32)
         noise = generator.standard_normal(len(self.codes)).astype(np.float32)
@@ -144,7 +157,9 @@ def encoded(model, images):
     """
     size = " x ".join(map(str, images.shape[1:]))
     if not isinstance(model, torch.nn.Module) or not hasattr(model, "encode") or not hasattr(model, "decode"):
-        raise InputError(f"{type(model).__name__} has no encode and decode; give an Autoencoder or a VAE (of a run: its model)")
+        raise InputError(
+            f"{type(model).__name__} has no encode and decode; give an Autoencoder or a VAE (of a run: its model)"
+        )
     device, found = device_of(model), []
     try:
         with torch.inference_mode(), evaluating(model):
@@ -154,9 +169,13 @@ def encoded(model, images):
             is_code = len(found[0]) <= 2 and all(part.dim() == 2 for part in found[0])
             back = model.decode(found[0][0][:1]).shape[1:] if is_code else None
     except RuntimeError:
-        raise InputError(f"the model does not take images of {size}; give the data set that it was trained on") from None
+        raise InputError(
+            f"the model does not take images of {size}; give the data set that it was trained on"
+        ) from None
     if not is_code:
-        raise InputError(f"{type(model).__name__} gives maps, not a code of a few numbers; give an Autoencoder or a VAE")
+        raise InputError(
+            f"{type(model).__name__} gives maps, not a code of a few numbers; give an Autoencoder or a VAE"
+        )
     if back != images.shape[1:]:
         raise InputError(f"the model does not decode to images of {size}; give the data set that it was trained on")
     codes, *log_variance = (torch.cat(parts).cpu().float().numpy() for parts in zip(*found))
@@ -241,17 +260,29 @@ class LatentExplorer(Explorer):
         self.previous = ipywidgets.Button(description="previous", icon="arrow-left", layout={"width": "7em"})
         self.next = ipywidgets.Button(description="next", icon="arrow-right", layout={"width": "7em"})
         self.axes = [
-            slider(f"axis {number + 1}, {share:.0%}", 0.0, -REACH, REACH, 0.1, "standard deviations from the mean of the codes")
+            slider(
+                f"axis {number + 1}, {share:.0%}",
+                0.0,
+                -REACH,
+                REACH,
+                0.1,
+                "standard deviations from the mean of the codes",
+            )
             for number, share in enumerate(self.space.shares)
         ]
         for axis in self.axes:
             axis.readout_format = "+.1f"
         self.back = ipywidgets.Button(description="back to the image", icon="undo", layout={"width": "12em"})
         of_what = "the prior" if self.space.is_vae else "the codes' Gaussian"
-        self.random = ipywidgets.Button(description=f"random point of {of_what}", icon="random", layout={"width": "20em"})
+        self.random = ipywidgets.Button(
+            description=f"random point of {of_what}", icon="random", layout={"width": "20em"}
+        )
         _, groups = _groups(self._cases, self._card)
         other = np.flatnonzero(groups != groups[0])  # a walk from class to class, where there are classes
-        self.start, self.end = _number("from image", 0, last), _number("to image", int(other[0]) if len(other) else last, last)
+        self.start, self.end = (
+            _number("from image", 0, last),
+            _number("to image", int(other[0]) if len(other) else last, last),
+        )
         self.along = slider("along", 0.0, 0.0, 1.0, 0.02, "0: the first image's code, 1: the second's")
         self._on(self.image, self._other_image)
         self._on(self.previous, self._step, -1)
@@ -271,7 +302,9 @@ class LatentExplorer(Explorer):
         self._image_words, self._point_words = ipywidgets.HTML(), ipywidgets.HTML()
         wrapping = ipywidgets.Layout(flex_flow="row wrap", align_items="center", width="98%", max_width="880px")
         halves = ipywidgets.Layout(flex_flow="row wrap", align_items="flex-start", width="98%", max_width="880px")
-        choosing = ipywidgets.HBox([self.image, self.previous, self.next], layout=ipywidgets.Layout(flex_flow="row wrap"))
+        choosing = ipywidgets.HBox(
+            [self.image, self.previous, self.next], layout=ipywidgets.Layout(flex_flow="row wrap")
+        )
         buttons = ipywidgets.HBox([self.back, self.random], layout=ipywidgets.Layout(flex_flow="row wrap"))
         self.box.children = (
             ipywidgets.HTML(f"<h3 style='margin:0'>What is between the images?</h3>{html.escape(self._title)}"),
@@ -283,7 +316,8 @@ class LatentExplorer(Explorer):
             self._point_words,
             ipywidgets.HTML(f"<small>{NEAR}</small>"),
             ipywidgets.HBox(
-                [column("400px", heading("Move the point"), *self.axes, buttons), column("420px", self._map_shown)], layout=halves
+                [column("400px", heading("Move the point"), *self.axes, buttons), column("420px", self._map_shown)],
+                layout=halves,
             ),
             heading("What each axis changes in this image"),
             self._axes_shown,
@@ -381,9 +415,10 @@ class LatentExplorer(Explorer):
     def _image_sentence(self):
         values, code = self._image.size, self._codes.shape[1]
         return (
-            f"I{self._name(self.image.value)[1:]}: {values} values through {code} numbers and back. The residual's root mean "
-            f"square is {_rms(self._image - self._reconstruction):.3f} of the range from black to white. "
-            f"Vermilion: the image is brighter than its reconstruction; blue: darker; full colour from {FULL} of the range on."
+            f"I{self._name(self.image.value)[1:]}: {values} values through {code} numbers and back. The residual's root"
+            f" mean square is {_rms(self._image - self._reconstruction):.3f} of the range from black to white."
+            f" Vermilion: the image is brighter than its reconstruction; blue: darker; full colour from {FULL} of the"
+            " range on."
         )
 
     def _point_sentence(self):
@@ -411,8 +446,8 @@ class LatentExplorer(Explorer):
         captions = [name, "reconstruction", f"residual, {_rms(residual):.3f}"]
         self._image_sheet = _tiles(pixels, captions, f"An image of the {self._split} split", SIDE, GREY)
         self._image_alt = (
-            f"Three images: {name} of the {self._split} split, its reconstruction, and the residual, whose root mean square is "
-            f"{_rms(residual):.3f} of the range from black to white."
+            f"Three images: {name} of the {self._split} split, its reconstruction, and the residual, whose root mean"
+            f" square is {_rms(residual):.3f} of the range from black to white."
         )
         self._put(self._image_shown, self._image_sheet, self._image_alt)
         self._image_words.value = status(self._image_sentence())
@@ -422,22 +457,30 @@ class LatentExplorer(Explorer):
         here = _tiles(
             [_pixels(self._decoded), _signed(change)],
             ["decoded", f"change, {_rms(change):.3f}"],
-            "The present point", SIDE, INK,
-        )  # fmt: skip
+            "The present point",
+            SIDE,
+            INK,
+        )
         labels = [_label(self._others, self._card, number) for number in self.neighbours]
         near = _tiles(
             drawing.flat(self._others.images[self.neighbours]),
-            [f"{far:.2f}  {label or f'#{number}'}" for number, label, far in zip(self.neighbours, labels, self.distances)],
-            f"Real images nearest to it, of {self._reference}", SIDE, BLUE,
-        )  # fmt: skip
+            [
+                f"{far:.2f}  {label or f'#{number}'}"
+                for number, label, far in zip(self.neighbours, labels, self.distances)
+            ],
+            f"Real images nearest to it, of {self._reference}",
+            SIDE,
+            BLUE,
+        )
         self._point_sheet = drawing.beside(here, drawing.blank(2 * GAP, 1), near)
         each = ", ".join(
             f"{number}{f' ({label})' if label else ''} at {distance:.2f}"
             for number, label, distance in zip(self.neighbours, labels, self.distances)
         )
         self._point_alt = (
-            f"The image decoded at the present point, {self.place}; its change since the reconstruction; and the nearest images "
-            f"of {self._reference}: {each}. {self.beyond:.0%} of the real {self._split} images lie nearer to one."
+            f"The image decoded at the present point, {self.place}; its change since the reconstruction; and the"
+            f" nearest images of {self._reference}: {each}. {self.beyond:.0%} of the real {self._split} images lie"
+            " nearer to one."
         )
         self._put(self._point_shown, self._point_sheet, self._point_alt)
         self._point_words.value = status(self._point_sentence())
@@ -447,14 +490,18 @@ class LatentExplorer(Explorer):
         first, second = space.coordinates(self.point)[:2]
         line = space.coordinates(self._ends)[:, :2] if walking else None
         self._map_sheet = self._map.at(
-            (first, second), space.coordinates(self._codes[self.image.value])[:2], space.coordinates(space.codes[near])[:, :2],
-            self.distances[0], line,
-        )  # fmt: skip
+            (first, second),
+            space.coordinates(self._codes[self.image.value])[:2],
+            space.coordinates(space.codes[near])[:, :2],
+            self.distances[0],
+            line,
+        )
         self._map_alt = (
-            f"Map of the {self._reference} codes along the first two of their {space.codes.shape[1]} directions, which hold "
-            f"{space.shares[:2].sum():.0%} of their variance; classes: {self._map.words}. The point is at {first:+.1f}, "
-            f"{second:+.1f} standard deviations. Below, how far real {self._split} images are from the nearest of "
-            f"{self._reference}: half of them less than {np.median(self._real):.2f}; the point {self.distances[0]:.2f}."
+            f"Map of the {self._reference} codes along the first two of their {space.codes.shape[1]} directions, which"
+            f" hold {space.shares[:2].sum():.0%} of their variance; classes: {self._map.words}. The point is at"
+            f" {first:+.1f}, {second:+.1f} standard deviations. Below, how far real {self._split} images are from the"
+            f" nearest of {self._reference}: half of them less than {np.median(self._real):.2f}; the point"
+            f" {self.distances[0]:.2f}."
         )
         self._put(self._map_shown, self._map_sheet, self._map_alt)
 
@@ -466,21 +513,26 @@ class LatentExplorer(Explorer):
         own, captions = self.space.coordinates(code), [f"{stop:+g}" if stop else "0" for stop in STOPS]
         blocks = [
             _tiles(
-                [_pixels(image) for image in row], captions,
-                f"axis {number + 1}, {share:.0%} of the variance (here {round(float(at), 1) + 0.0:+.1f})", SMALL, GREY,
+                [_pixels(image) for image in row],
+                captions,
+                f"axis {number + 1}, {share:.0%} of the variance (here {round(float(at), 1) + 0.0:+.1f})",
+                SMALL,
+                GREY,
             )
             for number, (row, share, at) in enumerate(zip(images, self.space.shares, own))
-        ]  # fmt: skip
+        ]
         self._axes_sheet = drawing.below(*(drawing.beside(*blocks[i : i + 2]) for i in range(0, len(blocks), 2)))
         strongest = int(np.argmax([_rms(row[-1] - row[0]) for row in images]))
         self._axes_alt = (
-            f"For each of {len(self.axes)} axes image {self.image.value}, decoded with its coordinate at {', '.join(captions)} "
-            f"standard deviations; axis {strongest + 1} changes most pixels."
+            f"For each of {len(self.axes)} axes image {self.image.value}, decoded with its coordinate at"
+            f" {', '.join(captions)} standard deviations; axis {strongest + 1} changes most pixels."
         )
         self._put(self._axes_shown, self._axes_sheet, self._axes_alt)
 
     def _draw_strip(self):
-        """The film strip without its mark: decoded steps between the real images, below them mere mixtures of pixels."""
+        """The film strip without its mark: decoded steps between the real images, below them mere mixtures of
+        pixels.
+        """
         shares = np.linspace(0, 1, STEPS, dtype=np.float32)
         points = np.stack([(1 - share) * self._ends[0] + share * self._ends[1] for share in shares])
         self._strip_distances = self.space.nearest(points, 1)[0][:, 0]
@@ -490,11 +542,19 @@ class LatentExplorer(Explorer):
         decoded = [_pixels(image) for image in self.space.decoded(points)]
         steps = [f"{share:.2f}: {distance:.2f}" for share, distance in zip(shares, self._strip_distances)]
         upper = _tiles(
-            [_pixels(real[0]), *decoded, _pixels(real[1])], [names[0][6:], *steps, names[1][6:]],
-            f"Between the two images, decoded; below each how far along: distance to the nearest of {self._reference}", FRAME, GREY,
-        )  # fmt: skip
-        lower = _tiles([_pixels(image) for image in mixed], [f"{share:.2f}" for share in shares],
-                       "For comparison: the pixels of the two images, mixed", FRAME, GREY)  # fmt: skip
+            [_pixels(real[0]), *decoded, _pixels(real[1])],
+            [names[0][6:], *steps, names[1][6:]],
+            f"Between the two images, decoded; below each how far along: distance to the nearest of {self._reference}",
+            FRAME,
+            GREY,
+        )
+        lower = _tiles(
+            [_pixels(image) for image in mixed],
+            [f"{share:.2f}" for share in shares],
+            "For comparison: the pixels of the two images, mixed",
+            FRAME,
+            GREY,
+        )
         self._strip = drawing.below(upper, drawing.blank(1, 14), drawing.beside(drawing.blank(FRAME + GAP, 1), lower))
         self._strip_ruler, self._strip_names = upper.height, names
 
@@ -508,9 +568,10 @@ class LatentExplorer(Explorer):
         pen.ellipse((x - 11, y - 11, x + 11, y + 11), fill=POINT, outline=INK, width=3)
         self._strip_sheet = sheet
         self._strip_alt = (
-            f"Film strip from {self._strip_names[0]} to {self._strip_names[1]}: {STEPS} decoded steps between the real images, "
-            f"marked at {share:.2f}; distances to the nearest of {self._reference} "
-            f"{', '.join(f'{distance:.2f}' for distance in self._strip_distances)}. Below, the pixels of the two images mixed."
+            f"Film strip from {self._strip_names[0]} to {self._strip_names[1]}: {STEPS} decoded steps between the real"
+            f" images, marked at {share:.2f}; distances to the nearest of {self._reference}"
+            f" {', '.join(f'{distance:.2f}' for distance in self._strip_distances)}. Below, the pixels of the two"
+            " images mixed."
         )
         self._put(self._strip_shown, sheet, self._strip_alt)
 
@@ -565,7 +626,12 @@ def _tiles(pixels, captions, title, side, colour):
 def _number(description, value, last):
     """A field for the number of an image."""
     return ipywidgets.BoundedIntText(
-        value=value, min=0, max=last, description=description, layout={"width": "12em"}, style={"description_width": "6em"}
+        value=value,
+        min=0,
+        max=last,
+        description=description,
+        layout={"width": "12em"},
+        style={"description_width": "6em"},
     )
 
 
@@ -655,8 +721,16 @@ def _plotted(space, names, groups, real, reference):
     marks = (("the point", 45, POINT, 1.5), ("the image", 60, "white", 2), ("nearest", 20, "white", 1.5))
     for name, size, colour, width in marks:
         handles.append(chart.scatter([], [], s=size, color=colour, edgecolors=INK, linewidths=width, label=name))
-    figure.legend(handles=handles, loc="upper center", ncol=columns, fontsize=7, frameon=False,
-                  handletextpad=0.2, columnspacing=1.0, borderpad=0)  # fmt: skip
+    figure.legend(
+        handles=handles,
+        loc="upper center",
+        ncol=columns,
+        fontsize=7,
+        frameon=False,
+        handletextpad=0.2,
+        columnspacing=1.0,
+        borderpad=0,
+    )
     chart.set(xlim=(-REACH, REACH), ylim=(-REACH, REACH), xticks=range(-4, 5, 2), yticks=range(-4, 5, 2))
     for line in (chart.axhline, chart.axvline):
         line(0, color="#d0d0d0", linewidth=0.8, zorder=0)
@@ -665,7 +739,9 @@ def _plotted(space, names, groups, real, reference):
     farthest = 2.5 * float(max(np.quantile(real, 0.95), 1e-6))  # one outlier must not squeeze all others
     ruler.hist(np.minimum(real, farthest), bins=np.linspace(0, farthest, 60), color="#b8b8b8")
     ruler.set(xlim=(0, farthest), yticks=[])
-    ruler.set_xlabel(f"distance to the nearest of {reference}; grey: real images, yellow: the point", fontsize=7.5, labelpad=1)
+    ruler.set_xlabel(
+        f"distance to the nearest of {reference}; grey: real images, yellow: the point", fontsize=7.5, labelpad=1
+    )
     for axes in (chart, ruler):
         axes.tick_params(labelsize=7)
         axes.spines[["top", "right"]].set_visible(False)

@@ -87,7 +87,9 @@ def _plain(picture, name):
             picture = Image.alpha_composite(Image.new("RGBA", picture.size, "white"), picture)
         picture = picture.convert("L" if grey else "RGB")
     except ValueError as error:  # such as Lab
-        raise InputError(f"{name} cannot be made grey or RGB ({error}); save it as a PNG or JPEG file of one of both") from None
+        raise InputError(
+            f"{name} cannot be made grey or RGB ({error}); save it as a PNG or JPEG file of one of both"
+        ) from None
     if palette:  # its colours may all be grey
         pixels = np.asarray(picture)
         grey = bool((pixels == pixels[..., :1]).all())

@@ -25,7 +25,8 @@ class Pages:
         )
         self.of = ipywidgets.HTML()
         self.box = ipywidgets.HBox(
-            [self.previous, self.number, self.of, self.next], layout=ipywidgets.Layout(flex_flow="row wrap", align_items="center")
+            [self.previous, self.number, self.of, self.next],
+            layout=ipywidgets.Layout(flex_flow="row wrap", align_items="center"),
         )
         # A button is never disabled at an end: it would throw the keyboard's focus away.
         self.previous.on_click(lambda _: self._go(-1))
@@ -49,7 +50,11 @@ class Pages:
         last = min(self.shown.stop, self.items)
         if self.items == 0:
             return "none"
-        return f"{last} of {self.items}" if last == self.shown.start + 1 else f"{self.shown.start + 1} to {last} of {self.items}"
+        return (
+            f"{last} of {self.items}"
+            if last == self.shown.start + 1
+            else f"{self.shown.start + 1} to {last} of {self.items}"
+        )
 
     def restart(self, items):
         """Back to the first page of other items; `turned` is not called."""

@@ -26,7 +26,8 @@ class Colours:
     nothing: tuple = (255, 255, 255)
 
 
-# Pairs that colour-blind readers can tell apart: Okabe & Ito's (2008), ColorBrewer's PuOr, and light ones of Okabe & Ito.
+# Pairs that colour-blind readers can tell apart: Okabe & Ito's (2008), ColorBrewer's PuOr, and light ones of Okabe &
+# Ito.
 COLOURS = {
     "vermilion and blue": Colours(tuple(FOR), tuple(AGAINST)),
     "orange and purple": Colours((230, 97, 1), (94, 60, 153)),
@@ -57,7 +58,9 @@ def tile(pixels):
 
 def outlined(picture, mask):
     """A tile with the border of a bool mask (H, W), in black and white dashes that show on any ground."""
-    wide = np.asarray(Image.fromarray(mask.astype(np.uint8)).resize(picture.size, Image.Resampling.NEAREST)).astype(bool)
+    wide = np.asarray(Image.fromarray(mask.astype(np.uint8)).resize(picture.size, Image.Resampling.NEAREST)).astype(
+        bool
+    )
     room = np.pad(wide, BORDER)
     up, down = room[: -2 * BORDER, BORDER:-BORDER], room[2 * BORDER :, BORDER:-BORDER]
     left, right = room[BORDER:-BORDER, : -2 * BORDER], room[BORDER:-BORDER, 2 * BORDER :]
@@ -123,9 +126,11 @@ def legend(name, sign):
     pen = ImageDraw.Draw(sheet)
     pen.rectangle((0, 0, width - 1, 10 * SCALE - 1), outline="#808080", width=1)
     left, right = {
-        "positive": ("0", "for the class"), "negative": ("against the class", "0"),
-        "both": ("against the class", "for it"), "absolute": ("0", "either way"),
-    }[sign]  # fmt: skip
+        "positive": ("0", "for the class"),
+        "negative": ("against the class", "0"),
+        "both": ("against the class", "for it"),
+        "absolute": ("0", "either way"),
+    }[sign]
     face = drawing.font(10)
     pen.text((0, 12 * SCALE), left, INK, face)
     pen.text((width, 12 * SCALE), right, INK, face, anchor="ra")

@@ -139,7 +139,9 @@ class SegmentationExplorer(Explorer):
             drawing.beside(self._curve_sheet, self._ranks_sheet),
             drawing.written([*self._row_sentences(), self._rank_sentence()], self._picture_sheet.width / drawing.SCALE),
         )
-        alt = f"{self._title}. {self._picture_alt} {self._curve_alt} {self._ranks_alt} {' '.join(self._row_sentences())}"
+        alt = (
+            f"{self._title}. {self._picture_alt} {self._curve_alt} {self._ranks_alt} {' '.join(self._row_sentences())}"
+        )
         return sheet, alt
 
     # What there is ----------------------------------------------------------------------------
@@ -151,19 +153,22 @@ class SegmentationExplorer(Explorer):
         self._truth = _stacked(cases.masks, dims, _count(cases)).numpy()
         self._images = _stacked_channels(cases.images, dims, _count(cases))
         self._predicted = {
-            name: _stacked_channels(run.predictions[self._split], run.card.dims, _count(cases)) for name, run in self._runs.items()
+            name: _stacked_channels(run.predictions[self._split], run.card.dims, _count(cases))
+            for name, run in self._runs.items()
         }
         numbers = range(len(self._truth)) if cases.patients is None else cases.patients.unique_consecutive().tolist()
         self._what = "image" if not self._deep else "volume" if cases.patients is None else "patient"
         self._names = [f"{self._what} {number}" for number in numbers]
         # As the runs were tested: the likeliest class, nothing afterwards.
         self._tested = {
-            name: np.array([
-                self._scored(decided(p.float().numpy()), truth, distances=False)["dice"].mean()
-                for p, truth in zip(predicted, self._truth)
-            ])
+            name: np.array(
+                [
+                    self._scored(decided(p.float().numpy()), truth, distances=False)["dice"].mean()
+                    for p, truth in zip(predicted, self._truth)
+                ]
+            )
             for name, predicted in self._predicted.items()
-        }  # fmt: skip
+        }
         self._atlas = self._fitted_atlas()
 
     def _fitted_atlas(self):
@@ -198,17 +203,27 @@ class SegmentationExplorer(Explorer):
         self.patient = choice(self._what, [("", 0)])
         self.depth = slider("slice", 1, 1, self._truth.shape[1], 1)
         self.depth.layout.max_width = "860px"
-        self.looked = choice("look at", [*([("all classes", ALL)] if many else []), *zip(classes[1:], range(1, len(classes)))])
+        self.looked = choice(
+            "look at", [*([("all classes", ALL)] if many else []), *zip(classes[1:], range(1, len(classes)))]
+        )
         self.model = choice("run", list(self._runs))
         self.decide = buttons("decide by", [LIKELIEST, ABOVE])
-        self.threshold = slider("threshold", 0.5, 0.01, 0.99, 0.01, "a pixel belongs to the class where its probability is above")
+        self.threshold = slider(
+            "threshold", 0.5, 0.01, 0.99, 0.01, "a pixel belongs to the class where its probability is above"
+        )
         self.afterwards = buttons("afterwards", [NONE, LARGEST, *([EACH_LARGEST] if many else []), SHAPE])
-        self.weight = slider("weight", 0.3, 0.0, 1.0, 0.05, "0 leaves the prediction as it is, 1 leaves the mean shape alone")
+        self.weight = slider(
+            "weight", 0.3, 0.0, 1.0, 0.05, "0 leaves the prediction as it is, 1 leaves the mean shape alone"
+        )
         self.look = buttons("draw", [OUTLINE, FILLED])
         self.look.layout.width = "auto"  # the two switches stand beside it
-        self.uncertain = ipywidgets.Checkbox(value=False, description="uncertainty instead of probability", indent=False)
+        self.uncertain = ipywidgets.Checkbox(
+            value=False, description="uncertainty instead of probability", indent=False
+        )
         self.attention = ipywidgets.Checkbox(value=False, description="attention gates", indent=False)
-        self.distances = ipywidgets.Button(description="HD95 and surface Dice", icon="calculator", layout={"width": "16em"})
+        self.distances = ipywidgets.Button(
+            description="HD95 and surface Dice", icon="calculator", layout={"width": "16em"}
+        )
         self.job = Job(self._lock, always=False)
         self._live = self._truth[0].size <= LIVE
         _show_if(not self._live, self.distances)
@@ -248,7 +263,10 @@ class SegmentationExplorer(Explorer):
             self._picture,
             ipywidgets.HBox([self.look, self.uncertain, self.attention], layout=wrapping),
             ipywidgets.HBox([column("430px", *rule), column("300px", self._curve_shown)], layout=halves),
-            ipywidgets.HBox([column("430px", self._numbers, self.distances, self.job.box), column("300px", self._ranks_shown)], layout=halves),
+            ipywidgets.HBox(
+                [column("430px", self._numbers, self.distances, self.job.box), column("300px", self._ranks_shown)],
+                layout=halves,
+            ),
             self.keys,
         )
 
@@ -378,11 +396,14 @@ class SegmentationExplorer(Explorer):
         self._wanted = truth if looked == ALL else truth * (truth == looked)
         self.scores = self._scored(self.mask, self._wanted, self._live, looked)
         self._dices = {
-            name: float(self._scored(mask, self._wanted, False, looked)["dice"].mean()) for name, mask in self._masks.items()
+            name: float(self._scored(mask, self._wanted, False, looked)["dice"].mean())
+            for name, mask in self._masks.items()
         }
         self._wrong = {error: where.sum(axis=(1, 2)) for error, where in panels.errors(self.mask, self._wanted).items()}
         self._curve = dice_by_threshold(self._probabilities[self.model.value], truth, looked)
-        self._strip = panels.strip((self._wanted > 0).sum(axis=(1, 2)), self._wrong, self._width) if self._deep else None
+        self._strip = (
+            panels.strip((self._wanted > 0).sum(axis=(1, 2)), self._wrong, self._width) if self._deep else None
+        )
         _show_if(self._has_gates, self.attention)
         self._numbers.value = self._table()
         self._draw_picture()
@@ -398,7 +419,9 @@ class SegmentationExplorer(Explorer):
             return None
         image = _without_depth(_grey(self._images[self.patient.value][None]), self._deep)
         mask = self._atlas.predict(image)[0]
-        return self._scored(mask if self._deep else mask[None], self._truth[self.patient.value], distances=False)["dice"]
+        return self._scored(mask if self._deep else mask[None], self._truth[self.patient.value], distances=False)[
+            "dice"
+        ]
 
     def _gate_maps(self, at):
         """The gates of the present run for a slice, from fine to coarse: arrays (h, w), 0…1."""
@@ -446,7 +469,8 @@ class SegmentationExplorer(Explorer):
     def _texts(self, row):
         digits = {"dice": 3, "hd95": 2, "surface_dice": 3}
         return [
-            f"{np.mean(self.scores[name][row]):.{places}f}" if name in self.scores else "–" for name, places in digits.items()
+            f"{np.mean(self.scores[name][row]):.{places}f}" if name in self.scores else "–"
+            for name, places in digits.items()
         ]
 
     def _size(self, pixels):
@@ -522,7 +546,9 @@ class SegmentationExplorer(Explorer):
         rows = [[*first, *self._answer(present, picture, at, filled)]]
         for name in self._runs:
             if name != present:
-                rows.append([panels.words(self._beside(name, at), 2, self._tile), *self._answer(name, picture, at, filled)])
+                rows.append(
+                    [panels.words(self._beside(name, at), 2, self._tile), *self._answer(name, picture, at, filled)]
+                )
         gates = self._gate_maps(at) if self.attention.value and self._has_gates else []
         if gates:
             about = ["Attention gates", "bright: the skip passes", "dark: it is held back"]
@@ -539,7 +565,9 @@ class SegmentationExplorer(Explorer):
         lines = [f"The same with {name}"]
         for each in (name, self.model.value):
             count = int((self._masks[each][at] != self._wanted[at]).sum())
-            lines.append(f"{each}: Dice {self._dices[each]:.3f}" + (f", {count} px wrong in this slice" if self._deep else ""))
+            lines.append(
+                f"{each}: Dice {self._dices[each]:.3f}" + (f", {count} px wrong in this slice" if self._deep else "")
+            )
         return lines
 
     @property
@@ -587,8 +615,8 @@ class SegmentationExplorer(Explorer):
         self._curve_sheet = panels.curve(self._curve, threshold, dice, f"{mean}, by threshold")
         best = int(self._curve.argmax())
         self._curve_alt = (
-            f"Curve of {mean} of {name} against the threshold: highest, {self._curve[best]:.3f}, at {(best + 1) / 100:.2f}; "
-            f"now {dice:.3f}."
+            f"Curve of {mean} of {name} against the threshold: highest, {self._curve[best]:.3f}, at"
+            f" {(best + 1) / 100:.2f}; now {dice:.3f}."
         )
         self._put(self._curve_shown, self._curve_sheet, self._curve_alt)
 
@@ -597,7 +625,8 @@ class SegmentationExplorer(Explorer):
         atlas = None if self._atlas_dice is None else float(self._atlas_dice.mean())
         self._ranks_sheet = panels.ranks(self._tested, number, name, atlas)
         each = "; ".join(
-            f"{run} {values[number]:.3f}, all {values.min():.3f} to {values.max():.3f}" for run, values in self._tested.items()
+            f"{run} {values[number]:.3f}, all {values.min():.3f} to {values.max():.3f}"
+            for run, values in self._tested.items()
         )
         beside = "" if atlas is None else f"; the atlas without a network {atlas:.3f}"
         self._ranks_alt = f"Dots: Dice of all {len(self._truth)} as tested, {name} marked: {each}{beside}."
@@ -616,8 +645,9 @@ class SegmentationExplorer(Explorer):
         total = self._wrong[MISSED] + self._wrong[EXTRA] + self._wrong[SWAPPED]
         where = f" Most is wrong in slice {1 + int(total.argmax())}, {int(total.max())} pixels." if self._deep else ""
         return (
-            f"{self._place(at)}: image, truth, prediction of {present}, where it is wrong, {shown}. {self._settings()} "
-            f"The truth has {int((self._wanted[at] > 0).sum())} pixels of {self._of} here. {' '.join(words)}{where}{after}"
+            f"{self._place(at)}: image, truth, prediction of {present}, where it is wrong, {shown}. {self._settings()}"
+            f" The truth has {int((self._wanted[at] > 0).sum())} pixels of {self._of} here."
+            f" {' '.join(words)}{where}{after}"
         )
 
 
@@ -635,7 +665,7 @@ def _checked(run, dataset, split, others):
     runs = {f"{first}, this run" if first in others else first: run, **others}
     cases = getattr(dataset, split, None) if split in ("val", "test") else None
     if cases is None:
-        raise InputError(f"split is {split!r}; choose \"val\" or \"test\": of the training images no predictions are kept")
+        raise InputError(f'split is {split!r}; choose "val" or "test": of the training images no predictions are kept')
     wanted = _stacked(cases.masks, dataset.card.dims, _count(cases))
     for name, each in runs.items():
         if not isinstance(each, Run) or each.card.task != "segmentation":
@@ -643,15 +673,20 @@ def _checked(run, dataset, split, others):
         if split not in each.predictions:
             read = " or ".join(map(repr, each.predictions)) or "none yet"
             raise InputError(
-                f"the run {name!r} has no predictions for the {split} split (it has {read}); finish it with fit(…, resume=…), "
-                "or name another split"
+                f"the run {name!r} has no predictions for the {split} split (it has {read}); finish it with fit(…,"
+                " resume=…), or name another split"
             )
         truth, slices = each.labels[split], wanted
         if each.card.dims == 2:
             slices = wanted.flatten(0, 1)
-        if each.card.classes != dataset.card.classes or truth.shape != slices.shape or not bool((truth == slices).all()):
+        if (
+            each.card.classes != dataset.card.classes
+            or truth.shape != slices.shape
+            or not bool((truth == slices).all())
+        ):
             raise InputError(
-                f"the {split} masks of the run {name!r} and of this {dataset.card.name} differ; give runs on the same images"
+                f"the {split} masks of the run {name!r} and of this {dataset.card.name} differ; give runs on the same"
+                " images"
             )
         if not bool(each.predictions[split].isfinite().all()):
             raise InputError(f"the predictions of {name!r} hold NaN; train it again with a lower learning rate")

@@ -29,7 +29,7 @@ CHART, STRIP, HEIGHT = 300, 104, 165  # page pixels: width of the charts, height
 
 
 def rgb(colour):
-    """"#D55E00" as three numbers."""
+    """ "#D55E00" as three numbers."""
     return tuple(int(colour[i : i + 2], 16) for i in (1, 3, 5))
 
 
@@ -217,7 +217,12 @@ def strip(foreground, wrong_pixels, width):
     pen, face = ImageDraw.Draw(sheet), drawing.font(10)
     end = (first + len(foreground) * step) * SCALE
     pen.line((first * SCALE, middle, end, middle), fill=INK, width=2)
-    for text, y in (("foreground", 38), (f"up to {most:.0f} px", 49), ("wrong", 66), (f"up to {total.max():.0f} px", 77)):
+    for text, y in (
+        ("foreground", 38),
+        (f"up to {most:.0f} px", 49),
+        ("wrong", 66),
+        (f"up to {total.max():.0f} px", 77),
+    ):
         pen.text(((first - 6) * SCALE, y * SCALE), text, INK if y in (38, 66) else FAINT, face, anchor="rm")
     for number in sorted({1, *range(10, len(foreground), 10), len(foreground)}):
         if number in (1, len(foreground)) or min(number - 1, len(foreground) - number) * step > 16:
@@ -240,7 +245,9 @@ def at(sheet, number, slices):
     pen.line((x, 18 * SCALE, x, 88 * SCALE), fill=BLUE, width=4)
     pen.polygon((x - 12, 8 * SCALE, x + 12, 8 * SCALE, x, 20 * SCALE), fill=BLUE)
     side = "ra" if x > sheet.width - 60 * SCALE else "la"
-    pen.text((x + (-16 if side == "ra" else 16), 4 * SCALE), f"slice {number + 1}", BLUE, drawing.font(11, True), anchor=side)
+    pen.text(
+        (x + (-16 if side == "ra" else 16), 4 * SCALE), f"slice {number + 1}", BLUE, drawing.font(11, True), anchor=side
+    )
     return sheet
 
 
@@ -258,7 +265,9 @@ def curve(values, chosen, dice, title):
     def place(threshold, value):
         return left + threshold * (right - left), bottom - (value - low) / (1 - low) * (bottom - top)
 
-    pen.line([place((number + 1) / 100, value) for number, value in enumerate(values)], fill=BLUE, width=4, joint="curve")
+    pen.line(
+        [place((number + 1) / 100, value) for number, value in enumerate(values)], fill=BLUE, width=4, joint="curve"
+    )
     if chosen is None:
         y = place(0, dice)[1]
         for x in range(round(left), round(right), 14):
@@ -272,7 +281,11 @@ def curve(values, chosen, dice, title):
         pen.ellipse((x - 10, y - 10, x + 10, y + 10), fill=VERMILION, outline=INK, width=2)
         side = "l" if chosen < 0.5 else "r"
         up = y > top + 24 * SCALE
-        spot, words, side = (x, y + (-9 if up else 9) * SCALE), f"{dice:.3f} at {chosen:.2f}", side + ("b" if up else "t")
+        spot, words, side = (
+            (x, y + (-9 if up else 9) * SCALE),
+            f"{dice:.3f} at {chosen:.2f}",
+            side + ("b" if up else "t"),
+        )
         pen.text(spot, words, INK, face, anchor=side, stroke_width=3, stroke_fill="white")
     return sheet
 
@@ -319,7 +332,9 @@ def ranks(dices, number, name, atlas):
 def _axes(pen, title, label, across, up):
     """Draw two axes with their ticks at equal distances; the pixels (left, top, right, bottom) of their square."""
     left, top, right, bottom = (32 if up else 10) * SCALE, 28 * SCALE, (CHART - 16) * SCALE, (HEIGHT - 34) * SCALE
-    pen.text((GAP * SCALE, 4 * SCALE), drawing.shortened(title, CHART - 2 * GAP, 11, bold=True), INK, drawing.font(11, True))
+    pen.text(
+        (GAP * SCALE, 4 * SCALE), drawing.shortened(title, CHART - 2 * GAP, 11, bold=True), INK, drawing.font(11, True)
+    )
     pen.line((left, top, left, bottom, right, bottom), fill=GREY, width=2)
     face = drawing.font(9)
     for x, value in zip(np.linspace(left, right, len(across)), across):

@@ -34,7 +34,10 @@ def described(answer, question, values, sign, scores):
     """A map in words, for who cannot see it; `values` as they are shown, -1…1."""
     weights = "" if question.weights == "trained" else f", weights: {question.weights}"
     options = "".join(f", {name} {value}" for name, value in answer.options.items())
-    words = [f"{answer.title} for '{answer.target.name}' (probability {answer.probability:.3f}){options}{weights}, {SIGNS[sign]}."]
+    words = [
+        f"{answer.title} for '{answer.target.name}' (probability {answer.probability:.3f}){options}{weights},"
+        f" {SIGNS[sign]}."
+    ]
     if values.max() > 0:
         words.append(f"Strongest at the {place(values)}.")
     if values.min() < 0:
@@ -61,13 +64,18 @@ def score_table(titles, scores, share=None):
     cell = "style='text-align:right;padding:0 0.8em'"
     left = "style='text-align:left;font-weight:normal'"
     head = "".join(f"<th scope='col' {cell}>{html.escape(title)}</th>" for title in titles)
-    rows = [f"<tr><th scope='col' style='text-align:left'>score</th>{head}<th scope='col' {left}>speaks for the map</th></tr>"]
+    rows = [
+        f"<tr><th scope='col' style='text-align:left'>score</th>{head}<th scope='col' {left}>speaks for the"
+        " map</th></tr>"
+    ]
     columns = [numbers(one) if one else {} for one in scores]
     for name, (title, good) in SCORES.items():
         if any(name in column for column in columns):
             good = f"{good}, {share:.1%}" if name == "mass" and share is not None else good
             cells = "".join(f"<td {cell}>{column.get(name, '–')}</td>" for column in columns)
-            rows.append(f"<tr><th scope='row' {left}>{title}</th>{cells}<td {left}><small>{html.escape(good)}</small></td></tr>")
+            rows.append(
+                f"<tr><th scope='row' {left}>{title}</th>{cells}<td {left}><small>{html.escape(good)}</small></td></tr>"
+            )
     return f"<table style='line-height:1.35'>{''.join(rows)}</table>"
 
 

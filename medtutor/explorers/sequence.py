@@ -37,9 +37,9 @@ WORST, AS_STORED = "worst first", "as stored"
 BEFORE, FLAT = "the one before", "grey"
 MANY = 200  # clips of the table over many: a second or two
 READING = (
-    "Answers that do not move when the clips are shuffled: the order is not used. Answers that move and a score that falls: "
-    "it is used. Answers that move and a score as good as before: the model minds which frame comes when, and it helps nothing. "
-    "(Each clip once; a test may average over mirrored views of it.)"
+    "Answers that do not move when the clips are shuffled: the order is not used. Answers that move and a score that"
+    " falls: it is used. Answers that move and a score as good as before: the model minds which frame comes when, and"
+    " it helps nothing. (Each clip once; a test may average over mirrored views of it.)"
 )
 UNITS = 48  # rows of the hidden state that are shown
 RUNS = 5  # in the tables; more would not be live
@@ -48,7 +48,9 @@ RUNS = 5  # in the tables; more would not be live
 EXPECTED = {
     "cine_filling": {
         REVERSED: "Slow filling played backwards is fast filling: a model that uses the order must change sides.",
-        SHUFFLED: "In a random order fast and slow filling are alike: no model can tell them apart, however sure it seems.",
+        SHUFFLED: (
+            "In a random order fast and slow filling are alike: no model can tell them apart, however sure it seems."
+        ),
     },
     "cine_ejection": {
         REVERSED: "The ejection fraction is the same forwards and backwards: the answer should stay.",
@@ -358,7 +360,10 @@ class SequenceExplorer(Explorer):
         """What is known of the clip as it was filmed, each number with its meaning."""
         filmed = self.filmed[-1]
         return [
-            f"label {self._label}: clip {self.case} of the {self._split} split ({self.order.value}, {self.cases.place})",
+            (
+                f"label {self._label}: clip {self.case} of the {self._split} split ({self.order.value},"
+                f" {self.cases.place})"
+            ),
             f"answer {filmed:.2f}: {self._what}, as filmed",
             f"error {abs(filmed - self._truth):.2f}: between the two",
         ]
@@ -380,14 +385,27 @@ class SequenceExplorer(Explorer):
     def _draw(self):
         values = None if self._size is None else np.concatenate([[np.nan], self._size])[self._order]
         self._panels = _Film(
-            pixels=drawing.flat(self._film), numbers=self._order.tolist(), total=self._card.frames, effects=self.effects,
-            units=_ordered(self._units, self._filmed_units), hidden=self._filmed_units.shape[1], answers=self.answers,
-            filmed=self.filmed, truth=self._truth, what=self._what, span=self._span, size=values, size_filmed=self._size,
-            size_name="cavity, pixels" if self._is_cine else "decisive pixels", usual=self.how.value == AS_FILMED,
+            pixels=drawing.flat(self._film),
+            numbers=self._order.tolist(),
+            total=self._card.frames,
+            effects=self.effects,
+            units=_ordered(self._units, self._filmed_units),
+            hidden=self._filmed_units.shape[1],
+            answers=self.answers,
+            filmed=self.filmed,
+            truth=self._truth,
+            what=self._what,
+            span=self._span,
+            size=values,
+            size_filmed=self._size,
+            size_name="cavity, pixels" if self._is_cine else "decisive pixels",
+            usual=self.how.value == AS_FILMED,
             against=self.instead.value,
-        )  # fmt: skip
+        )
         self._numbers.value = blocks(self._sentences())
-        self._table.value = _runs_table(self._filmed, self._now, self.looked.value, self.how.value) + status(self._expectation)
+        self._table.value = _runs_table(self._filmed, self._now, self.looked.value, self.how.value) + status(
+            self._expectation
+        )
         self._draw_present()
 
     @property
@@ -405,11 +423,20 @@ class SequenceExplorer(Explorer):
         self._film_sheet = self._panels.at(now)
         number = self._panels.numbers[now]
         filmed = f"frame {number} of the film" if number else "a black frame"
-        title, caption = f"{now + 1} of {len(self._film)}, {self.how.value}", f"{filmed}. Had it ended here: {self.answers[now]:.2f}"
+        title, caption = (
+            f"{now + 1} of {len(self._film)}, {self.how.value}",
+            f"{filmed}. Had it ended here: {self.answers[now]:.2f}",
+        )
         # The margin leaves room for the mark of a phantom.
-        self._frame_sheet = drawing.beside(panels.panel(panels.tile(self._panels.pixels[now]), title, caption), drawing.blank(28, 1))
-        self._put(self._frame_shown, self._frame_sheet, f"Frame {now + 1} of {len(self._film)}, {self.how.value}: {filmed}.")
-        self._film_alt = f"{self._where} Frame {now + 1} of {len(self._film)}. {self._panels.words(now)} Label: {self._label}."
+        self._frame_sheet = drawing.beside(
+            panels.panel(panels.tile(self._panels.pixels[now]), title, caption), drawing.blank(28, 1)
+        )
+        self._put(
+            self._frame_shown, self._frame_sheet, f"Frame {now + 1} of {len(self._film)}, {self.how.value}: {filmed}."
+        )
+        self._film_alt = (
+            f"{self._where} Frame {now + 1} of {len(self._film)}. {self._panels.words(now)} Label: {self._label}."
+        )
         self._put(self._film_shown, self._film_sheet, self._film_alt)
 
 
@@ -429,7 +456,9 @@ def _checked(run, dataset, split, others):
     if not isinstance(dataset, Dataset):
         raise InputError(f"dataset is {type(dataset).__name__}; give the Dataset that the run was made on")
     if not hasattr(run.model, "answers_over_time"):
-        raise InputError("the run's model has no answers over time; build one of medtutor's sequence models, such as lstm")
+        raise InputError(
+            "the run's model has no answers over time; build one of medtutor's sequence models, such as lstm"
+        )
     if split not in run.predictions:
         read = " or ".join(map(repr, run.predictions)) or "none yet"
         raise InputError(
@@ -437,7 +466,11 @@ def _checked(run, dataset, split, others):
             "finish it with fit(…, resume=…), or name another split"
         )
     others = {} if others is None else others
-    if not isinstance(others, dict) or not all(isinstance(each, Run) for each in others.values()) or len(others) >= RUNS:
+    if (
+        not isinstance(others, dict)
+        or not all(isinstance(each, Run) for each in others.values())
+        or len(others) >= RUNS
+    ):
         raise InputError(f'others must be a dict of at most {RUNS - 1} runs, such as {{"max/min": run}}')
     if run.model.name in others:
         raise InputError(f"one of the others has the run's own name, {run.model.name!r}; give it another")
@@ -529,9 +562,12 @@ def _grid(head, rows):
     """An HTML table; the first cell of each row names it."""
     cell = "style='text-align:right;padding:0 0.7em'"
     left = "style='text-align:left;font-weight:normal;padding-right:0.7em'"
-    top = "".join(f"<th scope='col' {left if n == 0 else cell}>{html.escape(words)}</th>" for n, words in enumerate(head))
+    top = "".join(
+        f"<th scope='col' {left if n == 0 else cell}>{html.escape(words)}</th>" for n, words in enumerate(head)
+    )
     body = "".join(
-        f"<tr><th scope='row' {left}>{html.escape(name)}</th>{''.join(f'<td {cell}>{value}</td>' for value in values)}</tr>"
+        "<tr><th scope='row'"
+        f" {left}>{html.escape(name)}</th>{''.join(f'<td {cell}>{value}</td>' for value in values)}</tr>"
         for name, *values in rows
     )
     return f"<table style='line-height:1.35'><tr>{top}</tr>{body}</table>"
@@ -542,7 +578,13 @@ def _runs_table(filmed, now, looked, how):
     rows = []
     for name in filmed:
         before, after = filmed[name][-1, looked], now[name][-1, looked]
-        rows.append((name, f"{before:.2f}", *([] if how == AS_FILMED else [f"{after:.2f}", f"<b>{_signed(after - before)}</b>"])))
+        rows.append(
+            (
+                name,
+                f"{before:.2f}",
+                *([] if how == AS_FILMED else [f"{after:.2f}", f"<b>{_signed(after - before)}</b>"]),
+            )
+        )
     return _grid(["answer to this clip", AS_FILMED, *([] if how == AS_FILMED else [how, "moves by"])], rows)
 
 
@@ -650,9 +692,9 @@ class _Film:
         known = self.size is not None and np.isfinite(self.size[now])
         size = f"True size here ({self.size_name}): {self.size[now]:.0f}. " if known else ""
         return (
-            f"The answer ({self.what}) is {self.answers[now]:.2f} had it ended here, {self.answers[-1]:.2f} at the end. {filmed}"
-            f"Frame {strongest + 1} does most to it: {_signed(self.effects[strongest])} against {self.against}. {size}"
-            f"Heat map of {len(self.units)} hidden units over time."
+            f"The answer ({self.what}) is {self.answers[now]:.2f} had it ended here, {self.answers[-1]:.2f} at the end."
+            f" {filmed}Frame {strongest + 1} does most to it: {_signed(self.effects[strongest])} against"
+            f" {self.against}. {size}Heat map of {len(self.units)} hidden units over time."
         )
 
     def at(self, now):
@@ -732,10 +774,14 @@ class _Film:
         left, upper, right, lower = (round(side * drawing.SCALE) for side in box)
         if len(self.units):
             colours = panels.alone(self.units.astype(np.float32), panels.COLOURS["vermilion and blue"])
-            sheet.paste(Image.fromarray(colours).resize((right - left, lower - upper), Image.Resampling.NEAREST), (left, upper))
+            sheet.paste(
+                Image.fromarray(colours).resize((right - left, lower - upper), Image.Resampling.NEAREST), (left, upper)
+            )
         pen.box(box, outline="#808080")
         some = f"{len(self.units)} of {self.hidden} units" if len(self.units) < self.hidden else f"{self.hidden} units"
-        self._name(pen, "hidden", "hidden state", [some, "top: early peak", "red: above 0", "blue: below 0", "white: 0"])
+        self._name(
+            pen, "hidden", "hidden state", [some, "top: early peak", "red: above 0", "blue: below 0", "white: 0"]
+        )
 
     def _draw_answer(self, pen):
         top, height = self.tops["answer"]
@@ -786,7 +832,9 @@ class _Pen:
         self._pen.text((x * drawing.SCALE, y * drawing.SCALE), words, colour, drawing.font(size, bold), anchor=anchor)
 
     def line(self, points, colour, width):
-        self._pen.line([(x * drawing.SCALE, y * drawing.SCALE) for x, y in points], colour, round(width * drawing.SCALE))
+        self._pen.line(
+            [(x * drawing.SCALE, y * drawing.SCALE) for x, y in points], colour, round(width * drawing.SCALE)
+        )
 
     def dashes(self, start, end, colour, width):
         """A line of three dashes."""

@@ -30,7 +30,9 @@ def _began(_):
 
 
 def _ended(result):
-    """The cell shows what this run of it has shown; what it showed before is closed, but where it is shown elsewhere, too."""
+    """The cell shows what this run of it has shown; what it showed before is closed, but where it is shown elsewhere,
+    too.
+    """
     cell, now = _id_of(result), list(_now)
     _now.clear()
     if cell is None:

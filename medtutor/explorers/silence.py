@@ -6,7 +6,8 @@ import threading
 class Silence(threading.local):
     """A context that is true within, for the thread that is within; for others it is not.
 
-    So the thread of a `Job` that sets a control silences no move that the user makes at the same time, nor the other way round.
+    So the thread of a `Job` that sets a control silences no move that the user makes at the same time, nor the other
+    way round.
     """
 
     deep = 0

@@ -67,9 +67,10 @@ def models_for(dataset):
     card = getattr(dataset, "card", dataset)
     asked = ("mask" if card.task == "segmentation" else "classes", "sequences" if card.frames else "images")
     return [
-        name for name, family in MODELS.items()
+        name
+        for name, family in MODELS.items()
         if (family.answers, family.takes) == asked and (family.volumes or len(card.shape) == 2)
-    ]  # fmt: skip
+    ]
 
 
 def build(name, dataset, *, seed=0, **options):
@@ -91,16 +92,23 @@ def build(name, dataset, *, seed=0, **options):
     family, seed = MODELS[name], checks.seed(seed)
     card = getattr(dataset, "card", dataset)
     if not hasattr(card, "classes"):
-        raise InputError(f"build takes a Dataset or its Card, not {type(dataset).__name__}; load one with load(…) or from_arrays(…)")
+        raise InputError(
+            f"build takes a Dataset or its Card, not {type(dataset).__name__}; load one with load(…) or from_arrays(…)"
+        )
     able, held = ", ".join(models_for(card)), "sequences" if card.frames else "images"
     if family.takes != held:
         raise InputError(f"model {name} takes {family.takes}, but {card.name} holds {held}; choose one of {able}")
     if (family.answers == "mask") != (card.task == "segmentation"):
-        raise InputError(f"model {name} answers with {'a mask' if family.answers == 'mask' else 'classes'}, but {card.name} is for {card.task}; choose one of {able}")
+        raise InputError(
+            f"model {name} answers with {'a mask' if family.answers == 'mask' else 'classes'}, but {card.name} is for"
+            f" {card.task}; choose one of {able}"
+        )
     if len(card.shape) == 3 and not family.volumes:
         raise InputError(f"model {name} takes images, but {card.name} holds volumes; choose one of {able}")
     if min(card.shape) < family.smallest:
-        raise InputError(f"model {name} needs images of at least {family.smallest} pixels, {card.name} has {min(card.shape)}")
+        raise InputError(
+            f"model {name} needs images of at least {family.smallest} pixels, {card.name} has {min(card.shape)}"
+        )
     options = {key: value if value is None else given.checked(key, value) for key, value in options.items()}
     frames = {"frames": card.frames} if card.frames else {}
     make = partial(family.model, card.channels, tuple(card.shape), len(card.classes), **frames)
@@ -133,6 +141,27 @@ def frozen(model):
 
 
 __all__ = [
-    "CNN", "FCN", "MLP", "MODELS", "VGG", "AttentionUNet", "BagOfPatches", "ConvLSTM", "FrameSequence", "Hybrid", "LeNet", "MultiLevelUNet", "ResNet18",
-    "ResidualUNet", "SwishCNN", "TransformerUNet", "UNet", "ViT", "WindowedViT", "build", "frozen", "models_for", "parameter_count",
-]  # fmt: skip
+    "CNN",
+    "FCN",
+    "MLP",
+    "MODELS",
+    "VGG",
+    "AttentionUNet",
+    "BagOfPatches",
+    "ConvLSTM",
+    "FrameSequence",
+    "Hybrid",
+    "LeNet",
+    "MultiLevelUNet",
+    "ResNet18",
+    "ResidualUNet",
+    "SwishCNN",
+    "TransformerUNet",
+    "UNet",
+    "ViT",
+    "WindowedViT",
+    "build",
+    "frozen",
+    "models_for",
+    "parameter_count",
+]

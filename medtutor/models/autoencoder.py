@@ -227,7 +227,9 @@ class Translator(nn.Module):
         pairs = list(zip(widths, widths[1:]))  # (16, 32), (32, 64)
         self.down = nn.ModuleList([_conv(channels, widths[0])])
         self.down.extend(_conv(before, width, stride=2) for before, width in pairs)
-        self.up = nn.ModuleList(nn.ConvTranspose2d(width, before, 4, stride=2, padding=1) for before, width in pairs[::-1])
+        self.up = nn.ModuleList(
+            nn.ConvTranspose2d(width, before, 4, stride=2, padding=1) for before, width in pairs[::-1]
+        )
         self.merge = nn.ModuleList(_conv(2 * before if skips else before, before) for before, _ in pairs[::-1])
         self.head = nn.Conv2d(widths[0], out_channels, 1)
 
@@ -276,6 +278,8 @@ def _check(channels, shape, latents, widths):
     check(channels=channels, latents=latents, widths=widths)
     shape = wholes("shape", shape, 1, SIDE, 2, 3)
     if len(shape) != 2 or min(shape) < SMALLEST:
-        raise InputError(f"the shape is {tuple(shape)}; autoencoders take images (height, width) of at least {SMALLEST} pixels")
+        raise InputError(
+            f"the shape is {tuple(shape)}; autoencoders take images (height, width) of at least {SMALLEST} pixels"
+        )
     if latents < 1:
         raise InputError(f"a code of {latents} numbers holds nothing; give latents from 1")

@@ -220,9 +220,7 @@ class ResNet18(nn.Module):
         super().__init__()
         check(channels=channels, classes=classes), check_shape(shape)
         dims = len(shape)
-        self.stem = nn.Sequential(
-            CONV[dims](channels, 64, 3, padding=1, bias=False), BATCH_NORM[dims](64), nn.ReLU()
-        )
+        self.stem = nn.Sequential(CONV[dims](channels, 64, 3, padding=1, bias=False), BATCH_NORM[dims](64), nn.ReLU())
         blocks, before = [], 64
         for width, stride in ((64, 1), (128, 2), (256, 2), (512, 2)):
             blocks += [ResidualBlock(before, width, stride, dims), ResidualBlock(width, width, 1, dims)]

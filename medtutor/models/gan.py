@@ -39,7 +39,13 @@ class Generator(nn.Module):
         _check(shape, classes)
         if latents < 1:
             raise InputError(f"a code of {latents} numbers holds nothing; give latents from 1")
-        self.channels, self.shape, self.classes, self.latents, self.widths = channels, tuple(shape), classes, latents, tuple(widths)
+        self.channels, self.shape, self.classes, self.latents, self.widths = (
+            channels,
+            tuple(shape),
+            classes,
+            latents,
+            tuple(widths),
+        )
         doublings = 2 ** (len(widths) - 1)
         self.coarse = tuple(-(-side // doublings) for side in shape)  # (7, 7), rounded up
         height, width = self.coarse
@@ -50,7 +56,11 @@ class Generator(nn.Module):
             nn.ReLU(),
         ]
         for before, after in zip(widths, widths[1:]):  # (B, 64, 14, 14), (B, 32, 28, 28)
-            layers += [nn.ConvTranspose2d(before, after, 4, stride=2, padding=1, bias=False), nn.BatchNorm2d(after), nn.ReLU()]
+            layers += [
+                nn.ConvTranspose2d(before, after, 4, stride=2, padding=1, bias=False),
+                nn.BatchNorm2d(after),
+                nn.ReLU(),
+            ]
         self.layers = nn.Sequential(*layers, nn.Conv2d(widths[-1], channels, 3, padding=1), nn.Tanh())
 
     def prior(self, count, generator=None):
@@ -118,6 +128,8 @@ def _check(shape, classes):
     check(classes=classes)
     shape = wholes("shape", shape, 1, SIDE, 2, 3)
     if len(shape) != 2 or min(shape) < SMALLEST:
-        raise InputError(f"the shape is {tuple(shape)}; these networks take images (height, width) of at least {SMALLEST} pixels")
+        raise InputError(
+            f"the shape is {tuple(shape)}; these networks take images (height, width) of at least {SMALLEST} pixels"
+        )
     if classes < 0 or classes == 1:
         raise InputError(f"{classes} classes cannot be told apart; give at least 2, or 0 for a network without labels")

@@ -40,9 +40,18 @@ class Hybrid(ViT):
     usual_depth = {2: 3, 3: 3}
 
     def __init__(
-        self, channels=1, shape=(28, 28), classes=2, widths=None, width=64, depth=None, heads=4, expansion=2, positions=True,
+        self,
+        channels=1,
+        shape=(28, 28),
+        classes=2,
+        widths=None,
+        width=64,
+        depth=None,
+        heads=4,
+        expansion=2,
+        positions=True,
         readout="mean",
-    ):  # fmt: skip
+    ):
         check_shape(shape)
         self.widths = {2: (24, 48), 3: (16, 32)}[len(shape)] if widths is None else widths
         check(widths=self.widths)
@@ -52,8 +61,10 @@ class Hybrid(ViT):
         """A convolution, a residual block at each of the stem's widths, and a convolution to the tokens' width."""
         dims, (first, *_) = len(shape), self.widths
         stem = [
-            CONV[dims](channels, first, 3, padding=1, stride=1 if dims == 2 else 2, bias=False), BATCH_NORM[dims](first), nn.ReLU(),
-        ]  # fmt: skip
+            CONV[dims](channels, first, 3, padding=1, stride=1 if dims == 2 else 2, bias=False),
+            BATCH_NORM[dims](first),
+            nn.ReLU(),
+        ]
         befores = (first, *self.widths)
         stem += [
             ResidualBlock(before, after, stride=1 if i == 0 else 2, dims=dims)
@@ -94,10 +105,15 @@ class TransformerUNet(UNet):
         super().__init__(channels, shape, classes, widths)
         check(depth=depth, heads=heads, expansion=expansion)
         if heads < 1 or widths[-1] % heads:
-            raise InputError(f"heads={heads} do not divide the {widths[-1]} channels of the coarsest level; choose a number that does")
+            raise InputError(
+                f"heads={heads} do not divide the {widths[-1]} channels of the coarsest level; choose a number that"
+                " does"
+            )
         if depth < 1:
             raise InputError(f"depth={depth} leaves no block that attends; give 1 or more, or take a UNet")
-        self.encoder[-1] = nn.Sequential(PlainBlock(widths[-2], widths[-1], len(shape)), Tokens(widths[-1], depth, heads, expansion))
+        self.encoder[-1] = nn.Sequential(
+            PlainBlock(widths[-2], widths[-1], len(shape)), Tokens(widths[-1], depth, heads, expansion)
+        )
 
 
 class CineSegmenter(nn.Module):
@@ -123,7 +139,9 @@ class CineSegmenter(nn.Module):
         super().__init__()
         check(channels=channels, hidden=hidden, recurrent=recurrent), check_shape(shape, volumes=False)
         if not hasattr(autoencoder, "latents") or not isinstance(getattr(autoencoder, "decoder", None), nn.Module):
-            raise InputError(f"{type(autoencoder).__name__} has no decoder; give an Autoencoder that was trained on masks")
+            raise InputError(
+                f"{type(autoencoder).__name__} has no decoder; give an Autoencoder that was trained on masks"
+            )
         if latents not in (None, autoencoder.latents):
             raise InputError(f"latents={latents}, but the autoencoder has {autoencoder.latents}; leave latents out")
         latents = autoencoder.latents
@@ -151,7 +169,9 @@ class ImageFeatures(nn.Sequential):
         check(channels=channels, widths=widths)
         stem = [nn.Conv2d(channels, widths[0], 3, padding=1, bias=False), nn.BatchNorm2d(widths[0]), nn.ReLU()]
         befores = (widths[0], *widths)
-        blocks = [ResidualBlock(before, after, 1 if i == 0 else 2) for i, (before, after) in enumerate(zip(befores, widths))]
+        blocks = [
+            ResidualBlock(before, after, 1 if i == 0 else 2) for i, (before, after) in enumerate(zip(befores, widths))
+        ]
         super().__init__(*stem, *blocks, GLOBAL_MAX[2](1), nn.Flatten())
 
 

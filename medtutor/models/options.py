@@ -8,10 +8,22 @@ SIDE = 8192  # pixels
 
 # option: (least, most). Where a model has a sentence of its own for too small a number, only the most stands here.
 _WHOLE = {
-    "channels": (1, 4096), "out_channels": (1, 4096), "classes": (None, 100_000), "outputs": (1, 100_000), "frames": (1, 10_000),
-    "features": (1, 100_000), "columns": (1, 10_000), "width": (1, 65_536), "hidden": (1, 4096), "latents": (None, 65_536),
-    "depth": (None, 100), "heads": (None, 4096), "expansion": (1, 64), "patch": (None, SIDE), "window": (None, SIDE),
-}  # fmt: skip
+    "channels": (1, 4096),
+    "out_channels": (1, 4096),
+    "classes": (None, 100_000),
+    "outputs": (1, 100_000),
+    "frames": (1, 10_000),
+    "features": (1, 100_000),
+    "columns": (1, 10_000),
+    "width": (1, 65_536),
+    "hidden": (1, 4096),
+    "latents": (None, 65_536),
+    "depth": (None, 100),
+    "heads": (None, 4096),
+    "expansion": (1, 64),
+    "patch": (None, SIDE),
+    "window": (None, SIDE),
+}
 _FLAGS = ("positions", "together", "recurrent", "skips", "spectral", "minibatch")
 
 
@@ -34,7 +46,9 @@ def check(**options):
 
 
 def check_shape(shape, least=1, volumes=True):
-    """Raise `InputError` unless `shape` is (height, width), or with `volumes` also (depth, height, width), of sides from `least`."""
+    """Raise `InputError` unless `shape` is (height, width), or with `volumes` also (depth, height, width), of sides
+    from `least`.
+    """
     sides = checks.wholes("shape", shape, 1, SIDE, 2, 3)
     if (len(sides) == 3 and not volumes) or min(sides) < least:
         kinds = "images (height, width) or volumes (depth, height, width)" if volumes else "images (height, width)"
@@ -44,4 +58,7 @@ def check_shape(shape, least=1, volumes=True):
 def check_size(name, numbers):
     """Raise `InputError` for a model of more numbers than a machine like those here has room for."""
     if numbers > MOST:
-        raise InputError(f"model {name} would have {numbers:,} parameters for images of this size; at most {MOST:,} are built, choose a smaller one")
+        raise InputError(
+            f"model {name} would have {numbers:,} parameters for images of this size; at most {MOST:,} are built,"
+            " choose a smaller one"
+        )

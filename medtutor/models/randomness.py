@@ -13,7 +13,8 @@ from torch.utils._python_dispatch import TorchDispatchMode
 
 
 class seeded(TorchDispatchMode):
-    """A context in which all that torch draws, in this thread, comes from a seed; torch's own random state is not touched.
+    """A context in which all that torch draws, in this thread, comes from a seed; torch's own random state is not
+    touched.
 
     The numbers are those that torch would draw after `torch.manual_seed(seed)`. Entered again,
     the same object goes on where it stopped:

@@ -149,7 +149,9 @@ class Fourier(Head):
 
     def summary(self, features, lengths):
         if features.shape[1] > self.frames:
-            raise InputError(f"this Fourier head was made for {self.frames} frames, not {features.shape[1]}; shorten the clips")
+            raise InputError(
+                f"this Fourier head was made for {self.frames} frames, not {features.shape[1]}; shorten the clips"
+            )
         mean = _mean(features, lengths)[:, None]
         # A short clip is continued with its mean, which does not swing.
         swings = _only(features - mean, lengths)
@@ -307,11 +309,7 @@ class ConvLSTM(nn.Module):
         height, width = ((side + 3) // 4 for side in shape)  # halved twice, rounded up
         self.maps = nn.Sequential(*_halving(channels, 16), *_halving(16, 32))  # (B, 32, 7, 7)
         self.gates = nn.Conv2d(32 + hidden, 4 * hidden, 3, padding=1)
-        self.answer = nn.Sequential(
-            nn.Linear(hidden * height * width, 64),
-            nn.ReLU(),
-            nn.Linear(64, outputs),
-        )
+        self.answer = nn.Sequential(nn.Linear(hidden * height * width, 64), nn.ReLU(), nn.Linear(64, outputs))
 
     def forward(self, x, lengths=None):
         last = _at(self.hidden_maps(x), _checked_lengths(x, lengths) - 1)

@@ -68,10 +68,12 @@ class FCN(nn.Module):
         # A transposed 2 x 2 convolution takes 1.4 to 1.8 times as long as these two on a CPU (forward and backward,
         # channels_last), which the whole network hardly feels, and has four times their parameters.
         self.ups = nn.ModuleList(
-            nn.Sequential(CONV[dims](below, width, 1), nn.Upsample(scale_factor=2)) for width, below in zip(widths, deeper)
+            nn.Sequential(CONV[dims](below, width, 1), nn.Upsample(scale_factor=2))
+            for width, below in zip(widths, deeper)
         )
         self.decoder = nn.ModuleList(
-            self.block(width + self.skip_width(widths, level), width, dims=dims) for level, width in enumerate(widths[:-1])
+            self.block(width + self.skip_width(widths, level), width, dims=dims)
+            for level, width in enumerate(widths[:-1])
         )
         self.classifier = CONV[dims](widths[0], classes, 1)
 
@@ -174,7 +176,9 @@ class AttentionUNet(UNet):
         As with `forward`, call `eval()` first, and stay in `torch.no_grad()` where no gradient is wanted.
         """
         maps = []
-        hooks = [gate.gate.register_forward_hook(lambda module, taken, given: maps.append(given)) for gate in self.gates]
+        hooks = [
+            gate.gate.register_forward_hook(lambda module, taken, given: maps.append(given)) for gate in self.gates
+        ]
         try:
             self(x)
         finally:
@@ -212,7 +216,9 @@ class MultiLevelUNet(UNet):
         super().__init__(channels, shape, classes, widths)
         self.bring = nn.ModuleList(
             nn.ModuleList(
-                Bring(width, self.share, source, target, len(shape)) for source, width in enumerate(widths) if source != target
+                Bring(width, self.share, source, target, len(shape))
+                for source, width in enumerate(widths)
+                if source != target
             )
             for target in range(len(widths) - 1)
         )

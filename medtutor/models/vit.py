@@ -100,7 +100,9 @@ class WindowedAttention(nn.Module):
         return maps.reshape(maps.shape[0], *self.grid, -1).roll((self.shift, self.shift), (1, 2)).flatten(1, 2)
 
     def _apart(self, x):
-        """bool (B * windows, 1, window², window²): what rolling has brought together from opposite edges must not meet."""
+        """bool (B * windows, 1, window², window²): what rolling has brought together from opposite edges must not
+        meet.
+        """
         if not self.shift:
             return None
         over = [torch.arange(side, device=x.device) < self.shift for side in self.grid]
@@ -188,9 +190,18 @@ class ViT(nn.Module):
     """
 
     def __init__(
-        self, channels=1, shape=(28, 28), classes=2, patch=None, width=64, depth=None, heads=4, expansion=2, positions=True,
+        self,
+        channels=1,
+        shape=(28, 28),
+        classes=2,
+        patch=None,
+        width=64,
+        depth=None,
+        heads=4,
+        expansion=2,
+        positions=True,
         readout="mean",
-    ):  # fmt: skip
+    ):
         super().__init__()
         if readout not in READOUTS:
             raise unknown("readout", readout, READOUTS)
@@ -207,7 +218,9 @@ class ViT(nn.Module):
         self.class_token = Learned(1, width) if readout == "class" else None
         count = prod(self.grid) + (readout == "class")
         self.positions = Learned(count, width) if positions else None
-        self.blocks = nn.Sequential(*(Block(width, self.attention_of(number, width, heads), expansion) for number in range(depth)))
+        self.blocks = nn.Sequential(
+            *(Block(width, self.attention_of(number, width, heads), expansion) for number in range(depth))
+        )
         self.norm = nn.LayerNorm(width)
         if readout == "mean":
             self.as_maps = AsMaps(self.grid)
@@ -219,12 +232,17 @@ class ViT(nn.Module):
     multiple = 1  # of which the sides of the grid are
 
     def embed(self, channels, shape, width, patch):
-        """(module: images -> maps (B, width, *grid), grid, covers). One patch, one token: a convolution that never overlaps."""
+        """(module: images -> maps (B, width, *grid), grid, covers).
+
+        One patch, one token: a convolution that never overlaps.
+        """
         dims = len(shape)
         patch = ceil(min(shape) / (7 if dims == 2 else 4)) if patch is None else patch
         check(patch=patch)
         if not 1 <= patch <= min(shape):
-            raise InputError(f"patch={patch} does not fit into images of {' x '.join(map(str, shape))}; give 1…{min(shape)}")
+            raise InputError(
+                f"patch={patch} does not fit into images of {' x '.join(map(str, shape))}; give 1…{min(shape)}"
+            )
         grid = tuple(ceil(side / patch / self.multiple) * self.multiple for side in shape)
         covers = tuple(patches * patch for patches in grid)
         missing = [length for side, covered in zip(shape[::-1], covers[::-1]) for length in (0, covered - side)]
@@ -280,7 +298,9 @@ class WindowedViT(ViT):
     Raises `InputError` as `ViT`, and for a window below 1.
     """
 
-    def __init__(self, channels=1, shape=(28, 28), classes=2, patch=None, width=64, depth=None, heads=4, expansion=2, window=7):
+    def __init__(
+        self, channels=1, shape=(28, 28), classes=2, patch=None, width=64, depth=None, heads=4, expansion=2, window=7
+    ):
         check(window=window), check_shape(shape, volumes=False)
         if window < 1:
             raise InputError(f"window={window} holds no token; give 1 or more")

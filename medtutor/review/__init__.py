@@ -22,5 +22,16 @@ def side_by_side(timed=True, report=None):
 
 
 __all__ = [
-    "Claim", "Contrast", "Evidence", "Rule", "Verdict", "claim", "claims", "judge", "pivot", "read_evidence", "side_by_side", "verdict",
-]  # fmt: skip
+    "Claim",
+    "Contrast",
+    "Evidence",
+    "Rule",
+    "Verdict",
+    "claim",
+    "claims",
+    "judge",
+    "pivot",
+    "read_evidence",
+    "side_by_side",
+    "verdict",
+]

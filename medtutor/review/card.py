@@ -75,10 +75,15 @@ def aligned(lines):
 
 def provenance(evidence):
     """One sentence: images, arms, versions, machine and time."""
-    data = [f"{name} ({PROVENANCE[entry['provenance']]}, {entry['test']} test cases)" for name, entry in evidence.data.items()]
+    data = [
+        f"{name} ({PROVENANCE[entry['provenance']]}, {entry['test']} test cases)"
+        for name, entry in evidence.data.items()
+    ]
     epochs = {}  # of each arm: one that was trained on more or fewer images has several
     for arm in evidence.arms:
-        name = f"{arm['model']} on {arm['dataset']}" + (f": {arm['parameters']:,} parameters" if arm["parameters"] else "")
+        name = f"{arm['model']} on {arm['dataset']}" + (
+            f": {arm['parameters']:,} parameters" if arm["parameters"] else ""
+        )
         name += "".join(f", {option} {value}" for option, value in arm["options"].items())
         epochs.setdefault(name, []).append(str(arm["recipe"]["epochs"]))
     arms = [f"{name}, epochs {' or '.join(several)}" for name, several in epochs.items()]
@@ -94,7 +99,9 @@ def as_text(claim, evidence=None, verdict=None):
     if verdict is None:
         evidence, verdict = judge(claim)
     lines = [claim.id, *([PHANTOM] if evidence and evidence.on_phantoms else [])]
-    lines += [fill(f"{heading}: {text}", 100, subsequent_indent="  ") for heading, text in sections(claim, evidence, verdict)]
+    lines += [
+        fill(f"{heading}: {text}", 100, subsequent_indent="  ") for heading, text in sections(claim, evidence, verdict)
+    ]
     body = rows(evidence, verdict)
     if body:
         lines += ["", aligned([COLUMNS, *body])]
@@ -132,7 +139,9 @@ def as_html(claim, evidence=None, verdict=None):
             f"<table><caption>{escape(claim.metric)}, means over seeds</caption><thead><tr>{head}</tr></thead>"
             f"<tbody>{''.join(f'<tr>{line}</tr>' for line in lines)}</tbody></table>"
         )
-    parts.append(f'<p>Lesson: <a href="{escape(claim.lesson)}.ipynb#{escape(claim.cell)}">{escape(claim.lesson)}</a></p>')
+    parts.append(
+        f'<p>Lesson: <a href="{escape(claim.lesson)}.ipynb#{escape(claim.cell)}">{escape(claim.lesson)}</a></p>'
+    )
     return f'<div style="border:1px solid;padding:0.3em 1em;max-width:60em">{"".join(parts)}</div>'
 
 

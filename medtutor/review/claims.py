@@ -188,7 +188,11 @@ def _parse_claim(claim_id, table):
     try:
         given = typed("it", table, dict)
         rule = given["rule"] | {"contrasts": typed("rule.contrasts", given["rule"]["contrasts"], tuple[str, ...])}
-        texts = {name: typed(name, given[name], str) for name, hint in get_type_hints(Claim).items() if hint is str and name in given}
+        texts = {
+            name: typed(name, given[name], str)
+            for name, hint in get_type_hints(Claim).items()
+            if hint is str and name in given
+        }
         for name, words in texts.items():
             if not words.strip():
                 raise InputError(f"{name} is empty")
@@ -199,9 +203,12 @@ def _parse_claim(claim_id, table):
             whole("settings.moves", pixels, 1)
         typed("settings.recipe", settings.get("recipe", {}), dict)
         changed = {
-            "id": claim_id, "rule": Rule(**rule), "protocol": " ".join(texts["protocol"].split()),
-            "seeds": typed("seeds", given["seeds"], tuple[int, ...]), "settings": settings,
-        }  # fmt: skip
+            "id": claim_id,
+            "rule": Rule(**rule),
+            "protocol": " ".join(texts["protocol"].split()),
+            "seeds": typed("seeds", given["seeds"], tuple[int, ...]),
+            "settings": settings,
+        }
         return Claim(**given | texts | changed)
     except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError) as error:
         raise InputError(f"claims.toml: claim {claim_id!r} is not well-formed ({error})") from None

@@ -24,8 +24,11 @@ from ..files import WAIT, digest, locked, read_json, remove_partial, resolve, ty
 FOLDER = Path(__file__).parent / "evidence"
 DECIMALS = 6
 PROVENANCE = {
-    "medmnist": "published images, MD5 checked", "decathlon": "published volumes", "phantom": "PHANTOM", "arrays": "your own arrays"
-}  # fmt: skip
+    "medmnist": "published images, MD5 checked",
+    "decathlon": "published volumes",
+    "phantom": "PHANTOM",
+    "arrays": "your own arrays",
+}
 
 
 @dataclass(frozen=True)
@@ -91,10 +94,11 @@ def between(name, first, second, sign=1):
     """
     (arm, trainings, key), (other, others, other_key) = first, second
     return Contrast(
-        name, (arm, other),
+        name,
+        (arm, other),
         tuple(round(sign * training.values[key], DECIMALS) for training in trainings),
         tuple(round(sign * training.values[other_key], DECIMALS) for training in others),
-    )  # fmt: skip
+    )
 
 
 class Arm(TypedDict):
@@ -229,12 +233,18 @@ def read_evidence(claim_id, folder=None):
     except FileNotFoundError:
         return None
     except InputError as error:
-        raise InputError(f"the evidence in {path.name} cannot be used: {error}; collect it anew: {command(claim_id)}") from None
+        raise InputError(
+            f"the evidence in {path.name} cannot be used: {error}; collect it anew: {command(claim_id)}"
+        ) from None
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or error
-        raise InputError(f"the evidence in {path.name} cannot be read ({reason}); collect it anew: {command(claim_id)}") from None
+        raise InputError(
+            f"the evidence in {path.name} cannot be read ({reason}); collect it anew: {command(claim_id)}"
+        ) from None
     if evidence.claim != claim_id:
-        raise InputError(f"the evidence in {path.name} is about {evidence.claim!r}; collect it anew: {command(claim_id)}")
+        raise InputError(
+            f"the evidence in {path.name} is about {evidence.claim!r}; collect it anew: {command(claim_id)}"
+        )
     return evidence
 
 
@@ -245,7 +255,10 @@ def command(claim_id):
 
 @contextmanager
 def writing(folder):
-    """Within, this process alone writes to a folder, which is made first. Raises `MedtutorError` where that is impossible."""
+    """Within, this process alone writes to a folder, which is made first.
+
+    Raises `MedtutorError` where that is impossible.
+    """
     try:
         folder.mkdir(parents=True, exist_ok=True)
         with locked(folder):
@@ -256,4 +269,6 @@ def writing(folder):
             "wait for it, or choose a folder with --out"
         ) from None
     except OSError as error:
-        raise MedtutorError(f"{folder} could not be written ({error.strerror or error}); choose a folder with --out") from error
+        raise MedtutorError(
+            f"{folder} could not be written ({error.strerror or error}); choose a folder with --out"
+        ) from error

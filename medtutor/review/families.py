@@ -20,13 +20,22 @@ from .card import aligned
 from .evidence import Contrast, read_evidence
 
 COLUMNS = (
-    "family", "model", "labels", "test AUC (95 % over seeds)", "parameters", "MFLOP an image", "training, s", "ms an image", "best explanation",
-)  # fmt: skip
+    "family",
+    "model",
+    "labels",
+    "test AUC (95 % over seeds)",
+    "parameters",
+    "MFLOP an image",
+    "training, s",
+    "ms an image",
+    "best explanation",
+)
 ABOUT = (
-    "labels: share of the training labels that were used. Parameters, operations of one image forward, seconds of the whole training and milliseconds "
-    "of predicting an image in a batch, {times}. Best explanation: of the methods tried, the one whose "
-    "highest value most often hits planted spots that decide the label, the share of hits less that of the same network with random weights; "
-    "measured on networks of the same form that learned the spots, as explanations-find-planted-evidence and attention-explains say."
+    "labels: share of the training labels that were used. Parameters, operations of one image forward, seconds of the"
+    " whole training and milliseconds of predicting an image in a batch, {times}. Best explanation: of the methods"
+    " tried, the one whose highest value most often hits planted spots that decide the label, the share of hits less"
+    " that of the same network with random weights; measured on networks of the same form that learned the spots, as"
+    " explanations-find-planted-evidence and attention-explains say."
 )
 
 
@@ -62,7 +71,15 @@ def _sources():
             yield Source(name, "CNN", "cnn", *lead, 0, on, "explanations-find-planted-evidence" if explained else "")
             yield Source(name, "ViT", "vit", *lead, 1, on, "attention-explains" if explained else "")
             yield Source(name, "hybrid", "hybrid", "vits-need-more-data", f"hybrid against cnn: {of}", 0, on)
-    yield Source(xray, "autoencoder", "code and regression", "features-help-when-labels-are-few", "DAE against raw pixels: 100 labels", 0, xray)
+    yield Source(
+        xray,
+        "autoencoder",
+        "code and regression",
+        "features-help-when-labels-are-few",
+        "DAE against raw pixels: 100 labels",
+        0,
+        xray,
+    )
     slices = "recurrence-helps-on-slices", f"lstm against mean_frames: slices of {vessel}"
     yield Source(vessel, "RNN", "lstm", *slices, 0, vessel)
     yield Source(vessel, "RNN", "mean_frames", *slices, 1, vessel)
@@ -143,8 +160,12 @@ class SideBySide:
         parts = []
         for name in self.datasets:
             head = "".join(f'<th scope="col">{escape(column)}</th>' for column in COLUMNS)
-            body = "".join(f"<tr>{''.join(f'<td>{escape(cell)}</td>' for cell in _cells(row))}</tr>" for row in self.of(name))
-            parts.append(f"<table><caption>{escape(catalog.card(name).title)}</caption><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>")
+            body = "".join(
+                f"<tr>{''.join(f'<td>{escape(cell)}</td>' for cell in _cells(row))}</tr>" for row in self.of(name)
+            )
+            parts.append(
+                f"<table><caption>{escape(catalog.card(name).title)}</caption><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
+            )
         picture = self.figure()._repr_mimebundle_()["text/html"] if self.rows else ""
         return f"<div>{picture}{''.join(parts)}<p><small>{escape(self.about)}</small></p></div>"
 
@@ -152,12 +173,19 @@ class SideBySide:
         """[{column: plain value}, …], for JSON."""
         return [
             {
-                "dataset": row.dataset, "family": row.family, "model": row.model, "labels": row.labels, "auc": round(row.auc, 6),
-                "interval": list(row.interval), "seeds": len(row.aucs), **asdict(row.cost), "training_seconds": row.seconds,
+                "dataset": row.dataset,
+                "family": row.family,
+                "model": row.model,
+                "labels": row.labels,
+                "auc": round(row.auc, 6),
+                "interval": list(row.interval),
+                "seeds": len(row.aucs),
+                **asdict(row.cost),
+                "training_seconds": row.seconds,
                 "explanation": row.explanation and list(row.explanation),
             }
             for row in self.rows
-        ]  # fmt: skip
+        ]
 
 
 def side_by_side(timed=True, report=None):
@@ -202,7 +230,9 @@ def _sound(claim_id):
 
 def _arm(evidence, source):
     """What the evidence says of the model: its options and recipe. An autoencoder was trained by what measured it."""
-    arms = [arm for arm in evidence.arms if arm["dataset"] == source.trained_on and arm["model"] in (source.model, "probe")]
+    arms = [
+        arm for arm in evidence.arms if arm["dataset"] == source.trained_on and arm["model"] in (source.model, "probe")
+    ]
     return min(arms, key=lambda arm: len(arm["options"]))
 
 
@@ -217,7 +247,11 @@ def _cost(source, arm, timed):
     if source.model in MODELS and MODELS[source.model].takes == "sequences":
         card = replace(card, shape=card.shape[1:], frames=card.shape[0])
     with seeded(0):
-        model = build(source.model, card, **arm["options"]) if source.model in MODELS else Autoencoder(card.channels, card.shape)
+        model = (
+            build(source.model, card, **arm["options"])
+            if source.model in MODELS
+            else Autoencoder(card.channels, card.shape)
+        )
     return measure_cost(model, card, timed=timed)
 
 
@@ -238,7 +272,13 @@ def _explained(source):
 def _cells(row):
     low, high = row.interval
     return (
-        row.family, row.model, f"{row.labels:.0%}", f"{row.auc:.3f} ({low:.3f} to {high:.3f})", f"{row.cost.parameters:,}", f"{row.cost.flops / 1e6:.3g}",
-        "–" if row.seconds is None else f"{row.seconds:.0f}", "–" if row.cost.predict_ms is None else f"{row.cost.predict_ms:.2g}",
+        row.family,
+        row.model,
+        f"{row.labels:.0%}",
+        f"{row.auc:.3f} ({low:.3f} to {high:.3f})",
+        f"{row.cost.parameters:,}",
+        f"{row.cost.flops / 1e6:.3g}",
+        "–" if row.seconds is None else f"{row.seconds:.0f}",
+        "–" if row.cost.predict_ms is None else f"{row.cost.predict_ms:.2g}",
         "–" if row.explanation is None else f"{row.explanation[0]} {row.explanation[1]:+.2f}",
-    )  # fmt: skip
+    )

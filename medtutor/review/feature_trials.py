@@ -41,9 +41,11 @@ VAL = 150  # validation images on which the strength of a filter is chosen
 
 
 def features_without_labels(data, seeds, train):
-    """A linear probe on codes learned without labels, against raw pixels, PCA, random weights, and a CNN that sees the labelled images alone.
+    """A linear probe on codes learned without labels, against raw pixels, PCA, random weights, and a CNN that sees the
+    labelled images alone.
 
-    Yields, at each number of labels a class, contrasts of the test AUC, a mean over ten draws of the labels, of the CNN over three.
+    Yields, at each number of labels a class, contrasts of the test AUC, a mean over ten draws of the labels, of the CNN
+    over three.
     """
     for dataset in data.values():
         probes = [train(None, dataset, seed, measure=probe) for seed in seeds]
@@ -51,7 +53,9 @@ def features_without_labels(data, seeds, train):
             for code in ("DAE", "AE", "VAE"):
                 for other in ("raw pixels", "random weights", "PCA", "PCA standardised", "CNN"):
                     keys = (f"{code} {count}", f"{other} {count}")
-                    yield between(f"{code} against {other}: {count} labels", (code, probes, keys[0]), (other, probes, keys[1]))
+                    yield between(
+                        f"{code} against {other}: {count} labels", (code, probes, keys[0]), (other, probes, keys[1])
+                    )
 
 
 def reconstruction_errors(data, seeds, train):
@@ -62,12 +66,26 @@ def reconstruction_errors(data, seeds, train):
     """
     for dataset in data.values():
         found = [train(None, dataset, seed, measure=errors_of_normals) for seed in seeds]
-        yield between("disease: reconstruction error against chance", ("autoencoder", found, "disease"), ("chance", found, "chance"))
-        yield between("disease: reconstruction error against smoothness", ("autoencoder", found, "disease"), ("smoothness", found, "smoothness"))
+        yield between(
+            "disease: reconstruction error against chance",
+            ("autoencoder", found, "disease"),
+            ("chance", found, "chance"),
+        )
+        yield between(
+            "disease: reconstruction error against smoothness",
+            ("autoencoder", found, "disease"),
+            ("smoothness", found, "smoothness"),
+        )
         yield between("disease: PCA error against chance", ("PCA", found, "disease PCA"), ("chance", found, "chance"))
         for kind in SPOTS:
-            yield between(f"{kind} spots: reconstruction error against chance", ("autoencoder", found, kind), ("chance", found, "chance"))
-            yield between(f"{kind} spots: autoencoder against PCA", ("autoencoder", found, kind), ("PCA", found, f"{kind} PCA"))
+            yield between(
+                f"{kind} spots: reconstruction error against chance",
+                ("autoencoder", found, kind),
+                ("chance", found, "chance"),
+            )
+            yield between(
+                f"{kind} spots: autoencoder against PCA", ("autoencoder", found, kind), ("PCA", found, f"{kind} PCA")
+            )
 
 
 def drawn_again(data, seeds, train):
@@ -100,7 +118,9 @@ def drawn_again(data, seeds, train):
 
 
 def redrawn(recipe, dataset):
-    """What `drawn_again` compares: {"autoencoder 4": dB, …, "beta 1 divergence": nats, "beta 1 numbers": count, "skips bone": dB, …}."""
+    """What `drawn_again` compares: {"autoencoder 4": dB, …, "beta 1 divergence": nats, "beta 1 numbers": count, "skips
+    bone": dB, …}.
+    """
     images = {split: normalise(getattr(dataset, split).images) for split in SPLITS}
     side = images["train"].shape[1], tuple(images["train"].shape[2:])
     fitted = partial(fit_reconstruction, epochs=recipe.epochs, seed=recipe.seed, progress=False)
@@ -118,7 +138,10 @@ def redrawn(recipe, dataset):
     for noise in NOISES:
         spoil = partial(corrupt, noise=noise, hole=0)
         denoiser = fitted(made(Autoencoder, latents=LATENTS), images["train"], corrupt=spoil)
-        noisy = {split: spoil(images[split], generator=torch.Generator().manual_seed(recipe.seed)) for split in ("val", "test")}
+        noisy = {
+            split: spoil(images[split], generator=torch.Generator().manual_seed(recipe.seed))
+            for split in ("val", "test")
+        }
         found[f"denoising {noise}"] = psnr(_images_of(denoiser, noisy["test"]), images["test"])
         found |= _filtered(noisy, images, pca, noise)
     for beta in BETAS:
@@ -126,7 +149,11 @@ def redrawn(recipe, dataset):
         with torch.no_grad():
             again, mean, log_variance = network(images["test"])
         each = kl(mean, log_variance).mean(dim=0)
-        found |= {f"beta {beta:g} PSNR": psnr(again, images["test"]), f"beta {beta:g} divergence": each.sum(), f"beta {beta:g} numbers": (each > SAYS).sum()}
+        found |= {
+            f"beta {beta:g} PSNR": psnr(again, images["test"]),
+            f"beta {beta:g} divergence": each.sum(),
+            f"beta {beta:g} numbers": (each > SAYS).sum(),
+        }
     return {name: float(value) for name, value in (found | _translated(recipe)).items()}
 
 
@@ -142,9 +169,15 @@ def _filtered(noisy, images, pca, noise):
     def one_by_one(function, of, strength):
         return torch.tensor(np.stack([function(image, strength) for image in of[:, 0].numpy()]))[:, None].float()
 
-    filters = {gaussian_filter: (0.5, 0.8, 1, 1.4, 2), median_filter: (2, 3, 5), denoise_tv_chambolle: (0.05, 0.1, 0.2, 0.5, 0.8, 1.2)}
+    filters = {
+        gaussian_filter: (0.5, 0.8, 1, 1.4, 2),
+        median_filter: (2, 3, 5),
+        denoise_tv_chambolle: (0.05, 0.1, 0.2, 0.5, 0.8, 1.2),
+    }
     every = [(function, strength) for function, strengths in filters.items() for strength in strengths]
-    function, strength = max(every, key=lambda one: psnr(one_by_one(one[0], noisy["val"][:VAL], one[1]), images["val"][:VAL]))
+    function, strength = max(
+        every, key=lambda one: psnr(one_by_one(one[0], noisy["val"][:VAL], one[1]), images["val"][:VAL])
+    )
     size = max(SIZES, key=lambda size: psnr(_through(pca, noisy["val"][:VAL], size), images["val"][:VAL]))
     return {
         f"best filter {noise}": psnr(one_by_one(function, noisy["test"], strength), images["test"]),
@@ -153,7 +186,9 @@ def _filtered(noisy, images, pca, noise):
 
 
 def _translated(recipe):
-    """dB by tissue of PHANTOM heads whose contrast B was drawn from A, and how much of a lesion's brightness was drawn."""
+    """dB by tissue of PHANTOM heads whose contrast B was drawn from A, and how much of a lesion's brightness was
+    drawn.
+    """
     pairs = contrasts.draw()
     a, b, source, wanted = (normalise(images) for images in (pairs.train.a, pairs.train.b, pairs.test.a, pairs.test.b))
     slope, shift = np.polyfit(a.flatten(), b.flatten(), 1)
@@ -166,12 +201,18 @@ def _translated(recipe):
     found, tissues = {}, pairs.test.tissues
     for name, images in drawn.items():
         error = (images - wanted)[:, 0].square()
-        found |= {f"{name} {tissue}": 10 * torch.log10(4 / error[tissues == i].mean()) for i, tissue in enumerate(contrasts.TISSUES[:-1])}
+        found |= {
+            f"{name} {tissue}": 10 * torch.log10(4 / error[tissues == i].mean())
+            for i, tissue in enumerate(contrasts.TISSUES[:-1])
+        }
     white = wanted[:, 0][tissues == contrasts.WHITE].mean()
     for kind in (contrasts.IN_BOTH, contrasts.IN_B_ONLY):
         where = (tissues == contrasts.LESION) & (pairs.test.kinds == kind)[:, None, None]
         level, true = drawn["skips"][:, 0][where].mean(), wanted[:, 0][where].mean()
-        found |= {f"skips lesion {contrasts.KINDS[kind]}": (level - white) / (true - white), f"all lesion {contrasts.KINDS[kind]}": 1.0}
+        found |= {
+            f"skips lesion {contrasts.KINDS[kind]}": (level - white) / (true - white),
+            f"all lesion {contrasts.KINDS[kind]}": 1.0,
+        }
     return found
 
 
@@ -247,7 +288,9 @@ def few_of(dataset, count, seed):
 def _labelled(dataset, count, seed):
     """The numbers of `count` random training cases of each class."""
     labels, generator = dataset.train.labels.numpy(), np.random.default_rng(seed)
-    return np.concatenate([generator.choice(np.flatnonzero(labels == c), count, replace=False) for c in range(len(dataset.card.classes))])
+    return np.concatenate(
+        [generator.choice(np.flatnonzero(labels == c), count, replace=False) for c in range(len(dataset.card.classes))]
+    )
 
 
 def _auc_of_cnn(count, draw, dataset, seed):
@@ -258,7 +301,8 @@ def _auc_of_cnn(count, draw, dataset, seed):
 
 
 def errors_of_normals(recipe, dataset):
-    """AUC with which errors of an autoencoder and of PCA, both of images of class 0 alone, find class 1 and planted spots.
+    """AUC with which errors of an autoencoder and of PCA, both of images of class 0 alone, find class 1 and planted
+    spots.
 
     Of the disease the error is the mean square over the image, of spots the largest absolute
     error after a blur by one pixel. "smoothness" is the mean step between neighbours, turned round.

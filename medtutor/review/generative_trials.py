@@ -1,4 +1,6 @@
-"""Experiments about drawn images: whether they can be told from real ones, and whether they help a classifier that has few. See `trials`."""
+"""Experiments about drawn images: whether they can be told from real ones, and whether they help a classifier that has
+few. See `trials`.
+"""
 
 from dataclasses import replace
 
@@ -20,12 +22,15 @@ from .feature_trials import few_of
 WIDTHS = (16, 32, 64)  # of every CNN here
 JUDGED = 2000  # real and as many drawn images, from which a judge learns to tell them apart
 EPOCHS = 4  # of every CNN here
-SIZES = dict(latents=64, widths=(64, 128))  # of the VAE: its decoder has as many parameters as the generator, within a tenth
+SIZES = dict(
+    latents=64, widths=(64, 128)
+)  # of the VAE: its decoder has as many parameters as the generator, within a tenth
 
 LABELS = (25, 50, 100)  # of each class
 POOL = 800  # images of an epoch, whatever they are: every classifier sees 4 x 800
 STEPS = 1500  # of a GAN that learns from the few labelled images
-# No augmentation at all. The classical one is that of the shipped recipe: turned, moved, scaled, mirrored where the labels allow it.
+# No augmentation at all. The classical one is that of the shipped recipe: turned, moved, scaled, mirrored where the
+# labels allow it.
 PLAIN = dict(mirror=False, rotation=0.0, scale=0.0, shift=0.0)
 ARMS = {  # what a classifier is shown beside the few, and whether all of it is varied
     "none": (None, False),
@@ -46,9 +51,15 @@ def drawn_or_real(data, seeds, train):
         found = [train(None, dataset, seed, measure=told_apart) for seed in seeds]
         for source in ("GAN", "VAE"):
             for score in ("told by a CNN", "told by features", "KID", "precision", "recall"):
-                yield between(f"{source} against real: {score}", (source, found, f"{source} {score}"), ("real", found, f"real {score}"))
+                yield between(
+                    f"{source} against real: {score}",
+                    (source, found, f"{source} {score}"),
+                    ("real", found, f"real {score}"),
+                )
         for score in ("labels right", "learned from"):
-            yield between(f"GAN against real: {score}", ("GAN", found, f"GAN {score}"), ("real", found, f"real {score}"))
+            yield between(
+                f"GAN against real: {score}", ("GAN", found, f"GAN {score}"), ("real", found, f"real {score}")
+            )
 
 
 def few_shot_augmentation(data, seeds, train):
@@ -60,15 +71,23 @@ def few_shot_augmentation(data, seeds, train):
         found = [train(None, dataset, seed, measure=augmented) for seed in seeds]
         for count in LABELS:
             for first, second in (
-                ("classical", "none"), ("GAN", "none"), ("GAN", "classical"), ("both", "none"), ("both", "classical"),
-                ("GAN of all images", "none"), ("GAN of all images", "classical"),
-            ):  # fmt: skip
+                ("classical", "none"),
+                ("GAN", "none"),
+                ("GAN", "classical"),
+                ("both", "none"),
+                ("both", "classical"),
+                ("GAN of all images", "none"),
+                ("GAN of all images", "classical"),
+            ):
                 keys = (f"{first} {count}", f"{second} {count}")
-                yield between(f"{first} against {second}: {count} labels", (first, found, keys[0]), (second, found, keys[1]))
+                yield between(
+                    f"{first} against {second}: {count} labels", (first, found, keys[0]), (second, found, keys[1])
+                )
 
 
 def told_apart(recipe, dataset):
-    """What `drawn_or_real` compares, {"GAN told by a CNN": accuracy, …}, all on validation images, which no generator has seen.
+    """What `drawn_or_real` compares, {"GAN told by a CNN": accuracy, …}, all on validation images, which no generator
+    has seen.
 
     Real images take three parts: from some the judges learn, the others take the place of drawn ones.
     """
@@ -76,7 +95,9 @@ def told_apart(recipe, dataset):
     order = torch.randperm(len(dataset.train), generator=torch.Generator().manual_seed(seed))
     count = min(JUDGED, (len(order) - len(held_out)) // 2)
     parts = order[:count], order[count:]  # to learn from; in place of drawn images
-    real, other = (replace(dataset.train, images=dataset.train.images[rows], labels=dataset.train.labels[rows]) for rows in parts)
+    real, other = (
+        replace(dataset.train, images=dataset.train.images[rows], labels=dataset.train.labels[rows]) for rows in parts
+    )
     labels = other.labels[: count + len(held_out)]  # drawn images have the classes of real ones
     shipped = load_gan(dataset.card.name)
     places = {
@@ -87,7 +108,9 @@ def told_apart(recipe, dataset):
     features, found = domain_features(held_out.images), {}
     for name, images in places.items():
         learned_from, unseen = images[:count], images[count:]
-        found[f"{name} told by a CNN"] = _told_by_cnn(dataset, (real.images, learned_from), (held_out.images, unseen), seed)
+        found[f"{name} told by a CNN"] = _told_by_cnn(
+            dataset, (real.images, learned_from), (held_out.images, unseen), seed
+        )
         of_unseen = domain_features(unseen)
         found[f"{name} told by features"] = two_sample_accuracy(features, of_unseen, seed)
         found[f"{name} KID"] = kernel_distance(features, of_unseen, seed)
@@ -95,8 +118,14 @@ def told_apart(recipe, dataset):
     fake = replace(other, images=places["GAN"][:count], labels=labels[:count])
     unseen = replace(held_out, images=places["GAN"][count:], labels=labels[count:])
     of_real, of_fake = (_trained(dataset, split, held_out, seed) for split in (real, fake))
-    found |= {"real learned from": of_real.test.auc, "GAN learned from": of_fake.test.auc, "real labels right": of_real.test.acc}
-    found["GAN labels right"] = measured(unseen.labels, of_real.predict(unseen.images), dataset.card.task, resamples=0).acc
+    found |= {
+        "real learned from": of_real.test.auc,
+        "GAN learned from": of_fake.test.auc,
+        "real labels right": of_real.test.acc,
+    }
+    found["GAN labels right"] = measured(
+        unseen.labels, of_real.predict(unseen.images), dataset.card.task, resamples=0
+    ).acc
     return {name: float(value) for name, value in found.items()}
 
 
@@ -105,13 +134,17 @@ def _of_vae(dataset, count, recipe):
     images = normalise(dataset.train.images)
     with seeded(recipe.seed):
         model = VAE(images.shape[1], tuple(images.shape[2:]), **SIZES)
-    fit_reconstruction(model, images, epochs=recipe.epochs, beta=1.0, learning_rate=3e-3, seed=recipe.seed, progress=False)
+    fit_reconstruction(
+        model, images, epochs=recipe.epochs, beta=1.0, learning_rate=3e-3, seed=recipe.seed, progress=False
+    )
     with torch.no_grad():
         return as_uint8(model.decode(model.prior(count, torch.Generator().manual_seed(recipe.seed))))
 
 
 def _told_by_cnn(dataset, learned_from, unseen, seed):
-    """How often a CNN is right about unseen images, that has learned from others which are real (0) and which not (1)."""
+    """How often a CNN is right about unseen images, that has learned from others which are real (0) and which not
+    (1).
+    """
     learned_from, unseen = (_labelled(dataset.train, pair, (0, 1)) for pair in (learned_from, unseen))
     return _trained(dataset, learned_from, unseen, seed).test.acc
 
@@ -147,13 +180,22 @@ def gan_of(dataset, few, seed, steps=STEPS, progress=False):
     with seeded(seed):
         networks = Generator(**shape, widths=(64, 32, 16)), Discriminator(**shape, widths=(16, 32, 64))
     return fit_gan(
-        *networks, normalise(few.images), few.labels, steps=steps, batch_size=min(32, len(few)), learning_rate=2e-3, average=0.99,
-        seed=seed, frames=2, progress=progress,
-    )  # fmt: skip
+        *networks,
+        normalise(few.images),
+        few.labels,
+        steps=steps,
+        batch_size=min(32, len(few)),
+        learning_rate=2e-3,
+        average=0.99,
+        seed=seed,
+        frames=2,
+        progress=progress,
+    )
 
 
 def classifier_of(dataset, few, arm, sources, seed):
-    """The `Run` of a CNN on `POOL` images an epoch: the few again and again, of these half in favour of drawn ones where `ARMS` says so.
+    """The `Run` of a CNN on `POOL` images an epoch: the few again and again, of these half in favour of drawn ones
+    where `ARMS` says so.
 
     sources  {"own": Adversary, "shipped": Adversary}, those that the arm needs
     """
@@ -162,6 +204,9 @@ def classifier_of(dataset, few, arm, sources, seed):
     images, labels = few.images[rows], few.labels[rows]
     if source:
         asked = torch.arange(POOL - len(rows)) % len(dataset.card.classes)
-        images, labels = torch.cat([images, sources[source].sample(len(asked), asked, seed=seed)]), torch.cat([labels, asked])
+        images, labels = (
+            torch.cat([images, sources[source].sample(len(asked), asked, seed=seed)]),
+            torch.cat([labels, asked]),
+        )
     pool = replace(few, images=images, labels=labels)
     return _trained(dataset, pool, dataset.test, seed, **({} if varied else PLAIN))

@@ -1,8 +1,8 @@
 """Trainings that a trial keeps in its folder, so that an interrupted one goes on after the last of them.
 
-They lie in `.trainings`, each under its fingerprint, with a SHA-256 over its values. Several processes may work on trials
-in one folder. Each has a list of the trainings that it used, and holds a lock on it while it lives; nobody deletes a
-training that another's list names.
+They lie in `.trainings`, each under its fingerprint, with a SHA-256 over its values. Several processes may work on
+trials in one folder. Each has a list of the trainings that it used, and holds a lock on it while it lives; nobody
+deletes a training that another's list names.
 """
 
 import json
@@ -89,7 +89,9 @@ def _read(path):
         if record.get("sha256") != digest({name: value for name, value in record.items() if name != "sha256"}):
             raise ValueError("it was altered after it was written")
     except (ArithmeticError, AttributeError, LookupError, OSError, RecursionError, TypeError, ValueError) as error:
-        raise InputError(f"the kept training {path} cannot be used ({error}); delete this file, and it is trained again") from None
+        raise InputError(
+            f"the kept training {path} cannot be used ({error}); delete this file, and it is trained again"
+        ) from None
     return training
 
 

@@ -83,8 +83,10 @@ def make(out):
     write_whole(out / f"{CHECKPOINT}.safetensors", save(weights))
     story = {
         "made by": "python -m medtutor.review.make_domain_features --out FOLDER",
-        "network": f"CNN, widths {list(WIDTHS)}, {SIDE} x {SIDE} pixels, one channel; "
-        "features of mean 0 and variance 1 in place of its last layer",
+        "network": (
+            f"CNN, widths {list(WIDTHS)}, {SIDE} x {SIDE} pixels, one channel; "
+            "features of mean 0 and variance 1 in place of its last layer"
+        ),
         "trained on": {name: len(load(name, source="medmnist").train) for name in SETS},
         "and degraded copies": f"of every second image, by {', '.join(DEGRADED)}",
         "labels": list(dataset.card.classes),

@@ -1,4 +1,7 @@
-"""Experiments about parts that are put together: an image with a table, a network of three families, a pipeline. See `trials`."""
+"""Experiments about parts that are put together: an image with a table, a network of three families, a pipeline.
+
+See `trials`.
+"""
 
 from dataclasses import replace
 from functools import partial
@@ -37,7 +40,11 @@ def parts_of_a_cohort(data, seeds, train):
         found = [train(None, dataset, seed, measure=fused) for seed in seeds]
 
         def against(kind, first, second):
-            return between(f"{kind}: {first} against {second}", (first, found, f"{kind} {first}"), (second, found, f"{kind} {second}"))
+            return between(
+                f"{kind}: {first} against {second}",
+                (first, found, f"{kind} {first}"),
+                (second, found, f"{kind} {second}"),
+            )
 
         for kind in KINDS:
             for way in ("early", "late", "gated"):
@@ -119,7 +126,8 @@ class EachFrame(torch.nn.Module):
 
 
 def cine_models(seed, masks, shape=(28, 28), epochs=6):
-    """{name: network} of three families and of one: `CineSegmenter` with and without its LSTM, and a U-Net of each frame.
+    """{name: network} of three families and of one: `CineSegmenter` with and without its LSTM, and a U-Net of each
+    frame.
 
     masks  (N, 2, H, W) of -1 and 1, on which the autoencoder learns what masks look like
     """
@@ -135,7 +143,9 @@ def cine_models(seed, masks, shape=(28, 28), epochs=6):
 
 
 def masks_of_clips(recipe, dataset):
-    """{"hybrid seen": Dice of the cavity, "hybrid lost": …, "hybrid error": of the ejection fraction, …} on test clips."""
+    """{"hybrid seen": Dice of the cavity, "hybrid lost": …, "hybrid error": of the ejection fraction, …} on test
+    clips.
+    """
     seed = recipe.seed
     clips, truth = normalise(dataset.train.images[:CLIPS]), as_masks(dataset.train.masks[:CLIPS])
     test = with_frames_lost(normalise(dataset.test.images[:TESTED]), generator=torch.Generator().manual_seed(seed))
@@ -143,7 +153,17 @@ def masks_of_clips(recipe, dataset):
     wanted = dataset.test.masks[:TESTED] == 1
     found = {}
     for name, model in cine_models(seed, truth[:, ::4].flatten(0, 1)).items():
-        fit_reconstruction(model, clips, truth, epochs=recipe.epochs, batch_size=16, learning_rate=4e-3, corrupt=with_frames_lost, seed=seed, progress=False)
+        fit_reconstruction(
+            model,
+            clips,
+            truth,
+            epochs=recipe.epochs,
+            batch_size=16,
+            learning_rate=4e-3,
+            corrupt=with_frames_lost,
+            seed=seed,
+            progress=False,
+        )
         with torch.no_grad():
             cavity = torch.cat([model(some)[:, :, 0] for some in test.split(50)]) > 0
         for what, frames in (("seen", ~lost), ("lost", lost)):
@@ -162,11 +182,16 @@ def dice(found, wanted):
 
 # Organ first: segmenter, transformer, map ------------------------------------------------------
 
-MARKED = {"train": 0.95, "val": 0.95, "test": 0.05}  # how often a marker goes with the disease; at test it is turned round
+MARKED = {
+    "train": 0.95,
+    "val": 0.95,
+    "test": 0.05,
+}  # how often a marker goes with the disease; at test it is turned round
 
 
 def organ_first(data, seeds, train):
-    """A transformer that sees the lungs alone, cut out by a U-Net, against one that sees the whole image with its marker.
+    """A transformer that sees the lungs alone, cut out by a U-Net, against one that sees the whole image with its
+    marker.
 
     Yields contrasts of test AUC with the marker turned round and without any, on PHANTOM X-rays and on real ones with
     a planted marker, and of the share of the attribution that lies on the marker, turned round.
@@ -176,9 +201,16 @@ def organ_first(data, seeds, train):
         for where in ("phantom", "real"):
             for what in ("turned round", "no marker"):
                 name = f"{where}: lungs alone against whole, {what}"
-                yield between(name, ("lungs alone", found, f"{where} lungs {what}"), ("whole", found, f"{where} whole {what}"))
+                yield between(
+                    name, ("lungs alone", found, f"{where} lungs {what}"), ("whole", found, f"{where} whole {what}")
+                )
             name = f"{where}: lungs alone against whole, less attribution on the marker"
-            yield between(name, ("lungs alone", found, f"{where} lungs on marker"), ("whole", found, f"{where} whole on marker"), -1)
+            yield between(
+                name,
+                ("lungs alone", found, f"{where} lungs on marker"),
+                ("whole", found, f"{where} whole on marker"),
+                -1,
+            )
         yield between("phantom: Dice of the lungs", ("unet", found, "Dice of the lungs"), ("nothing", found, "nothing"))
 
 
@@ -209,7 +241,9 @@ def cut_out(dataset, segmenter, grow=1):
 
 
 def lungs_alone(recipe, dataset):
-    """AUC of a ViT on marked images, whole and cut out: {"real whole turned round": …, "phantom lungs no marker": …, …}."""
+    """AUC of a ViT on marked images, whole and cut out: {"real whole turned round": …, "phantom lungs no marker": …,
+    …}.
+    """
     seed, found = recipe.seed, {"nothing": 0.0}
     segmenter, drawn = lung_segmenter(seed), phantoms.draw(card("pneumoniamnist"), seed=seed)
     found["Dice of the lungs"] = segmenter.test.dice
@@ -220,16 +254,22 @@ def lungs_alone(recipe, dataset):
             seen = view(marked)
             vit = build("vit", seen, seed=seed)
             epochs = round(recipe.epochs * equal_work("vit", seen))
-            its = default_recipe(seen.card, "vit", epochs=epochs, seed=seed, shift_at_test=0, shift=1.0, rotation=0.0, scale=0.0)
+            its = default_recipe(
+                seen.card, "vit", epochs=epochs, seed=seed, shift_at_test=0, shift=1.0, rotation=0.0, scale=0.0
+            )
             run = fit(vit, seen, its, progress=False)
             found[f"{where} {name} turned round"] = run.test.auc
-            found[f"{where} {name} no marker"] = roc_auc_score(plain.test.labels, run.predict(view(plain).test.images)[:, 1])
+            found[f"{where} {name} no marker"] = roc_auc_score(
+                plain.test.labels, run.predict(view(plain).test.images)[:, 1]
+            )
             found[f"{where} {name} on marker"] = on_marker(run, view(plant_marker(images, 1.0, seed=seed)))
     return {name: float(value) for name, value in found.items()}
 
 
 def on_marker(run, dataset, count=32):
-    """Mean share of the positive attribution (integrated gradients) that lies on the place of the marker, images of class 1."""
+    """Mean share of the positive attribution (integrated gradients) that lies on the place of the marker, images of
+    class 1.
+    """
     chosen = (dataset.test.labels == 1).nonzero()[:count, 0]
     maps = explain_batch(run, dataset.test.images[chosen], "integrated_gradients", target=1)
     shares = [mass(one, truth) for one, truth in zip(maps, dataset.test.evidence[chosen])]

@@ -27,7 +27,8 @@ def planted_spots(data, seeds, train):
     """
     for dataset in data.values():
         of_kind = {
-            kind: [train("cnn", plant_spots(dataset, kind), seed, measure=trust_of_methods) for seed in seeds] for kind in SPOTS
+            kind: [train("cnn", plant_spots(dataset, kind), seed, measure=trust_of_methods) for seed in seeds]
+            for kind in SPOTS
         }
         plain = [train("cnn", dataset, seed, measure=trust_of_methods) for seed in seeds]
         for method in (*methods_for(build("cnn", dataset)), *WITHOUT_NETWORK):
@@ -50,7 +51,9 @@ def attention_on_spots(data, seeds, train):
         found = [train(None, dataset, seed, measure=trust_of_attention) for seed in seeds]
         of_kind = {kind: [_of(training, kind) for training in found] for kind in SPOTS}
         for kind, trainings in of_kind.items():
-            yield _averaged(f"vit: AUC on {kind} spots", [trainings], ("trained", "AUC"), ("untrained", "AUC untrained"))
+            yield _averaged(
+                f"vit: AUC on {kind} spots", [trainings], ("trained", "AUC"), ("untrained", "AUC untrained")
+            )
         for method in OF_ATTENTION:
             yield from _about_spots(method, of_kind, "vit, ")
             yield from _about_method(method, [*of_kind.values()], "", "vit, ")
@@ -59,7 +62,10 @@ def attention_on_spots(data, seeds, train):
 def _of(training, kind):
     """The training with what was measured on one kind of spot alone: {"AUC": …} of {"dark AUC": …}."""
     start = f"{kind} "
-    return replace(training, values={name.removeprefix(start): value for name, value in training.values.items() if name.startswith(start)})
+    return replace(
+        training,
+        values={name.removeprefix(start): value for name, value in training.values.items() if name.startswith(start)},
+    )
 
 
 def _about_spots(method, of_kind, model=""):
@@ -68,10 +74,18 @@ def _about_spots(method, of_kind, model=""):
     if method in WITHOUT_NETWORK:
         return
     for column in ("hit", "mass"):
-        yield _averaged(f"{model}{method}: {column}", every, ("trained", f"{method} {column}"), ("untrained", f"{method} {column} untrained"))
+        yield _averaged(
+            f"{model}{method}: {column}",
+            every,
+            ("trained", f"{method} {column}"),
+            ("untrained", f"{method} {column} untrained"),
+        )
     for kind, trainings in of_kind.items():
         yield _averaged(
-            f"{model}{method}: hit on {kind} spots", [trainings], ("trained", f"{method} hit"), ("untrained", f"{method} hit untrained")
+            f"{model}{method}: hit on {kind} spots",
+            [trainings],
+            ("trained", f"{method} hit"),
+            ("untrained", f"{method} hit untrained"),
         )
 
 
@@ -80,11 +94,16 @@ def _about_method(method, every, where, model=""):
     if method != "random map":
         for column in ("deletion", "insertion"):
             yield _averaged(
-                f"{model}{method}: {column}{where}", every, (method, f"{method} {column}"), ("random map", f"random map {column}")
+                f"{model}{method}: {column}{where}",
+                every,
+                (method, f"{method} {column}"),
+                ("random map", f"random map {column}"),
             )
     if method not in WITHOUT_NETWORK:
         for column in ("similar all", "similar head"):
-            yield _averaged(f"{model}{method}: {column}{where}", every, ("randomised", f"{method} {column}"), ("none", None))
+            yield _averaged(
+                f"{model}{method}: {column}{where}", every, ("randomised", f"{method} {column}"), ("none", None)
+            )
 
 
 def planted_marker(data, seeds, train):
@@ -112,7 +131,9 @@ def trust_of_methods(run, dataset, methods=None):
     chosen = (dataset.test.labels == 1).nonzero()[:IMAGES, 0]
     evidence = None if dataset.test.evidence is None else dataset.test.evidence[chosen]
     table = trust_table(run, dataset.test.images[chosen], [1] * len(chosen), evidence, methods=methods, curves=CURVES)
-    return {f"{method} {column}": value for method, row in table.items() for column, value in row.items() if column != "ms"}
+    return {
+        f"{method} {column}": value for method, row in table.items() for column, value in row.items() if column != "ms"
+    }
 
 
 def trust_of_attention(recipe, dataset):

@@ -26,16 +26,25 @@ def order_of_frames(data, seeds, train):
     `cine_filling`, between heads that read the features of one encoder.
     """
     ejection = data["cine_ejection"]
-    of = {name: [train(name, ejection, seed, measure=share_explained) for seed in seeds] for name in (*BLIND, *SEEING, "conv_lstm")}
+    of = {
+        name: [train(name, ejection, seed, measure=share_explained) for seed in seeds]
+        for name in (*BLIND, *SEEING, "conv_lstm")
+    }
     for name in of:
         if name != "lstm":
             yield between(f"lstm against {name}: ejection R²", ("lstm", of["lstm"], "r2"), (name, of[name], "r2"))
     yield between("bilstm against lstm: ejection R²", ("bilstm", of["bilstm"], "r2"), ("lstm", of["lstm"], "r2"))
     for name, trainings in of.items():
-        yield between(f"{name}: all frames against half the film cut off", ("all", trainings, "r2"), ("cut", trainings, "r2 cut"))
+        yield between(
+            f"{name}: all frames against half the film cut off", ("all", trainings, "r2"), ("cut", trainings, "r2 cut")
+        )
         for way in ("held", "black"):
             yield between(f"{name}: cut against {way}", ("cut", trainings, "r2 cut"), (way, trainings, f"r2 {way}"))
-        yield between(f"{name}: as filmed against shuffled, ejection R²", ("as filmed", trainings, "r2"), ("shuffled", trainings, "r2 shuffled"))
+        yield between(
+            f"{name}: as filmed against shuffled, ejection R²",
+            ("as filmed", trainings, "r2"),
+            ("shuffled", trainings, "r2 shuffled"),
+        )
     heads = [train("max_min_frames", ejection, seed, measure=direction_of_time) for seed in seeds]
     for name in (*BLIND, SHUFFLED, "gru", "temporal_conv"):
         yield between(f"lstm against {name}: filling", ("lstm", heads, "lstm"), (name, heads, name))
@@ -52,18 +61,23 @@ def order_of_slices(data, seeds, train):
     """
     for name, dataset in data.items():
         slices = dataset.as_sequence()
-        of = {model: [train(model, slices, seed) for seed in seeds] for model in ("lstm", "max_min_frames", "mean_frames")}
+        of = {
+            model: [train(model, slices, seed) for seed in seeds] for model in ("lstm", "max_min_frames", "mean_frames")
+        }
         for other in ("max_min_frames", "mean_frames"):
             yield between(f"lstm against {other}: slices of {name}", ("lstm", of["lstm"], "0"), (other, of[other], "0"))
 
 
 def share_explained(run, dataset):
-    """R² and mean absolute error on the test split; R² on its clips shuffled, and with the second half cut off, held or black."""
+    """R² and mean absolute error on the test split; R² on its clips shuffled, and with the second half cut off, held or
+    black.
+    """
     clips = dataset.test.images
     changed = {way: cine.dropped(clips, run.card.frames // 2, way) for way in ("cut", "held", "black")}
     changed["shuffled"] = cine.shuffled(clips, torch.Generator().manual_seed(run.recipe.seed))
     values = {
-        f"r2 {way}": measure_regression(dataset.test.labels, run.predict(images), resamples=0).r2 for way, images in changed.items()
+        f"r2 {way}": measure_regression(dataset.test.labels, run.predict(images), resamples=0).r2
+        for way, images in changed.items()
     }
     return {"r2": run.test.r2, "mae": run.test.mae} | values
 

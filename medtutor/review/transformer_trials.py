@@ -28,7 +28,10 @@ NOISY = {"noise": 0.10, "contrast": 0.4, "jitter": 3}
 def equal_work(model, dataset, options=None, than=("cnn", {})):
     """How many times as long a model may train as another one, a CNN, for as many floating-point operations."""
     name, theirs = than
-    flops = [forward_flops(build(each, dataset, **own), dataset.card) for each, own in ((name, theirs), (model, options or {}))]
+    flops = [
+        forward_flops(build(each, dataset, **own), dataset.card)
+        for each, own in ((name, theirs), (model, options or {}))
+    ]
     return flops[0] / flops[1]
 
 
@@ -37,20 +40,33 @@ def two_marks(data, seeds, train):
 
     Yields contrasts of test AUC: the ViT minus each other arm, and patches together minus a bag of them.
     """
-    images = {"shapes": data["marks_shapes"], "shapes, noisy": draw_marks("shapes", **NOISY), "patterns": data["marks_patterns"]}
+    images = {
+        "shapes": data["marks_shapes"],
+        "shapes, noisy": draw_marks("shapes", **NOISY),
+        "patterns": data["marks_patterns"],
+    }
     for kind, counts in MARKS.items():
         for count in counts:
             part = some_of(images[kind], count)
             of = {arm: [_with_equal_work(train, arm, part, seed) for seed in seeds] for arm in ARMS}
             for other in ("cnn", "bag", "together", "hybrid"):
-                yield between(f"vit against {other}: {kind}, {count} images", ("vit", of["vit"], "0"), (other, of[other], "0"))
-            yield between(f"together against bag: {kind}, {count} images", ("together", of["together"], "0"), ("bag", of["bag"], "0"))
+                yield between(
+                    f"vit against {other}: {kind}, {count} images", ("vit", of["vit"], "0"), (other, of[other], "0")
+                )
+            yield between(
+                f"together against bag: {kind}, {count} images",
+                ("together", of["together"], "0"),
+                ("bag", of["bag"], "0"),
+            )
 
 
 def some_of(dataset, count):
     """The data set with its first training images alone: they were drawn in random order."""
     train = dataset.train
-    return replace(dataset, train=replace(train, images=train.images[:count], labels=train.labels[:count], evidence=train.evidence[:count]))
+    return replace(
+        dataset,
+        train=replace(train, images=train.images[:count], labels=train.labels[:count], evidence=train.evidence[:count]),
+    )
 
 
 def _with_equal_work(train, arm, dataset, seed):
@@ -61,7 +77,8 @@ def _with_equal_work(train, arm, dataset, seed):
 
 # All families, over the number of labels -----------------------------------------------------
 
-# name: {share of the training labels: how many times as many epochs}. Fewer images, more epochs, but fewer steps in all.
+# name: {share of the training labels: how many times as many epochs}. Fewer images, more epochs, but fewer steps in
+# all.
 SHARES = {"pneumoniamnist": {0.05: 10, 0.25: 3, 1.0: 1}, "breastmnist": {1.0: 1}, "vesselmnist3d": {1.0: 1}}
 FAMILIES = ("cnn", "vit", "hybrid")
 
@@ -78,7 +95,8 @@ def families(data, seeds, train):
         for share, longer in SHARES[name].items():
             parts = {seed: labelled(dataset, share, seed) for seed in seeds}
             of[share] = {
-                model: [train(model, parts[seed], seed, longer=longer * work[model]) for seed in seeds] for model in FAMILIES
+                model: [train(model, parts[seed], seed, longer=longer * work[model]) for seed in seeds]
+                for model in FAMILIES
             }
             for first, second in (("cnn", "vit"), ("hybrid", "cnn"), ("hybrid", "vit")):
                 arms = ((arm, of[share][arm], "0") for arm in (first, second))
@@ -86,16 +104,22 @@ def families(data, seeds, train):
         if len(of) > 1:
             yield _gap(name, of, min(of))
             bag = [train("vit", dataset, seed, longer=work["vit"], positions=False) for seed in seeds]
-            yield between(f"vit with positions against none: {name}", ("positions", of[1.0]["vit"], "0"), ("none", bag, "0"))
+            yield between(
+                f"vit with positions against none: {name}", ("positions", of[1.0]["vit"], "0"), ("none", bag, "0")
+            )
 
 
 def _gap(name, of, few):
     """The lead of the CNN over the ViT with few labels, against its lead with all."""
     leads = [
-        tuple(round(cnn.values["0"] - vit.values["0"], DECIMALS) for cnn, vit in zip(of[share]["cnn"], of[share]["vit"]))
+        tuple(
+            round(cnn.values["0"] - vit.values["0"], DECIMALS) for cnn, vit in zip(of[share]["cnn"], of[share]["vit"])
+        )
         for share in (few, 1.0)
     ]
-    return Contrast(f"lead of the cnn over the vit: {name}, {few:.0%} of labels against all", (f"{few:.0%}", "100%"), *leads)
+    return Contrast(
+        f"lead of the cnn over the vit: {name}, {few:.0%} of labels against all", (f"{few:.0%}", "100%"), *leads
+    )
 
 
 def labelled(dataset, share, seed):
@@ -110,7 +134,9 @@ def labelled(dataset, share, seed):
         rows.append(of_class[torch.randperm(len(of_class), generator=generator)[:count]])
     rows = torch.cat(rows)
     card = replace(dataset.card, name=f"{dataset.card.name}-{share:.0%}")
-    return replace(dataset, card=card, train=replace(dataset.train, images=dataset.train.images[rows], labels=labels[rows]))
+    return replace(
+        dataset, card=card, train=replace(dataset.train, images=dataset.train.images[rows], labels=labels[rows])
+    )
 
 
 def transformer_at_the_bottom(data, seeds, train):
@@ -119,9 +145,17 @@ def transformer_at_the_bottom(data, seeds, train):
     Yields contrasts of Dice, of surface Dice, and of HD95, the last turned round.
     """
     for dataset in data.values():
-        hybrid, unet = ([train(model, dataset, seed, measure=scores_of_masks) for seed in seeds] for model in ("transformer_unet", "unet"))
+        hybrid, unet = (
+            [train(model, dataset, seed, measure=scores_of_masks) for seed in seeds]
+            for model in ("transformer_unet", "unet")
+        )
         for score, sign in (("dice", 1), ("surface dice", 1), ("hd95", -1)):
-            yield between(f"transformer_unet against unet: {score}", ("transformer_unet", hybrid, score), ("unet", unet, score), sign)
+            yield between(
+                f"transformer_unet against unet: {score}",
+                ("transformer_unet", hybrid, score),
+                ("unet", unet, score),
+                sign,
+            )
 
 
 def scores_of_masks(run, dataset):

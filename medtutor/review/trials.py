@@ -98,15 +98,24 @@ PULLS = (0.1, 0.2, 0.3, 0.5)
 
 
 def fit_of_masks(run, dataset):
-    """Test Dice, surface Dice and HD95, {"network dice": …}: of the run, of its masks post-processed in two ways, of the atlas.
+    """Test Dice, surface Dice and HD95, {"network dice": …}: of the run, of its masks post-processed in two ways, of
+    the atlas.
 
     All measured on the volumes of patients. The weight of the mean shape is chosen by the Dice on val.
     """
     volumes, classes = dataset.as_volumes(), len(run.card.classes)
-    chances = {split: by_patient(run.predictions[split].float(), getattr(dataset, split).patients).transpose(1, 2) for split in ("val", "test")}
+    chances = {
+        split: by_patient(run.predictions[split].float(), getattr(dataset, split).patients).transpose(1, 2)
+        for split in ("val", "test")
+    }
 
     def scores(masks, split="test"):
-        return {name: values.mean() for name, values in segmentation_scores(masks, getattr(volumes, split).masks, classes, run.card.spacing).items()}
+        return {
+            name: values.mean()
+            for name, values in segmentation_scores(
+                masks, getattr(volumes, split).masks, classes, run.card.spacing
+            ).items()
+        }
 
     shape = MeanShape.fit(volumes.train.masks, classes, spacing=run.card.spacing)
     weight = max(PULLS, key=lambda pull: scores(shape.apply(chances["val"], pull).argmax(axis=1), "val")["dice"])
@@ -117,7 +126,9 @@ def fit_of_masks(run, dataset):
         "mean shape": scores(shape.apply(chances["test"], weight).argmax(axis=1)),
         "atlas": asdict(atlases(dataset)["atlas with intensity"]),
     }
-    return {f"{way} {score}": float(values[score]) for way, values in ways.items() for score in SCORES} | {"pull": weight}
+    return {f"{way} {score}": float(values[score]) for way, values in ways.items() for score in SCORES} | {
+        "pull": weight
+    }
 
 
 # name: (experiment, its trainings per data set and seed, a mean where the sets differ)
@@ -172,18 +183,26 @@ def run_trial(claim, *, seeds=None, load=load_medmnist, folder=None, device="aut
             number, all_of_them = len(done) + 1, round(arms * len(data) * len(seeds))
             report(f"{claim.id}: training {number} of {all_of_them}: {model} on {dataset.card.name}, seed {seed}")
         moves = claim.settings.get("moves", [])
-        done.append(train_once(model, dataset, recipe, moves, folder=folder, device=device, progress=progress, **options))
+        done.append(
+            train_once(model, dataset, recipe, moves, folder=folder, device=device, progress=progress, **options)
+        )
         return done[-1]
 
     found = list(experiment(data, seeds, train))
     if not claim.settings.get("keep_all"):
         found = [contrast for contrast in found if contrast.name in claim.rule.contrasts]
     return Evidence(
-        claim=claim.id, registered=claim.registered, seeds=seeds, contrasts=tuple(found), arms=_arms(done),
+        claim=claim.id,
+        registered=claim.registered,
+        seeds=seeds,
+        contrasts=tuple(found),
+        arms=_arms(done),
         data={name: _origin(dataset) for name, dataset in data.items()},
-        versions=done[0].versions, device=done[0].device, threads=done[0].threads,
+        versions=done[0].versions,
+        device=done[0].device,
+        threads=done[0].threads,
         seconds=round(sum(training.seconds for training in done), 1),
-    )  # fmt: skip
+    )
 
 
 def train_once(model, dataset, recipe, moves=(), *, measure=None, folder=None, device="auto", progress=True, **options):
@@ -217,10 +236,20 @@ def train_once(model, dataset, recipe, moves=(), *, measure=None, folder=None, d
         run = _fitted(network, dataset, recipe, device, progress)
         values = measure(run, dataset) if measure else _plain_and_moved(run, dataset, moves)
     training = Training(
-        dataset=dataset.card.name, model=model or measure.__name__, options=network.options if network else options,
-        parameters=parameter_count(network) if network else 0, recipe=recipe.as_dict(), device=device_type,
-        values={key: round(number(f"{key} of {model or measure.__name__}", value), DECIMALS) for key, value in values.items()}, threads=threads, versions=versions, seconds=round(time.perf_counter() - begin, 1),
-    )  # fmt: skip
+        dataset=dataset.card.name,
+        model=model or measure.__name__,
+        options=network.options if network else options,
+        parameters=parameter_count(network) if network else 0,
+        recipe=recipe.as_dict(),
+        device=device_type,
+        values={
+            key: round(number(f"{key} of {model or measure.__name__}", value), DECIMALS)
+            for key, value in values.items()
+        },
+        threads=threads,
+        versions=versions,
+        seconds=round(time.perf_counter() - begin, 1),
+    )
     if fingerprint:
         keep(folder, fingerprint, training)
     return training
@@ -230,7 +259,9 @@ def _name_of(measure):
     """A name by which a measure is known again. Raises `InputError` for a function without one of its own."""
     name = getattr(measure, "__qualname__", "<lambda>")
     if "<lambda>" in name:
-        raise InputError(f"{measure!r} has no name by which its trainings can be known again; give a function made with def")
+        raise InputError(
+            f"{measure!r} has no name by which its trainings can be known again; give a function made with def"
+        )
     return f"{measure.__module__}.{name}"
 
 
@@ -296,7 +327,9 @@ def _arms(trainings):
 def _origin(dataset):
     """Where a data set comes from, and how many cases it has; slices count as the volume that they are of."""
     splits = {name: getattr(dataset, name) for name in SPLITS}
-    cases = {name: len(split) if split.patients is None else len(split.patients.unique()) for name, split in splits.items()}
+    cases = {
+        name: len(split) if split.patients is None else len(split.patients.unique()) for name, split in splits.items()
+    }
     return {"provenance": dataset.provenance, **cases}
 
 

@@ -114,7 +114,9 @@ def augment(images, shift=2, brightness=0.2, contrast=0.2, cutout=0, zoom=0.0, m
     grid = F.affine_grid(place.to(images.device), images.shape, align_corners=False)
     images = F.grid_sample(images, grid, padding_mode="reflection", align_corners=False)
 
-    factor, offset = ((base + draw(limit)).view(-1, 1, 1, 1).to(images.device) for base, limit in ((1, contrast), (0, brightness)))
+    factor, offset = (
+        (base + draw(limit)).view(-1, 1, 1, 1).to(images.device) for base, limit in ((1, contrast), (0, brightness))
+    )
     mean = images.mean(dim=(1, 2, 3), keepdim=True)
     images = (images - mean) * factor + mean + offset
     if not cutout:
@@ -205,11 +207,18 @@ class Adversary:
             raise InputError(f"the generator cannot be saved: {error}; train again") from None
         tensors = {"generator": network.state_dict(), "film": {} if self.film is None else {"film": self.film}}
         record = {
-            "command": self.command, "provenance": self.provenance, "classes": list(self.classes),
+            "command": self.command,
+            "provenance": self.provenance,
+            "classes": list(self.classes),
             "network": {name: getattr(network, name) for name in ("channels", "shape", "classes", "latents", "widths")},
-            "steps": self.steps, "seed": self.seed, "seconds": round(self.seconds, 1), "settings": self.settings,
-            "torch": torch.__version__, "real_spread": self.real_spread, "history": self.history,
-        }  # fmt: skip
+            "steps": self.steps,
+            "seed": self.seed,
+            "seconds": round(self.seconds, 1),
+            "settings": self.settings,
+            "torch": torch.__version__,
+            "real_spread": self.real_spread,
+            "history": self.history,
+        }
         target.save(record, tensors)
 
     @classmethod
@@ -229,9 +238,23 @@ class Adversary:
                 generator = Generator(**read["network"])
             generator.load_state_dict(groups["generator"])
             loaded = cls(
-                generator=generator.eval(), film=groups["film"].get("film"),
-                **{name: read[name] for name in ("classes", "history", "real_spread", "seconds", "steps", "seed", "settings", "provenance", "command")},
-            )  # fmt: skip
+                generator=generator.eval(),
+                film=groups["film"].get("film"),
+                **{
+                    name: read[name]
+                    for name in (
+                        "classes",
+                        "history",
+                        "real_spread",
+                        "seconds",
+                        "steps",
+                        "seed",
+                        "settings",
+                        "provenance",
+                        "command",
+                    )
+                },
+            )
             _check(loaded)
         return loaded
 
@@ -290,8 +313,13 @@ def _check(made):
     if not all(tensor.isfinite().all() for tensor in network.state_dict().values()):
         raise InputError("generator holds numbers that are not finite")
     drawn = (WATCHED, network.channels, *network.shape)
-    if film is not None and (film.dtype != torch.uint8 or film.shape[1:] != drawn or len(film) != len(made.history) + 1):
-        raise InputError(f"film must be uint8 ({len(made.history) + 1}, {', '.join(map(str, drawn))}), not {film.dtype} {tuple(film.shape)}")
+    if film is not None and (
+        film.dtype != torch.uint8 or film.shape[1:] != drawn or len(film) != len(made.history) + 1
+    ):
+        raise InputError(
+            f"film must be uint8 ({len(made.history) + 1}, {', '.join(map(str, drawn))}), not {film.dtype}"
+            f" {tuple(film.shape)}"
+        )
 
 
 def load_gan(name):
@@ -309,9 +337,24 @@ def load_gan(name):
 
 @one_thread()
 def fit_gan(
-    generator, discriminator, images, labels=None, *, steps, batch_size=64, learning_rate=2e-4, discriminator_rate=None,
-    average=0.999, augmentation=True, seed=0, frames=24, progress=True, report=None, folder=None, about=None,
-):  # fmt: skip
+    generator,
+    discriminator,
+    images,
+    labels=None,
+    *,
+    steps,
+    batch_size=64,
+    learning_rate=2e-4,
+    discriminator_rate=None,
+    average=0.999,
+    augmentation=True,
+    seed=0,
+    frames=24,
+    progress=True,
+    report=None,
+    folder=None,
+    about=None,
+):
     """Train a generator against a discriminator; returns an `Adversary`.
 
     generator      a `Generator`; trained in place, on the device it is on, together with
@@ -338,9 +381,16 @@ def fit_gan(
     and numbers that do not fit each other; both networks are then as they were. `MedtutorError` where a loss
     stops being a number.
     """
-    steps, frames, seed = given.count("steps", steps, most=10**9), given.count("frames", frames, 2, 1000), checks.seed(seed)
+    steps, frames, seed = (
+        given.count("steps", steps, most=10**9),
+        given.count("frames", frames, 2, 1000),
+        checks.seed(seed),
+    )
     batch_size = given.count("batch_size", batch_size, 2, why=", since a batch of one has no statistics")
-    rates = [given.learning_rate(rate) for rate in (learning_rate, learning_rate if discriminator_rate is None else discriminator_rate)]
+    rates = [
+        given.learning_rate(rate)
+        for rate in (learning_rate, learning_rate if discriminator_rate is None else discriminator_rate)
+    ]
     average = given.share("average", average)
     about = _checked_about(about)
     _check_images(images, labels, batch_size, generator, discriminator)
@@ -348,9 +398,14 @@ def fit_gan(
     _check_augmentation(images, options)
     wasserstein, classes = isinstance(discriminator, Critic), generator.classes
     settings = dict(
-        images=len(images), batch_size=batch_size, learning_rate=rates[0], discriminator_rate=rates[1], average=average,
-        augmentation=options, discriminator=type(discriminator).__name__,
-    )  # fmt: skip
+        images=len(images),
+        batch_size=batch_size,
+        learning_rate=rates[0],
+        discriminator_rate=rates[1],
+        average=average,
+        augmentation=options,
+        discriminator=type(discriminator).__name__,
+    )
     random, layers_draw = torch.Generator().manual_seed(seed), seeded(seed)
     device = device_of(generator)
     betas = (0.0, 0.9) if wasserstein else (0.5, 0.999)
@@ -386,7 +441,9 @@ def fit_gan(
                     real, fake = vary(real), vary(fake)
                     of_real, of_fake = discriminator(real, kinds), discriminator(fake, kinds)
                     if wasserstein:
-                        loss_d = critic_loss(of_real, of_fake) + PENALTY * gradient_penalty(discriminator, real, fake, kinds, random)
+                        loss_d = critic_loss(of_real, of_fake) + PENALTY * gradient_penalty(
+                            discriminator, real, fake, kinds, random
+                        )
                     else:
                         loss_d = discriminator_loss(of_real, of_fake)
                 _descend(adam_d, loss_d)
@@ -446,7 +503,9 @@ class _Watch:
         record.steps, record.seconds = step, time.perf_counter() - self.start
         if step:
             means = [sum(column) / len(column) for column in zip(*self.losses)]
-            record.history.append({"step": step, "discriminator": means[0], "generator": means[1], "spread": spread(images)})
+            record.history.append(
+                {"step": step, "discriminator": means[0], "generator": means[1], "spread": spread(images)}
+            )
         self.losses = []
         if self.folder is not None:
             record.save(self.folder)
@@ -498,16 +557,24 @@ def _checked_about(about):
 def _check_images(images, labels, batch_size, generator, discriminator):
     check_normalised("images", images)
     if len(images) < batch_size:
-        raise InputError(f"{len(images)} images are fewer than a batch of {batch_size}; give more of them, or a smaller batch_size")
+        raise InputError(
+            f"{len(images)} images are fewer than a batch of {batch_size}; give more of them, or a smaller batch_size"
+        )
     for network, kind in ((generator, Generator), (discriminator, (Discriminator, Critic))):
         if not isinstance(network, kind):
-            raise InputError(f"{shown(network)} is no network of a GAN; give a Generator, and a Discriminator or a Critic")
+            raise InputError(
+                f"{shown(network)} is no network of a GAN; give a Generator, and a Discriminator or a Critic"
+            )
     drawn = (generator.channels, *generator.shape)
     if drawn != tuple(images.shape[1:]):
-        raise InputError(f"the generator draws images of shape {drawn}, but the images have {tuple(images.shape[1:])}; build it for them")
+        raise InputError(
+            f"the generator draws images of shape {drawn}, but the images have {tuple(images.shape[1:])}; build it for"
+            " them"
+        )
     if generator.classes != discriminator.classes:
         raise InputError(
-            f"the generator has {generator.classes} classes, the discriminator {discriminator.classes}; build both for the same"
+            f"the generator has {generator.classes} classes, the discriminator {discriminator.classes}; build both for"
+            " the same"
         )
     _check_labels(images, labels, generator.classes)
     for network in (generator, discriminator):
@@ -518,8 +585,8 @@ def _check_images(images, labels, batch_size, generator, discriminator):
             discriminator(images[:2].to(device), labels[:2].to(device) if generator.classes else None)
     except RuntimeError as error:
         raise InputError(
-            f"the discriminator does not take images of shape {tuple(images.shape[1:])} ({str(error).splitlines()[0]}); "
-            "build it for these channels and this size"
+            f"the discriminator does not take images of shape {tuple(images.shape[1:])} ({str(error).splitlines()[0]});"
+            " build it for these channels and this size"
         ) from error
 
 

@@ -21,7 +21,9 @@ from .processes import choose_threads
 from .run import to_model
 
 
-def fit_fusion(model, patients, *, epochs=8, batch_size=32, learning_rate=4e-3, hide=0.0, shift=2.0, seed=0, progress=True):
+def fit_fusion(
+    model, patients, *, epochs=8, batch_size=32, learning_rate=4e-3, hide=0.0, shift=2.0, seed=0, progress=True
+):
     """Train a `Fusion`, or any model of (images, table); returns it, in eval mode.
 
     model    takes float images (B, C, H, W) in -1…1 and a table float32 (B, columns), NaN where
@@ -39,7 +41,11 @@ def fit_fusion(model, patients, *, epochs=8, batch_size=32, learning_rate=4e-3, 
     `InputError` where numbers, model and patients do not fit each other; the model is then as
     it was. `MedtutorError` where the loss stops being a number.
     """
-    epochs, batch_size, seed = given.count("epochs", epochs), given.count("batch_size", batch_size, 2), checks.seed(seed)
+    epochs, batch_size, seed = (
+        given.count("epochs", epochs),
+        given.count("batch_size", batch_size, 2),
+        checks.seed(seed),
+    )
     learning_rate = given.learning_rate(learning_rate)
     hide, shift = given.share("hide", hide, "a share of the table"), given.amount("shift", shift)
     _check(model, patients, shift)
@@ -53,11 +59,20 @@ def fit_fusion(model, patients, *, epochs=8, batch_size=32, learning_rate=4e-3, 
     device, shape = device_of(model), tuple(patients.images.shape[2:])
     model.train()
     try:
-        with tqdm(total=steps * epochs, unit="step", desc=f"fusion, {getattr(model, 'way', 'own model')}", disable=not progress) as bar:
+        with tqdm(
+            total=steps * epochs,
+            unit="step",
+            desc=f"fusion, {getattr(model, 'way', 'own model')}",
+            disable=not progress,
+        ) as bar:
             for epoch in range(epochs):
                 for rows in torch.randperm(len(patients), generator=generator)[: steps * batch].split(batch):
                     images = to_model(normalise(patients.images[rows]), device)
-                    images = apply_affine(images, draw_affine(batch, shape, shift=shift, generator=generator)) if shift else images
+                    images = (
+                        apply_affine(images, draw_affine(batch, shape, shift=shift, generator=generator))
+                        if shift
+                        else images
+                    )
                     table = patients.table[rows].clone()
                     table[torch.rand(table.shape, generator=generator) < hide] = float("nan")
                     with layers_draw:
@@ -65,7 +80,8 @@ def fit_fusion(model, patients, *, epochs=8, batch_size=32, learning_rate=4e-3, 
                     loss = case_losses(answers, patients.labels[rows].to(device), "binary").mean()
                     if not loss.isfinite():
                         raise MedtutorError(
-                            f"the loss is {loss.item()} in epoch {epoch + 1}; the learning rate {learning_rate:g} is probably too high"
+                            f"the loss is {loss.item()} in epoch {epoch + 1}; the learning rate {learning_rate:g} is"
+                            " probably too high"
                         )
                     optimiser.zero_grad()
                     loss.backward()
@@ -81,14 +97,18 @@ def fit_fusion(model, patients, *, epochs=8, batch_size=32, learning_rate=4e-3, 
 
 @torch.no_grad()
 def predict_fusion(model, images, table, batch_size=256):
-    """Probabilities (N, classes) of uint8 images (N, C, H, W) with their rows of a table (N, columns), NaN where a value is missing.
+    """Probabilities (N, classes) of uint8 images (N, C, H, W) with their rows of a table (N, columns), NaN where a
+    value is missing.
 
     The model is put in eval mode and back, whatever happens. Raises `InputError` for other images, a table that
     has not a row for each, and what the model does not take.
     """
     images, table, batch_size = as_images(images), _checked_table(table), given.count("batch_size", batch_size)
     if len(images) != len(table) or not len(images):
-        raise InputError(f"there are {len(images)} images but {len(table)} rows of the table; give one row for each image, and at least one")
+        raise InputError(
+            f"there are {len(images)} images but {len(table)} rows of the table; give one row for each image, and at"
+            " least one"
+        )
     device = device_of(model)
     try:
         with evaluating(model):
@@ -136,4 +156,6 @@ def _check(model, patients, shift):
         raise InputError(_does_not_take(patients.images, patients.table, error, remedy)) from error
     # Few patients may all have had the same outcome.
     if logits.shape != (2, max(len(OUTCOMES), int(patients.labels.max()) + 1)):
-        raise InputError(f"the model answers {tuple(logits.shape)} for two patients; it must give one score for each outcome")
+        raise InputError(
+            f"the model answers {tuple(logits.shape)} for two patients; it must give one score for each outcome"
+        )

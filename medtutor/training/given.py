@@ -1,4 +1,6 @@
-"""The numbers that a training is told, and its models: checked before it starts, with one wording for all kinds of training."""
+"""The numbers that a training is told, and its models: checked before it starts, with one wording for all kinds of
+training.
+"""
 
 from torch import nn
 
@@ -14,7 +16,9 @@ def count(name, value, least=1, most=MOST, why=""):
         return checks.whole(name, value, least, most)
     except InputError:
         above = isinstance(value, int) and value > most
-        raise InputError(f"{name} is {value!r}; give a whole number from {least}{f' to {most}' if above else ''}{why}") from None
+        raise InputError(
+            f"{name} is {value!r}; give a whole number from {least}{f' to {most}' if above else ''}{why}"
+        ) from None
 
 
 def learning_rate(value):
@@ -44,10 +48,15 @@ def check_trainable(model):
     if not isinstance(model, nn.Module):
         raise InputError(f"the model is {shown(model)}; give a network, such as build(name, dataset)")
     if not any(weight.requires_grad for weight in model.parameters()):
-        raise InputError("all weights of the model are frozen, or it has none: there is nothing to train; call model.requires_grad_()")
+        raise InputError(
+            "all weights of the model are frozen, or it has none: there is nothing to train; call"
+            " model.requires_grad_()"
+        )
 
 
 def check_finite(model, rate):
     """Raises `MedtutorError` where the last step has made weights of what is no number."""
     if not all(weight.isfinite().all() for weight in model.state_dict().values()):
-        raise MedtutorError(f"the weights are no finite numbers any more; the learning rate {rate:g} is probably too high")
+        raise MedtutorError(
+            f"the weights are no finite numbers any more; the learning rate {rate:g} is probably too high"
+        )

@@ -36,7 +36,9 @@ def features_of(model, images, batch_size=128):
     features of frames, and for images that are no clips.
     """
     if not callable(getattr(model, "features", None)):
-        raise InputError(f"{type(model).__name__} has no features of frames; give a model such as build('lstm', dataset)")
+        raise InputError(
+            f"{type(model).__name__} has no features of frames; give a model such as build('lstm', dataset)"
+        )
     if getattr(images, "ndim", 5) != 5 or getattr(images, "dtype", torch.uint8) not in (torch.uint8, np.uint8):
         raise InputError("images must be clips, a uint8 tensor (N, T, C, H, W)")
     if getattr(images, "shape", (1,))[0] == 0:
@@ -46,13 +48,25 @@ def features_of(model, images, batch_size=128):
         with evaluating(model):
             return torch.cat([model.features(normalise(batch).to(device)).cpu() for batch in images.split(batch_size)])
     except RuntimeError as error:
-        raise InputError(f"the model does not take clips of shape {tuple(images.shape[1:])} ({str(error).splitlines()[0]})") from error
+        raise InputError(
+            f"the model does not take clips of shape {tuple(images.shape[1:])} ({str(error).splitlines()[0]})"
+        ) from error
 
 
 def fit_head(
-    head, features, targets, *, task, epochs=25, batch_size=64, learning_rate=3e-3, noise=0.1, weight_decay=0.05, seed=0,
+    head,
+    features,
+    targets,
+    *,
+    task,
+    epochs=25,
+    batch_size=64,
+    learning_rate=3e-3,
+    noise=0.1,
+    weight_decay=0.05,
+    seed=0,
     progress=True,
-):  # fmt: skip
+):
     """Train a head on cached features; the head, trained in place and in eval mode.
 
     head           of `models.recurrent.HEADS`, or anything that takes (B, T, F)
@@ -94,7 +108,8 @@ def fit_head(
                     loss = case_losses(answers, targets[rows], task).mean()
                     if not loss.isfinite():
                         raise MedtutorError(
-                            f"the loss is {loss.item()} in epoch {epoch + 1}; the learning rate {learning_rate:g} is probably too high"
+                            f"the loss is {loss.item()} in epoch {epoch + 1}; the learning rate {learning_rate:g} is"
+                            " probably too high"
                         )
                     optimiser.zero_grad()
                     loss.backward()
@@ -120,7 +135,10 @@ def _check(head, features, targets, task):
         raise InputError(f"targets must be a tensor ({len(features)},), one for each clip")
     wanted = torch.float32 if task == "regression" else torch.int64
     if targets.dtype != wanted:
-        raise InputError(f"targets of a {task} task must be {str(wanted).removeprefix('torch.')}, not {str(targets.dtype).removeprefix('torch.')}")
+        raise InputError(
+            f"targets of a {task} task must be {str(wanted).removeprefix('torch.')}, not"
+            f" {str(targets.dtype).removeprefix('torch.')}"
+        )
     _check_answers(head, features, targets, task)
 
 
@@ -140,4 +158,7 @@ def _check_answers(head, features, targets, task):
     if task == "regression" and outputs != 1:
         raise InputError(f"a regression needs a head with one output, not {outputs}")
     if task != "regression" and (targets.min() < 0 or targets.max() >= outputs):
-        raise InputError(f"targets run from {targets.min()} to {targets.max()}, but the head has {outputs} outputs, one a class from 0")
+        raise InputError(
+            f"targets run from {targets.min()} to {targets.max()}, but the head has {outputs} outputs, one a class"
+            " from 0"
+        )

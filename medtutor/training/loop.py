@@ -26,7 +26,6 @@ from .processes import choose_threads, gather_rows, make_accelerator, share, syn
 from .recipe import Recipe
 from .run import Run, predict_logits, probabilities, to_model
 
-
 VIEWS = 1000  # of a case, at most, that a prediction is averaged over
 
 
@@ -85,7 +84,9 @@ def _whole_recipe(model, dataset, recipe):
         raise InputError(f"fit takes a Dataset, not {type(dataset).__name__}; load one with load(…) or from_arrays(…)")
     recipe = Recipe() if recipe is None else recipe
     if not isinstance(recipe, Recipe):
-        raise InputError(f"the recipe must be a Recipe, not {type(recipe).__name__}; give Recipe(epochs=…), or leave it out")
+        raise InputError(
+            f"the recipe must be a Recipe, not {type(recipe).__name__}; give Recipe(epochs=…), or leave it out"
+        )
     return recipe.filled(dataset, getattr(model, "name", None))
 
 
@@ -98,7 +99,14 @@ def _check(model, dataset, recipe, resume):
     if resume is not None and not resume.interrupted:
         raise InputError("this run is finished; there is nothing to resume")
     if resume is not None:
-        then = (resume.card, resume.provenance, resume.recipe, resume.model.name, resume.model.options, frozen(resume.model))
+        then = (
+            resume.card,
+            resume.provenance,
+            resume.recipe,
+            resume.model.name,
+            resume.model.options,
+            frozen(resume.model),
+        )
         if resume.state is None or then != (card, dataset.provenance, recipe, model.name, model.options, frozen(model)):
             raise InputError("a run can only be resumed with its own data, model and recipe; leave them as they were")
     given.check_trainable(model)
@@ -111,7 +119,10 @@ def _check(model, dataset, recipe, resume):
             f"({str(error).splitlines()[0]}); build it for this data set"
         ) from error
     if (card.frames or card.task == "segmentation") and recipe.shift_at_test:
-        raise InputError("recipe: shift_at_test must be 0 for a segmentation and for sequences; predictions are averaged over moves of single images only")
+        raise InputError(
+            "recipe: shift_at_test must be 0 for a segmentation and for sequences; predictions are averaged over moves"
+            " of single images only"
+        )
     _check_moves(card, recipe)
     if card.task == "segmentation":
         for cases in (dataset.val, dataset.test):  # nothing but whose slices they are: they are measured as volumes
@@ -120,8 +131,8 @@ def _check(model, dataset, recipe, resume):
     if logits.shape[1:] != (len(card.classes), *pixels):
         wanted = "a class for each pixel" if pixels else "a class for each image"
         raise InputError(
-            f"the model answers {tuple(logits.shape)} for {len(logits)} images of {len(card.classes)} classes, but {card.name} asks for "
-            f"{wanted}; build it for this data set"
+            f"the model answers {tuple(logits.shape)} for {len(logits)} images of {len(card.classes)} classes, but"
+            f" {card.name} asks for {wanted}; build it for this data set"
         )
 
 
@@ -130,13 +141,17 @@ def _check_moves(card, recipe):
     side = min(card.shape)
     for name in ("shift", "shift_at_test"):
         if getattr(recipe, name) > side:
-            raise InputError(f"recipe: {name} must be at most {side}, the pixels of the image's shortest side, not {getattr(recipe, name)}")
+            raise InputError(
+                f"recipe: {name} must be at most {side}, the pixels of the image's shortest side, not"
+                f" {getattr(recipe, name)}"
+            )
     flips = 2 ** len(card.mirror) if recipe.mirror else 1
     views = [flips * (2 * pixels + 1) ** card.dims for pixels in range(recipe.shift_at_test + 1)]
     if views[-1] > VIEWS:
         most = sum(count <= VIEWS for count in views) - 1
         raise InputError(
-            f"recipe: shift_at_test={recipe.shift_at_test} averages each prediction over {views[-1]:,} moved and mirrored copies; give at most {most}"
+            f"recipe: shift_at_test={recipe.shift_at_test} averages each prediction over {views[-1]:,} moved and"
+            f" mirrored copies; give at most {most}"
         )
 
 
@@ -171,9 +186,12 @@ class _Trainer:
         # Replaced as one at the end of an epoch: Ctrl-C finds either the old or the new.
         self.reached = Reached([], 0.0, 0.0, {})
         self.bar = tqdm(
-            total=self.steps * recipe.epochs, unit="step", dynamic_ncols=True,
-            desc=f"{model.name} on {dataset.title}", disable=not (progress and accelerator.is_main_process),
-        )  # fmt: skip
+            total=self.steps * recipe.epochs,
+            unit="step",
+            dynamic_ncols=True,
+            desc=f"{model.name} on {dataset.title}",
+            disable=not (progress and accelerator.is_main_process),
+        )
 
     @property
     def epochs_done(self):
@@ -187,7 +205,9 @@ class _Trainer:
         except KeyboardInterrupt:
             if self.epochs_done == 0:
                 raise Interrupted("interrupted before the first epoch was done: there is nothing to keep") from None
-            tqdm.write(f"interrupted: keeping the {self.epochs_done} finished of {self.recipe.epochs} epochs", file=sys.stderr)
+            tqdm.write(
+                f"interrupted: keeping the {self.epochs_done} finished of {self.recipe.epochs} epochs", file=sys.stderr
+            )
             self.back_to_last_epoch()
         finally:
             self.bar.close()
@@ -217,7 +237,9 @@ class _Trainer:
         val = self.evaluate("val", views=(), quick=True)[0]
         seconds = self.reached.seconds + time.perf_counter() - wall
         cpu_seconds = self.reached.cpu_seconds + time.process_time() - cpu
-        row = {"epoch": epoch + 1, "loss": total / self.steps} | {f"val_{name}": getattr(val, name) for name in val.curve}
+        row = {"epoch": epoch + 1, "loss": total / self.steps} | {
+            f"val_{name}": getattr(val, name) for name in val.curve
+        }
         history = [*self.reached.history, row | {"seconds": round(seconds, 3)}]
         self.reached = Reached(history, seconds, cpu_seconds, self.state())
         self.bar.set_postfix_str(self._status(loss))
@@ -230,9 +252,15 @@ class _Trainer:
         affine = None
         if self.mirror or recipe.rotation or recipe.scale or recipe.shift:
             affine = draw_affine(
-                len(rows), self.card.shape, mirror=self.mirror, rotation=recipe.rotation, scale=recipe.scale,
-                shift=recipe.shift, spacing=self.spacing, generator=generator,
-            )[mine]  # fmt: skip
+                len(rows),
+                self.card.shape,
+                mirror=self.mirror,
+                rotation=recipe.rotation,
+                scale=recipe.scale,
+                shift=recipe.shift,
+                spacing=self.spacing,
+                generator=generator,
+            )[mine]
         x = to_model(normalise(self.train.images[rows[mine]]), device)
         if affine is not None:
             # All frames of a sequence move alike: to the affine map they are channels.
@@ -269,7 +297,8 @@ class _Trainer:
         logits = gather_rows(logits.to(self.accelerator.device), len(cases), self.accelerator).cpu()
         if not logits.isfinite().all():
             raise MedtutorError(
-                f"the model's answers are no finite numbers any more; the learning rate {self.recipe.learning_rate:g} is probably too high"
+                f"the model's answers are no finite numbers any more; the learning rate {self.recipe.learning_rate:g}"
+                " is probably too high"
             )
         scores = probabilities(logits, self.card.task, self.scale)
         metrics = measure_split(cases, scores, self.card, quick=quick)
@@ -278,7 +307,9 @@ class _Trainer:
 
     def _status(self, loss):
         history, kind = self.reached.history, metrics_kind(self.card.task)
-        return f"loss {loss:.3f}" + (f", val {kind.headline} {history[-1][f'val_{kind.curve[0]}']:.3f}" if history else "")
+        return f"loss {loss:.3f}" + (
+            f", val {kind.headline} {history[-1][f'val_{kind.curve[0]}']:.3f}" if history else ""
+        )
 
     def state(self):
         """A copy of all that a resumed run needs, as flat tensors."""
@@ -323,19 +354,30 @@ class _Trainer:
             test, predictions["test"], labels["test"] = self.evaluate("test", views)
         self.network.load_state_dict(self.average.module.state_dict())
         return Run(
-            model=self.network.cpu().eval(), card=self.card, recipe=self.recipe, provenance=self.dataset.provenance,
-            history=self.reached.history, val=val, test=test, predictions=predictions, labels=labels, seconds=self.reached.seconds,
-            cpu_seconds=self.reached.cpu_seconds, device=self.accelerator.device.type,
-            processes=self.accelerator.num_processes, versions=_versions(), state=None if finished else self.reached.state,
+            model=self.network.cpu().eval(),
+            card=self.card,
+            recipe=self.recipe,
+            provenance=self.dataset.provenance,
+            history=self.reached.history,
+            val=val,
+            test=test,
+            predictions=predictions,
+            labels=labels,
+            seconds=self.reached.seconds,
+            cpu_seconds=self.reached.cpu_seconds,
+            device=self.accelerator.device.type,
+            processes=self.accelerator.num_processes,
+            versions=_versions(),
+            state=None if finished else self.reached.state,
             scale=self.scale,
-        )  # fmt: skip
+        )
 
 
 def case_losses(logits, targets, task, smoothing=0.0):
     """(N,) loss of each case: cross-entropy, for multi-label the mean over labels.
 
-    For a regression: the squared error. For a segmentation: cross-entropy, the mean over pixels, plus one minus the soft
-    Dice, the mean over the foreground classes.
+    For a regression: the squared error. For a segmentation: cross-entropy, the mean over pixels, plus one minus the
+    soft Dice, the mean over the foreground classes.
     """
     if task == "multi-label":
         wanted = targets.float() * (1 - smoothing) + smoothing / 2
@@ -355,7 +397,9 @@ def _dice_loss():
     from monai.losses import DiceLoss
 
     # Case by case, not over the batch: so that processes add up to the same loss.
-    return DiceLoss(include_background=False, to_onehot_y=True, softmax=True, reduction="none", smooth_nr=1, smooth_dr=1)
+    return DiceLoss(
+        include_background=False, to_onehot_y=True, softmax=True, reduction="none", smooth_nr=1, smooth_dr=1
+    )
 
 
 def _moving_average(decay):

@@ -18,16 +18,21 @@ from ..models.randomness import seeded
 from .adversarial import fit_gan
 
 # name: (data set, how many of its training images, what `fit_gan` is told).
-# Chest X-rays are not mirrored, though their labels would allow it: the heart has a side, and a picture is to look right.
+# Chest X-rays are not mirrored, though their labels would allow it: the heart has a side, and a picture is to look
+# right.
 CHECKPOINTS = {
     "pneumoniamnist": ("pneumoniamnist", None, dict(steps=10_926)),
     "breastmnist": (
-        "breastmnist", None, dict(steps=6_000, discriminator_rate=8e-4, augmentation=dict(shift=3, zoom=0.1, mirror=True))
+        "breastmnist",
+        None,
+        dict(steps=6_000, discriminator_rate=8e-4, augmentation=dict(shift=3, zoom=0.1, mirror=True)),
     ),
     "pneumoniamnist_memorised": (
-        "pneumoniamnist", 8, dict(steps=8_000, batch_size=8, learning_rate=5e-4, discriminator_rate=2e-3, augmentation=False)
+        "pneumoniamnist",
+        8,
+        dict(steps=8_000, batch_size=8, learning_rate=5e-4, discriminator_rate=2e-3, augmentation=False),
     ),
-}  # fmt: skip
+}
 
 
 def make(name, folder, steps=None, progress=True):

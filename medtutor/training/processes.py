@@ -132,7 +132,9 @@ def make_accelerator(device="auto"):
     try:
         return Accelerator(cpu=device == "cpu" or not has_gpu)
     except ValueError:
-        raise InputError(f"this Python process already trains on another device than {device!r}; start a new one") from None
+        raise InputError(
+            f"this Python process already trains on another device than {device!r}; start a new one"
+        ) from None
 
 
 def share(count, accelerator):

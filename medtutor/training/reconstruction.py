@@ -27,7 +27,17 @@ from .processes import one_thread
 
 @one_thread()
 def fit_reconstruction(
-    model, inputs, targets=None, *, epochs=6, batch_size=32, learning_rate=6e-3, corrupt=None, beta=None, seed=0, progress=True
+    model,
+    inputs,
+    targets=None,
+    *,
+    epochs=6,
+    batch_size=32,
+    learning_rate=6e-3,
+    corrupt=None,
+    beta=None,
+    seed=0,
+    progress=True,
 ):
     """Train a model to draw the targets from the inputs; returns the model, in eval mode.
 
@@ -109,8 +119,14 @@ def reconstruction_loss(answer, targets, beta=None):
 
 
 def check_normalised(name, images, clips=False):
-    """Raises `InputError`, which calls them `name`, for anything but finite float images (N, C, H, W), or with `clips` clips."""
-    if not isinstance(images, torch.Tensor) or not images.is_floating_point() or images.dim() not in ((4, 5) if clips else (4,)):
+    """Raises `InputError`, which calls them `name`, for anything but finite float images (N, C, H, W), or with `clips`
+    clips.
+    """
+    if (
+        not isinstance(images, torch.Tensor)
+        or not images.is_floating_point()
+        or images.dim() not in ((4, 5) if clips else (4,))
+    ):
         held = f"{images.dtype} {tuple(images.shape)}" if isinstance(images, torch.Tensor) else type(images).__name__
         raise InputError(f"the {name} are {held}; give a float tensor (N, C, H, W) in -1…1, such as normalise(images)")
     if not images.isfinite().all():
@@ -132,11 +148,16 @@ def _check_model(model, inputs, targets, corrupt, beta):
     given.check_trainable(model)
     two = inputs[:2]
     if corrupt is not None and not callable(corrupt):
-        raise InputError(f"corrupt is {shown(corrupt)}; give a function of images, such as models.autoencoder.corrupt, or leave it out")
+        raise InputError(
+            f"corrupt is {shown(corrupt)}; give a function of images, such as models.autoencoder.corrupt, or leave"
+            " it out"
+        )
     if corrupt is not None:
         two = corrupt(two, generator=torch.Generator().manual_seed(0))
         if two.shape != inputs[:2].shape:
-            raise InputError(f"corrupt makes {tuple(two.shape)} of images {tuple(inputs[:2].shape)}; the shape has to stay")
+            raise InputError(
+                f"corrupt makes {tuple(two.shape)} of images {tuple(inputs[:2].shape)}; the shape has to stay"
+            )
     try:
         with evaluating(model):
             answer = model(two.to(device_of(model)))
@@ -154,6 +175,6 @@ def _check_model(model, inputs, targets, corrupt, beta):
     drawn = answer[0] if beta is not None else answer
     if drawn.shape[1:] != targets.shape[1:]:
         raise InputError(
-            f"the model draws images of shape {tuple(drawn.shape[1:])}, but the targets have {tuple(targets.shape[1:])}; "
-            "build it for the targets' channels and size"
+            f"the model draws images of shape {tuple(drawn.shape[1:])}, but the targets have"
+            f" {tuple(targets.shape[1:])}; build it for the targets' channels and size"
         )

@@ -30,9 +30,16 @@ PROVENANCES = ("medmnist", "decathlon", "phantom", "arrays")
 LARGEST = 100_000  # number among a model's options: what is larger than that is no network, but an accident
 # Of what is measured, by the first words of its name: the smallest and the largest value that there can be.
 RANGES = {
-    "auc": (0, 1), "acc": (0, 1), "dice": (0, 1), "surface_dice": (0, 1), "hd95": (0, None), "mae": (0, None), "r2": (None, 1),
-    "loss": (0, None), "seconds": (0, None),
-}  # fmt: skip
+    "auc": (0, 1),
+    "acc": (0, 1),
+    "dice": (0, 1),
+    "surface_dice": (0, 1),
+    "hd95": (0, None),
+    "mae": (0, None),
+    "r2": (None, 1),
+    "loss": (0, None),
+    "seconds": (0, None),
+}
 
 
 @dataclass(eq=False)
@@ -91,7 +98,8 @@ class Run:
         return parameter_count(self.model)
 
     def predict(self, images):
-        """(N, classes) probabilities of images; of a segmentation (N, classes, H, W), of a regression numbers (N, 1) in its units.
+        """(N, classes) probabilities of images; of a segmentation (N, classes, H, W), of a regression numbers (N, 1) in
+        its units.
 
         images  uint8, numpy or torch, shaped like the data set's: (N, C, H, W), (N, C, D, H, W), or (N, T, C, H, W) of
                 any number of frames; grey ones may lack the axis of the channel. One case alone is a batch of one
@@ -123,7 +131,8 @@ class Run:
         return as_images(images, (None, *shape[1:]) if frames else shape, self.model.name)
 
     def read(self, logits):
-        """What the model returned, (N, classes), as probabilities; of a regression as numbers in the units of the target.
+        """What the model returned, (N, classes), as probabilities; of a regression as numbers in the units of the
+        target.
 
         Of a segmentation (N, classes, H, W). Raises `InputError` for another shape.
         """
@@ -131,8 +140,8 @@ class Run:
         if not isinstance(logits, torch.Tensor) or logits.dim() != axes or logits.shape[1] != len(self.card.classes):
             found = tuple(getattr(logits, "shape", ())) or type(logits).__name__
             raise InputError(
-                f"read takes what {self.model.name} returns, a tensor of {axes} axes with {len(self.card.classes)} classes on the second, "
-                f"not {found}"
+                f"read takes what {self.model.name} returns, a tensor of {axes} axes with {len(self.card.classes)}"
+                f" classes on the second, not {found}"
             )
         return probabilities(logits, self.card.task, self.scale)
 
@@ -143,7 +152,11 @@ class Run:
         changed after it was loaded: no name brings them back.
         """
         if self.provenance == "arrays" or self.card.name not in names():
-            own = "your own arrays" if self.provenance == "arrays" else f"{self.card.name}, which no name alone brings back"
+            own = (
+                "your own arrays"
+                if self.provenance == "arrays"
+                else f"{self.card.name}, which no name alone brings back"
+            )
             raise InputError(f"the run was made on {own}; give its data set, in Python: explore(run, dataset)")
         loaded = load_dataset(self.card.name, self.card.size, source=self.provenance, root=root)
         if self.card.frames and loaded.card.dims == 3:
@@ -179,7 +192,9 @@ class Run:
         }
 
     def __str__(self):
-        phantom = "PHANTOM images, drawn by medtutor: says nothing about patients\n" if self.provenance == "phantom" else ""
+        phantom = (
+            "PHANTOM images, drawn by medtutor: says nothing about patients\n" if self.provenance == "phantom" else ""
+        )
         stopped = f" (interrupted after {self.epochs_done} of {self.recipe.epochs} epochs)" if self.interrupted else ""
         test = str(self.test) if self.test else "not read: the run is not finished"
         return (
@@ -202,7 +217,11 @@ class Run:
             raise InputError(f"the run cannot be saved: {error}; train again") from None
         groups = {
             "model": self.model.state_dict(),
-            "predictions": {f"{kind}.{split}": tensor for kind in ("predictions", "labels") for split, tensor in getattr(self, kind).items()},
+            "predictions": {
+                f"{kind}.{split}": tensor
+                for kind in ("predictions", "labels")
+                for split, tensor in getattr(self, kind).items()
+            },
         }
         if self.state is not None:
             groups["state"] = self.state
@@ -226,22 +245,45 @@ class Run:
         with source.checked():
             read = typed("", record, _Record)
             if not {"model", "predictions"} <= set(groups) <= {"model", "predictions", "state"}:
-                raise InputError(f"files must name model and predictions, and of an interrupted run state, not {', '.join(groups)}")
+                raise InputError(
+                    f"files must name model and predictions, and of an interrupted run state, not {', '.join(groups)}"
+                )
             card = _checked_card(read["card"])
             if card.publisher is None and read["provenance"] != "arrays":  # of before cards named their publisher
                 card = replace(card, publisher=read["provenance"])
             _check_size("options", read["options"])
-            val, test = (read[split] and typed(split, read[split], metrics_kind(card.task), gaps=True) for split in ("val", "test"))
+            val, test = (
+                read[split] and typed(split, read[split], metrics_kind(card.task), gaps=True)
+                for split in ("val", "test")
+            )
             source.verify(record)
             model = build(read["model"], card, **{key: _tupled(value) for key, value in read["options"].items()})
             model.load_state_dict(groups["model"])
             for name in read.get("frozen", ()):
                 model.get_parameter(name).requires_grad_(False)
             run = cls(
-                model=model.eval(), card=card, history=[_with_nan(row) for row in read["history"]], val=val, test=test,
-                predictions=_of_kind("predictions", groups), labels=_of_kind("labels", groups), state=groups.get("state"),
-                **{name: read[name] for name in ("recipe", "provenance", "seconds", "cpu_seconds", "device", "processes", "versions", "scale")},
-            )  # fmt: skip
+                model=model.eval(),
+                card=card,
+                history=[_with_nan(row) for row in read["history"]],
+                val=val,
+                test=test,
+                predictions=_of_kind("predictions", groups),
+                labels=_of_kind("labels", groups),
+                state=groups.get("state"),
+                **{
+                    name: read[name]
+                    for name in (
+                        "recipe",
+                        "provenance",
+                        "seconds",
+                        "cpu_seconds",
+                        "device",
+                        "processes",
+                        "versions",
+                        "scale",
+                    )
+                },
+            )
             _check(run)
             for name, value in run.summary().items():
                 if record[name] != value:
@@ -265,8 +307,14 @@ def predict_logits(model, images, mirror=(), shift=0, batch_size=64):
     image or more.
     """
     if not isinstance(images, torch.Tensor) or images.dtype != torch.uint8 or not len(images):
-        found = f"{images.dtype} of shape {tuple(images.shape)}" if isinstance(images, torch.Tensor) else type(images).__name__
-        raise InputError(f"the images are {found}; give a uint8 tensor 0…255, as in dataset.test.images, of one image or more")
+        found = (
+            f"{images.dtype} of shape {tuple(images.shape)}"
+            if isinstance(images, torch.Tensor)
+            else type(images).__name__
+        )
+        raise InputError(
+            f"the images are {found}; give a uint8 tensor 0…255, as in dataset.test.images, of one image or more"
+        )
     device, batches = device_of(model), []
     with torch.inference_mode(), evaluating(model):
         for start in range(0, len(images), batch_size):
@@ -280,7 +328,9 @@ def predict_logits(model, images, mirror=(), shift=0, batch_size=64):
 
 
 def probabilities(logits, task, scale=(0.0, 1.0)):
-    """Logits to probabilities: sigmoid for multi-label, softmax for the others; those of a regression to numbers, by `Run.scale`."""
+    """Logits to probabilities: sigmoid for multi-label, softmax for the others; those of a regression to numbers, by
+    `Run.scale`.
+    """
     if task == "regression":
         mean, spread = scale
         return logits * spread + mean
@@ -418,13 +468,20 @@ def _check_predictions(split, found, labels, card):
     """What was predicted for a split, and the true labels: shapes, types and ranges as `Run` says."""
     classes, pixels = len(card.classes), card.shape if card.task == "segmentation" else ()
     wanted = {"multi-label": (classes,)}.get(card.task, pixels)
-    if len(found) != len(labels) or not len(found) or found.shape[1:] != (classes, *pixels) or labels.shape[1:] != wanted:
+    if (
+        len(found) != len(labels)
+        or not len(found)
+        or found.shape[1:] != (classes, *pixels)
+        or labels.shape[1:] != wanted
+    ):
         raise InputError(
-            f"predictions.{split} and labels.{split} have the shapes {tuple(found.shape)} and {tuple(labels.shape)}, which do not fit "
-            f"each other or the {classes} classes of the card"
+            f"predictions.{split} and labels.{split} have the shapes {tuple(found.shape)} and {tuple(labels.shape)},"
+            f" which do not fit each other or the {classes} classes of the card"
         )
     if not found.is_floating_point() or labels.is_floating_point() != (card.task == "regression"):
-        raise InputError(f"predictions.{split} and labels.{split} are {found.dtype} and {labels.dtype}, which do not fit the task")
+        raise InputError(
+            f"predictions.{split} and labels.{split} are {found.dtype} and {labels.dtype}, which do not fit the task"
+        )
     _check_finite("predictions and labels", {split: found, f"labels of {split}": labels})
     if card.task == "regression":
         return
@@ -450,7 +507,9 @@ def _check_state(state, model):
     _check_finite("state", state)
     weights, parameters = model.state_dict(), list(model.parameters())
     shapes = {f"last.{name}": weight.shape for name, weight in weights.items()}
-    shapes |= {f"average.module.{name}": weight.shape for name, weight in weights.items()} | {"average.n_averaged": torch.Size()}
+    shapes |= {f"average.module.{name}": weight.shape for name, weight in weights.items()} | {
+        "average.n_averaged": torch.Size()
+    }
     for name in state:
         if name.startswith("optimiser."):  # a moment of each trained weight, and the number of its steps
             index, moment = name.split(".")[1:]

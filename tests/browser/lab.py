@@ -19,9 +19,14 @@ START_SECONDS = 60
 PROGRAMS = ("chromium", "chromium-browser", "google-chrome")
 # --no-sandbox: as root, and in containers, Chromium does not start with it.
 FLAGS = [
-    "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
-    "--disable-component-update", "--disable-sync",
-]  # fmt: skip
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
 # From the key to the new pixels, in the page's own time.
 STAMPS = """picture => {
   window.stamps = {pressed: 0, waits: []};
@@ -78,11 +83,20 @@ class JupyterLab:
         self.url = f"http://127.0.0.1:{port}"
         self.log = open(self.home / "server.log", "wb")
         command = [
-            sys.executable, "-m", "jupyterlab", "--no-browser", "--allow-root", "--ServerApp.ip=127.0.0.1",
-            f"--ServerApp.port={port}", "--ServerApp.port_retries=0", f"--IdentityProvider.token={self.token}",
-            f"--ServerApp.root_dir={self.folder}", "--LabApp.extension_manager=readonly", "--LabApp.news_url=None",
+            sys.executable,
+            "-m",
+            "jupyterlab",
+            "--no-browser",
+            "--allow-root",
+            "--ServerApp.ip=127.0.0.1",
+            f"--ServerApp.port={port}",
+            "--ServerApp.port_retries=0",
+            f"--IdentityProvider.token={self.token}",
+            f"--ServerApp.root_dir={self.folder}",
+            "--LabApp.extension_manager=readonly",
+            "--LabApp.news_url=None",
             "--LabApp.check_for_updates_class=jupyterlab.NeverCheckForUpdate",
-        ]  # fmt: skip
+        ]
         self.process = subprocess.Popen(
             command, env=self._environment(), stdout=self.log, stderr=subprocess.STDOUT, start_new_session=True
         )
@@ -94,9 +108,13 @@ class JupyterLab:
         environment["PATH"] = f"{Path(sys.executable).parent}{os.pathsep}{environment.get('PATH', '')}"
         environment["HOME"] = str(self.home)
         for name, part in {
-            "JUPYTER_CONFIG_DIR": "config", "JUPYTER_DATA_DIR": "data", "JUPYTER_RUNTIME_DIR": "runtime",
-            "JUPYTERLAB_SETTINGS_DIR": "settings", "JUPYTERLAB_WORKSPACES_DIR": "workspaces", "IPYTHONDIR": "ipython",
-        }.items():  # fmt: skip
+            "JUPYTER_CONFIG_DIR": "config",
+            "JUPYTER_DATA_DIR": "data",
+            "JUPYTER_RUNTIME_DIR": "runtime",
+            "JUPYTERLAB_SETTINGS_DIR": "settings",
+            "JUPYTERLAB_WORKSPACES_DIR": "workspaces",
+            "IPYTHONDIR": "ipython",
+        }.items():
             environment[name] = str(self.home / part)
         return environment
 
@@ -210,7 +228,11 @@ class NotebookPage:
     def control(self, description):
         """The widget with this description: the box around the label and what is operated."""
         label = self.page.locator(".widget-label, .jupyter-widgets > label").get_by_text(description, exact=True)
-        return self.page.locator(".jupyter-widgets.widget-inline-hbox, .jupyter-widgets.widget-hbox").filter(has=label).last
+        return (
+            self.page.locator(".jupyter-widgets.widget-inline-hbox, .jupyter-widgets.widget-hbox")
+            .filter(has=label)
+            .last
+        )
 
     def focus(self, control):
         """Put the focus where a user left off: on what is operated in a control."""

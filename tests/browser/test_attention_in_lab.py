@@ -19,7 +19,11 @@ xray = phantoms.draw(mt.data.card("pneumoniamnist"), {"train": 100, "val": 40, "
 models = mt.build("vit", xray, width=16, depth=3, heads=2), mt.build("cnn", xray, widths=(8, 16, 32))
 vit, cnn = (mt.fit(model, xray, mt.Recipe(epochs=1), progress=False) for model in models)
 """
-IMAGE, MAPS, CHART = "of the test split in 7 x 7 patches", "Maps over the image|Maps alone", "Mean attention distance in pixels"
+IMAGE, MAPS, CHART = (
+    "of the test split in 7 x 7 patches",
+    "Maps over the image|Maps alone",
+    "Mean attention distance in pixels",
+)
 
 
 def test_attention_by_keyboard(notebook):

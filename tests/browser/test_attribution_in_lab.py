@@ -70,7 +70,9 @@ def test_scores_by_keyboard(notebook):
 
 
 def test_a_slow_method_can_be_stopped_by_keyboard(notebook):
-    page = notebook(FIT, "e = mt.explore(run, xray)\ne.method.value = 'kernel_shap'\ne.settings.children[1].value = 1000\ne")
+    page = notebook(
+        FIT, "e = mt.explore(run, xray)\ne.method.value = 'kernel_shap'\ne.settings.children[1].value = 1000\ne"
+    )
     page.picture("No map").wait_for()
     page.focus(page.control("fill"))
     page.tab_to(page.output.get_by_role("button", name="compute the map"))

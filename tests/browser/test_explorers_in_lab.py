@@ -34,10 +34,15 @@ def test_classification_by_keyboard(notebook):
     after = [picture.get_attribute("src") for picture in (matrix, curves, images)]
     for old, new in zip(before, after):
         assert png(new).startswith(b"\x89PNG") and png(new) != png(old)
-    assert "at threshold 0.51" in matrix.get_attribute("alt") and "point of threshold 0.51" in curves.get_attribute("alt")
+    assert "at threshold 0.51" in matrix.get_attribute("alt") and "point of threshold 0.51" in curves.get_attribute(
+        "alt"
+    )
 
     thresholds = [0.5 - step / 100 for step in range(9)]
-    waits = [page.press("ArrowLeft", page.picture(f"(Images of|No image).* at threshold {value:.2f}")) for value in thresholds]
+    waits = [
+        page.press("ArrowLeft", page.picture(f"(Images of|No image).* at threshold {value:.2f}"))
+        for value in thresholds
+    ]
     LATENCIES["threshold"] = 1000 * statistics.median(waits)
     assert statistics.median(waits) < 0.3  # of which most is the way between page and kernel
 
@@ -56,7 +61,9 @@ def test_gallery_by_keyboard(notebook):
     page = notebook(RUN, "gallery()")
     images = page.picture("PneumoniaMNIST")
     images.wait_for()
-    assert "PHANTOM" in images.get_attribute("alt") and "train split, all classes, 1 to 24" in images.get_attribute("alt")
+    assert "PHANTOM" in images.get_attribute("alt") and "train split, all classes, 1 to 24" in images.get_attribute(
+        "alt"
+    )
     first = images.get_attribute("src")
     page.tab_from(page.control("data set"), page.output.get_by_role("button", name="next"))
     page.press("Space", page.picture("25 to 48"))

@@ -22,7 +22,12 @@ xray = phantoms.draw(mt.data.card("pneumoniamnist"), {"train": 200, "val": 20, "
 cohort = draw_cohort(xray, missing=0.1)
 models = {way: fit_fusion(Fusion(way=way), cohort.train, epochs=1, progress=False) for way in ("early", "late", "table")}
 """
-IMAGE, BARS, SHARES, CHARTS = "too. Image of patient", "Bars of the probability", "Bars of each part's share", "Curves of the probability"
+IMAGE, BARS, SHARES, CHARTS = (
+    "too. Image of patient",
+    "Bars of the probability",
+    "Bars of each part's share",
+    "Curves of the probability",
+)
 
 
 def test_fusion_by_keyboard(notebook):
@@ -55,7 +60,9 @@ def test_fusion_by_keyboard(notebook):
 
 
 def test_patients_turned_over_quickly_keep_their_own_numbers(notebook):
-    """What a browser sends back of a slider comes when the kernel is at the next patient already: it is no move there."""
+    """What a browser sends back of a slider comes when the kernel is at the next patient already: it is no move
+    there.
+    """
     page = notebook(FIT, "explorer = fusion(models, cohort)\nexplorer")
     page.picture(IMAGE).wait_for()
     page.page.wait_for_timeout(500)

@@ -27,8 +27,17 @@ adversary = fit_gan(
     *networks, normalise(xray.train.images), xray.train.labels, steps=30, batch_size=16, frames=8, progress=False, about=about
 )
 """
-POINT, SAMPLES, STRIP = "An image drawn by a network", "16 images drawn by a network, no patient: ", "7 images drawn by a network"
-TURN, SCORES, FRAME, COURSE = "number [0-9]+ of the game", "Right answers", "moment [0-9]+ of", "Two charts over the steps"
+POINT, SAMPLES, STRIP = (
+    "An image drawn by a network",
+    "16 images drawn by a network, no patient: ",
+    "7 images drawn by a network",
+)
+TURN, SCORES, FRAME, COURSE = (
+    "number [0-9]+ of the game",
+    "Right answers",
+    "moment [0-9]+ of",
+    "Two charts over the steps",
+)
 
 
 def button(page, name):

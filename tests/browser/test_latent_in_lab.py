@@ -27,7 +27,12 @@ for _ in range(30):
     loss.backward()
     optimiser.step()
 """
-IMAGE, POINT, MAP, STRIP = "its reconstruction, and the residual", "decoded at the present point", "Map of the train codes", "Film strip"
+IMAGE, POINT, MAP, STRIP = (
+    "its reconstruction, and the residual",
+    "decoded at the present point",
+    "Map of the train codes",
+    "Film strip",
+)
 
 
 def test_latent_by_keyboard(notebook):

@@ -45,7 +45,8 @@ def test_a_guess_by_keyboard_outlives_the_kernel(page, lab):
 
 def test_a_choice_and_a_quiz_by_keyboard(notebook):
     page = notebook(
-        "from medtutor.course import Prediction, Quiz\nwhich = Prediction('test/which', 'Which?', choices=['MLP', 'CNN'])\nwhich",
+        "from medtutor.course import Prediction, Quiz\nwhich = Prediction('test/which', 'Which?', choices=['MLP',"
+        " 'CNN'])\nwhich",
         "Quiz('00_start_here')",
     )
     choice = page.output.get_by_role("button", name="CNN")

@@ -67,9 +67,10 @@ def test_sequence_by_keyboard(notebook):
     page.tab_to(button("grey"))
     before = png(film.get_attribute("src"))
     page.page.keyboard.press("Space")
-    page.page.wait_for_function("([image, old]) => image.isConnected === false || image.src !== old", arg=[
-        film.element_handle(), film.get_attribute("src"),
-    ])  # fmt: skip
+    page.page.wait_for_function(
+        "([image, old]) => image.isConnected === false || image.src !== old",
+        arg=[film.element_handle(), film.get_attribute("src")],
+    )
     assert png(film.get_attribute("src")) != before
     page.tab_to(page.output.get_by_role("button", name="the same on 80 clips"))
     page.press("Enter", page.output.get_by_text("AUC on the first 80 clips"), timeout=60)

@@ -7,14 +7,40 @@ import sys
 import textwrap
 
 BINARY = {
-    ast.Add: [ast.Sub], ast.Sub: [ast.Add], ast.Mult: [ast.Div], ast.Div: [ast.Mult, ast.FloorDiv], ast.Pow: [ast.Mult],
-    ast.BitAnd: [ast.BitOr], ast.BitOr: [ast.BitAnd],
-}  # fmt: skip
-COMPARED = {ast.Gt: [ast.GtE, ast.Lt], ast.Lt: [ast.LtE, ast.Gt], ast.GtE: [ast.Gt, ast.LtE], ast.LtE: [ast.Lt, ast.GtE], ast.Eq: [ast.NotEq]}
+    ast.Add: [ast.Sub],
+    ast.Sub: [ast.Add],
+    ast.Mult: [ast.Div],
+    ast.Div: [ast.Mult, ast.FloorDiv],
+    ast.Pow: [ast.Mult],
+    ast.BitAnd: [ast.BitOr],
+    ast.BitOr: [ast.BitAnd],
+}
+COMPARED = {
+    ast.Gt: [ast.GtE, ast.Lt],
+    ast.Lt: [ast.LtE, ast.Gt],
+    ast.GtE: [ast.Gt, ast.LtE],
+    ast.LtE: [ast.Lt, ast.GtE],
+    ast.Eq: [ast.NotEq],
+}
 # Methods, and functions of torch, that take each other's place.
 TWINS = [("sum", "mean"), ("amin", "amax"), ("min", "max"), ("any", "all"), ("sigmoid", "tanh"), ("argmin", "argmax")]
 TWIN = {a: b for pair in TWINS for a, b in (pair, pair[::-1])}
-SINGLE = {"abs", "exp", "log", "relu", "sigmoid", "tanh", "softplus", "softmax", "sqrt", "T", "flip", "permute", "transpose", "clone"}
+SINGLE = {
+    "abs",
+    "exp",
+    "log",
+    "relu",
+    "sigmoid",
+    "tanh",
+    "softplus",
+    "softmax",
+    "sqrt",
+    "T",
+    "flip",
+    "permute",
+    "transpose",
+    "clone",
+}
 
 
 def mutants(function):
@@ -37,7 +63,9 @@ def mutants(function):
 
 
 def _with_helpers(function, module):
-    """{name: function}: a function, and the private ones of its file that it calls, but for checks of arguments: they change no value."""
+    """{name: function}: a function, and the private ones of its file that it calls, but for checks of arguments: they
+    change no value.
+    """
     found = {function.__name__: function}
     for name in function.__code__.co_names:
         helper = getattr(module, name, None)
@@ -81,7 +109,10 @@ def _changes(node):
         case ast.Slice():
             for end in ("lower", "upper"):
                 if getattr(node, end) is not None:
-                    found += [_slice(node, end, ast.BinOp(getattr(node, end), kind(), ast.Constant(1))) for kind in (ast.Add, ast.Sub)]
+                    found += [
+                        _slice(node, end, ast.BinOp(getattr(node, end), kind(), ast.Constant(1)))
+                        for kind in (ast.Add, ast.Sub)
+                    ]
                     found.append(_slice(node, end, None))
         case ast.IfExp():
             found += [node.body, node.orelse]

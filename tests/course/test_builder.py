@@ -49,7 +49,9 @@ def built(source):
     return [json.loads(path.read_text()) for path in products(source)]
 
 
-@pytest.mark.parametrize("wrong", ["### END SOLUTIONS", "    ### END  SOLUTION", "# END SOLUTION", "pass  ### END SOLUTION"])
+@pytest.mark.parametrize(
+    "wrong", ["### END SOLUTIONS", "    ### END  SOLUTION", "# END SOLUTION", "pass  ### END SOLUTION"]
+)
 def test_a_solution_whose_marks_do_not_pair_never_reaches_a_student(source, wrong):
     source.write_text(SOURCE.replace("    ### END SOLUTION", wrong))
     for solved in (False, True):
@@ -60,7 +62,9 @@ def test_a_solution_whose_marks_do_not_pair_never_reaches_a_student(source, wron
 def test_a_file_that_is_no_source_is_refused(source):
     for content in (b"\xff\xfe# %%", b"# ---\n# jupyter:\n#   kernelspec: 1\n# ---\n"):
         source.write_bytes(content)
-        with pytest.raises(InputError, match="00_example.py (is not written in UTF-8|has no cells|is no py:percent source)"):
+        with pytest.raises(
+            InputError, match="00_example.py (is not written in UTF-8|has no cells|is no py:percent source)"
+        ):
             read(source, solved=True)
 
 
@@ -96,7 +100,10 @@ def test_the_student_gets_blanks_and_the_solved_notebook_solutions(source):
 
 
 def test_several_solutions_in_one_cell():
-    code = "a = 1\n### BEGIN SOLUTION\nb = 2\n\nc = 3\n### END SOLUTION\nif a:\n    ### BEGIN SOLUTION\n    d = 4\n    ### END SOLUTION\n    e = 5"
+    code = (
+        "a = 1\n### BEGIN SOLUTION\nb = 2\n\nc = 3\n### END SOLUTION\nif a:\n    ### BEGIN SOLUTION\n    d = 4\n    ###"
+        " END SOLUTION\n    e = 5"
+    )
     assert blanked(code) == "a = 1\n...  # your code here\nif a:\n    ...  # your code here\n    e = 5"
     assert without_marks(code) == "a = 1\nb = 2\n\nc = 3\nif a:\n    d = 4\n    e = 5"
 
@@ -176,11 +183,17 @@ def old(source):
     "text, sentence",
     [
         ("# %%\nx = 1 +\n", "00_example.py, cell 1, line 1: no Python (invalid syntax)"),
-        ("# %%\nif 1:\n### BEGIN SOLUTION\n    pass\n### END SOLUTION\n", "00_example.py, cell 1, line 2: no Python (expected an indented block"),
+        (
+            "# %%\nif 1:\n### BEGIN SOLUTION\n    pass\n### END SOLUTION\n",
+            "00_example.py, cell 1, line 2: no Python (expected an indented block",
+        ),
         ("print(1)\n", "00_example.py has no cells; begin each with a line # %%"),
         ("", "00_example.py has no cells"),
         ("# ---\n# jupyter: [\n# ---\n# %%\n1\n", "00_example.py is no py:percent source: the header between"),
-        ("# ---\n# jupyter:\n#   jupytext: 3\n# ---\n# %%\n1\n", "00_example.py is no py:percent source: the header between"),
+        (
+            "# ---\n# jupyter:\n#   jupytext: 3\n# ---\n# %%\n1\n",
+            "00_example.py is no py:percent source: the header between",
+        ),
         ('# %%\n1\n\n# %% {"tags": \n1\n', "00_example.py, cell 2: what stands behind # %% cannot be read"),
         ("# %%\nx = '\0'\n", "00_example.py, cell 1, line 1: no Python ("),
     ],
@@ -209,7 +222,9 @@ def test_a_source_that_is_none_is_refused_before_anything_runs(old, text, senten
 def test_a_solution_whose_marks_are_misspelt_never_reaches_the_students(source, begin, end):
     source.write_text(f"# %%\ndef half(x):\n    {begin}\n    return x / 2\n    {end}\n")
     for solved in (False, True):
-        with pytest.raises(InputError, match="cell 1: the lines ### BEGIN SOLUTION and ### END SOLUTION must stand in pairs"):
+        with pytest.raises(
+            InputError, match="cell 1: the lines ### BEGIN SOLUTION and ### END SOLUTION must stand in pairs"
+        ):
             read(source, solved)
 
 
@@ -232,14 +247,20 @@ def test_two_lessons_of_one_number_are_refused(old, monkeypatch, capsys):
 @pytest.mark.parametrize("package", ["jupytext", "nbclient"])
 def test_a_package_that_only_building_needs_is_asked_for(old, package, monkeypatch, capsys):
     monkeypatch.setitem(sys.modules, package, None)
-    assert refused(old, monkeypatch, capsys) == (2, f'building lessons needs {package}; run: pip install "medtutor[dev]"')
+    assert refused(old, monkeypatch, capsys) == (
+        2,
+        f'building lessons needs {package}; run: pip install "medtutor[dev]"',
+    )
 
 
 def test_a_kernel_that_is_killed_is_one_sentence(old, monkeypatch, capsys):
     old.write_text("# %% [markdown]\n# One\n\n# %%\nimport os\nos.kill(os.getpid(), 9)\n")
     code, said = refused(old, monkeypatch, capsys)
     assert code == 1
-    assert said.startswith("00_example.py did not run to its end: cell 2 (“import os”) ended the kernel, most likely because memory ran out; ")
+    assert said.startswith(
+        "00_example.py did not run to its end: cell 2 (“import os”) ended the kernel, most likely because memory ran"
+        " out; "
+    )
 
 
 def test_ctrl_c_is_an_interruption_and_no_dead_kernel(old, monkeypatch, capsys):
@@ -253,7 +274,9 @@ def test_a_cell_that_takes_too_long_is_one_sentence(old, monkeypatch, capsys):
     monkeypatch.setattr("medtutor.course.builder.CELL_SECONDS", 1)
     code, said = refused(old, monkeypatch, capsys)
     assert code == 1
-    assert said.startswith("00_example.py did not run to its end: cell 1 (“import time”) took longer than 1 s; let it do less")
+    assert said.startswith(
+        "00_example.py did not run to its end: cell 1 (“import time”) took longer than 1 s; let it do less"
+    )
 
 
 def executing_raises(monkeypatch, error):
@@ -267,8 +290,14 @@ def executing_raises(monkeypatch, error):
     "error, sentence",
     [
         ("no kernel", "was not run: Jupyter knows no kernel python3; run: pip install"),
-        (RuntimeError("Kernel died before replying to kernel_info\nmore"), "was not run: no kernel started (Kernel died before replying to kernel_info); medtutor doctor"),
-        (OSError(errno.ENOSPC, "No space left on device"), "was not run: no kernel started ([Errno 28] No space left on device)"),
+        (
+            RuntimeError("Kernel died before replying to kernel_info\nmore"),
+            "was not run: no kernel started (Kernel died before replying to kernel_info); medtutor doctor",
+        ),
+        (
+            OSError(errno.ENOSPC, "No space left on device"),
+            "was not run: no kernel started ([Errno 28] No space left on device)",
+        ),
     ],
 )
 def test_a_kernel_that_does_not_start_is_one_sentence(old, error, sentence, monkeypatch, capsys):
@@ -286,14 +315,20 @@ def test_a_full_disk_is_one_sentence_and_neither_notebook_is_replaced(old, monke
     monkeypatch.setattr("medtutor.course.builder.write_whole", full)
     code, said = refused(old, monkeypatch, capsys)
     assert code == 1
-    assert said.startswith(f"00_example.ipynb could not be written to {old.parent.parent} (No space left on device); what was there is as it was")
+    assert said.startswith(
+        f"00_example.ipynb could not be written to {old.parent.parent} (No space left on device); what was there is as"
+        " it was"
+    )
 
 
 def test_an_error_in_the_solved_notebook_keeps_that_of_the_students(old, monkeypatch, capsys):
     old.write_text("# %%\n### BEGIN SOLUTION\nraise ValueError('first\\nsecond')\n### END SOLUTION\n")
     code, said = refused(old, monkeypatch, capsys)
     assert code == 1
-    assert said == "00_example.py did not run to its end: cell 1 (“raise ValueError('first\\nsecond')”) stopped with ValueError: first; run its notebook to see the cell"
+    assert (
+        said == "00_example.py did not run to its end: cell 1 (“raise ValueError('first\\nsecond')”) stopped with"
+        " ValueError: first; run its notebook to see the cell"
+    )
 
 
 def test_a_cell_that_takes_the_output_away_is_one_sentence(old, monkeypatch, capsys):

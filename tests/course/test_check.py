@@ -47,7 +47,9 @@ def test_every_exercise_knows_three_mistakes_with_hints_of_their_own(name):
     assert len(hints) >= 3 and len(set(hints)) == len(hints)
 
 
-@pytest.mark.parametrize("blank", [None, ..., lambda *_: None, lambda *_: ...], ids=["none", "dots", "returns none", "returns dots"])
+@pytest.mark.parametrize(
+    "blank", [None, ..., lambda *_: None, lambda *_: ...], ids=["none", "dots", "returns none", "returns dots"]
+)
 @pytest.mark.parametrize("name", ALL)
 def test_an_untouched_blank_is_an_open_box(name, blank):
     box = getattr(check, name)(blank)
@@ -68,7 +70,9 @@ def test_the_solutions_in_the_lessons_pass(source):
         assert look_at(ALL[name], answer, seed=1).kind == "right", name
 
 
-@pytest.mark.parametrize("name, answer", [(name, answer) for name, _, answer in ANSWERS], ids=[f"{name}: {how}" for name, how, _ in ANSWERS])
+@pytest.mark.parametrize(
+    "name, answer", [(name, answer) for name, _, answer in ANSWERS], ids=[f"{name}: {how}" for name, how, _ in ANSWERS]
+)
 def test_a_right_answer_passes_however_it_is_written(name, answer):
     for seed in range(5):
         box = look_at(ALL[name], answer, seed=seed)
@@ -80,7 +84,8 @@ def test_every_exercise_is_answered_in_three_other_ways():
     assert all(ways.count(name) >= 3 for name in ALL)
 
 
-# Mutants that are right, by what is new in them: the other side of a square, an axis with one place, a case that does not occur.
+# Mutants that are right, by what is new in them: the other side of a square, an axis with one place, a case that does
+# not occur.
 THE_SAME = {
     "anomaly_score": ["(rebuilt - image).abs()", "stride=1)[-1, 0]", "stride=1)[0, -1]"],
     "attend": ["pass", "masked_fill(float('-inf'), apart)", "transpose(-1, -2)", "transpose(2, -1)"],
@@ -96,7 +101,9 @@ THE_SAME = {
 
 @pytest.mark.parametrize("name", ALL)
 def test_no_mutant_of_a_reference_passes(name):
-    """A sign, an axis, a bound, a step left out: whatever changes a value is found on the inputs that the check draws."""
+    """A sign, an axis, a bound, a step left out: whatever changes a value is found on the inputs that the check
+    draws.
+    """
     found = mutants(ALL[name].reference)
     passed = [what for what, mutant in found if look_at(ALL[name], mutant, seed=0).kind == "right"]
     assert len(found) > 1
@@ -117,7 +124,9 @@ def test_inputs_are_in_single_precision_as_in_the_lessons(name):
     seen = []
     look_at(ALL[name], lambda *inputs: seen.extend(inputs) or ALL[name].reference(*inputs), seed=0)
     floats = [value.dtype for value in seen if isinstance(value, torch.Tensor) and value.is_floating_point()]
-    floats += [parameter.dtype for value in seen if isinstance(value, torch.nn.Module) for parameter in value.parameters()]
+    floats += [
+        parameter.dtype for value in seen if isinstance(value, torch.nn.Module) for parameter in value.parameters()
+    ]
     assert set(floats) <= {torch.float32}
 
 
@@ -139,7 +148,12 @@ DOUBLE = Exercise(
 
 def test_numpy_lists_and_single_precision_pass():
     no_gradients = Exercise("double", double, DOUBLE.inputs, DOUBLE.mistakes)
-    for answer in (lambda x: (2 * x).numpy(), lambda x: (2 * x).tolist(), lambda x: (x + x).float(), lambda x: list(2 * x)):
+    for answer in (
+        lambda x: (2 * x).numpy(),
+        lambda x: (2 * x).tolist(),
+        lambda x: (x + x).float(),
+        lambda x: list(2 * x),
+    ):
         assert look_at(no_gradients, answer, seed=0).kind == "right"
 
 
@@ -228,7 +242,8 @@ def test_numbers_of_any_make_pass(answer):
 
 
 @pytest.mark.parametrize(
-    "answer", [lambda x: [x + 1, (2 * x).tolist()], lambda x: torch.stack([x + 1, x * 2]), lambda x: np.stack([x + 1, x * 2])]
+    "answer",
+    [lambda x: [x + 1, (2 * x).tolist()], lambda x: torch.stack([x + 1, x * 2]), lambda x: np.stack([x + 1, x * 2])],
 )
 def test_two_arrays_pass_in_a_list_and_as_one(answer):
     assert said(BOTH, answer)[0] == "right"
@@ -348,7 +363,10 @@ def test_a_blank_is_open_whatever_it_is_made_of(blank):
 
 def test_where_the_source_is_not_at_hand_blanks_are_still_told_from_answers():
     space = {}
-    exec("def blank(x):\n    ...\n\ndef forgets(x):\n    y = 2 * x\n\ndef stops(x):\n    y = 2\n    return x / nothing", space)
+    exec(
+        "def blank(x):\n    ...\n\ndef forgets(x):\n    y = 2 * x\n\ndef stops(x):\n    y = 2\n    return x / nothing",
+        space,
+    )
     assert said(PLAIN, space["blank"])[0] == "open"
     assert "returns nothing" in said(PLAIN, space["forgets"])[1]
     assert "NameError: name 'nothing' is not defined, in line 9 (inputs: (3, 4))" in said(PLAIN, space["stops"])[1]
@@ -449,7 +467,9 @@ def test_an_answer_that_eats_memory_is_stopped(monkeypatch):
     monkeypatch.setattr(sys.modules["medtutor.course.check"], "BYTES", 50e6)
     kind, text = said(PLAIN, eats)
     assert kind == "wrong"
-    assert re.search(r"stopped after taking 0.05 GB of memory, in line \d+, “kept.append.*”. Does a loop never end", text)
+    assert re.search(
+        r"stopped after taking 0.05 GB of memory, in line \d+, “kept.append.*”. Does a loop never end", text
+    )
 
 
 def test_an_answer_that_swallows_the_stop_is_stopped_again(monkeypatch):
@@ -486,7 +506,12 @@ def test_a_buffer_that_is_filled_anew_is_no_mistake():
 
 @pytest.mark.parametrize(
     "change",
-    [lambda x: x.mul_(2), lambda x: x.unsqueeze_(0), lambda x: x.transpose_(0, 1), lambda x: np.multiply(x.numpy(), 2, out=x.numpy())],
+    [
+        lambda x: x.mul_(2),
+        lambda x: x.unsqueeze_(0),
+        lambda x: x.transpose_(0, 1),
+        lambda x: np.multiply(x.numpy(), 2, out=x.numpy()),
+    ],
 )
 def test_a_changed_input_is_seen_whatever_was_changed(change):
     def answer(x):
@@ -559,7 +584,9 @@ def test_two_exercises_of_one_name_are_refused(monkeypatch):
 
 
 def test_gaps_in_an_input_are_no_change_of_it():
-    gaps = Exercise("filled", lambda x: x.nan_to_num(0), lambda generator: (torch.tensor([float("nan"), generator.normal()]),), ())
+    gaps = Exercise(
+        "filled", lambda x: x.nan_to_num(0), lambda generator: (torch.tensor([float("nan"), generator.normal()]),), ()
+    )
     assert look_at(gaps, lambda x: x.nan_to_num(0), seed=0).kind == "right"
     assert "changes its input" in look_at(gaps, lambda x: x.nan_to_num_(0), seed=0).text
 

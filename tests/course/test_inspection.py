@@ -83,7 +83,9 @@ def test_a_notebook_without_a_source_is_found(source):
 
 def test_a_source_that_cannot_be_read_is_one_sentence(source):
     source.write_text(LESSON.replace("1 + 1", "1 +"))
-    assert inspect_lesson(source) == ["00_example.py, cell 2, line 1: no Python (invalid syntax); mend it, and build again"]
+    assert inspect_lesson(source) == [
+        "00_example.py, cell 2, line 1: no Python (invalid syntax); mend it, and build again"
+    ]
 
 
 def test_a_source_that_is_named_otherwise_is_found(source):
@@ -110,7 +112,9 @@ def test_a_link_to_a_damaged_notebook_is_dead(tmp_path):
 
 def test_cells_that_are_neither_text_nor_code_and_bare_ones_are_looked_at():
     assert found_in({"cell_type": "raw", "source": "as it is"}) == ""
-    assert inspect_notebook({"cells": [{"cell_type": "code", "source": ""}]}, Path("x.ipynb")) == ["cell 1 was not executed"]
+    assert inspect_notebook({"cells": [{"cell_type": "code", "source": ""}]}, Path("x.ipynb")) == [
+        "cell 1 was not executed"
+    ]
 
 
 def test_a_lesson_that_does_not_run_hides_no_other_problem(source, monkeypatch, capsys):
@@ -142,7 +146,10 @@ def test_rules_of_the_text(source, text, problem):
         ({"execution_count": None}, "not executed"),
         ({"outputs": [{"output_type": "error", "ename": "ValueError", "evalue": "no"}]}, "ends in ValueError: no"),
         ({"outputs": [{"output_type": "display_data", "data": {"image/png": "abc"}}]}, "bare picture"),
-        ({"outputs": [{"output_type": "display_data", "data": {"application/vnd.jupyter.widget-view+json": {}}}]}, "widget"),
+        (
+            {"outputs": [{"output_type": "display_data", "data": {"application/vnd.jupyter.widget-view+json": {}}}]},
+            "widget",
+        ),
         (html_output("<img src='data:image/png;base64,AAAA'>"), "without alt text"),
         (html_output("<img alt=' ' src='x'>"), "without alt text"),
         ({"cell_type": "markdown", "source": "![](picture.png)"}, "without alt text"),
@@ -177,12 +184,21 @@ def test_the_course_has_its_lessons():
     assert [source.stem for source in sources(NOTEBOOKS)][:2] == ["00_start_here", "01_cnn_classification"]
 
 
-@pytest.mark.parametrize("text", ['{"cells": [{"cell_type": null, "source": ""}]}', '{"cells": [{"cell_type": "markdown", "source": ["a", 1]}]}', "[" * 100_000])
+@pytest.mark.parametrize(
+    "text",
+    [
+        '{"cells": [{"cell_type": null, "source": ""}]}',
+        '{"cells": [{"cell_type": "markdown", "source": ["a", 1]}]}',
+        "[" * 100_000,
+    ],
+)
 def test_a_file_of_another_form_than_a_notebook_is_a_problem_and_no_traceback(source, text):
     for path in products(source):
         path.parent.mkdir(exist_ok=True)
         path.write_text(text)
-    assert [problem for problem in inspect_lesson(source) if "no notebook" in problem or "cannot be read" in problem] != []
+    assert [
+        problem for problem in inspect_lesson(source) if "no notebook" in problem or "cannot be read" in problem
+    ] != []
 
 
 def test_odd_html_and_names_too_long_are_inspected(tmp_path):

@@ -28,7 +28,9 @@ def notebook(tmp_path):
 
 def nbval(notebook):
     command = [sys.executable, "-m", "pytest", "-q", "--nbval-lax", "--nbval-current-env", "-p", "no:cacheprovider"]
-    return subprocess.run([*command, f"--rootdir={notebook.parent}", "-c", "/dev/null", str(notebook)], capture_output=True, text=True)
+    return subprocess.run(
+        [*command, f"--rootdir={notebook.parent}", "-c", "/dev/null", str(notebook)], capture_output=True, text=True
+    )
 
 
 def test_a_lesson_passes_twice_in_a_row(notebook):

@@ -31,7 +31,9 @@ def test_guess_result_and_gap_are_shown_with_the_reason():
     prediction = auc()
     commit(prediction, 0.8)
     assert "Your guess: 0.8" in prediction.state.value
-    assert str(prediction.reconcile(0.97, "Filters.")) == "▸ It is 0.97. You said 0.8; it is 0.17 more than that. Filters."
+    assert (
+        str(prediction.reconcile(0.97, "Filters.")) == "▸ It is 0.97. You said 0.8; it is 0.17 more than that. Filters."
+    )
     assert "0.1 less" in str(prediction.reconcile(0.7))
     assert "exactly that" in str(prediction.reconcile(0.8))
 
@@ -106,16 +108,27 @@ def test_a_prediction_needs_a_range_or_choices():
 @pytest.mark.parametrize(
     "options",
     [
-        {"choices": ["yes", None]}, {"choices": ["yes"]}, {"choices": ["yes", "yes"]}, {"choices": "yes"}, {"choices": 3}, {"low": 1.0, "high": 0.5},
-        {"low": 0, "high": "1"}, {"low": float("nan"), "high": 1}, {"low": 0, "high": 1, "step": (1,)}, {"low": 0, "high": 1, "step": 0},
+        {"choices": ["yes", None]},
+        {"choices": ["yes"]},
+        {"choices": ["yes", "yes"]},
+        {"choices": "yes"},
+        {"choices": 3},
+        {"low": 1.0, "high": 0.5},
+        {"low": 0, "high": "1"},
+        {"low": float("nan"), "high": 1},
+        {"low": 0, "high": 1, "step": (1,)},
+        {"low": 0, "high": 1, "step": 0},
     ],
-)  # fmt: skip
+)
 def test_a_question_that_cannot_be_asked_is_refused(options):
     with pytest.raises(InputError):
         Prediction("01/x", "What?", **options)
 
 
-@pytest.mark.parametrize("prediction, result", [(auc, "0.9"), (auc, None), (auc, float("nan")), (winner, "VGG"), (winner, 1), (winner, ["CNN"])])
+@pytest.mark.parametrize(
+    "prediction, result",
+    [(auc, "0.9"), (auc, None), (auc, float("nan")), (winner, "VGG"), (winner, 1), (winner, ["CNN"])],
+)
 def test_a_result_is_a_number_or_one_of_the_choices(prediction, result):
     with pytest.raises(InputError):
         prediction().reconcile(result)

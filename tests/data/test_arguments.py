@@ -1,4 +1,6 @@
-"""The arguments of all that draws, plants and loads: numbers of numpy and torch mean what Python's mean, all else gets a sentence."""
+"""The arguments of all that draws, plants and loads: numbers of numpy and torch mean what Python's mean, all else gets
+a sentence.
+"""
 
 import warnings
 
@@ -50,7 +52,19 @@ def test_counts_and_seeds_of_numpy_and_torch_draw_the_same(name):
 @pytest.mark.parametrize("name", [*DRAWN, "hippocampus"])
 def test_counts_and_seeds_that_are_no_whole_numbers(name):
     draw = DRAWN.get(name) or (lambda counts=ONE, seed=0: hippocampus_phantom.draw(counts, seed))
-    for wrong in (True, np.True_, torch.tensor(True), 4.0, np.float64(4), "4", None, -1, [4], np.array([4]), -(10**5000)):
+    for wrong in (
+        True,
+        np.True_,
+        torch.tensor(True),
+        4.0,
+        np.float64(4),
+        "4",
+        None,
+        -1,
+        [4],
+        np.array([4]),
+        -(10**5000),
+    ):
         assert "seed must be " in refused(draw, seed=wrong)
         assert "whole number" in refused(draw, FEW | {"val": wrong})
 
@@ -75,7 +89,14 @@ def test_the_difficulty_of_a_cine():
 
 def test_which_frames_are_kept():
     images = torch.arange(2 * 4).to(torch.uint8).view(2, 4, 1, 1, 1)
-    for keep in (2, np.int64(2), torch.tensor(2), np.array(2), [True, True, False, False], np.array([True, True, False, False])):
+    for keep in (
+        2,
+        np.int64(2),
+        torch.tensor(2),
+        np.array(2),
+        [True, True, False, False],
+        np.array([True, True, False, False]),
+    ):
         assert cine.dropped(images, keep).flatten().tolist() == [0, 1, 0, 0, 4, 5, 0, 0]
     assert cine.dropped(images, np.int64(2), "cut").shape == (2, 2, 1, 1, 1)
     for keep in ("two", None, 2.0, [1, 1, 0, 0], [[True], [True, False]], np.array([True]), object()):
@@ -86,15 +107,35 @@ def test_which_frames_are_kept():
 
 def test_the_numbers_of_marks():
     plain = draw_marks("patterns", FEW, noise=0.25, jitter=1, contrast=0.5, cells=2, cell=3).train.images
-    again = draw_marks("patterns", FEW, noise=np.float32(0.25), jitter=np.int8(1), contrast=torch.tensor(0.5), cells=np.int64(2), cell=torch.tensor(3))
+    again = draw_marks(
+        "patterns",
+        FEW,
+        noise=np.float32(0.25),
+        jitter=np.int8(1),
+        contrast=torch.tensor(0.5),
+        cells=np.int64(2),
+        cell=torch.tensor(3),
+    )
     assert torch.equal(plain, again.train.images)
-    for wrong in ({"noise": "0.1"}, {"noise": True}, {"contrast": None}, {"jitter": 1.0}, {"jitter": True}, {"cells": 6.0}, {"cell": "1"}, {"kind": 3}):
+    for wrong in (
+        {"noise": "0.1"},
+        {"noise": True},
+        {"contrast": None},
+        {"jitter": 1.0},
+        {"jitter": True},
+        {"cells": 6.0},
+        {"cell": "1"},
+        {"kind": 3},
+    ):
         refused(draw_marks, **({"counts": FEW} | wrong))
 
 
 def test_what_is_planted():
     dataset = of_two()
-    assert torch.equal(plant_spots(dataset, share=np.float64(0.5), seed=np.int64(2)).train.images, plant_spots(dataset, share=0.5, seed=2).train.images)
+    assert torch.equal(
+        plant_spots(dataset, share=np.float64(0.5), seed=np.int64(2)).train.images,
+        plant_spots(dataset, share=0.5, seed=2).train.images,
+    )
     marked = plant_marker(dataset, {"train": torch.tensor(0.9)}, seed=torch.tensor(1))
     assert torch.equal(marked.train.images, plant_marker(dataset, {"train": np.float32(0.9)}, seed=1).train.images)
     assert torch.equal(marked.test.images, dataset.test.images)
@@ -110,7 +151,9 @@ def test_what_is_planted():
 
 def test_a_share_that_plants_nothing_is_refused():
     """All labels would be alike, and nothing could be measured."""
-    assert "a share of 0.01 is 0 of the 20 train images: both classes are needed" in refused(plant_spots, of_two(), share=0.01)
+    assert "a share of 0.01 is 0 of the 20 train images: both classes are needed" in refused(
+        plant_spots, of_two(), share=0.01
+    )
     assert "a share of 0.99 is 20 of the 20 train images" in refused(plant_spots, of_two(), share=0.99)
 
 
@@ -129,7 +172,14 @@ def test_what_a_cohort_is_drawn_from():
     again = draw_cohort(dataset, missing=np.float32(0.25), most=np.int64(10), seed=torch.tensor(3))
     assert torch.equal(plain.train.images, again.train.images) and torch.equal(plain.train.labels, again.train.labels)
     assert "dataset must be a Dataset" in refused(draw_cohort, dataset.train)
-    for wrong in ({"missing": True}, {"missing": "0"}, {"missing": np.nan}, {"most": True}, {"seed": 0.0}, {"kind": None}):
+    for wrong in (
+        {"missing": True},
+        {"missing": "0"},
+        {"missing": np.nan},
+        {"most": True},
+        {"seed": 0.0},
+        {"kind": None},
+    ):
         refused(draw_cohort, dataset, **wrong)
     for column in (2, True, "age", 0.5):
         assert "column must be" in refused(without_table, plain.test, column)
@@ -137,7 +187,15 @@ def test_what_a_cohort_is_drawn_from():
 
 
 @pytest.mark.parametrize(
-    "findings, table", [([0, 1], [[0.1, 0.2]]), ([2], [[0.1, 0.2]]), ([0], [0.1, 0.2]), ([0], [["a", "b"]]), ([0], [[0.1]]), (["x"], [[0.1, 0.2]])]
+    "findings, table",
+    [
+        ([0, 1], [[0.1, 0.2]]),
+        ([2], [[0.1, 0.2]]),
+        ([0], [0.1, 0.2]),
+        ([0], [["a", "b"]]),
+        ([0], [[0.1]]),
+        (["x"], [[0.1, 0.2]]),
+    ],
 )
 def test_findings_and_table_that_do_not_fit(findings, table):
     refused(chance, "additive", findings, table)
@@ -153,6 +211,11 @@ def test_the_size_of_a_set():
         refused(find, "pneumoniamnist", wrong)
     for wrong in (None, 3, ["pneumoniamnist"], True):
         assert "unknown data set" in refused(mt.load, wrong)
-    for options in ({"source": ["phantom"]}, {"source": None}, {"source": np.array(["a", "b"])}, {"source": "phantom", "progress": "no"}):
+    for options in (
+        {"source": ["phantom"]},
+        {"source": None},
+        {"source": np.array(["a", "b"])},
+        {"source": "phantom", "progress": "no"},
+    ):
         refused(mt.load, "pneumoniamnist", **options)
     assert "card must be the Card" in refused(phantoms.draw, "pneumoniamnist")

@@ -68,9 +68,14 @@ def test_a_disc_stays_a_disc_whatever_the_sides():
 def test_a_ball_stays_a_ball_between_slices_that_lie_far_apart():
     """In millimetres: a voxel of 3 x 1 x 1 mm, turned about all axes, also without regard to it."""
     shape, spacing = (12, 32, 40), (3.0, 1.0, 1.0)
-    places = torch.meshgrid(*((torch.arange(side) - (side - 1) / 2) * step for side, step in zip(shape, spacing)), indexing="ij")
+    places = torch.meshgrid(
+        *((torch.arange(side) - (side - 1) / 2) * step for side, step in zip(shape, spacing)), indexing="ij"
+    )
     ball = (sum(place.square() for place in places) <= 100).float()[None, None].expand(30, -1, -1, -1, -1)
-    kept, sheared = (apply_affine(ball, draw_affine(30, shape, rotation=40.0, spacing=step, generator=generator())) for step in (spacing, None))
+    kept, sheared = (
+        apply_affine(ball, draw_affine(30, shape, rotation=40.0, spacing=step, generator=generator()))
+        for step in (spacing, None)
+    )
     assert ((kept > 0.5) != (ball > 0.5)).float().mean() < 0.01 < ((sheared > 0.5) != (ball > 0.5)).float().mean()
 
 

@@ -1,4 +1,6 @@
-"""The cine phantom: the truth that is handed out is the truth that was drawn, and only order tells the classes apart."""
+"""The cine phantom: the truth that is handed out is the truth that was drawn, and only order tells the classes
+apart.
+"""
 
 import numpy as np
 import pytest
@@ -101,12 +103,18 @@ def test_nothing_that_forgets_the_order_tells_the_classes_apart(many):
     grey = images.mean((2, 3, 4))
     spectrum = np.abs(np.fft.rfft(many.volumes.numpy()))
     statistics = {
-        "ejection fraction": many.ejection, "mean grey level": grey.mean(1), "spread over time": grey.std(1),
-        "one frame": grey[:, 8], "brightest frame": grey.amax(1), "darkest frame": grey.amin(1),
-        "first and last frame": grey[:, 0] + grey[:, -1], "pixels' spread over time": images.std(1).mean((1, 2, 3)),
-        "median volume": many.volumes.median(1).values, "steepest step": many.volumes.diff(dim=1).abs().amax(1),
+        "ejection fraction": many.ejection,
+        "mean grey level": grey.mean(1),
+        "spread over time": grey.std(1),
+        "one frame": grey[:, 8],
+        "brightest frame": grey.amax(1),
+        "darkest frame": grey.amin(1),
+        "first and last frame": grey[:, 0] + grey[:, -1],
+        "pixels' spread over time": images.std(1).mean((1, 2, 3)),
+        "median volume": many.volumes.median(1).values,
+        "steepest step": many.volumes.diff(dim=1).abs().amax(1),
         **{f"swing {i}": spectrum[:, i] for i in range(1, 9)},
-    }  # fmt: skip
+    }
     for name, statistic in statistics.items():
         assert abs(roc_auc_score(many.filling, statistic) - 0.5) < 0.045, name
 
@@ -185,7 +193,13 @@ def test_wrong_inputs_are_refused(numbered):
         cine.draw(counts=FEW, grain=0)
     with pytest.raises(InputError, match="did you mean held"):
         cine.dropped(numbered, 2, "hold")
-    for keep, mode in ((0, "black"), (5, "held"), (True, "black"), (torch.ones(3, dtype=torch.bool), "cut"), (0.5, "cut")):
+    for keep, mode in (
+        (0, "black"),
+        (5, "held"),
+        (True, "black"),
+        (torch.ones(3, dtype=torch.bool), "cut"),
+        (0.5, "cut"),
+    ):
         with pytest.raises(InputError, match="keep does not fit 2 clips of 4 frames"):
             cine.dropped(numbered, keep, mode)
     with pytest.raises(InputError, match=r"\(N, T, C, H, W\)"):

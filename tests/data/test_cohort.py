@@ -19,7 +19,9 @@ WHAT = ("images", "table", "labels", "findings", "chances")
 
 @cache
 def squares(count=4000):
-    return mt.from_arrays(blobs(count, 0, size=8), blobs(count, 1, size=8), blobs(count, 2, size=8), classes=["top", "bottom"])
+    return mt.from_arrays(
+        blobs(count, 0, size=8), blobs(count, 1, size=8), blobs(count, 2, size=8), classes=["top", "bottom"]
+    )
 
 
 @cache
@@ -182,7 +184,12 @@ def test_what_cannot_be_is_said():
     for missing in (-0.1, 0.95, "some", None):
         with pytest.raises(InputError, match="missing is"):
             draw_cohort(squares(), missing=missing)
-    for options, words in (({"most": 1}, "most is 1"), ({"most": 10.5}, "most is 10.5"), ({"seed": -1}, "seed is -1"), ({"seed": None}, "seed is None")):
+    for options, words in (
+        ({"most": 1}, "most is 1"),
+        ({"most": 10.5}, "most is 10.5"),
+        ({"seed": -1}, "seed is -1"),
+        ({"seed": None}, "seed is None"),
+    ):
         with pytest.raises(InputError, match=words):
             draw_cohort(squares(), **options)
     several = mt.from_arrays(*[blobs(30, seed, classes=3) for seed in range(3)])

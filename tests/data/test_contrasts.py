@@ -5,9 +5,7 @@ import pytest
 import torch
 
 from medtutor.data import contrasts
-from medtutor.data.contrasts import (
-    AIR, FLUID, GREY, IN_B_ONLY, IN_BOTH, LESION, LEVELS_A, LEVELS_B, NO_LESION, WHITE,
-)  # fmt: skip
+from medtutor.data.contrasts import AIR, FLUID, GREY, IN_B_ONLY, IN_BOTH, LESION, LEVELS_A, LEVELS_B, NO_LESION, WHITE
 from medtutor.errors import InputError
 
 FEW = {"train": 8, "val": 4, "test": 4}
@@ -55,7 +53,9 @@ def _inner(tissues, tissue):
 def test_no_curve_turns_a_into_b(pairs):
     """Fluid is as dark as bone in A, and brighter than all in B: what a pixel is, its own brightness does not say."""
     white, fluid = (pairs.tissues == tissue for tissue in (WHITE, FLUID))
-    assert _level(pairs.b, fluid) > _level(pairs.b, white) + 0.3 and _level(pairs.a, fluid) < _level(pairs.a, white) - 0.2
+    assert (
+        _level(pairs.b, fluid) > _level(pairs.b, white) + 0.3 and _level(pairs.a, fluid) < _level(pairs.a, white) - 0.2
+    )
     # The best curve of grey levels, fitted on these very images, leaves most of the fluid's error.
     a, b = pairs.a.flatten().long(), pairs.b.flatten().double()
     curve = torch.zeros(256, dtype=torch.double).index_add_(0, a, b) / a.bincount(minlength=256).clamp(min=1)
@@ -100,8 +100,7 @@ def test_same_seed_same_pairs_other_seed_other_pairs():
 
 
 @pytest.mark.parametrize(
-    "counts, seed, words",
-    [({"train": 1}, 0, "from 2"), (5, 0, "dict"), (None, -1, "from 0"), (None, True, "from 0")],
+    "counts, seed, words", [({"train": 1}, 0, "from 2"), (5, 0, "dict"), (None, -1, "from 0"), (None, True, "from 0")]
 )
 def test_what_cannot_be_drawn_is_said(counts, seed, words):
     with pytest.raises(InputError, match=words):

@@ -8,7 +8,9 @@ from medtutor.data import catalog, cine, contrasts, marks, phantoms
 from medtutor.errors import InputError
 
 
-@pytest.mark.parametrize("draw", [cine.draw, contrasts.draw, marks.draw_marks, partial(phantoms.draw, catalog.card("breastmnist"))])
+@pytest.mark.parametrize(
+    "draw", [cine.draw, contrasts.draw, marks.draw_marks, partial(phantoms.draw, catalog.card("breastmnist"))]
+)
 @pytest.mark.parametrize("count", [100_001, 10**12, 10**30])
 def test_more_cases_than_fit_into_memory_are_refused(draw, count):
     with pytest.raises(InputError, match="counts"):

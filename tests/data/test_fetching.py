@@ -341,8 +341,11 @@ def start_process(url, path):
     return subprocess.Popen(
         [sys.executable, "-c", PROCESS, url, str(path), MD5],
         cwd=Path(medtutor.__file__).parents[1],
-        stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
-    )  # fmt: skip
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
 
 
 def go(*processes):

@@ -69,8 +69,11 @@ def small_tar(small_set, monkeypatch):
     path = small_set.parent / "tars" / hippocampus.TAR
     path.parent.mkdir()
     with tarfile.open(path, "w") as tar:
-        for name in ("Task04_Hippocampus/imagesTr/._hippocampus_001.nii.gz", "imagesTr/hippocampus_001.nii.gz",
-                     "../hippocampus_001.nii.gz"):  # fmt: skip
+        for name in (
+            "Task04_Hippocampus/imagesTr/._hippocampus_001.nii.gz",
+            "imagesTr/hippocampus_001.nii.gz",
+            "../hippocampus_001.nii.gz",
+        ):
             tar.addfile(_member(name, 4), io.BytesIO(b"junk"))
         link = tarfile.TarInfo("Task04_Hippocampus/imagesTr/hippocampus_001.nii.gz")
         link.type, link.linkname = tarfile.SYMTYPE, "/etc/hostname"
@@ -349,10 +352,17 @@ def test_headers_with_wrong_bytes_are_read_or_refused(tmp_path, pair):
 
 @pytest.mark.parametrize(
     "place, form, value",
-    [(108, "<f", float("inf")), (108, "<f", float("nan")), (108, "<f", -1e30), (108, "<f", 1e30),
-     (42, "<hhh", (32767, 32767, 32767)), (42, "<hhh", (-20, -24, 16)), (70, "<h", 1792)],
+    [
+        (108, "<f", float("inf")),
+        (108, "<f", float("nan")),
+        (108, "<f", -1e30),
+        (108, "<f", 1e30),
+        (42, "<hhh", (32767, 32767, 32767)),
+        (42, "<hhh", (-20, -24, 16)),
+        (70, "<h", 1792),
+    ],
     ids=["offset infinite", "offset NaN", "offset negative", "offset far", "huge", "negative", "complex"],
-)  # fmt: skip
+)
 def test_headers_that_promise_what_is_not_there(tmp_path, pair, place, form, value):
     pair()
     scan, mask = tmp_path / "scan.nii.gz", tmp_path / "mask.nii.gz"
@@ -375,7 +385,9 @@ def test_a_file_that_unpacks_to_too_much_is_not_unpacked(tmp_path, pair, monkeyp
 @pytest.mark.parametrize("labels", [True, 1, 300, "3", 2.5])
 def test_the_number_of_labels_is_a_whole_number(tmp_path, pair, labels):
     pair()
-    assert "labels must be" in refusal(hippocampus.read_pair, tmp_path / "scan.nii.gz", tmp_path / "mask.nii.gz", labels)
+    assert "labels must be" in refusal(
+        hippocampus.read_pair, tmp_path / "scan.nii.gz", tmp_path / "mask.nii.gz", labels
+    )
 
 
 def test_a_file_that_is_not_there(tmp_path):

@@ -84,7 +84,11 @@ def test_what_is_no_image_of_the_model_gets_one_sentence(image, words):
         (drawn(6, 5), None, r"the images have shape \(6, 5\); net takes \(N, C, H, W\), channels first"),
         (drawn(2, *VOLUME), GREY, r"the images have shape \(2, 1, 4, 6, 5\); net takes \(N, 1, 6, 5\)"),
         (drawn(2, 6, 5, 3), COLOUR, r"the image has shape \(6, 5, 3\); net takes \(3, 6, 5\), channels first"),
-        ([drawn(6, 5), drawn(5, 5)], None, r"the images have shapes \(1, 6, 5\) and \(1, 5, 5\); give images of one size"),
+        (
+            [drawn(6, 5), drawn(5, 5)],
+            None,
+            r"the images have shapes \(1, 6, 5\) and \(1, 5, 5\); give images of one size",
+        ),
         ([drawn(6, 5), drawn(*VOLUME)], None, "give images of one size"),
         (drawn(2, *GREY).float() / 255, GREY, "the image is torch.float32; give uint8"),
         (drawn(2, 6, *GREY), CLIP, r"the image has shape \(6, 1, 6, 5\); net takes \(7, 1, 6, 5\)"),

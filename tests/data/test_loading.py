@@ -113,7 +113,12 @@ def test_eighteen_sets_the_hippocampus_and_what_is_always_drawn():
 
 def test_the_card_of_the_hippocampus():
     card = catalog.card("hippocampus")
-    assert (card.task, card.shape, card.spacing, card.classes[0]) == ("segmentation", (56, 40), (1.0, 1.0, 1.0), "background")
+    assert (card.task, card.shape, card.spacing, card.classes[0]) == (
+        "segmentation",
+        (56, 40),
+        (1.0, 1.0, 1.0),
+        "background",
+    )
     assert catalog.sizes("hippocampus") == (card.size,) and sum(catalog.counts("hippocampus").values()) == 48
     assert card.licence == "CC BY-SA 4.0" and "not for clinical use" in str(card)
     with pytest.raises(InputError, match="size 28; choose one of 40"):
@@ -149,7 +154,9 @@ def masked(count, seed, patients=None):
 
 
 def test_own_images_with_masks():
-    dataset = mt.from_arrays(masked(4, 0), masked(3, 1), masked(2, 2), classes=["background", "rim", "core"], spacing=(0.5, 0.5))
+    dataset = mt.from_arrays(
+        masked(4, 0), masked(3, 1), masked(2, 2), classes=["background", "rim", "core"], spacing=(0.5, 0.5)
+    )
     assert dataset.card.task == "segmentation" and dataset.card.spacing == (0.5, 0.5)
     assert dataset.train.labels is None and dataset.train.targets is dataset.train.masks
     assert dataset.train.masks.dtype == torch.uint8 and dataset.train.masks.shape == (4, 12, 16)
@@ -171,8 +178,16 @@ MASKS_NOT_TO_BE_LEARNED = [
     (lambda i, m: (i, np.minimum(m, 1)), {"classes": ["a", "b", "c"]}, "train split has no pixel of c"),
     (lambda i, m: (i, m), {"spacing": (1, 1, 1)}, "spacing must be 2 lengths"),
     (lambda i, m: (i, m), {"spacing": (0, 1)}, "spacing must be 2 lengths"),
-    (lambda i, m: (i, m), {"patients": {"train": [1, 1, 1, 2], "val": [1] * 4, "test": [1] * 4}}, "unequal numbers of slices"),
-    (lambda i, m: (i, m), {"patients": {"train": [1, 2, 1, 2], "val": [1] * 4, "test": [1] * 4}}, "do not stand together"),
+    (
+        lambda i, m: (i, m),
+        {"patients": {"train": [1, 1, 1, 2], "val": [1] * 4, "test": [1] * 4}},
+        "unequal numbers of slices",
+    ),
+    (
+        lambda i, m: (i, m),
+        {"patients": {"train": [1, 2, 1, 2], "val": [1] * 4, "test": [1] * 4}},
+        "do not stand together",
+    ),
     (lambda i, m: (i, m), {"patients": {"train": [1, 1]}}, "4 images but 2 patient numbers"),
     (lambda i, m: (i, m), {"task": "binary"}, "a binary task has 2 classes, not 3"),
 ]
@@ -402,10 +417,15 @@ def declared(shape, dtype="|u1"):
 
 @pytest.mark.parametrize(
     "name, content",
-    [("train_images", declared((10**6, 28, 28)) + bytes(100)), ("val_images", declared((10**12, 28, 28))), ("test_labels", declared((10**10, 1))),
-     ("train_images", declared((2**40, 2**40, 2**40))), ("test_images", declared((6, 28, 28)) + bytes(2**24))],
+    [
+        ("train_images", declared((10**6, 28, 28)) + bytes(100)),
+        ("val_images", declared((10**12, 28, 28))),
+        ("test_labels", declared((10**10, 1))),
+        ("train_images", declared((2**40, 2**40, 2**40))),
+        ("test_images", declared((6, 28, 28)) + bytes(2**24)),
+    ],
     ids=["short", "huge", "labels", "beyond 64 bits", "bomb"],
-)  # fmt: skip
+)
 def test_files_that_declare_more_than_the_published_ones(info, tmp_path, name, content):
     """Refused by what they declare, before memory is asked for it."""
     path = publish(info, tmp_path, "breastmnist")
@@ -427,7 +447,11 @@ def test_files_that_declare_more_than_the_published_ones(info, tmp_path, name, c
 
 
 def test_files_that_are_packed_in_a_broken_or_unknown_way(info, tmp_path):
-    for place, value in ((200, 255), (8, 99), (6, 1)):  # in the packed bytes; the way of packing; the flag of a password
+    for place, value in (
+        (200, 255),
+        (8, 99),
+        (6, 1),
+    ):  # in the packed bytes; the way of packing; the flag of a password
         path = publish(info, tmp_path, "breastmnist")
         content = bytearray(path.read_bytes())
         with zipfile.ZipFile(path) as archive:
@@ -532,7 +556,17 @@ def three(images, labels, **options):
         ((5, 20, 24), True, (5, 1, 20, 24), 5),
         ((5, 20, 24, 3), True, (5, 3, 20, 24), 5),
     ],
-    ids=["grey", "any size", "grey axis", "colour", "volume", "colour volume", "thin volume", "sequence", "colour cine"],
+    ids=[
+        "grey",
+        "any size",
+        "grey axis",
+        "colour",
+        "volume",
+        "colour volume",
+        "thin volume",
+        "sequence",
+        "colour cine",
+    ],
 )
 def test_own_images_of_every_kind(shape, sequence, expected, frames):
     images, labels = pair(*shape)
@@ -550,10 +584,18 @@ def test_own_images_of_every_kind(shape, sequence, expected, frames):
     assert taken.reshape(dataset.card.channels, -1)[:, 0].tolist() == first.tolist()
 
 
-@pytest.mark.parametrize("labels", [np.array([0, 1, 0, 1]), torch.tensor([0, 1, 0, 1]), [0, 1, 0, 1],
-                                    np.array([[0], [1], [0], [1]], np.uint8), np.array([0.0, 1.0, 0.0, 1.0]),
-                                    np.array([False, True, False, True])],
-                         ids=["numpy", "torch", "list", "column", "floats", "bools"])  # fmt: skip
+@pytest.mark.parametrize(
+    "labels",
+    [
+        np.array([0, 1, 0, 1]),
+        torch.tensor([0, 1, 0, 1]),
+        [0, 1, 0, 1],
+        np.array([[0], [1], [0], [1]], np.uint8),
+        np.array([0.0, 1.0, 0.0, 1.0]),
+        np.array([False, True, False, True]),
+    ],
+    ids=["numpy", "torch", "list", "column", "floats", "bools"],
+)
 def test_own_labels_in_every_form(labels):
     images = torch.zeros(4, 8, 8, dtype=torch.uint8)
     assert three(images, labels).train.labels.tolist() == [0, 1, 0, 1]
@@ -623,7 +665,7 @@ ROWS = [np.zeros((8, 8), np.uint8), np.zeros((8, 9), np.uint8)]
         (GREY[:0], LABELS[:0], "the train split is empty"),
         ([], [], "the train split is empty"),
     ],
-)  # fmt: skip
+)
 def test_arrays_that_cannot_be_trained_on(images, labels, words):
     with pytest.raises(InputError, match=words) as error:
         three(images, labels)
@@ -702,7 +744,11 @@ def test_the_cine_is_always_drawn():
 def test_the_marks_are_always_drawn():
     for name in ("marks_shapes", "marks_patterns"):
         card = catalog.card(name)
-        assert (card.task, card.classes, card.shape) == ("binary", ("different", "same"), (28, 28)) and "PHANTOM" in str(card)
+        assert (card.task, card.classes, card.shape) == (
+            "binary",
+            ("different", "same"),
+            (28, 28),
+        ) and "PHANTOM" in str(card)
         assert find(name) is None
         dataset = mt.load(name)
         assert dataset.is_phantom and dataset.card == card

@@ -24,13 +24,21 @@ def boxes(evidence, half):
     """int64 (N, 4): first and last row and column of the evidence in the upper or lower half."""
     part = evidence[:, half]
     rows, columns = part.any(2).int(), part.any(1).int()
-    ends = [rows.argmax(1) + half.start, 27 - (14 - half.start) - rows.flip(1).argmax(1), columns.argmax(1), 27 - columns.flip(1).argmax(1)]
+    ends = [
+        rows.argmax(1) + half.start,
+        27 - (14 - half.start) - rows.flip(1).argmax(1),
+        columns.argmax(1),
+        27 - columns.flip(1).argmax(1),
+    ]
     return torch.stack(ends, dim=1)
 
 
 def marks(split, places):
     """bool (N, side, side): what is bright inside the boxes."""
-    cut = [image[0, top : bottom + 1, left : right + 1] for image, (top, bottom, left, right) in zip(split.images, places.tolist())]
+    cut = [
+        image[0, top : bottom + 1, left : right + 1]
+        for image, (top, bottom, left, right) in zip(split.images, places.tolist())
+    ]
     return torch.stack(cut) > 255 * GREY + 50
 
 
@@ -47,7 +55,9 @@ def test_the_label_is_what_the_pixels_say(kind, cells, cell):
     assert torch.equal(same.long(), split.labels)
     if kind == "patterns":  # the others differ clearly: in two squares or more
         differ = (first != second).flatten(1).sum(1)[~same] / cell**2
-        assert differ.min() >= 2 and differ.mean().item() / cells**2 == pytest.approx(3 / 4 if cells == 2 else 1 / 2, abs=0.05)
+        assert differ.min() >= 2 and differ.mean().item() / cells**2 == pytest.approx(
+            3 / 4 if cells == 2 else 1 / 2, abs=0.05
+        )
 
 
 def test_marks_are_crosses_and_squares():
@@ -84,11 +94,17 @@ def test_one_mark_alone_says_nothing_about_the_label(kind):
     rising = places[0][:, 2] > 14
     for group in (rising, ~rising):
         assert far_from_chance(split.labels[group].double().mean().item(), int(group.sum())) < 4
-    # Brighter images are not more often of one class. Two of a kind are both bright or both dark: that is the relation itself.
-    assert roc_auc_score(split.labels, split.images.double().mean((1, 2, 3))) == pytest.approx(0.5, abs=0.026)  # 4 sigma
+    # Brighter images are not more often of one class. Two of a kind are both bright or both dark: that is the relation
+    # itself.
+    assert roc_auc_score(split.labels, split.images.double().mean((1, 2, 3))) == pytest.approx(
+        0.5, abs=0.026
+    )  # 4 sigma
 
 
-@pytest.mark.parametrize("kind, pair, side", [("shapes", (6, 1), 5), ("patterns", (6, 1), 6), ("patterns", (2, 2), 4), ("patterns", (2, 3), 6)])
+@pytest.mark.parametrize(
+    "kind, pair, side",
+    [("shapes", (6, 1), 5), ("patterns", (6, 1), 6), ("patterns", (2, 2), 4), ("patterns", (2, 3), 6)],
+)
 @pytest.mark.parametrize("jitter", [0, 1, 2, 3])
 def test_marks_lie_in_opposite_corners_and_move_by_the_jitter(kind, pair, side, jitter):
     split, (upper, lower) = clean(kind, 600, cells=pair[0], cell=pair[1], jitter=jitter)
@@ -124,7 +140,9 @@ def test_noise_lies_on_the_ground_as_strong_as_asked():
     for noise in (0.05, 0.1):
         split = draw_marks(counts=FEW | {"train": 200}, noise=noise).train
         ground = split.images[:, 0][~split.evidence].double() / 255
-        assert ground.mean().item() == pytest.approx(GREY, abs=0.003) and ground.std().item() == pytest.approx(noise, rel=0.03)
+        assert ground.mean().item() == pytest.approx(GREY, abs=0.003) and ground.std().item() == pytest.approx(
+            noise, rel=0.03
+        )
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -143,9 +161,15 @@ def test_the_same_seed_draws_the_same_bits(kind):
     first, again, other = (draw_marks(kind, FEW, seed=seed) for seed in (3, 3, 4))
     for name in ("train", "val", "test"):
         one, two = getattr(first, name), getattr(again, name)
-        assert torch.equal(one.images, two.images) and torch.equal(one.labels, two.labels) and torch.equal(one.evidence, two.evidence)
+        assert (
+            torch.equal(one.images, two.images)
+            and torch.equal(one.labels, two.labels)
+            and torch.equal(one.evidence, two.evidence)
+        )
         assert not torch.equal(one.images, getattr(other, name).images)
-    assert not torch.equal(first.val.images, first.test.images) and not torch.equal(first.train.images[:10], first.val.images)
+    assert not torch.equal(first.val.images, first.test.images) and not torch.equal(
+        first.train.images[:10], first.val.images
+    )
     state = np.random.get_state()[1].copy(), torch.get_rng_state()
     draw_marks(kind, FEW)
     assert (np.random.get_state()[1] == state[0]).all() and torch.equal(torch.get_rng_state(), state[1])
@@ -209,7 +233,10 @@ def test_what_cannot_be_drawn_is_said(options, words):
         draw_marks(**options)
 
 
-@pytest.mark.parametrize("kind, pair, jitter", [("shapes", (6, 1), 4), ("patterns", (2, 2), 4), ("patterns", (5, 1), 4), ("patterns", (3, 2), 3)])
+@pytest.mark.parametrize(
+    "kind, pair, jitter",
+    [("shapes", (6, 1), 4), ("patterns", (2, 2), 4), ("patterns", (5, 1), 4), ("patterns", (3, 2), 3)],
+)
 def test_marks_never_meet(kind, pair, jitter):
     evidence = draw_marks(kind, FEW | {"train": 3000}, cells=pair[0], cell=pair[1], jitter=jitter).train.evidence
     assert evidence.sum((1, 2)).unique().numel() == 1

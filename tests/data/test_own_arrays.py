@@ -66,7 +66,10 @@ LEFT_AS_IT_IS = {
     "dropped, cut": (cine.dropped, lambda: [clips(), 2, "cut"]),
     "apply_affine": (lambda x: apply_affine(x, draw_affine(2, (4, 4))), lambda: [torch.rand(2, 1, 4, 4)]),
     "near_duplicates": (lambda a, b: near_duplicates(a, b).correlation, lambda: [clips(), clips()]),
-    "chance": (lambda f, t: torch.from_numpy(chance("additive", f, t)), lambda: [np.array([0, 1]), np.array([[0.1, 1], [2, np.nan]])]),
+    "chance": (
+        lambda f, t: torch.from_numpy(chance("additive", f, t)),
+        lambda: [np.array([0, 1]), np.array([[0.1, 1], [2, np.nan]])],
+    ),
 }
 
 
@@ -80,7 +83,10 @@ def test_arguments_are_left_as_they_are_and_results_are_new(name):
         np.testing.assert_array_equal(each, then)
 
 
-@pytest.mark.parametrize("shape, sequence", [((8, 9), False), ((8, 9, 1), False), ((8, 9, 3), False), ((5, 8, 9), False), ((5, 8, 9, 1), True)])
+@pytest.mark.parametrize(
+    "shape, sequence",
+    [((8, 9), False), ((8, 9, 1), False), ((8, 9, 3), False), ((5, 8, 9), False), ((5, 8, 9, 1), True)],
+)
 @pytest.mark.parametrize("kind", ["numpy", "torch"])
 def test_what_is_done_to_the_arrays_afterwards_changes_nothing(shape, sequence, kind):
     pairs = splits(shape=shape)
@@ -91,7 +97,9 @@ def test_what_is_done_to_the_arrays_afterwards_changes_nothing(shape, sequence, 
     for given, labels in pairs:
         given[:], labels[:] = 7, 7
     for name in SPLITS:
-        assert torch.equal(getattr(dataset, name).images, kept[name][0]) and torch.equal(getattr(dataset, name).labels, kept[name][1])
+        assert torch.equal(getattr(dataset, name).images, kept[name][0]) and torch.equal(
+            getattr(dataset, name).labels, kept[name][1]
+        )
 
 
 def test_masks_and_patients_are_not_kept_either():
@@ -113,7 +121,12 @@ def test_what_is_made_of_a_data_set_shares_nothing_with_it():
     patients = {name: np.repeat([2 * i, 2 * i + 1], 2) for i, name in enumerate(SPLITS)}
     stack = from_arrays(*slices(), patients=patients)
     grey = from_arrays(*splits(shape=(12, 12)))
-    pairs = [(volumes, volumes.as_sequence()), (stack, stack.as_volumes()), (grey, plant_marker(grey, 0.9)), (grey, plant_spots(grey))]
+    pairs = [
+        (volumes, volumes.as_sequence()),
+        (stack, stack.as_volumes()),
+        (grey, plant_marker(grey, 0.9)),
+        (grey, plant_spots(grey)),
+    ]
     for dataset, made in pairs:
         assert not storages(dataset) & storages(made)
 
@@ -122,7 +135,12 @@ def test_what_is_made_of_a_data_set_shares_nothing_with_it():
 
 
 def test_classes_by_number_as_medmnist_has_them():
-    for classes in (INFO["pneumoniamnist"]["label"], {1: "pneumonia", 0: "normal"}, np.array(["normal", "pneumonia"]), ("normal", "pneumonia")):
+    for classes in (
+        INFO["pneumoniamnist"]["label"],
+        {1: "pneumonia", 0: "normal"},
+        np.array(["normal", "pneumonia"]),
+        ("normal", "pneumonia"),
+    ):
         assert from_arrays(*splits(), classes=classes).card.classes == ("normal", "pneumonia")
     assert from_arrays(*splits(), classes=[np.int64(3), torch.tensor(5)]).card.classes == ("3", "5")
 
@@ -176,7 +194,9 @@ def test_one_label_of_millions_is_refused_at_once(wrong):
         masks = slices()
         masks[0][1][0, 0, 0] = wrong
         assert "at most 256" in sentence(from_arrays, *masks)
-        assert "no case of class 2" in sentence(from_arrays, *splits([0, 1] * 3), classes=range(10**9), task="multi-class")
+        assert "no case of class 2" in sentence(
+            from_arrays, *splits([0, 1] * 3), classes=range(10**9), task="multi-class"
+        )
         assert tracemalloc.get_traced_memory()[1] < 2**22
     finally:
         tracemalloc.stop()
@@ -201,7 +221,10 @@ def test_numbers_that_float32_cannot_hold_are_refused():
     assert "nothing to predict" in sentence(from_arrays, *pairs, task="regression")
 
 
-@pytest.mark.parametrize("labels", [np.array([0, 1, 2**64 - 1] * 2, np.uint64), np.array([0, 1, 1e300] * 2), np.array([0, 1, -(2.0**80)] * 2)])
+@pytest.mark.parametrize(
+    "labels",
+    [np.array([0, 1, 2**64 - 1] * 2, np.uint64), np.array([0, 1, 1e300] * 2), np.array([0, 1, -(2.0**80)] * 2)],
+)
 def test_labels_beyond_64_bits_are_refused(labels):
     """They would come back as other numbers."""
     with warnings.catch_warnings():
@@ -217,11 +240,24 @@ def test_arrays_of_every_order_in_memory_hold_the_same():
     given, labels = splits()[0]
     read_only = given.copy()
     read_only.flags.writeable = False
-    ways = [given[::-1][::-1], np.asfortranarray(given), read_only, np.ma.masked_array(given), torch.from_numpy(given),
-            torch.from_numpy(given.transpose(0, 2, 1).copy()).transpose(1, 2), given.astype(given.dtype.newbyteorder())]  # fmt: skip
+    ways = [
+        given[::-1][::-1],
+        np.asfortranarray(given),
+        read_only,
+        np.ma.masked_array(given),
+        torch.from_numpy(given),
+        torch.from_numpy(given.transpose(0, 2, 1).copy()).transpose(1, 2),
+        given.astype(given.dtype.newbyteorder()),
+    ]
     for way in ways:
         assert np.array_equal(from_arrays((way, labels), *splits()[1:]).train.images[:, 0], given)
-    for numbers in (labels.astype(">i8"), labels[::-1][::-1], torch.tensor(labels).bfloat16(), labels.astype(np.float16), labels.astype(np.uint64)):
+    for numbers in (
+        labels.astype(">i8"),
+        labels[::-1][::-1],
+        torch.tensor(labels).bfloat16(),
+        labels.astype(np.float16),
+        labels.astype(np.uint64),
+    ):
         dataset = from_arrays((given, numbers), *splits()[1:])
         assert dataset.train.labels.tolist() == labels.tolist() and dataset.train.labels.dtype == torch.int64
 
@@ -242,7 +278,7 @@ def test_arrays_of_every_order_in_memory_hold_the_same():
         (torch.empty(6, 8, 9, dtype=torch.uint8, device="meta"), "train images cannot be read as an array"),
         ([torch.rand(8, 9, requires_grad=True)] * 6, "train images"),
     ],
-)  # fmt: skip
+)
 @pytest.mark.filterwarnings("ignore::UserWarning", "ignore::DeprecationWarning")
 def test_images_that_are_none(given, words):
     assert words in sentence(from_arrays, (given, [0, 1] * 3), *splits()[1:])
@@ -251,26 +287,38 @@ def test_images_that_are_none(given, words):
 # Numbers and arrays where they mean the same
 
 
-@pytest.mark.parametrize("mirror", [(-1, -2), [-1, -2], np.array([-1, -2]), torch.tensor([-1, -2]), (np.int64(-1), torch.tensor(-2)), (-1, -2, -1)])
+@pytest.mark.parametrize(
+    "mirror",
+    [(-1, -2), [-1, -2], np.array([-1, -2]), torch.tensor([-1, -2]), (np.int64(-1), torch.tensor(-2)), (-1, -2, -1)],
+)
 def test_mirror_in_every_form(mirror):
     axes = from_arrays(*splits(), mirror=mirror).card.mirror
     assert axes == (-1, -2) and {type(axis) for axis in axes} == {int}
 
 
-@pytest.mark.parametrize("mirror", [np.int64(-1), np.array(-1), (True,), (-1.0,), "x", np.array([[-1]]), (-3,), (None,), None])
+@pytest.mark.parametrize(
+    "mirror", [np.int64(-1), np.array(-1), (True,), (-1.0,), "x", np.array([[-1]]), (-3,), (None,), None]
+)
 def test_mirror_that_is_none(mirror):
     assert "mirror must be a tuple of axes out of (-1, -2), not " in sentence(from_arrays, *splits(), mirror=mirror)
 
 
-@pytest.mark.parametrize("spacing", [(0.5, 2), [0.5, 2], np.array([0.5, 2]), torch.tensor([0.5, 2]), (np.float32(0.5), np.int64(2))])
+@pytest.mark.parametrize(
+    "spacing", [(0.5, 2), [0.5, 2], np.array([0.5, 2]), torch.tensor([0.5, 2]), (np.float32(0.5), np.int64(2))]
+)
 def test_spacing_in_every_form(spacing):
     lengths = from_arrays(*slices(), spacing=spacing).card.spacing
     assert lengths == (0.5, 2.0) and {type(length) for length in lengths} == {float}
 
 
-@pytest.mark.parametrize("spacing", [0.5, np.float64(0.5), "ab", ("1", "2"), (True, 1), (1, np.nan), (1, np.inf), (1, 0), np.ones((1, 2)), {}, (1,)])
+@pytest.mark.parametrize(
+    "spacing",
+    [0.5, np.float64(0.5), "ab", ("1", "2"), (True, 1), (1, np.nan), (1, np.inf), (1, 0), np.ones((1, 2)), {}, (1,)],
+)
 def test_spacing_that_is_none(spacing):
-    assert "spacing must be 2 lengths in millimetres, one for each axis, not " in sentence(from_arrays, *slices(), spacing=spacing)
+    assert "spacing must be 2 lengths in millimetres, one for each axis, not " in sentence(
+        from_arrays, *slices(), spacing=spacing
+    )
 
 
 NUMBERS = [[1, 1, 2, 2], [3, 3, 4, 4], [5, 5, 6, 6]]
@@ -293,7 +341,10 @@ def test_patients_in_every_form(of):
         (dict.fromkeys(SPLITS, [0.5] * 4), "train patients: labels must be whole numbers"),
         (dict(zip(SPLITS, NUMBERS[:2])), "the test split has 4 images but 0 patient numbers"),
         (dict(zip(SPLITS, np.array(NUMBERS, np.uint64) + np.uint64(2**63))), "too large a number"),
-        (dict(zip(SPLITS, [NUMBERS[0], NUMBERS[1], NUMBERS[0]])), "2 of the patients (1, 2) stand in train and in test"),
+        (
+            dict(zip(SPLITS, [NUMBERS[0], NUMBERS[1], NUMBERS[0]])),
+            "2 of the patients (1, 2) stand in train and in test",
+        ),
         (dict(zip(SPLITS, [NUMBERS[0], [3, 3, 2, 2], NUMBERS[2]])), "1 of the patients (2) stand in train and in val"),
         (dict(zip(SPLITS, [NUMBERS[0], NUMBERS[1], [4, 4, 9, 9]])), "1 of the patients (4) stand in val and in test"),
     ],
@@ -302,7 +353,10 @@ def test_patients_that_cannot_be(patients, words):
     assert words in sentence(from_arrays, *slices(), patients=patients)
 
 
-@pytest.mark.parametrize("options", [{"sequence": 1}, {"sequence": "no"}, {"task": 3}, {"task": ["binary"]}, {"task": np.array(["binary", "b"])}])
+@pytest.mark.parametrize(
+    "options",
+    [{"sequence": 1}, {"sequence": "no"}, {"task": 3}, {"task": ["binary"]}, {"task": np.array(["binary", "b"])}],
+)
 def test_options_of_another_type(options):
     sentence(from_arrays, *splits(), **options)
 
@@ -369,8 +423,15 @@ def test_images_of_different_cases_bring_no_warning():
 
 def test_a_split_holds_what_a_split_holds():
     good = from_arrays(*splits()).train
-    for change in ({"images": good.images.float()}, {"images": good.images.numpy()}, {"images": good.images[0, 0]}, {"labels": good.labels[:3]},
-                   {"labels": [0, 1] * 3}, {"labels": None, "masks": torch.zeros(2, 8, 9)}, {"patients": torch.arange(5)}):  # fmt: skip
+    for change in (
+        {"images": good.images.float()},
+        {"images": good.images.numpy()},
+        {"images": good.images[0, 0]},
+        {"labels": good.labels[:3]},
+        {"labels": [0, 1] * 3},
+        {"labels": None, "masks": torch.zeros(2, 8, 9)},
+        {"patients": torch.arange(5)},
+    ):
         sentence(replace, good, **change)
     sentence(Split, None, None)
     sentence(Dataset, good, good, good, from_arrays(*splits()).card, "mine")
@@ -379,6 +440,10 @@ def test_a_split_holds_what_a_split_holds():
 def test_a_cohort_leaves_its_images_alone():
     dataset = from_arrays(*splits([0, 1] * 10))
     cohort = draw_cohort(dataset)
-    for made in (without_table(cohort.test), without_table(cohort.test, np.int64(1)), with_table_of_others(cohort.test, np.int64(3))):
+    for made in (
+        without_table(cohort.test),
+        without_table(cohort.test, np.int64(1)),
+        with_table_of_others(cohort.test, np.int64(3)),
+    ):
         made.table.fill_(5)
     assert not (cohort.test.table == 5).any()

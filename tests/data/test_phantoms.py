@@ -136,9 +136,7 @@ def test_the_chest_is_the_right_way_round():
     split = phantoms.draw(catalog.card("pneumoniamnist"), FEW | {"train": 100}).train
     across = torch.arange(28.0)
     for masks in split.masks:
-        left, right, heart = (
-            (masks == i).float().sum(0) @ across / (masks == i).sum() for i in (1, 2, 3)
-        )
+        left, right, heart = ((masks == i).float().sum(0) @ across / (masks == i).sum() for i in (1, 2, 3))
         assert right < heart < left, "the patient's left lung belongs on the viewer's right"
     lungs = (split.masks == 1) | (split.masks == 2)
     healthy = split.labels == 0
@@ -175,14 +173,14 @@ def test_without_the_evidence_a_sick_shape_has_the_size_of_a_healthy_one(name):
 def test_trivial_statistics_do_not_solve_it(many):
     split = many.test
     x = split.images.flatten(1).float()
-    edges = sum(
-        split.images.float().diff(dim=axis).abs().flatten(1).mean(1)
-        for axis in range(2, split.images.ndim)
-    )
+    edges = sum(split.images.float().diff(dim=axis).abs().flatten(1).mean(1) for axis in range(2, split.images.ndim))
     for name, statistic in {
-        "mean (volume)": x.mean(1), "std": x.std(1), "min": x.amin(1), "max": x.amax(1),
+        "mean (volume)": x.mean(1),
+        "std": x.std(1),
+        "min": x.amin(1),
+        "max": x.amax(1),
         "edges": edges,
-    }.items():  # fmt: skip
+    }.items():
         auc = roc_auc_score(split.labels, statistic)
         assert max(auc, 1 - auc) < 0.8, name
 

@@ -17,7 +17,9 @@ def noise(count, *shape, seed=0):
     return torch.randint(0, 256, (count, *shape), dtype=torch.uint8, generator=torch.Generator().manual_seed(seed))
 
 
-@pytest.mark.parametrize("shape", [(1, 28, 28), (3, 9, 9), (1, 6, 7, 8), (5, 1, 8, 8)], ids=["grey", "colour", "volume", "sequence"])
+@pytest.mark.parametrize(
+    "shape", [(1, 28, 28), (3, 9, 9), (1, 6, 7, 8), (5, 1, 8, 8)], ids=["grey", "colour", "volume", "sequence"]
+)
 def test_exact_and_near_ones_are_found_and_told_apart(shape):
     others = noise(40, *shape)
     images = noise(8, *shape, seed=1)
@@ -39,7 +41,10 @@ def test_correlations_are_those_of_numpy(monkeypatch):
     for size in (PIXELS, 80):  # at once, and two at a time
         monkeypatch.setattr(subsets, "PIXELS", size)
         found = near_duplicates(images, others, threshold=0.2)
-        assert np.allclose(found.correlation, wanted.max(1), atol=1e-5) and found.match.tolist() == wanted.argmax(1).tolist()
+        assert (
+            np.allclose(found.correlation, wanted.max(1), atol=1e-5)
+            and found.match.tolist() == wanted.argmax(1).tolist()
+        )
         assert found.near.tolist() == (wanted.max(1) > 0.2).tolist()
 
 
@@ -48,7 +53,12 @@ def test_an_image_that_shows_nothing_is_nobodys():
     others[0], others[1] = 0, 200
     images = torch.stack([torch.full((1, 224, 224), value, dtype=torch.uint8) for value in (0, 200, 77)])
     found = near_duplicates(images, others)
-    assert not found.near.any() and not found.exact.any() and found.match.tolist() == [-1] * 3 and not found.correlation.any()
+    assert (
+        not found.near.any()
+        and not found.exact.any()
+        and found.match.tolist() == [-1] * 3
+        and not found.correlation.any()
+    )
     images[2, 0, 5, 5] = 78  # one grey level in one pixel is something
     assert near_duplicates(images, images).exact.tolist() == [False, False, True]
 
@@ -62,9 +72,15 @@ def test_thousands_against_thousands_take_a_moment():
 
 @pytest.mark.parametrize(
     "images, others, threshold",
-    [(noise(2, 1, 4, 4).float(), noise(2, 1, 4, 4), 0.9), (noise(2, 1, 4, 4), noise(2, 1, 4, 5), 0.9), ([1, 2], noise(2, 1, 4, 4), 0.9),
-     (noise(0, 1, 4, 4), noise(2, 1, 4, 4), 0.9), (noise(2, 1, 4, 4), noise(2, 1, 4, 4), 97), (noise(2, 1, 4, 4), None, True)],
-)  # fmt: skip
+    [
+        (noise(2, 1, 4, 4).float(), noise(2, 1, 4, 4), 0.9),
+        (noise(2, 1, 4, 4), noise(2, 1, 4, 5), 0.9),
+        ([1, 2], noise(2, 1, 4, 4), 0.9),
+        (noise(0, 1, 4, 4), noise(2, 1, 4, 4), 0.9),
+        (noise(2, 1, 4, 4), noise(2, 1, 4, 4), 97),
+        (noise(2, 1, 4, 4), None, True),
+    ],
+)
 def test_what_does_not_compare_is_said(images, others, threshold):
     with pytest.raises(InputError):
         near_duplicates(images, others, threshold=threshold)
@@ -120,6 +136,11 @@ def test_the_cards_say_so():
     breast, lungs = str(card("breastmnist")), str(card("pneumoniamnist"))
     assert "55 of 156 test images" in breast and "39 above 0.99" in breast and "31 of 78 validation" in breast
     assert "Test image 76 is training image 115" in breast
-    assert "8 of 524" in lungs and "none of the 624" in lungs and "one to five years of one hospital" in lungs and "harder" not in lungs
+    assert (
+        "8 of 524" in lungs
+        and "none of the 624" in lungs
+        and "one to five years of one hospital" in lungs
+        and "harder" not in lungs
+    )
     for name in ("adrenalmnist3d", "vesselmnist3d"):
         assert "Binary shapes, no grey images" in str(card(name))

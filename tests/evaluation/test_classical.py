@@ -6,8 +6,17 @@ import torch
 
 from medtutor.errors import InputError
 from medtutor.evaluation.classical import (
-    Atlas, best_cluster, edges, fuzzy_c_means, fuzzy_clusters, kmeans, oracle_seeds, otsu, region_growing, watershed,
-)  # fmt: skip
+    Atlas,
+    best_cluster,
+    edges,
+    fuzzy_c_means,
+    fuzzy_clusters,
+    kmeans,
+    oracle_seeds,
+    otsu,
+    region_growing,
+    watershed,
+)
 
 
 def squares(shape=(20, 24), count=3, bright=200, dark=60, noise=5):
@@ -118,10 +127,15 @@ def test_weights_count_a_value_as_often_as_it_occurs():
     assert weighted == pytest.approx(once, abs=1e-4)
 
 
-@pytest.mark.parametrize("values, k, m, words", [
-    ([1, 2, 3], 1, 2, "number of clusters"), ([1, 2, 3], 2, 1, "fuzziness over 1"),
-    ([1, 1, 1], 2, 2, "different finite"), ([1, np.nan], 2, 2, "different finite"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    "values, k, m, words",
+    [
+        ([1, 2, 3], 1, 2, "number of clusters"),
+        ([1, 2, 3], 2, 1, "fuzziness over 1"),
+        ([1, 1, 1], 2, 2, "different finite"),
+        ([1, np.nan], 2, 2, "different finite"),
+    ],
+)
 def test_wrong_fuzzy_input_is_refused(values, k, m, words):
     with pytest.raises(InputError, match=words):
         fuzzy_c_means(values, k, m)

@@ -28,11 +28,15 @@ def test_operations_of_a_layer_by_hand():
 
 
 def test_attention_grows_with_the_square_of_the_tokens():
-    """Of half the patch there are four times the tokens: linear layers cost four times as much, attention sixteen times."""
+    """Of half the patch there are four times the tokens: linear layers cost four times as much, attention sixteen
+    times.
+    """
     width, depth, classes = 64, 5, 2
     for patch in (4, 2):
         tokens = (28 // patch) ** 2
-        linear = tokens * width * (3 * width + width + 2 * 2 * width)  # queries, keys, values; mixing; the MLP there and back
+        linear = (
+            tokens * width * (3 * width + width + 2 * 2 * width)
+        )  # queries, keys, values; mixing; the MLP there and back
         attention = 2 * tokens**2 * width
         expected = 2 * (tokens * width * patch**2 + depth * (linear + attention) + width * classes)
         assert forward_flops(build("vit", XRAY, patch=patch), XRAY) == expected

@@ -12,9 +12,15 @@ import medtutor as mt
 from medtutor.data.loading import find
 from medtutor.errors import InputError
 from medtutor.evaluation.generative import (
-    domain_features, frechet_distance, generative_scores, kernel_distance, memorisation_ratio, nearest, precision_recall,
+    domain_features,
+    frechet_distance,
+    generative_scores,
+    kernel_distance,
+    memorisation_ratio,
+    nearest,
+    precision_recall,
     two_sample_accuracy,
-)  # fmt: skip
+)
 
 
 def smooth(count, seed, channels=1, side=28, sigma=4.0):
@@ -46,7 +52,9 @@ def test_features_are_64_numbers_of_one_image_whatever_is_beside_it():
     features = domain_features(images)
     assert features.shape == (300, 64) and features.dtype == torch.float32 and not features.requires_grad
     assert torch.allclose(features[7:40], domain_features(images[7:40].numpy()), atol=1e-4)
-    assert torch.allclose(domain_features(images.expand(-1, 3, -1, -1)), features, atol=1e-3), "three channels: their mean"
+    assert torch.allclose(domain_features(images.expand(-1, 3, -1, -1)), features, atol=1e-3), (
+        "three channels: their mean"
+    )
     assert domain_features(smooth(20, 1, side=40)).shape == (20, 64)
 
 
@@ -69,13 +77,19 @@ def test_kernel_distance_of_two_points_by_hand():
     # k(x, y) = (x·y / 2 + 1)³: 1 within here, 27 within there, 1 across
     assert kernel_distance(here, there) == pytest.approx(1 + 27 - 2 * 1)
     real = gaussian(300, 0)
-    assert abs(kernel_distance(real, gaussian(300, 1))) < 0.3 < kernel_distance(real, gaussian(300, 1, mean=(1, 0, 0, 0)))
+    assert (
+        abs(kernel_distance(real, gaussian(300, 1))) < 0.3 < kernel_distance(real, gaussian(300, 1, mean=(1, 0, 0, 0)))
+    )
 
 
 def test_the_kernel_distance_is_the_same_each_time_and_leaves_torchs_random_state():
     real, fake = gaussian(60, 0), gaussian(60, 1)
     before = torch.random.get_rng_state()
-    assert kernel_distance(real, fake, seed=1) == kernel_distance(real, fake, seed=1) != kernel_distance(real, fake, seed=2)
+    assert (
+        kernel_distance(real, fake, seed=1)
+        == kernel_distance(real, fake, seed=1)
+        != kernel_distance(real, fake, seed=2)
+    )
     assert (torch.random.get_rng_state() == before).all()
 
 
@@ -125,7 +139,9 @@ def test_all_scores_beside_their_floor():
     assert scores.precision < scores.floor.precision and scores.two_sample > scores.floor.two_sample
     assert generative_scores(smooth(70, 2, sigma=1.0), train, test) == scores
     text = str(scores)
-    assert f"FID {scores.frechet:.2f} ({scores.floor.frechet:.2f})" in text and "memorisation" in text and "n = 60" in text
+    assert (
+        f"FID {scores.frechet:.2f} ({scores.floor.frechet:.2f})" in text and "memorisation" in text and "n = 60" in text
+    )
 
 
 @pytest.mark.parametrize(
@@ -175,14 +191,18 @@ def test_on_x_rays_every_number_sees_a_blur_and_real_ones_pass():
         assert least <= two_sample_accuracy(real, domain_features(images)) <= most
     assert frechet_distance(real, blurred) > 20 * frechet_distance(real, others)
     assert min(precision_recall(real, others)) > 0.7 and max(precision_recall(real, blurred)) < 0.3
-    honest, copies = (memorisation_ratio(each, train[order[600:]], val) for each in (others, noisy(train[order[600:900]], 0)))
+    honest, copies = (
+        memorisation_ratio(each, train[order[600:]], val) for each in (others, noisy(train[order[600:900]], 0))
+    )
     assert honest.value > 0.9 and copies.high < 0.4
 
 
 IMAGE_FORMS = {
-    "-1…1": lambda images: images.float() / 127.5 - 1, "0…1": lambda images: images.float() / 255, "0…255": lambda images: images.float(),
+    "-1…1": lambda images: images.float() / 127.5 - 1,
+    "0…1": lambda images: images.float() / 255,
+    "0…255": lambda images: images.float(),
     "whole numbers": lambda images: images.long(),
-}  # fmt: skip
+}
 
 
 @pytest.mark.parametrize("form", IMAGE_FORMS)

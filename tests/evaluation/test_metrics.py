@@ -7,8 +7,12 @@ from sklearn.metrics import roc_auc_score
 
 from medtutor.evaluation.metrics import _weighted_auc, measure
 
-TASKS = {"binary": "binary-class", "multi-class": "multi-class", "ordinal": "ordinal-regression",
-         "multi-label": "multi-label, binary-class"}  # fmt: skip
+TASKS = {
+    "binary": "binary-class",
+    "multi-class": "multi-class",
+    "ordinal": "ordinal-regression",
+    "multi-label": "multi-label, binary-class",
+}
 
 
 def example(task, n=120, ties=False):

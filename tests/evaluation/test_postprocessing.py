@@ -90,7 +90,9 @@ def test_weight_0_changes_nothing_and_an_empty_prediction_stays():
 
 def test_distances_are_millimetres_where_the_spacing_is_given():
     masks = discs([(19, 19)], [8])
-    assert MeanShape.fit(masks, 3, spacing=(2, 2)).distance == pytest.approx(2 * MeanShape.fit(masks, 3).distance, rel=1e-5)
+    assert MeanShape.fit(masks, 3, spacing=(2, 2)).distance == pytest.approx(
+        2 * MeanShape.fit(masks, 3).distance, rel=1e-5
+    )
 
 
 def test_wrong_input_is_refused():

@@ -8,8 +8,15 @@ import torch
 
 from medtutor.errors import InputError
 from medtutor.evaluation.reliability import (
-    FEATURES, KINDS, QualityModel, degrade, flag, judge_flags, leave_one_out, uncertainty_features,
-)  # fmt: skip
+    FEATURES,
+    KINDS,
+    QualityModel,
+    degrade,
+    flag,
+    judge_flags,
+    leave_one_out,
+    uncertainty_features,
+)
 
 
 def squares(sureness, shape=(16, 16)):
@@ -44,7 +51,14 @@ def test_nothing_predicted_is_the_worst_case():
     nothing = squares([0.3]).clip(max=0.7)
     nothing[:, 0], nothing[:, 1] = 0.9, 0.1
     features = {name: column[0] for name, column in uncertainty_features(nothing, [nothing]).items()}
-    assert features == {"entropy": 1, "boundary entropy": 1, "self-Dice": 0, "volume": 0, "components": 0, "agreement": 0}
+    assert features == {
+        "entropy": 1,
+        "boundary entropy": 1,
+        "self-Dice": 0,
+        "volume": 0,
+        "components": 0,
+        "agreement": 0,
+    }
 
 
 def test_agreement_is_the_dice_with_the_other_predictions():
@@ -167,7 +181,9 @@ def test_each_kind_does_what_it_says():
     assert (ghost**2).mean() == pytest.approx((before**2).mean(), rel=0.01)
 
 
-@pytest.mark.parametrize("kind, strength, words", [("nois", 0.5, "did you mean noise"), ("noise", 2, "from 0 .nothing.")])
+@pytest.mark.parametrize(
+    "kind, strength, words", [("nois", 0.5, "did you mean noise"), ("noise", 2, "from 0 .nothing.")]
+)
 def test_wrong_degradations_are_refused(kind, strength, words):
     with pytest.raises(InputError, match=words):
         degrade(scans((8, 8)), kind, strength)

@@ -31,7 +31,9 @@ def test_a_shifted_square():
     near = segmentation_scores(square(5, 5), square(5, 6), 2)
     assert near["dice"].item() == pytest.approx(0.75) and near["hd95"].item() == 1 and near["surface_dice"].item() == 1
     far = segmentation_scores(square(5, 5), square(5, 11), 2)
-    assert far["dice"].item() == 0 and far["hd95"].item() == pytest.approx(6, abs=0.2) and far["surface_dice"].item() == 0
+    assert (
+        far["dice"].item() == 0 and far["hd95"].item() == pytest.approx(6, abs=0.2) and far["surface_dice"].item() == 0
+    )
 
 
 def test_spacing_is_in_millimetres():
@@ -58,7 +60,9 @@ def test_dice_is_that_of_a_count():
     for patient in range(3):
         for number in (1, 2):
             a, b = found[patient] == number, real[patient] == number
-            assert dice["dice"][patient, number - 1] == pytest.approx(2 * (a & b).sum().item() / (a.sum() + b.sum()).item())
+            assert dice["dice"][patient, number - 1] == pytest.approx(
+                2 * (a & b).sum().item() / (a.sum() + b.sum()).item()
+            )
 
 
 def test_slices_are_measured_as_volumes_of_their_patients():
@@ -77,7 +81,9 @@ def test_slices_are_measured_as_volumes_of_their_patients():
     assert metrics.dice == pytest.approx((1 + (0.8 + 2 / 3) / 2) / 2)
     assert metrics.dice_interval[0] <= metrics.dice <= metrics.dice_interval[1]
     assert "HD95" in str(metrics) and "(n = 2)" in str(metrics)
-    quick = measure_segmentation(masks, scores, card("hippocampus"), torch.tensor([5, 5, 9, 9]), distances=False, resamples=0)
+    quick = measure_segmentation(
+        masks, scores, card("hippocampus"), torch.tensor([5, 5, 9, 9]), distances=False, resamples=0
+    )
     assert quick.dice == metrics.dice and quick.hd95 is None and quick.dice_interval is None
 
 
@@ -113,7 +119,9 @@ def test_a_missed_lesion_is_a_diagonal_away_in_every_mean(invented):
         assert metrics.hd95_interval[1] == pytest.approx(diagonal)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # that there is nothing to measure
-        alone = compute_hausdorff_distance(found[:, None].float(), truth[:, None].float(), include_background=True, percentile=95)
+        alone = compute_hausdorff_distance(
+            found[:, None].float(), truth[:, None].float(), include_background=True, percentile=95
+        )
     assert alone.flatten()[0] == 0 and not alone.flatten()[1].isfinite()
 
 
@@ -143,10 +151,13 @@ def test_scores_are_numbers_whatever_the_masks(seed):
 @pytest.mark.parametrize(
     "found, real, classes, words",
     [
-        ((1, 4, 4), (2, 4, 4), 2, "give both of the same images"), ((2, 4, 4), (2, 4, 5), 2, "give both of the same images"),
-        ((4, 4), (4, 4), 2, "give class numbers"), ((0, 4, 4), (0, 4, 4), 2, "of one case or more"), ((2, 4, 4), (2, 4, 4), 1, "classes must be"),
+        ((1, 4, 4), (2, 4, 4), 2, "give both of the same images"),
+        ((2, 4, 4), (2, 4, 5), 2, "give both of the same images"),
+        ((4, 4), (4, 4), 2, "give class numbers"),
+        ((0, 4, 4), (0, 4, 4), 2, "of one case or more"),
+        ((2, 4, 4), (2, 4, 4), 1, "classes must be"),
     ],
-)  # fmt: skip
+)
 def test_masks_that_do_not_fit_are_refused(found, real, classes, words):
     with pytest.raises(InputError, match=words):
         segmentation_scores(np.zeros(found, int), np.zeros(real, int), classes)
@@ -165,6 +176,10 @@ def test_probabilities_that_are_none_and_patients_that_do_not_fit_are_refused():
     scores = probabilities(found)
     with pytest.raises(InputError, match="NaN or infinity"):
         measure_segmentation(truth, scores * torch.nan, facts)
-    for whose, words in (([1, 1, 2], "one for each slice"), ([1, 2, 1, 2, 1, 1, 2, 2], "do not stand together"), ([1] * 5 + [2] * 3, "unequal numbers")):
+    for whose, words in (
+        ([1, 1, 2], "one for each slice"),
+        ([1, 2, 1, 2, 1, 1, 2, 2], "do not stand together"),
+        ([1] * 5 + [2] * 3, "unequal numbers"),
+    ):
         with pytest.raises(InputError, match=words):
             measure_segmentation(truth.flatten(0, 1), probabilities(found.flatten(0, 1)), facts, torch.tensor(whose))

@@ -9,7 +9,14 @@ import torch
 import medtutor as mt
 from medtutor.data import Split
 from medtutor.errors import InputError
-from medtutor.evaluation import measure, measure_regression, measure_segmentation, measure_split, metrics_kind, segmentation_scores
+from medtutor.evaluation import (
+    measure,
+    measure_regression,
+    measure_segmentation,
+    measure_split,
+    metrics_kind,
+    segmentation_scores,
+)
 from medtutor.evaluation.classical import Atlas, best_cluster, oracle_seeds, region_growing
 from medtutor.evaluation.postprocessing import MeanShape, largest_component
 from medtutor.evaluation.reliability import flag, judge_flags, leave_one_out, uncertainty_features

@@ -16,9 +16,20 @@ from medtutor.data import card
 from medtutor.data.dataset import normalise
 from medtutor.errors import InputError
 from medtutor.explanation import (
-    METHODS, AttentionWeights, attention_of, cascade, explain, explain_batch, layers, methods_for, randomised, receptive_field, rollout,
-    score, weighted_layers,
-)  # fmt: skip
+    METHODS,
+    AttentionWeights,
+    attention_of,
+    cascade,
+    explain,
+    explain_batch,
+    layers,
+    methods_for,
+    randomised,
+    receptive_field,
+    rollout,
+    score,
+    weighted_layers,
+)
 from medtutor.explanation.attention import enlarged, is_transformer
 
 SMALL = {"width": 16, "depth": 2, "heads": 2}
@@ -33,7 +44,9 @@ def _data():
 
 @cache
 def trained(name="vit", **options):
-    return mt.fit(mt.build(name, _data(), **SMALL, **options), _data(), mt.Recipe(epochs=2, batch_size=16), progress=False)
+    return mt.fit(
+        mt.build(name, _data(), **SMALL, **options), _data(), mt.Recipe(epochs=2, batch_size=16), progress=False
+    )
 
 
 def image(number=0):
@@ -42,14 +55,13 @@ def image(number=0):
 
 def tables(*rows):
     """(blocks, heads, N, N) of fractions written as text."""
-    return torch.tensor([[[[float(Fraction(one)) for one in row.split()] for row in head] for head in block] for block in rows])
+    return torch.tensor(
+        [[[[float(Fraction(one)) for one in row.split()] for row in head] for head in block] for block in rows]
+    )
 
 
 # Two blocks of two heads on two tokens; the heads' means are (3/4 1/4, 1/4 3/4) and (0 1, 1/2 1/2).
-TWO = tables(
-    [["1 0", "1/2 1/2"], ["1/2 1/2", "0 1"]],
-    [["0 1", "0 1"], ["0 1", "1 0"]],
-)
+TWO = tables([["1 0", "1/2 1/2"], ["1/2 1/2", "0 1"]], [["0 1", "0 1"], ["0 1", "1 0"]])
 
 
 # By hand --------------------------------------------------------------------------------------
@@ -107,7 +119,9 @@ def test_distances_on_two_by_two_patches():
     itself, even = torch.eye(4), torch.full((4, 4), 1 / 4)
     beside, across = torch.eye(4)[[1, 0, 3, 2]], torch.eye(4)[[3, 2, 1, 0]]
     mixed = torch.stack([itself[0], beside[1], torch.eye(4)[0], across[3]])  # 0, 2, 4 and the root of 20
-    one = weights_of(torch.stack([torch.stack([itself, even, beside]), torch.stack([across, mixed, even])]), (2, 2), shape=(8, 4))
+    one = weights_of(
+        torch.stack([torch.stack([itself, even, beside]), torch.stack([across, mixed, even])]), (2, 2), shape=(8, 4)
+    )
     everywhere = (0 + 2 + 4 + sqrt(20)) / 4
     expected = torch.tensor([[0, everywhere, 2], [sqrt(20), everywhere, everywhere]])
     torch.testing.assert_close(one.distances(), expected)
@@ -141,7 +155,10 @@ def test_a_patch_enlarged_is_its_pixels():
 @pytest.mark.parametrize(
     "ask, words",
     [
-        (lambda one: one.seen_from("anser", 0), r"query is 'anser'; give a place of the grid, \(0…1, 0…2\), or 'answer'"),
+        (
+            lambda one: one.seen_from("anser", 0),
+            r"query is 'anser'; give a place of the grid, \(0…1, 0…2\), or 'answer'",
+        ),
         (lambda one: one.seen_from((2, 0), 0), r"query is \(2, 0\)"),
         (lambda one: one.seen_from((0, -1), 0), r"query is \(0, -1\)"),
         (lambda one: one.seen_from((0,), 0), "query is"),
@@ -171,7 +188,9 @@ def test_what_there_is_not_is_said(ask, words):
 
 def test_places_and_blocks_may_be_numbers_of_numpy():
     one = weights_of(torch.rand(2, 3, 6, 6).softmax(-1), (2, 3))
-    assert torch.equal(one.seen_from((np.int64(1), 2), np.int64(1), head=torch.tensor(2)), one.seen_from((1, 2), 1, head=2))
+    assert torch.equal(
+        one.seen_from((np.int64(1), 2), np.int64(1), head=torch.tensor(2)), one.seen_from((1, 2), 1, head=2)
+    )
     assert torch.equal(rollout(one.weights.numpy()), rollout(one.weights))
 
 
@@ -187,7 +206,9 @@ def test_the_weights_of_an_image_are_those_of_the_model(name):
     torch.testing.assert_close(found.weights, torch.cat(expected), atol=1e-5, rtol=1e-4)
     assert found.grid == run.model.grid and found.shape == (28, 28) == found.covers and not found.class_token
     torch.testing.assert_close(found.weights.sum(-1), torch.ones_like(found.weights[..., 0]))
-    assert found.seen_from("answer", 1).shape == found.grid and found.rollout().sum().item() == pytest.approx(1, abs=1e-5)
+    assert found.seen_from("answer", 1).shape == found.grid and found.rollout().sum().item() == pytest.approx(
+        1, abs=1e-5
+    )
     assert found.distances().shape == (2, 2) and 0 < found.distances().max() < 28 * sqrt(2)
     assert not found.weights.requires_grad
 
@@ -222,7 +243,13 @@ def test_of_a_run_saved_and_loaded_of_a_bare_model_and_of_a_picture_without_chan
 
 @pytest.mark.parametrize(
     "shape, options",
-    [((3, 28, 28), {}), ((1, 16, 16, 16), {}), ((1, 64, 40), {}), ((1, 30, 30), {"readout": "class"}), ((3, 9, 12, 17), {"readout": "class"})],
+    [
+        ((3, 28, 28), {}),
+        ((1, 16, 16, 16), {}),
+        ((1, 64, 40), {}),
+        ((1, 30, 30), {"readout": "class"}),
+        ((3, 9, 12, 17), {"readout": "class"}),
+    ],
 )
 @pytest.mark.parametrize("name", ["ViT", "Hybrid"])
 def test_colour_volumes_and_other_sizes(shape, options, name):
@@ -276,7 +303,11 @@ def test_the_map_is_the_rollout_and_the_same_for_every_target(name, options):
         torch.testing.assert_close(one.map, large)
         assert torch.equal(one.map, ours[0].map) and (one.map >= 0).all()
         assert one.layer is None and one.options == {} and one.expected_sum is None and one.completeness_error is None
-    assert ours[0].target.name == "top" and ours[1].target.name == "bottom" and "Attention rollout for 'top'" in str(ours[0])
+    assert (
+        ours[0].target.name == "top"
+        and ours[1].target.name == "bottom"
+        and "Attention rollout for 'top'" in str(ours[0])
+    )
     together = explain_batch(run, _data().test.images[:3], "attention_rollout")
     torch.testing.assert_close(together[0].map, ours[2].map, rtol=1e-4, atol=1e-6)
     assert not torch.allclose(together[0].map, together[1].map, rtol=1e-4, atol=1e-6)
@@ -312,8 +343,13 @@ def test_methods_for():
     assert methods_for(trained()) == methods_for(trained().model) == list(METHODS)
 
 
-CHEAP = {"integrated_gradients": {"steps": 4}, "smoothgrad": {"samples": 2}, "gradient_shap": {"samples": 2},
-         "kernel_shap": {"samples": 20, "patch": 7}, "occlusion": {"window": 7, "stride": 7}}  # fmt: skip
+CHEAP = {
+    "integrated_gradients": {"steps": 4},
+    "smoothgrad": {"samples": 2},
+    "gradient_shap": {"samples": 2},
+    "kernel_shap": {"samples": 20, "patch": 7},
+    "occlusion": {"window": 7, "stride": 7},
+}
 REFUSED = {
     "deep_lift": r"no rule for LayerNorm \(layer blocks.0.norm1",
     "lrp": "lrp has no rule for",
@@ -342,7 +378,10 @@ def test_a_hybrid_says_why_not_as_well():
 
 def test_a_cnn_has_no_attention_to_roll_out():
     for model in (mt.build("cnn", _data(), widths=(4, 8, 8)), mt.build("mlp", _data())):
-        with pytest.raises(InputError, match="needs a transformer that returns its attention.*build 'vit'.*choose one of saliency.*kernel_shap$"):
+        with pytest.raises(
+            InputError,
+            match="needs a transformer that returns its attention.*build 'vit'.*choose one of saliency.*kernel_shap$",
+        ):
             explain(model, image(), "attention_rollout")
 
 
@@ -351,7 +390,9 @@ def test_grad_cam_needs_maps_behind_the_attention():
     assert grad_cam.layer == "as_maps" and grad_cam.raw.shape == (1, 7, 7)
     assert explain(trained("hybrid"), image(), "grad_cam", layer="embedding.4").raw.shape == (1, 14, 14)
     for name in ("vit", "hybrid"):
-        with pytest.raises(InputError, match="answers from its class token; build it with readout='mean', or choose attention_rollout"):
+        with pytest.raises(
+            InputError, match="answers from its class token; build it with readout='mean', or choose attention_rollout"
+        ):
             explain(trained(name, readout="class"), image(), "grad_cam")
 
 
@@ -378,7 +419,9 @@ def test_a_transformer_can_be_randomised_layer_by_layer():
     kept = [name for name, value in blank.items() if torch.equal(value, weights[name])]
     assert kept == ["embedding.0.weight", "embedding.0.bias"]
     stages = cascade(run, _data().test.images[:2], "attention_rollout")
-    assert stages[1].layer == "classifier" and stages[1].similarity == pytest.approx(1, abs=1e-6)  # the head is never asked
+    assert stages[1].layer == "classifier" and stages[1].similarity == pytest.approx(
+        1, abs=1e-6
+    )  # the head is never asked
     assert stages[-1].similarity < 0.9
 
 

@@ -11,14 +11,32 @@ import medtutor as mt
 from medtutor.data.dataset import normalise
 from medtutor.errors import InputError
 from medtutor.explanation import (
-    BASELINES, METHODS, Attribution, cascade, deletion, edge_map, explain, explain_batch, infidelity, insertion, layers, methods_for,
-    overlay, score, sensitivity,
-)  # fmt: skip
+    BASELINES,
+    METHODS,
+    Attribution,
+    cascade,
+    deletion,
+    edge_map,
+    explain,
+    explain_batch,
+    infidelity,
+    insertion,
+    layers,
+    methods_for,
+    overlay,
+    score,
+    sensitivity,
+)
 from medtutor.explanation.methods import baseline, superpixels
 from squares import data, images, run, transformer  # noqa: F401 (fixtures)
 
-CHEAP = {"integrated_gradients": {"steps": 4}, "smoothgrad": {"samples": 2}, "gradient_shap": {"samples": 2},
-         "kernel_shap": {"samples": 20, "patch": 7}, "occlusion": {"window": 7, "stride": 7}}  # fmt: skip
+CHEAP = {
+    "integrated_gradients": {"steps": 4},
+    "smoothgrad": {"samples": 2},
+    "gradient_shap": {"samples": 2},
+    "kernel_shap": {"samples": 20, "patch": 7},
+    "occlusion": {"window": 7, "stride": 7},
+}
 
 
 def gradient(model, x, target):
@@ -77,8 +95,10 @@ def test_of_a_linear_model_all_complete_methods_say_the_same():
     image = torch.randint(0, 256, (3, 6, 6), dtype=torch.uint8, generator=torch.Generator().manual_seed(0))
     expected = (model[1].weight[1].view(3, 6, 6) * (normalise(image) + 1)).detach()
     for method, options in {
-        "integrated_gradients": {"steps": 2}, "deep_lift": {}, "gradient_shap": {"noise": 0.0},
-    }.items():  # fmt: skip
+        "integrated_gradients": {"steps": 2},
+        "deep_lift": {},
+        "gradient_shap": {"noise": 0.0},
+    }.items():
         ours = explain(model, image, method, target=1, baseline="black", **options)
         torch.testing.assert_close(ours.raw, expected, rtol=1e-4, atol=1e-5)
         torch.testing.assert_close(ours.map, expected.sum(0), rtol=1e-4, atol=1e-5)
@@ -108,7 +128,9 @@ def test_deep_lift_is_complete_on_every_network_of_relus(name, data, images):
     """A ReLU followed by a pooling is where captum alone loses attribution."""
     model = mt.build(name, data)
     for attribution in explain_batch(model, images[:2], "deep_lift"):
-        assert abs(attribution.map.sum().item() - attribution.expected_sum) < 1e-3 * max(1, attribution.map.abs().sum().item())
+        assert abs(attribution.map.sum().item() - attribution.expected_sum) < 1e-3 * max(
+            1, attribution.map.abs().sum().item()
+        )
 
 
 # --- every method ---------------------------------------------------------------------------
@@ -142,7 +164,9 @@ def test_colour_and_volumes(method, shape):
     attribution = explain(model, image, method, target=2, **options)
     assert attribution.map.shape == shape[1:] and attribution.target == (2, "class 2")
     if METHODS[method].needs_layer or METHODS[method].needs_attention:
-        assert attribution.raw.shape[0] == 1 and all(coarse < side for coarse, side in zip(attribution.raw.shape[1:], shape[1:]))
+        assert attribution.raw.shape[0] == 1 and all(
+            coarse < side for coarse, side in zip(attribution.raw.shape[1:], shape[1:])
+        )
     else:
         assert attribution.raw.shape == shape
         torch.testing.assert_close(attribution.map, attribution.raw.sum(0))
@@ -181,8 +205,16 @@ def test_layers(run, data, images):
     assert explain(mt.build("lenet", data), images[0], "grad_cam").layer == "features.4"
     assert layers(mt.build("mlp", data)) == {}
     assert layers(mt.models.CNN(3, (12, 12), 2, widths=(4, 4, 4)), (3, 12, 12))["stem.0"] == (4, 12, 12)
-    for shape, words in (((28, 28), "one image"), (28, "one image"), ((1, 0, 28), "from 1"), ((1, 2.5, 3), "whole number"), ("abc", "whole"),
-                         ((1, 10**6, 28), "to 100000"), ((9, 10**5, 10**5), "at most"), ((2, 28, 28), "cannot take")):  # fmt: skip
+    for shape, words in (
+        ((28, 28), "one image"),
+        (28, "one image"),
+        ((1, 0, 28), "from 1"),
+        ((1, 2.5, 3), "whole number"),
+        ("abc", "whole"),
+        ((1, 10**6, 28), "to 100000"),
+        ((9, 10**5, 10**5), "at most"),
+        ((2, 28, 28), "cannot take"),
+    ):
         with pytest.raises(InputError, match=words):
             layers(run.model, shape)
 
@@ -301,7 +333,7 @@ def test_swish_is_refused(method, data, images):
         ({"method": "kernel_shap", "patch": 0}, "patch is 0; give a whole number from 1"),
         ({"method": "kernel_shap", "patch": 29}, "larger than the image"),
         ({"method": "occlusion", "window": 0}, "window is 0; give a whole number from 1"),
-        ({"method": "occlusion", "window": -2**40}, "give a whole number from 1"),
+        ({"method": "occlusion", "window": -(2**40)}, "give a whole number from 1"),
         ({"method": "occlusion", "stride": 0}, "stride is 0; give a whole number from 1"),
     ],
 )
@@ -323,7 +355,13 @@ def test_a_patch_as_large_as_the_image_is_the_whole_difference(run, images):
     assert found.map.sum().item() == pytest.approx(found.expected_sum, rel=1e-4) and len(found.map.unique()) == 1
     large = torch.zeros(1, 400, 400, dtype=torch.uint8)
     with pytest.raises(InputError, match="10000 samples of 160000 patches do not fit into memory; give a larger patch"):
-        explain(nn.Sequential(nn.AdaptiveAvgPool2d(2), nn.Flatten(), nn.Linear(4, 2)), large, "kernel_shap", patch=1, samples=10_000)
+        explain(
+            nn.Sequential(nn.AdaptiveAvgPool2d(2), nn.Flatten(), nn.Linear(4, 2)),
+            large,
+            "kernel_shap",
+            patch=1,
+            samples=10_000,
+        )
 
 
 def test_wrong_images(run, data, images):
@@ -345,10 +383,15 @@ def test_wrong_images(run, data, images):
         ("scan.png", "str; give uint8"),
     ):
         for call in (
-            lambda: explain(run, image), lambda: explain_batch(run, [images[0], image]), lambda: deletion(run, image, given),
-            lambda: insertion(run, image, given), lambda: infidelity(run, image, given), lambda: sensitivity(run, image, given),
-            lambda: score(run, image, given), lambda: cascade(run, [image], "saliency"),
-        ):  # fmt: skip
+            lambda: explain(run, image),
+            lambda: explain_batch(run, [images[0], image]),
+            lambda: deletion(run, image, given),
+            lambda: insertion(run, image, given),
+            lambda: infidelity(run, image, given),
+            lambda: sensitivity(run, image, given),
+            lambda: score(run, image, given),
+            lambda: cascade(run, [image], "saliency"),
+        ):
             with pytest.raises(InputError, match=words):
                 call()
     for image in (normalise(images[0]), images[0].short(), None, "scan.png", images[0, 0, 0]):
@@ -447,7 +490,12 @@ def test_nothing_changes_when_a_method_breaks_down(run, images, monkeypatch):
 
     model = copy.deepcopy(run.model).train()
     before = state(model)
-    for method, name in (("deep_lift", "DeepLift"), ("lrp", "LRP"), ("grad_cam", "LayerGradCam"), ("smoothgrad", "Saliency")):
+    for method, name in (
+        ("deep_lift", "DeepLift"),
+        ("lrp", "LRP"),
+        ("grad_cam", "LayerGradCam"),
+        ("smoothgrad", "Saliency"),
+    ):
         monkeypatch.setattr(getattr(captum.attr, name), "attribute", lambda *_, **__: 1 / 0)
         with pytest.raises(ZeroDivisionError):
             explain(model, images[0], method)

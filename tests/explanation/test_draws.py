@@ -1,4 +1,6 @@
-"""Whatever is explained, scored or randomised: the random numbers of everybody else stay as they are, at every moment."""
+"""Whatever is explained, scored or randomised: the random numbers of everybody else stay as they are, at every
+moment.
+"""
 
 import copy
 import random
@@ -12,12 +14,29 @@ from torch import nn
 
 import medtutor as mt
 from medtutor.explanation import (
-    METHODS, cascade, deletion, explain, explain_batch, infidelity, insertion, layers, random_map, randomised, receptive_field, score,
-    sensitivity, trust_table,
-)  # fmt: skip
+    METHODS,
+    cascade,
+    deletion,
+    explain,
+    explain_batch,
+    infidelity,
+    insertion,
+    layers,
+    random_map,
+    randomised,
+    receptive_field,
+    score,
+    sensitivity,
+    trust_table,
+)
 
-CHEAP = {"integrated_gradients": {"steps": 4}, "smoothgrad": {"samples": 2}, "gradient_shap": {"samples": 2},
-         "kernel_shap": {"samples": 20, "patch": 4}, "occlusion": {"window": 6, "stride": 6}}  # fmt: skip
+CHEAP = {
+    "integrated_gradients": {"steps": 4},
+    "smoothgrad": {"samples": 2},
+    "gradient_shap": {"samples": 2},
+    "kernel_shap": {"samples": 20, "patch": 4},
+    "occlusion": {"window": 6, "stride": 6},
+}
 IMAGES = torch.randint(0, 256, (2, 1, 12, 12), dtype=torch.uint8, generator=torch.Generator().manual_seed(0))
 
 
@@ -25,7 +44,7 @@ with torch.random.fork_rng():  # made once: making one draws, too
     torch.manual_seed(0)
     CNN = nn.Sequential(
         nn.Conv2d(1, 4, 3), nn.ReLU(), nn.Dropout(0.5), nn.AdaptiveAvgPool2d(2), nn.Flatten(), nn.Linear(16, 2)
-    ).eval()  # fmt: skip
+    ).eval()
     VIT = mt.models.ViT(1, (12, 12), 2, width=8, depth=1, heads=2).eval()
 
 
@@ -38,7 +57,10 @@ def _map():
 
 
 WORK = {
-    **{method: lambda method=method: explain_batch(network(method), IMAGES, method, **CHEAP.get(method, {})) for method in METHODS},
+    **{
+        method: lambda method=method: explain_batch(network(method), IMAGES, method, **CHEAP.get(method, {}))
+        for method in METHODS
+    },
     "deletion": lambda: deletion(network(), IMAGES[0], _map(), steps=3),
     "insertion": lambda: insertion(network(), IMAGES[0], _map(), steps=3),
     "infidelity": lambda: infidelity(network(), IMAGES[0], _map(), samples=4),
@@ -67,9 +89,16 @@ def test_the_shared_random_state_is_neither_drawn_from_nor_set(name, monkeypatch
 
     WORK[name]()  # libraries load
     for home, setter in (
-        (torch, "manual_seed"), (torch, "set_rng_state"), (torch.random, "manual_seed"), (torch.random, "set_rng_state"),
-        (torch.random, "fork_rng"), (np.random, "seed"), (np.random, "set_state"), (random, "seed"), (random, "setstate"),
-    ):  # fmt: skip
+        (torch, "manual_seed"),
+        (torch, "set_rng_state"),
+        (torch.random, "manual_seed"),
+        (torch.random, "set_rng_state"),
+        (torch.random, "fork_rng"),
+        (np.random, "seed"),
+        (np.random, "set_state"),
+        (random, "seed"),
+        (random, "setstate"),
+    ):
         monkeypatch.setattr(home, setter, forbidden)
     before = states()
     WORK[name]()
@@ -130,10 +159,16 @@ def test_a_seed_draws_what_torch_draws_from_it():
     from medtutor.explanation.draws import OwnDraws
 
     for make in (
-        lambda: torch.randn(3), lambda: torch.randint(9, (4,)), lambda: torch.randperm(7), lambda: torch.normal(0.0, torch.ones(4)),
-        lambda: nn.Linear(5, 3).weight, lambda: nn.LSTM(3, 4).weight_ih_l0, lambda: F.dropout(torch.ones(9)),
-        lambda: nn.init.orthogonal_(torch.empty(4, 4)), lambda: torch.rand_like(torch.zeros(3)),
-    ):  # fmt: skip
+        lambda: torch.randn(3),
+        lambda: torch.randint(9, (4,)),
+        lambda: torch.randperm(7),
+        lambda: torch.normal(0.0, torch.ones(4)),
+        lambda: nn.Linear(5, 3).weight,
+        lambda: nn.LSTM(3, 4).weight_ih_l0,
+        lambda: F.dropout(torch.ones(9)),
+        lambda: nn.init.orthogonal_(torch.empty(4, 4)),
+        lambda: torch.rand_like(torch.zeros(3)),
+    ):
         with torch.random.fork_rng():
             torch.manual_seed(5)
             expected = make()

@@ -30,9 +30,16 @@ def shaken(name, dataset, seed=0):
 
 @pytest.mark.parametrize(
     "name, dataset",
-    [("cnn", "pneumoniamnist"), ("resnet18", "pneumoniamnist"), ("vgg", "pathmnist"), ("lenet", "pathmnist"),
-     ("mlp", "pathmnist"), ("mlp", "organmnist3d"), ("cnn", "organmnist3d")],
-)  # fmt: skip
+    [
+        ("cnn", "pneumoniamnist"),
+        ("resnet18", "pneumoniamnist"),
+        ("vgg", "pathmnist"),
+        ("lenet", "pathmnist"),
+        ("mlp", "pathmnist"),
+        ("mlp", "organmnist3d"),
+        ("cnn", "organmnist3d"),
+    ],
+)
 def test_relevance_is_conserved(name, dataset):
     model, images = shaken(name, dataset)
     for attribution in explain_batch(model, images, "lrp"):
@@ -52,7 +59,7 @@ def test_the_rules_by_hand():
     torch.manual_seed(0)
     model = nn.Sequential(
         nn.Conv2d(1, 3, 3), nn.ReLU(), nn.Conv2d(3, 4, 3), nn.ReLU(), nn.Flatten(), nn.Linear(4 * 4 * 4, 2)
-    ).double()  # fmt: skip
+    ).double()
     image = torch.randint(0, 256, (1, 8, 8), dtype=torch.uint8)
     x = normalise(image[None]).double()
     first, second, last = model[0], model[2], model[5]

@@ -1,4 +1,6 @@
-"""Any torch model: what it takes its forward pass decides, what it answers is read rightly, and else one sentence says why not."""
+"""Any torch model: what it takes its forward pass decides, what it answers is read rightly, and else one sentence says
+why not.
+"""
 
 import copy
 import threading
@@ -12,15 +14,35 @@ import medtutor as mt
 from medtutor.data.dataset import normalise
 from medtutor.errors import InputError
 from medtutor.explanation import (
-    METHODS, attention_of, cascade, deletion, explain, explain_batch, infidelity, insertion, layers, methods_for, pointing, randomised,
-    receptive_field, score, sensitivity, similarity, weighted_layers,
-)  # fmt: skip
+    METHODS,
+    attention_of,
+    cascade,
+    deletion,
+    explain,
+    explain_batch,
+    infidelity,
+    insertion,
+    layers,
+    methods_for,
+    pointing,
+    randomised,
+    receptive_field,
+    score,
+    sensitivity,
+    similarity,
+    weighted_layers,
+)
 from medtutor.explanation.overlay import colours, overlay
 from medtutor.explanation.subject import Subject
 from test_attribution import same, state
 
-CHEAP = {"integrated_gradients": {"steps": 4}, "smoothgrad": {"samples": 2}, "gradient_shap": {"samples": 2},
-         "kernel_shap": {"samples": 20, "patch": 4}, "occlusion": {"window": 6, "stride": 6}}  # fmt: skip
+CHEAP = {
+    "integrated_gradients": {"steps": 4},
+    "smoothgrad": {"samples": 2},
+    "gradient_shap": {"samples": 2},
+    "kernel_shap": {"samples": 20, "patch": 4},
+    "occlusion": {"window": 6, "stride": 6},
+}
 OF_A_CNN = [name for name in METHODS if name != "attention_rollout"]
 FORWARD_ONLY = ["occlusion", "kernel_shap"]
 
@@ -34,9 +56,15 @@ def network(channels=1, classes=2):
     with torch.random.fork_rng():
         torch.manual_seed(0)
         return nn.Sequential(
-            nn.Conv2d(channels, 4, 3, padding=1), nn.BatchNorm2d(4), nn.ReLU(), nn.Conv2d(4, 6, 3, padding=1), nn.ReLU(),
-            nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(6, classes),
-        ).eval()  # fmt: skip
+            nn.Conv2d(channels, 4, 3, padding=1),
+            nn.BatchNorm2d(4),
+            nn.ReLU(),
+            nn.Conv2d(4, 6, 3, padding=1),
+            nn.ReLU(),
+            nn.AdaptiveAvgPool2d(1),
+            nn.Flatten(),
+            nn.Linear(6, classes),
+        ).eval()
 
 
 class Around(nn.Module):
@@ -60,7 +88,15 @@ def ask(model, method, picture=None, **options):
 def test_the_forward_pass_decides_what_a_model_takes():
     """Its first convolution takes three channels; the model makes them of one itself."""
     model = Around(lambda net, x: net(x.repeat(1, 3, 1, 1)), channels=3)
-    for method in ("saliency", "integrated_gradients", "deep_lift", "grad_cam", "guided_backprop", "occlusion", "kernel_shap"):
+    for method in (
+        "saliency",
+        "integrated_gradients",
+        "deep_lift",
+        "grad_cam",
+        "guided_backprop",
+        "occlusion",
+        "kernel_shap",
+    ):
         assert ask(model, method).map.shape == (12, 12), method
     assert layers(model)["net.0"] == (4, 28, 28) and receptive_field(model).shape == (28, 28)
     assert deletion(model, image(), ask(model, "occlusion"), steps=2).auc >= 0
@@ -105,11 +141,25 @@ def test_images_that_are_not_square(data_sides=(20, 12)):
 @pytest.mark.parametrize(
     "model, words",
     [
-        (nn.Sequential(nn.Conv2d(1, 4, 30), nn.Flatten(), nn.Linear(4, 2)), r"cannot take an image of shape \(1, 12, 12\): Calculated"),
-        (nn.Sequential(nn.Conv2d(1, 4, 12), nn.BatchNorm2d(4, track_running_stats=False), nn.Flatten(), nn.Linear(4, 2)), "cannot take an image"),
-        (nn.Sequential(nn.LazyConv2d(4, 3), nn.Flatten(), nn.LazyLinear(2)), "layer 0 has no weights yet; give the model one batch"),
+        (
+            nn.Sequential(nn.Conv2d(1, 4, 30), nn.Flatten(), nn.Linear(4, 2)),
+            r"cannot take an image of shape \(1, 12, 12\): Calculated",
+        ),
+        (
+            nn.Sequential(
+                nn.Conv2d(1, 4, 12), nn.BatchNorm2d(4, track_running_stats=False), nn.Flatten(), nn.Linear(4, 2)
+            ),
+            "cannot take an image",
+        ),
+        (
+            nn.Sequential(nn.LazyConv2d(4, 3), nn.Flatten(), nn.LazyLinear(2)),
+            "layer 0 has no weights yet; give the model one batch",
+        ),
         (network().to("meta"), "layer 0 has weights without numbers"),
-        (Around(lambda net, x, table: net(x)), "cannot take an image of shape .* missing 1 required positional argument"),
+        (
+            Around(lambda net, x, table: net(x)),
+            "cannot take an image of shape .* missing 1 required positional argument",
+        ),
         (Around(lambda net, x: [][1]), "cannot take an image of shape .* list index out of range"),
         (mt.models.recurrent.FrameSequence(1, (12, 12), 2, frames=4), "takes clips"),
     ],
@@ -131,7 +181,9 @@ def test_a_lazy_model_is_left_lazy():
 # --- what a model answers --------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("answer", [lambda net, x: net(x), lambda net, x: net(x)[:, 0], lambda net, x: net(x).squeeze()])
+@pytest.mark.parametrize(
+    "answer", [lambda net, x: net(x), lambda net, x: net(x)[:, 0], lambda net, x: net(x).squeeze()]
+)
 def test_one_output_is_the_logit_of_class_1(answer):
     model = Around(answer, classes=1)
     with torch.no_grad():
@@ -150,9 +202,9 @@ def test_one_output_is_the_logit_of_class_1(answer):
 @pytest.mark.parametrize("method", OF_A_CNN)
 def test_of_one_output_the_maps_are_those_of_two_opposite_ones(method):
     one, two = network(classes=1), network(classes=2)
-    two.load_state_dict({**one.state_dict(), **{
-        f"7.{name}": torch.cat([-value, value]) for name, value in one[7].state_dict().items()
-    }})  # fmt: skip
+    two.load_state_dict(
+        {**one.state_dict(), **{f"7.{name}": torch.cat([-value, value]) for name, value in one[7].state_dict().items()}}
+    )
     for target in (0, 1):
         found, expected = ask(one, method, target=target), ask(two, method, target=target)
         torch.testing.assert_close(found.map, expected.map, rtol=1e-4, atol=1e-6)
@@ -167,7 +219,11 @@ def test_of_one_output_the_maps_are_those_of_two_opposite_ones(method):
         (lambda scores: scores.exp() / scores.exp().sum(1, keepdim=True), 3, lambda scores: scores.softmax(1)),
         (lambda scores: scores.sigmoid(), 3, lambda scores: scores.sigmoid()),
         (lambda scores: scores.sigmoid(), 1, lambda scores: torch.cat([1 - scores.sigmoid(), scores.sigmoid()], 1)),
-        (lambda scores: scores.sigmoid()[:, 0], 1, lambda scores: torch.cat([1 - scores.sigmoid(), scores.sigmoid()], 1)),
+        (
+            lambda scores: scores.sigmoid()[:, 0],
+            1,
+            lambda scores: torch.cat([1 - scores.sigmoid(), scores.sigmoid()], 1),
+        ),
     ],
 )
 def test_probabilities_are_not_made_probabilities_again(end, classes, expected):
@@ -184,7 +240,10 @@ def test_probabilities_are_not_made_probabilities_again(end, classes, expected):
 @pytest.mark.parametrize(
     "answer, words",
     [
-        (lambda net, x: (net(x), x), r"returns tuple; .*one score for each class, \(B, classes\): give a module whose forward returns only"),
+        (
+            lambda net, x: (net(x), x),
+            r"returns tuple; .*one score for each class, \(B, classes\): give a module whose forward returns only",
+        ),
         (lambda net, x: {"logits": net(x)}, "returns dict"),
         (lambda net, x: None, "returns NoneType"),
         (lambda net, x: "benign", "returns str"),
@@ -203,8 +262,10 @@ def test_probabilities_are_not_made_probabilities_again(end, classes, expected):
 def test_an_answer_that_cannot_be_explained_is_named(answer, words):
     model, before = Around(answer), torch.get_rng_state()
     for call in (
-        lambda: explain(model, image()), lambda: infidelity(model, image(), (torch.zeros(12, 12), 0)), lambda: cascade(model, [image()]),
-    ):  # fmt: skip
+        lambda: explain(model, image()),
+        lambda: infidelity(model, image(), (torch.zeros(12, 12), 0)),
+        lambda: cascade(model, [image()]),
+    ):
         with pytest.raises(InputError, match=words):
             call()
     assert torch.equal(before, torch.get_rng_state())
@@ -212,7 +273,11 @@ def test_an_answer_that_cannot_be_explained_is_named(answer, words):
 
 @pytest.mark.parametrize(
     "answer",
-    [lambda net, x: net(x.detach()), lambda net, x: torch.inference_mode()(net)(x), lambda net, x: net[7].bias.expand(len(x), 2)],
+    [
+        lambda net, x: net(x.detach()),
+        lambda net, x: torch.inference_mode()(net)(x),
+        lambda net, x: net[7].bias.expand(len(x), 2),
+    ],
 )
 def test_gradients_that_there_are_not_are_named_with_the_methods_that_need_none(answer):
     for method in set(OF_A_CNN) - {"grad_cam"}:  # which only needs those of a layer
@@ -274,7 +339,9 @@ WRAPPED = {
     "double": lambda: network().double(),
     "half": lambda: network().half(),
     "bfloat16": lambda: network().bfloat16(),
-    "in place": lambda: nn.Sequential(*[nn.ReLU(inplace=True) if isinstance(part, nn.ReLU) else part for part in network()]),
+    "in place": lambda: nn.Sequential(
+        *[nn.ReLU(inplace=True) if isinstance(part, nn.ReLU) else part for part in network()]
+    ),
     "functional": lambda: Around(lambda net, x: torch.func.functional_call(net, dict(net.named_parameters()), (x,))),
 }
 
@@ -285,7 +352,9 @@ def test_the_maps_are_those_of_the_plain_model_however_it_is_wrapped(name):
     for method in OF_A_CNN:
         found, expected = ask(model, method, target=1), ask(network(), method, target=1)
         scale = expected.map.abs().max().item()
-        torch.testing.assert_close(found.map, expected.map, rtol=0, atol=tolerance * scale, msg=lambda text: f"{method}: {text}")
+        torch.testing.assert_close(
+            found.map, expected.map, rtol=0, atol=tolerance * scale, msg=lambda text: f"{method}: {text}"
+        )
         assert found.map.dtype == torch.float32 and found.score == pytest.approx(expected.score, abs=5e-3)
     found = score(model, image(), found)
     assert 0 <= found.infidelity <= 1 and found.sensitivity >= 0 and 0 <= found.deletion <= 1
@@ -311,7 +380,9 @@ def test_what_calls_itself_attention_but_is_something_else_is_named():
     model = network()
     model.attention, model.grid = (lambda x: [torch.ones(len(x), 2, 3, 3)]), (6, 6)
     for call in (lambda: attention_of(model, image()), lambda: explain(model, image(), "attention_rollout")):
-        with pytest.raises(InputError, match=r"attention\(\) of Sequential does not give one tensor \(B, heads, N, N\) a block"):
+        with pytest.raises(
+            InputError, match=r"attention\(\) of Sequential does not give one tensor \(B, heads, N, N\) a block"
+        ):
             call()
 
 
@@ -323,9 +394,14 @@ def test_torchscript_is_explained_where_no_layer_need_be_seen():
     for model in (scripted(), torch.jit.freeze(scripted()), nn.Sequential(scripted(), nn.Identity())):
         for method in OF_A_CNN:
             if METHODS[method].guard is None:
-                torch.testing.assert_close(ask(model, method, target=1).map, ask(network(), method, target=1).map, rtol=1e-3, atol=1e-5)
+                torch.testing.assert_close(
+                    ask(model, method, target=1).map, ask(network(), method, target=1).map, rtol=1e-3, atol=1e-5
+                )
             else:
-                with pytest.raises(InputError, match="TorchScript hides those of .*; choose one of saliency, .* occlusion, kernel_shap$"):
+                with pytest.raises(
+                    InputError,
+                    match="TorchScript hides those of .*; choose one of saliency, .* occlusion, kernel_shap$",
+                ):
                     ask(model, method)
         found = ask(model, "occlusion")
         assert 0 <= deletion(model, image(), found).auc <= 1 and sensitivity(model, image(), found, samples=2) >= 0
@@ -342,7 +418,10 @@ def test_a_quantised_model_is_explained_by_its_scores_alone():
             found, expected = ask(dynamic, method, target=1), ask(network(), method, target=1)
             torch.testing.assert_close(found.map, expected.map, rtol=0.1, atol=0.1 * expected.map.abs().max().item())
         else:
-            with pytest.raises(InputError, match="needs gradients, and none passes the quantised layers .* choose occlusion or kernel_shap"):
+            with pytest.raises(
+                InputError,
+                match="needs gradients, and none passes the quantised layers .* choose occlusion or kernel_shap",
+            ):
                 ask(dynamic, method)
     assert 0 <= infidelity(dynamic, image(), found, samples=4) <= 1
     for call in (lambda: randomised(dynamic), lambda: score(dynamic, image(), found)):
@@ -355,7 +434,9 @@ def test_an_exported_model_is_explained_where_its_batch_may_grow():
     example = torch.zeros(2, 1, 12, 12)
     model = torch.export.export(network(), (example,), dynamic_shapes=({**batch},)).module()
     for method in ("saliency", "integrated_gradients", "occlusion", "kernel_shap"):
-        torch.testing.assert_close(ask(model, method, target=1).map, ask(network(), method, target=1).map, rtol=1e-3, atol=1e-5)
+        torch.testing.assert_close(
+            ask(model, method, target=1).map, ask(network(), method, target=1).map, rtol=1e-3, atol=1e-5
+        )
     with pytest.raises(InputError, match="cannot take an image"):
         explain(torch.export.export(network(), (example,)).module(), image())
 
@@ -405,13 +486,21 @@ def test_everything_leaves_a_model_as_it_was():
     model.net[0].weight.grad = torch.ones_like(model.net[0].weight)
     model.net[2].register_forward_hook(lambda *_: None)
     before, books = state(model), copy.deepcopy((model.passes, model.seen, model.kept))
-    found, refused = ask(model, "smoothgrad"), ("lrp", "deep_lift")  # what fills the books is computed outside of any module
+    found, refused = (
+        ask(model, "smoothgrad"),
+        ("lrp", "deep_lift"),
+    )  # what fills the books is computed outside of any module
     for call in (
         *(lambda method=method: ask(model, method) for method in OF_A_CNN if method not in refused),
-        lambda: score(model, image(), found), lambda: insertion(model, image(), found), lambda: layers(model),
-        lambda: receptive_field(model), lambda: randomised(model), lambda: cascade(model, [image()], "saliency"),
-        lambda: weighted_layers(model), lambda: methods_for(model),
-    ):  # fmt: skip
+        lambda: score(model, image(), found),
+        lambda: insertion(model, image(), found),
+        lambda: layers(model),
+        lambda: receptive_field(model),
+        lambda: randomised(model),
+        lambda: cascade(model, [image()], "saliency"),
+        lambda: weighted_layers(model),
+        lambda: methods_for(model),
+    ):
         call()
         assert same(before, state(model)) and same(books, (model.passes, model.seen, model.kept))
 

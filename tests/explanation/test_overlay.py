@@ -65,7 +65,9 @@ def test_what_cannot_be_drawn_is_a_sentence():
 
 def test_an_empty_map_leaves_the_image_as_it_is():
     image = torch.randint(0, 256, (1, 5, 6), dtype=torch.uint8)
-    assert (overlay(image, torch.zeros(5, 6)) == image.permute(1, 2, 0).numpy()).all() and (colours(np.zeros((5, 6))) == 255).all()
+    assert (overlay(image, torch.zeros(5, 6)) == image.permute(1, 2, 0).numpy()).all() and (
+        colours(np.zeros((5, 6))) == 255
+    ).all()
     assert np.array_equal(overlay(image[0], torch.ones(5, 6, requires_grad=True)), overlay(image, np.ones((5, 6))))
 
 

@@ -95,7 +95,9 @@ def test_shares_add_up(way):
         given = shares(model, test.images[number], test.table[number], background)
         assert given.names == ("image", "lab value", "age") and given.values.dtype == np.float64
         assert given.base + given.values.sum() == pytest.approx(given.total, abs=1e-12)
-        assert given.total == pytest.approx(answer(model, test.images[number][None], test.table[number][None])[0], abs=1e-5)
+        assert given.total == pytest.approx(
+            answer(model, test.images[number][None], test.table[number][None])[0], abs=1e-5
+        )
         assert given.steps[0] == given.base and given.steps[-1] == pytest.approx(given.total, abs=1e-12)
 
 
@@ -119,7 +121,9 @@ def test_of_late_fusion_each_part_gets_its_own_answer_less_that_of_others():
 
 
 def plain(missing=0.0):
-    return draw_cohort(mt.from_arrays(*[blobs(60, seed) for seed in range(3)], classes=["top", "bottom"]), missing=missing).train
+    return draw_cohort(
+        mt.from_arrays(*[blobs(60, seed) for seed in range(3)], classes=["top", "bottom"]), missing=missing
+    ).train
 
 
 def test_of_a_linear_model_each_share_is_its_weight_times_the_difference():
@@ -183,7 +187,9 @@ def test_what_was_seen_need_not_be_seen_again():
 
 def test_more_columns():
     patients = plain()
-    patients = type(patients)(patients.images, torch.randn(len(patients), 4), patients.labels, patients.findings, patients.chances)
+    patients = type(patients)(
+        patients.images, torch.randn(len(patients), 4), patients.labels, patients.findings, patients.chances
+    )
     torch.manual_seed(0)
     model, row, columns = Fusion(columns=4).eval(), torch.randn(4), ("a", "b", "c", "d")
     given = shares(model, patients.images[0], row, Background(model, patients, count=2, columns=columns))
@@ -242,7 +248,10 @@ def test_what_is_no_image_or_row_is_said_before_anything_is_computed():
     ):
         with pytest.raises(InputError, match=words):
             call()
-    assert (shares(model, image.numpy(), np.array(row), background).values == shares(model, image[0], row, background).values).all()
+    assert (
+        shares(model, image.numpy(), np.array(row), background).values
+        == shares(model, image[0], row, background).values
+    ).all()
 
 
 def test_a_model_in_train_mode_is_asked_in_eval_mode_and_comes_back_as_it_was():
@@ -252,6 +261,8 @@ def test_a_model_in_train_mode_is_asked_in_eval_mode_and_comes_back_as_it_was():
     model.answer.eval()
     modes = [module.training for module in model.modules()]
     found = shares(model, image, row, cohort().train)
-    assert found.values == pytest.approx(expected.values, abs=1e-5) and found.base == pytest.approx(expected.base, abs=1e-5)
+    assert found.values == pytest.approx(expected.values, abs=1e-5) and found.base == pytest.approx(
+        expected.base, abs=1e-5
+    )
     assert log_odds(model, see(model, image[None]), row[None])[0] == pytest.approx(expected.total, abs=1e-5)
     assert [module.training for module in model.modules()] == modes

@@ -68,7 +68,10 @@ def test_what_cannot_be_randomised(run):
         (lambda: randomised(run, seed=2**64), "seed must be from 0"),
         (lambda: randomised("run"), "a Run or a torch model has layers, not str|not str"),
         (lambda: weighted_layers(None), "not NoneType"),
-        (lambda: cascade(run, [torch.zeros(1, 28, 28, dtype=torch.uint8)], "saliency", seed=None), "seed must be a whole number"),
+        (
+            lambda: cascade(run, [torch.zeros(1, 28, 28, dtype=torch.uint8)], "saliency", seed=None),
+            "seed must be a whole number",
+        ),
     ):
         with pytest.raises(InputError, match=words):
             call()

@@ -56,7 +56,9 @@ def test_deletion_and_insertion_of_a_linear_model(weighted):
     worst = deletion(model, image, (-best, 1), **kwargs)
     assert worst.value.tolist() == [10, 8, 4, -2, -10] and worst.auc > curve.auc
     assert deletion(model, image, (best, 1), steps=1, using="black", of="score").value.tolist() == [10, -10]
-    assert deletion(model, image, (best, 0), steps=99, using="black").value[0] == pytest.approx(1 / (1 + 2.718281828**10))
+    assert deletion(model, image, (best, 0), steps=99, using="black").value[0] == pytest.approx(
+        1 / (1 + 2.718281828**10)
+    )
 
 
 def test_a_flat_map_is_not_read_from_the_corner():
@@ -168,14 +170,29 @@ def test_wrong_arguments(weighted):
             call()
 
 
-@pytest.mark.parametrize("broken", [torch.tensor([[0.0, float("nan")]]), torch.tensor([[float("inf"), 0.0]]), torch.zeros(0, 2), "map", [[1], [1, 2]], 1j, None])
+@pytest.mark.parametrize(
+    "broken",
+    [
+        torch.tensor([[0.0, float("nan")]]),
+        torch.tensor([[float("inf"), 0.0]]),
+        torch.zeros(0, 2),
+        "map",
+        [[1], [1, 2]],
+        1j,
+        None,
+    ],
+)
 def test_a_map_that_is_none_is_not_scored(broken, weighted):
     model, image = weighted
     for call in (
-        lambda: similarity(broken, broken), lambda: agreement([broken, broken]), lambda: pointing(broken, torch.ones(1, 2)),
-        lambda: mass(broken, torch.ones(1, 2)), lambda: deletion(model, image, (broken, 1)), lambda: insertion(model, image, (broken, 1)),
+        lambda: similarity(broken, broken),
+        lambda: agreement([broken, broken]),
+        lambda: pointing(broken, torch.ones(1, 2)),
+        lambda: mass(broken, torch.ones(1, 2)),
+        lambda: deletion(model, image, (broken, 1)),
+        lambda: insertion(model, image, (broken, 1)),
         lambda: infidelity(model, image, (broken, 1)),
-    ):  # fmt: skip
+    ):
         with pytest.raises(InputError, match="map"):
             call()
 

@@ -21,7 +21,9 @@ def planted():
 
 @pytest.fixture(scope="module")
 def run(planted):
-    return mt.fit(mt.build("cnn", planted, widths=(4, 8, 8)), planted, mt.Recipe(epochs=2, batch_size=16), progress=False)
+    return mt.fit(
+        mt.build("cnn", planted, widths=(4, 8, 8)), planted, mt.Recipe(epochs=2, batch_size=16), progress=False
+    )
 
 
 @pytest.fixture(scope="module")
@@ -62,7 +64,9 @@ def test_the_same_seed_gives_the_same_table(run, ill):
 
 
 def test_attention_stands_beside_the_gradients_of_a_transformer(planted, ill):
-    vit = mt.fit(mt.build("vit", planted, width=16, depth=2), planted, mt.Recipe(epochs=1, batch_size=16), progress=False)
+    vit = mt.fit(
+        mt.build("vit", planted, width=16, depth=2), planted, mt.Recipe(epochs=1, batch_size=16), progress=False
+    )
     table = trust_table(vit, *ill, methods=["saliency", "attention_rollout"], curves=1)
     assert list(table) == ["saliency", "attention_rollout", *WITHOUT_NETWORK]
     assert set(table["attention_rollout"]) == set(table["saliency"]) == set(COLUMNS)
@@ -91,6 +95,10 @@ def test_what_does_not_belong_together_is_a_sentence(run, ill):
     ):
         with pytest.raises(InputError, match=words):
             trust_table(run, *arguments, **{"methods": FEW, "curves": 1} | options)
-    of_tensors = trust_table(run, list(images.numpy()), torch.tensor(targets), list(evidence), methods=["saliency"], curves=1)
+    of_tensors = trust_table(
+        run, list(images.numpy()), torch.tensor(targets), list(evidence), methods=["saliency"], curves=1
+    )
     plain = trust_table(run, *ill, methods=["saliency"], curves=1)
-    assert all(of_tensors[name][column] == plain[name][column] for name in plain for column in plain[name] if column != "ms")
+    assert all(
+        of_tensors[name][column] == plain[name][column] for name in plain for column in plain[name] if column != "ms"
+    )

@@ -90,7 +90,9 @@ def test_maps_are_the_attention_of_the_image(explorer):
 def test_the_answer_looks_as_the_mean_of_all_tokens(explorer):
     explorer.asked.value = THE_ANSWER
     assert explorer.query == "answer" and explorer.field is None
-    mean = torch.stack([explorer.weights.seen_from((row, column), 1) for row in range(7) for column in range(7)]).mean(0)
+    mean = torch.stack([explorer.weights.seen_from((row, column), 1) for row in range(7) for column in range(7)]).mean(
+        0
+    )
     assert torch.allclose(explorer.maps[MEAN], mean, atol=1e-6)
     assert torch.equal(explorer.maps[ROLLOUT], explorer.maps[TO_ANSWER])
     assert "the answer looks, no patch is framed" in alt(explorer._image_shown)
@@ -101,7 +103,9 @@ def test_the_answer_looks_as_the_mean_of_all_tokens(explorer):
 
 def test_the_rollout_to_the_answer_is_that_of_explain(explorer):
     whole = explain(run_of("vit"), chests().test.images[0], "attention_rollout").map
-    middles = torch.nn.functional.interpolate(explorer.maps[TO_ANSWER][None, None], size=(28, 28), mode="bilinear")[0, 0]
+    middles = torch.nn.functional.interpolate(explorer.maps[TO_ANSWER][None, None], size=(28, 28), mode="bilinear")[
+        0, 0
+    ]
     assert torch.allclose(whole, middles, atol=1e-5)
 
 
@@ -139,14 +143,19 @@ def test_the_answer_is_that_of_the_network(explorer):
     with torch.no_grad():
         said = run_of("vit").model(mt.data.normalise(chests().test.images[5:6])).softmax(1)[0]
     name, label = chests().card.classes[int(said.argmax())], chests().card.classes[int(chests().test.labels[5])]
-    assert f"Image 5: predicted {name} with probability {float(said.max()):.3f}; the label is {label}" in explorer._words.value
+    assert (
+        f"Image 5: predicted {name} with probability {float(said.max()):.3f}; the label is {label}"
+        in explorer._words.value
+    )
     assert ("the model is wrong" in explorer._words.value) == (name != label)
 
 
 def test_distances_are_those_of_the_weights(explorer):
     found = explorer.weights.distances()
-    words = "; ".join(f"block {number + 1}: {', '.join(f'{value:.1f}' for value in sorted(heads.tolist()))}"
-                      for number, heads in enumerate(found))  # fmt: skip
+    words = "; ".join(
+        f"block {number + 1}: {', '.join(f'{value:.1f}' for value in sorted(heads.tolist()))}"
+        for number, heads in enumerate(found)
+    )
     assert words in alt(explorer._chart_shown)
     assert f"An even look: {explorer.weights.even_distance():.1f}" in alt(explorer._chart_shown)
     assert "Block 2 is marked" in alt(explorer._chart_shown)
@@ -169,7 +178,10 @@ def test_share_on_the_evidence_stands_beside_its_share_of_the_image(explorer):
     explorer.image.value = with_finding()
     evidence = chests().test.evidence[with_finding()]
     cover, here = float(evidence.float().mean()), on_evidence(explorer.maps[MEAN], evidence)
-    assert f"covers {cover:.1%} of the image, falls {here:.1%} of this look, {here / cover:.1f} times" in explorer._words.value
+    assert (
+        f"covers {cover:.1%} of the image, falls {here:.1%} of this look, {here / cover:.1f} times"
+        in explorer._words.value
+    )
     assert "dashed outline" in alt(explorer._image_shown) and "on the evidence" in alt(explorer._map_shown)
     explorer.image.value = without_finding()
     assert "This image holds no known evidence." in explorer._words.value and "dashed" not in alt(explorer._image_shown)
@@ -258,9 +270,15 @@ def test_previous_and_next_go_round(explorer):
 
 
 def test_patches_beyond_the_image_cannot_be_asked_and_are_counted():
-    run = fitted("windowed_vit", squares(), width=16, depth=2, heads=2)  # 8 x 8 patches of 2 pixels, filled up to 14 x 14
+    run = fitted(
+        "windowed_vit", squares(), width=16, depth=2, heads=2
+    )  # 8 x 8 patches of 2 pixels, filled up to 14 x 14
     explorer = attention(run, squares())
-    assert explorer.weights.grid == (14, 14) and (explorer.row.max, explorer.column.max) == (8, 8) and len(explorer.patches) == 64 * CLICKS
+    assert (
+        explorer.weights.grid == (14, 14)
+        and (explorer.row.max, explorer.column.max) == (8, 8)
+        and len(explorer.patches) == 64 * CLICKS
+    )
     explorer.asked.value = THE_ANSWER
     beyond = 1 - float(explorer.maps[MEAN][:8, :8].sum() / explorer.maps[MEAN].sum())
     assert f"14 x 14 patches; {beyond:.1%} of this look goes to those beyond the image" in explorer._words.value
@@ -278,8 +296,19 @@ def test_many_heads_stand_in_rows():
 
 
 def test_every_control_has_a_label(explorer):
-    for control in (explorer.image, explorer.previous, explorer.next, explorer.asked, explorer.row, explorer.column,
-                    explorer.block, explorer.shown, explorer.scale, explorer.layer, *explorer.patches):  # fmt: skip
+    for control in (
+        explorer.image,
+        explorer.previous,
+        explorer.next,
+        explorer.asked,
+        explorer.row,
+        explorer.column,
+        explorer.block,
+        explorer.shown,
+        explorer.scale,
+        explorer.layer,
+        *explorer.patches,
+    ):
         assert control.description
 
 
@@ -288,7 +317,9 @@ def test_every_control_has_a_label(explorer):
 
 def test_numbers_and_several_labels():
     parts = [blobs(20, seed) for seed in range(3)]
-    ages = mt.from_arrays(*[(images, 20 + 40.0 * labels) for images, labels in parts], task="regression", classes=["age"])
+    ages = mt.from_arrays(
+        *[(images, 20 + 40.0 * labels) for images, labels in parts], task="regression", classes=["age"]
+    )
     run = fitted("vit", ages, patch=4, width=16, depth=1, heads=2)
     said = float(run.read(run.model(mt.data.normalise(ages.test.images[:1])).detach())[0, 0])
     assert f"Image 0: predicted {said:.3g}; the label is 20" in attention(run, ages)._words.value
@@ -312,9 +343,17 @@ def test_still_says_everything(explorer):
     explorer.image.value = with_finding()
     explorer.row.value = 3
     picture = explorer.still()
-    for words in ("vit on PneumoniaMNIST", "row 3, column 4 is framed", "predicted", "On the known evidence", "head 2",
-                  "mean of heads", "rollout to the answer, blocks 1 to 2", "Receptive field of cnn",
-                  "Mean attention distance in pixels"):  # fmt: skip
+    for words in (
+        "vit on PneumoniaMNIST",
+        "row 3, column 4 is framed",
+        "predicted",
+        "On the known evidence",
+        "head 2",
+        "mean of heads",
+        "rollout to the answer, blocks 1 to 2",
+        "Receptive field of cnn",
+        "Mean attention distance in pixels",
+    ):
         assert words in picture.alt
     bundle = explorer._repr_mimebundle_()
     assert bundle[VIEW]["model_id"] == explorer.box.model_id and bundle["text/html"].startswith("<img alt=")

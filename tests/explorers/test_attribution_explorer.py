@@ -37,7 +37,9 @@ def fitted(model, dataset, epochs=2):
 def of_blobs(classes=2, model="cnn", **options):
     """(run, dataset) of a bright square whose place tells the class."""
     names = ["top", "middle", "bottom"][:classes] if classes == 3 else ["top", "bottom"]
-    dataset = mt.from_arrays(*[blobs(count, seed, classes=classes, **options) for seed, count in enumerate((48, 21, 20))], classes=names)
+    dataset = mt.from_arrays(
+        *[blobs(count, seed, classes=classes, **options) for seed, count in enumerate((48, 21, 20))], classes=names
+    )
     return fitted(model, dataset), dataset
 
 
@@ -96,16 +98,24 @@ def test_the_map_is_that_of_explain(explorer, pair):
     run, dataset = pair
     expected = explain(run, dataset.test.images[0])
     assert torch.equal(explorer.attribution.map, expected.map)
-    assert f"Integrated gradients for '{expected.target.name}' (probability {expected.probability:.3f})" in alt(explorer)
+    assert f"Integrated gradients for '{expected.target.name}' (probability {expected.probability:.3f})" in alt(
+        explorer
+    )
     assert re.search(r"Strongest at the (upper|middle|lower|centre)", alt(explorer))
     assert explorer.message.value == ""
 
 
 def test_looks_redraw_and_never_recompute(explorer, asked):
     for control, value in [
-        (explorer.opacity, 0.2), (explorer.sign, "positive"), (explorer.sign, "negative"), (explorer.sign, "absolute"),
-        (explorer.colours, "orange and purple"), (explorer.colours, "light, on black"), (explorer.size, 4), (explorer.row, 3),
-    ]:  # fmt: skip
+        (explorer.opacity, 0.2),
+        (explorer.sign, "positive"),
+        (explorer.sign, "negative"),
+        (explorer.sign, "absolute"),
+        (explorer.colours, "orange and purple"),
+        (explorer.colours, "light, on black"),
+        (explorer.size, 4),
+        (explorer.row, 3),
+    ]:
         before = shown(explorer)
         control.value = value
         assert shown(explorer) != before and explorer.message.value == ""
@@ -178,12 +188,18 @@ def test_every_method_works(method, monkeypatch):
         explorer.compute.click()
         explorer.job.wait()
     assert explorer.attribution.method == method and explorer.message.value == ""
-    assert [control.description for control in explorer.settings.children] == [option.name for option in METHODS[method].options]
+    assert [control.description for control in explorer.settings.children] == [
+        option.name for option in METHODS[method].options
+    ]
     assert (explorer.layer.layout.display == "none") != METHODS[method].needs_layer
 
 
 def test_the_methods_on_offer_are_those_of_the_network(explorer, pair):
-    assert [name for _, name in explorer.method.options] == methods_for(pair[0]) == [name for name in METHODS if name != "attention_rollout"]
+    assert (
+        [name for _, name in explorer.method.options]
+        == methods_for(pair[0])
+        == [name for name in METHODS if name != "attention_rollout"]
+    )
     run, dataset = of_blobs(model="vit")
     explorer = explore(run, dataset)
     assert [name for _, name in explorer.method.options] == list(METHODS)
@@ -222,7 +238,11 @@ def test_signs_of_the_map(explorer):
 
 def test_places_in_words():
     values = np.zeros((9, 9))
-    for spot, words in {(0, 8): "upper right (row 1, column 9)", (4, 4): "centre (row 5, column 5)", (8, 4): "lower middle (row 9, column 5)"}.items():
+    for spot, words in {
+        (0, 8): "upper right (row 1, column 9)",
+        (4, 4): "centre (row 5, column 5)",
+        (8, 4): "lower middle (row 9, column 5)",
+    }.items():
         values[:] = 0
         values[spot] = 1
         assert place(values) == words
@@ -241,9 +261,12 @@ def test_cases_by_label_and_outcome(explorer, pair):
     assert len(explorer._listed) == (labels == 1).sum() and "label bottom" in alt(explorer)
     explorer.of.value = -1
     for outcome, expected in {
-        "right": called == labels, "wrong": called != labels, "true positive": (called == 1) & (labels == 1),
-        "false positive": (called == 1) & (labels == 0), "false negative": (called == 0) & (labels == 1),
-    }.items():  # fmt: skip
+        "right": called == labels,
+        "wrong": called != labels,
+        "true positive": (called == 1) & (labels == 1),
+        "false positive": (called == 1) & (labels == 0),
+        "false negative": (called == 0) & (labels == 1),
+    }.items():
         explorer.outcome.value = outcome
         assert explorer._listed.tolist() == torch.nonzero(expected).flatten().tolist()
 
@@ -294,7 +317,15 @@ def test_an_answer_of_the_test_that_differs_is_said(pair):
 
 def given(name, content):
     """What ipywidgets 8 makes of a file that the user has chosen."""
-    return ({"name": name, "type": "", "size": len(content), "content": memoryview(content), "last_modified": datetime.now()},)
+    return (
+        {
+            "name": name,
+            "type": "",
+            "size": len(content),
+            "content": memoryview(content),
+            "last_modified": datetime.now(),
+        },
+    )
 
 
 def upload(explorer, name, content):
@@ -318,7 +349,11 @@ def test_a_picture_of_the_users_own(explorer):
 
 
 def test_files_of_ipywidgets_7_and_8():
-    assert uploaded({"dog.png": {"metadata": {}, "content": b"x"}}) == uploaded(given("dog.png", b"x")) == ("dog.png", b"x")
+    assert (
+        uploaded({"dog.png": {"metadata": {}, "content": b"x"}})
+        == uploaded(given("dog.png", b"x"))
+        == ("dog.png", b"x")
+    )
     assert uploaded({}) is None and uploaded(()) is None
 
 
@@ -364,7 +399,11 @@ def test_what_is_transparent_is_put_on_white():
 def test_pictures_of_every_kind_are_read_as_they_look():
     card = replace(of_blobs()[1].card, channels=3)
     red = Image.new("RGB", (16, 16), (200, 30, 40))
-    for content in (picture_bytes(red.quantize(4)), picture_bytes(red.convert("CMYK"), "TIFF"), picture_bytes(red, "GIF")):
+    for content in (
+        picture_bytes(red.quantize(4)),
+        picture_bytes(red.convert("CMYK"), "TIFF"),
+        picture_bytes(red, "GIF"),
+    ):
         image, sentence = read_image(content, card)
         assert (image[:, 3, 3].int() - torch.tensor([200, 30, 40])).abs().max() <= 3 and "colour" in sentence
     grey = Image.new("L", (16, 16), 90)
@@ -372,7 +411,10 @@ def test_pictures_of_every_kind_are_read_as_they_look():
     film = picture_bytes(red, "GIF", save_all=True, append_images=[Image.new("RGB", (16, 16), (1, 2, 3))])
     image, sentence = read_image(film, card)
     assert "taken as the first of 2 pictures" in sentence and image[0].float().mean() > 150
-    assert "spread over 0…255" in read_image(picture_bytes(Image.fromarray(np.arange(256, dtype=np.uint16).reshape(16, 16))), card)[1]
+    assert (
+        "spread over 0…255"
+        in read_image(picture_bytes(Image.fromarray(np.arange(256, dtype=np.uint16).reshape(16, 16))), card)[1]
+    )
     for wrong in (picture_bytes(Image.fromarray(np.full((16, 16), np.nan, np.float32)), "TIFF"), 5, None):
         with pytest.raises(InputError):
             read_image(wrong, card)
@@ -430,10 +472,14 @@ def test_random_weights(explorer, pair):
 
 def test_a_second_method_beside_it(explorer, asked):
     explorer.second.value = "saliency"
-    assert asked == ["saliency"] and explorer.compared.method == "saliency" and "Compared with: Saliency" in alt(explorer)
+    assert (
+        asked == ["saliency"] and explorer.compared.method == "saliency" and "Compared with: Saliency" in alt(explorer)
+    )
     assert f"{similarity(explorer.attribution, explorer.compared):.2f}" in alt(explorer)
     explorer.weights.value, explorer.second.value = "all at random", "the same, trained"
-    assert explorer.compared.method == "integrated_gradients" and not torch.equal(explorer.compared.map, explorer.attribution.map)
+    assert explorer.compared.method == "integrated_gradients" and not torch.equal(
+        explorer.compared.map, explorer.attribution.map
+    )
     explorer.second.value = "nothing"
     assert explorer.compared is None and "Compared" not in alt(explorer)
 
@@ -466,7 +512,9 @@ def test_scores_on_known_evidence():
     explorer.score.click()
     explorer.job.wait()
     expected = score(run, explorer.case.image, explorer.attribution, evidence=explorer.case.evidence)
-    assert explorer.scores == [expected] and expected.mass is not None and "mass on the evidence" in explorer._table.value
+    assert (
+        explorer.scores == [expected] and expected.mass is not None and "mass on the evidence" in explorer._table.value
+    )
     explorer.outlined.value = False
     assert shown(explorer) != with_outline
     explorer.of.value = 0
@@ -502,7 +550,11 @@ def test_what_takes_long_waits_for_the_button(explorer, asked, monkeypatch):
     assert "About 1.5 s" in explorer._why_no_map(explorer._state.question)
     explorer.compute.click()
     explorer.job.wait()
-    assert asked == ["smoothgrad"] and explorer.attribution.method == "smoothgrad" and explorer.compute.layout.display == "none"
+    assert (
+        asked == ["smoothgrad"]
+        and explorer.attribution.method == "smoothgrad"
+        and explorer.compute.layout.display == "none"
+    )
 
 
 # To take along --------------------------------------------------------------------------------
@@ -527,7 +579,9 @@ def test_the_code_makes_the_same_map(explorer, pair, state, monkeypatch):
     exec(explorer.code.value, space)
     assert torch.equal(space["attribution"].map, explorer.attribution.map)
     pixels = np.repeat(explorer.case.image.numpy().transpose(1, 2, 0), 3, -1).astype(np.float32)
-    ours = panels.over(pixels, explorer._values(explorer.attribution), panels.COLOURS["vermilion and blue"], explorer.opacity.value)
+    ours = panels.over(
+        pixels, explorer._values(explorer.attribution), panels.COLOURS["vermilion and blue"], explorer.opacity.value
+    )
     assert np.array_equal(space["pixels"], ours)
 
 
@@ -551,7 +605,9 @@ def test_the_code_of_own_images_and_loaded_sets(tmp_path, monkeypatch, explorer,
 def test_saving_the_picture(explorer, tmp_path):
     explorer.file.value = str(tmp_path / "map")
     explorer.save.click()
-    assert (tmp_path / "map.png").read_bytes() == explorer.still().png and f"saved {tmp_path / 'map.png'}" in explorer._saved.value
+    assert (
+        tmp_path / "map.png"
+    ).read_bytes() == explorer.still().png and f"saved {tmp_path / 'map.png'}" in explorer._saved.value
     explorer.opacity.value = 0.1
     before = (tmp_path / "map.png").read_bytes()
     explorer.save.click()
@@ -688,8 +744,8 @@ def test_bundle_has_the_widget_and_the_picture(explorer):
 
 def test_every_control_has_a_label(explorer):
     for name in (
-        "split of outcome upload method target layer weights second sign colours opacity depth outlined size row column fill compute "
-        "score code file save"
+        "split of outcome upload method target layer weights second sign colours opacity depth outlined size row column"
+        " fill compute score code file save"
     ).split():
         assert getattr(explorer, name).description
 
@@ -721,7 +777,11 @@ def test_times_are_foreseen_from_what_was_measured(explorer):
 
 def test_small_images_are_computed_by_one_thread_and_the_number_comes_back(monkeypatch, explorer):
     seen = []
-    monkeypatch.setattr(answers.Answers, "probabilities", lambda *_: seen.append(torch.get_num_threads()) or (torch.zeros(2), [0.5, 0.5]))
+    monkeypatch.setattr(
+        answers.Answers,
+        "probabilities",
+        lambda *_: seen.append(torch.get_num_threads()) or (torch.zeros(2), [0.5, 0.5]),
+    )
     before = torch.get_num_threads()
     torch.set_num_threads(2)
     try:

@@ -40,12 +40,16 @@ def phantoms():
 
 
 def of_three_classes():
-    return mt.from_arrays(*[blobs(60, seed, size=18, classes=3) for seed in range(3)], classes=["low", "middle", "high"], name="three")
+    return mt.from_arrays(
+        *[blobs(60, seed, size=18, classes=3) for seed in range(3)], classes=["low", "middle", "high"], name="three"
+    )
 
 
 def of_many_labels():
     labels = np.array([[0, 1], [1, 0], [1, 1], [0, 0], [0, 1]] * 8)
-    return mt.from_arrays(*[(blobs(40, seed)[0], labels) for seed in range(3)], classes=["nodule", "effusion"], name="many")
+    return mt.from_arrays(
+        *[(blobs(40, seed)[0], labels) for seed in range(3)], classes=["nodule", "effusion"], name="many"
+    )
 
 
 @pytest.fixture
@@ -110,7 +114,9 @@ def test_matrix_points_numbers_and_images_move_together(explorer, pair):
         tn, fp, fn, tp = metrics.confusion_matrix(truth, scores > threshold).ravel()
         assert f"at threshold {threshold:.2f}: of {tp + fn} bottom, {tp} are called so" in alt(explorer._matrix)
         assert f"of {tn + fp} top, {tn} are left alone" in alt(explorer._matrix)
-        assert f"sensitivity is {tp / (tp + fn):.3f} and the false positive rate {fp / (tn + fp):.3f}" in alt(explorer._curves)
+        assert f"sensitivity is {tp / (tp + fn):.3f} and the false positive rate {fp / (tn + fp):.3f}" in alt(
+            explorer._curves
+        )
         assert f"recall is {tp / (tp + fn):.3f} and precision {tp / (tp + fp):.3f}" in alt(explorer._curves)
         assert f"area {metrics.roc_auc_score(truth, scores):.3f}" in alt(explorer._curves)
         assert f"average precision {metrics.average_precision_score(truth, scores):.3f}" in alt(explorer._curves)
@@ -129,7 +135,9 @@ def test_images_of_each_outcome(explorer, pair, outcome):
     scores, truth = pair[0].predictions["test"][:, 1].numpy(), pair[0].labels["test"].numpy() == 1
     right = outcome.startswith("true")
     called = outcome.endswith("positive")
-    expected = {case for case in range(len(truth)) if (scores[case] > 0.4) == called and (truth[case] == called) == right}
+    expected = {
+        case for case in range(len(truth)) if (scores[case] > 0.4) == called and (truth[case] == called) == right
+    }
     assert set(explorer.listed) == expected
     for case in explorer.listed:
         assert f"{case} ({scores[case]:.3f})" in alt(explorer._shown)
@@ -238,7 +246,10 @@ def test_a_split_of_one_class_only(tiny):
     explorer = classification(predicted(tiny), tiny)
     assert "every case is bottom" in explorer._note.value
     explorer.threshold.value = 0.7
-    assert f"sensitivity {explorer.counts.sensitivity:.3f}" in explorer._numbers.value and "specificity –" in explorer._numbers.value
+    assert (
+        f"sensitivity {explorer.counts.sensitivity:.3f}" in explorer._numbers.value
+        and "specificity –" in explorer._numbers.value
+    )
 
 
 # Where no kernel runs, phantoms, errors -----------------------------------------------------
@@ -265,7 +276,14 @@ def test_phantoms_are_marked_in_every_picture():
 
 
 def test_every_control_has_a_label(explorer):
-    for control in (explorer.positive, explorer.threshold, explorer.prevalence, explorer.outcome, explorer.order, explorer.pages.number):
+    for control in (
+        explorer.positive,
+        explorer.threshold,
+        explorer.prevalence,
+        explorer.outcome,
+        explorer.order,
+        explorer.pages.number,
+    ):
         assert control.description
 
 

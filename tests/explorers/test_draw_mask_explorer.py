@@ -114,7 +114,12 @@ def test_buttons_change_the_whole_mask_and_undo_takes_it_back(explorer):
     explorer.grow.click()
     assert explorer.mask.sum() > size and (explorer.mask | before).sum() == explorer.mask.sum()
     explorer.shrink.click()
-    for button, step in ((explorer.left, (0, -1)), (explorer.right, (0, 1)), (explorer.up, (-1, 0)), (explorer.down, (1, 0))):
+    for button, step in (
+        (explorer.left, (0, -1)),
+        (explorer.right, (0, 1)),
+        (explorer.up, (-1, 0)),
+        (explorer.down, (1, 0)),
+    ):
         expected = moved(explorer.mask, *step)
         button.click()
         assert (explorer.mask == expected).all()

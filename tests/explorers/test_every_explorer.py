@@ -1,4 +1,6 @@
-"""What holds for each explorer: what a display ships, what a browser sends back, how long widgets live, who silences whom."""
+"""What holds for each explorer: what a display ships, what a browser sends back, how long widgets live, who silences
+whom.
+"""
 
 import gc
 import threading
@@ -18,7 +20,17 @@ from medtutor.course import Prediction, Quiz
 from medtutor.data import phantoms
 from medtutor.data.cohort import draw_cohort
 from medtutor.explorers import answers, drawing, explore, shown
-from medtutor.explorers import attention, classification, draw_mask, fusion, gallery, generator, latent, segmentation, sequence
+from medtutor.explorers import (
+    attention,
+    classification,
+    draw_mask,
+    fusion,
+    gallery,
+    generator,
+    latent,
+    segmentation,
+    sequence,
+)
 from medtutor.explorers.explorer import VIEW, Explorer, answering
 from medtutor.explorers.forms import as_shown
 from medtutor.explorers.job import Job
@@ -52,7 +64,10 @@ def run_of(model, dataset, **options):
     """A `Run` without training."""
     run = Run(mt.build(model, dataset, **options), dataset.card, mt.Recipe(epochs=1), dataset.provenance)
     for split in ("val", "test"):
-        run.labels[split], run.predictions[split] = getattr(dataset, split).targets, run.predict(getattr(dataset, split).images)
+        run.labels[split], run.predictions[split] = (
+            getattr(dataset, split).targets,
+            run.predict(getattr(dataset, split).images),
+        )
     return run
 
 

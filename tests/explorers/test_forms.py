@@ -7,7 +7,8 @@ from medtutor.explorers.forms import as_shown, film, number_of, slider
 
 
 @pytest.mark.parametrize(
-    "value, shown", [(0.2, 0.20000000000000018), (0.7, 0.7000000000000002), (-0.7, -0.7000000000000002), (0.1, 0.10000000000000009)]
+    "value, shown",
+    [(0.2, 0.20000000000000018), (0.7, 0.7000000000000002), (-0.7, -0.7000000000000002), (0.1, 0.10000000000000009)],
 )
 def test_a_slider_is_set_to_what_chromium_makes_of_it(value, shown):
     """As sent back by the sliders of ipywidgets 8 in Chromium, from -3 to 3 in steps of a tenth."""
@@ -24,7 +25,10 @@ def test_ends_of_a_slider_and_other_controls_stay_as_they_are():
     assert as_shown(ipywidgets.IntSlider(), 7) == 7 and as_shown(ipywidgets.Dropdown(options=["a"]), "a") == "a"
 
 
-@pytest.mark.parametrize("low, high, step, value", [(0.01, 0.99, 0.01, 0.57), (-4.0, 4.0, 0.1, 1.7), (0.0, 1.5, 0.05, 1.15), (0.0, 1.0, 0.02, 0.34)])
+@pytest.mark.parametrize(
+    "low, high, step, value",
+    [(0.01, 0.99, 0.01, 0.57), (-4.0, 4.0, 0.1, 1.7), (0.0, 1.5, 0.05, 1.15), (0.0, 1.0, 0.02, 0.34)],
+)
 def test_a_slider_begins_where_a_browser_leaves_it(low, high, step, value):
     control = slider("x", value, low, high, step)
     assert control.value == as_shown(control, control.value) and number_of(control) == value

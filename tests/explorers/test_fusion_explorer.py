@@ -34,7 +34,9 @@ def models():
     made = {}
     for way in WAYS:
         torch.manual_seed(0)
-        made[way] = fit_fusion(Fusion(shape=(16, 16), way=way), cohort().train, epochs=3, batch_size=16, hide=0.1, progress=False)
+        made[way] = fit_fusion(
+            Fusion(shape=(16, 16), way=way), cohort().train, epochs=3, batch_size=16, hide=0.1, progress=False
+        )
     return made
 
 
@@ -49,7 +51,10 @@ def alt(widget):
 
 
 def pictures(explorer):
-    return [widget.value for widget in (explorer._image_shown, explorer._bars_shown, explorer._shares_shown, explorer._charts_shown)]
+    return [
+        widget.value
+        for widget in (explorer._image_shown, explorer._bars_shown, explorer._shares_shown, explorer._charts_shown)
+    ]
 
 
 def said(name, patient, row):
@@ -96,7 +101,9 @@ def test_a_missing_number_is_missing_and_comes_back(explorer):
     assert explorer.row.isnan().tolist() == [True, False]
     for way in WAYS:
         assert explorer.probabilities[way] == pytest.approx(said(way, 0, [NAN, float(own[1])]), abs=1e-5)
-    assert explorer.chance == pytest.approx(chance("interaction", cohort().test.findings[:1], [[NAN, float(own[1])]])[0])
+    assert explorer.chance == pytest.approx(
+        chance("interaction", cohort().test.findings[:1], [[NAN, float(own[1])]])[0]
+    )
     assert "lab value missing" in alt(explorer._bars_shown) and "over all that is missing" in explorer._words.value
     explorer.no_age.value = True
     assert explorer.row.isnan().all() and "age missing" in alt(explorer._charts_shown)
@@ -167,7 +174,10 @@ def test_shares_are_those_of_the_model_and_add_up(explorer):
         assert given.values == pytest.approx(expected.values, abs=1e-6)
         assert 1 / (1 + np.exp(-given.total)) == pytest.approx(explorer.probabilities[way], abs=1e-5)
         for name, value in zip(given.names, given.values):
-            assert f"{name} {value:+.2f}" in alt(explorer._shares_shown) and f"{name} {value:+.2f}" in explorer._words.value
+            assert (
+                f"{name} {value:+.2f}" in alt(explorer._shares_shown)
+                and f"{name} {value:+.2f}" in explorer._words.value
+            )
         assert f"the answer of model {way}, in log-odds" in alt(explorer._shares_shown)
 
 
@@ -193,7 +203,9 @@ def test_curves_are_the_models_and_the_formulas(explorer):
         assert true[30] + true[31] == pytest.approx(1, abs=0.2) and abs(true[30] - true[31]) > 0.8  # it jumps at 0
     explorer.lab.value = 1.4
     here = said("gated", explorer.other, [1.4, 1.0])
-    assert f"would say {here:.2f}" in explorer._words.value and f"lab value +1.4, {here:.2f}" in alt(explorer._charts_shown)
+    assert f"would say {here:.2f}" in explorer._words.value and f"lab value +1.4, {here:.2f}" in alt(
+        explorer._charts_shown
+    )
 
 
 def test_curves_of_late_fusion_are_parallel_in_log_odds_and_those_of_early_are_not(explorer):
@@ -287,8 +299,17 @@ def test_table_and_outcome_are_marked_as_phantoms_in_every_picture(explorer):
 
 
 def test_every_control_has_a_label(explorer):
-    for control in (explorer.patient, explorer.previous, explorer.next, explorer.model, explorer.lab, explorer.age,
-                    explorer.no_lab, explorer.no_age, explorer.own):  # fmt: skip
+    for control in (
+        explorer.patient,
+        explorer.previous,
+        explorer.next,
+        explorer.model,
+        explorer.lab,
+        explorer.age,
+        explorer.no_lab,
+        explorer.no_age,
+        explorer.own,
+    ):
         assert control.description
 
 

@@ -70,7 +70,9 @@ def test_a_set_on_disk_comes_first_and_has_no_phantom(empty_home, small_phantoms
     published("breastmnist")
     explorer = gallery(tmp_path)
     assert explorer.name.options[0] == ("BreastMNIST", ("breastmnist", False))
-    assert [name for _, (name, phantom) in explorer.name.options if phantom] == [name for name in phantoms.NAMES if name != "breastmnist"]
+    assert [name for _, (name, phantom) in explorer.name.options if phantom] == [
+        name for name in phantoms.NAMES if name != "breastmnist"
+    ]
     assert "PHANTOM" not in alt(explorer) + explorer._about.value and not explorer.dataset.is_phantom
     assert "CC BY 4.0" in explorer._about.value and "Read the intervals" in explorer._about.value
 

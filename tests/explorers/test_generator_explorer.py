@@ -1,4 +1,6 @@
-"""The generator explorer: what is said to be near is near, the game is fair, and nobody's image is called a patient's."""
+"""The generator explorer: what is said to be near is near, the game is fair, and nobody's image is called a
+patient's.
+"""
 
 import html
 import re
@@ -35,7 +37,10 @@ def squares():
 def trained(classes=2):
     """A few steps: it draws grey noise, but it has a film."""
     torch.manual_seed(0)
-    networks = Generator(latents=8, classes=classes, **SIZE), Discriminator(shape=(16, 16), classes=classes, widths=(8, 16))
+    networks = (
+        Generator(latents=8, classes=classes, **SIZE),
+        Discriminator(shape=(16, 16), classes=classes, widths=(8, 16)),
+    )
     train = squares().train
     labels = train.labels if classes else None
     return fit_gan(*networks, normalise(train.images), labels, steps=12, batch_size=16, frames=4, progress=False)
@@ -164,7 +169,11 @@ def test_a_copy_is_alone_with_one_image():
 
 
 def test_what_is_nearer_or_more_alone_than_real_images_is_suspect():
-    assert "may be a copy" in _verdict(0, 0.4) and "may be a copy" in _verdict(0.4, 0) and "may be a copy" in _verdict(0, None)
+    assert (
+        "may be a copy" in _verdict(0, 0.4)
+        and "may be a copy" in _verdict(0.4, 0)
+        and "may be a copy" in _verdict(0, None)
+    )
     assert "compare the two" in _verdict(0.4, 0.02) and "no sign of a copy" in _verdict(0.4, 0.4)
     assert "less like anything" in _verdict(0.95, 0.4)
 
@@ -229,7 +238,10 @@ def test_a_walk_leads_from_one_seed_to_the_other(explorer):
 
 def test_truncation_nothing_makes_all_samples_alike(explorer):
     explorer.truncation.value = 0.0
-    assert "differ by 0 grey levels" in alt(explorer._samples_shown) and "code has length 0.0" in explorer._point_words.value
+    assert (
+        "differ by 0 grey levels" in alt(explorer._samples_shown)
+        and "code has length 0.0" in explorer._point_words.value
+    )
     assert "real ones by" in alt(explorer._samples_shown)
 
 
@@ -415,7 +427,9 @@ def test_other_images_than_it_learned_from_are_said_to_be_so():
     explorer = generator(published, chests())
     assert "learned from published images, the data set here is of phantoms" in explorer.box.children[0].value
     assert "nearness says nothing about copies" in explorer.still().alt
-    assert "The nearest image of the data set" in explorer._point_words.value and "learned from" not in alt(explorer._point_shown)
+    assert "The nearest image of the data set" in explorer._point_words.value and "learned from" not in alt(
+        explorer._point_shown
+    )
 
 
 # Where no kernel runs, phantoms, errors -------------------------------------------------------
@@ -447,9 +461,25 @@ def test_phantoms_are_marked_in_every_picture():
 
 
 def test_every_control_has_a_label(explorer):
-    for control in (*explorer.axes, explorer.seed, explorer.towards, explorer.along, explorer.kind, explorer.truncation,
-                    explorer.another, explorer.home, explorer.more, explorer.code, explorer.real, explorer.drawn, explorer.again,
-                    explorer.classify, explorer.moment, explorer.play, explorer.part):  # fmt: skip
+    for control in (
+        *explorer.axes,
+        explorer.seed,
+        explorer.towards,
+        explorer.along,
+        explorer.kind,
+        explorer.truncation,
+        explorer.another,
+        explorer.home,
+        explorer.more,
+        explorer.code,
+        explorer.real,
+        explorer.drawn,
+        explorer.again,
+        explorer.classify,
+        explorer.moment,
+        explorer.play,
+        explorer.part,
+    ):
         assert control.description
 
 

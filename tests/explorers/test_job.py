@@ -64,7 +64,10 @@ def test_a_new_job_begins_without_waiting_in_the_thread_that_asks_and_after_the_
     order = []
     job.start(deaf, order.append, pytest.fail)
     assert deaf.begun.wait(LONG)
-    assert seconds(lambda: job.start(lambda tell: order.append(deaf.gate.is_set()) or "new", order.append, pytest.fail)) < 1
+    assert (
+        seconds(lambda: job.start(lambda tell: order.append(deaf.gate.is_set()) or "new", order.append, pytest.fail))
+        < 1
+    )
     assert job.running and order == [] and "computing" in job._words.value
     deaf.gate.set()
     job.wait()

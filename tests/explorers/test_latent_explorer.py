@@ -69,7 +69,10 @@ def alt(widget):
 
 
 def pictures(explorer):
-    return [widget.value for widget in (explorer._image_shown, explorer._point_shown, explorer._map_shown, explorer._strip_shown)]
+    return [
+        widget.value
+        for widget in (explorer._image_shown, explorer._point_shown, explorer._map_shown, explorer._strip_shown)
+    ]
 
 
 def codes_of(model, images):
@@ -88,8 +91,14 @@ def test_axes_are_the_principal_directions_of_the_codes():
     assert space.spreads**2 == pytest.approx(pca.explained_variance_, rel=1e-3)
     assert space.coordinates(space.codes).std(axis=0, ddof=1) == pytest.approx(np.ones(6), rel=1e-3)
     for axis in range(6):
-        low, high = space.decoded(np.stack([space.mean - space.spreads[axis] * space.axes[axis],
-                                            space.mean + space.spreads[axis] * space.axes[axis]]))  # fmt: skip
+        low, high = space.decoded(
+            np.stack(
+                [
+                    space.mean - space.spreads[axis] * space.axes[axis],
+                    space.mean + space.spreads[axis] * space.axes[axis],
+                ]
+            )
+        )
         assert high.mean() >= low.mean()
 
 
@@ -220,7 +229,9 @@ def test_a_reference_image_is_measured_against_the_others():
 def test_a_random_point_and_the_sliders_agree(explorer):
     explorer.random.click()
     assert explorer.place == "a random point of the Gaussian of the codes"
-    assert [axis.value for axis in explorer.axes] == pytest.approx(explorer.space.coordinates(explorer.point), abs=0.051)
+    assert [axis.value for axis in explorer.axes] == pytest.approx(
+        explorer.space.coordinates(explorer.point), abs=0.051
+    )
     first = explorer.point
     explorer.random.click()
     assert not np.allclose(first, explorer.point)
@@ -265,7 +276,10 @@ def test_a_walk_begins_between_two_classes(explorer):
 
 def test_each_step_of_the_strip_says_how_far_it_is_from_anything_real(explorer):
     space, (first, last) = explorer.space, explorer._ends
-    steps = [np.linalg.norm(space.codes - ((1 - share) * first + share * last), axis=1).min() for share in np.linspace(0, 1, 7)]
+    steps = [
+        np.linalg.norm(space.codes - ((1 - share) * first + share * last), axis=1).min()
+        for share in np.linspace(0, 1, 7)
+    ]
     assert ", ".join(f"{distance:.2f}" for distance in steps) in alt(explorer._strip_shown)
 
 
@@ -284,10 +298,14 @@ def test_many_labels_numbers_and_masks():
     labels = np.array([[0, 1], [1, 0], [1, 1], [0, 0]] * 5)
     many = mt.from_arrays(*[(part, labels) for part in images], classes=["nodule", "effusion"])
     explorer = latent(untrained(many), many)
-    assert "classes: no label, one or more" in alt(explorer._map_shown) and "image 0, effusion" in alt(explorer._image_shown)
+    assert "classes: no label, one or more" in alt(explorer._map_shown) and "image 0, effusion" in alt(
+        explorer._image_shown
+    )
     number = mt.from_arrays(*[(part, np.linspace(20, 80, 20)) for part in images], task="regression", classes=["age"])
     assert "image 0, 20 of" in alt(latent(untrained(number), number)._image_shown)
-    masks = mt.from_arrays(*[(part, (part > 200).astype(np.uint8)) for part in images], classes=["background", "square"])
+    masks = mt.from_arrays(
+        *[(part, (part > 200).astype(np.uint8)) for part in images], classes=["background", "square"]
+    )
     assert "image 0 of" in alt(latent(untrained(masks), masks)._image_shown)
 
 
@@ -310,7 +328,11 @@ def test_the_model_is_left_as_it_was():
     explorer = latent(model, squares())
     point = explorer.point
     explorer.random.click()
-    assert (explorer.point != point).any() and model.training and all((value == before[name]).all() for name, value in model.state_dict().items())
+    assert (
+        (explorer.point != point).any()
+        and model.training
+        and all((value == before[name]).all() for name, value in model.state_dict().items())
+    )
 
 
 # Where no kernel runs, phantoms, errors -----------------------------------------------------
@@ -326,14 +348,29 @@ def test_bundle_has_the_widget_and_the_picture(explorer):
 
 def test_phantoms_are_marked_in_every_picture():
     explorer = latent(untrained(chests()), chests())
-    for widget in (explorer._image_shown, explorer._point_shown, explorer._map_shown, explorer._axes_shown, explorer._strip_shown):
+    for widget in (
+        explorer._image_shown,
+        explorer._point_shown,
+        explorer._map_shown,
+        explorer._axes_shown,
+        explorer._strip_shown,
+    ):
         assert alt(widget).startswith("Phantom images, drawn by medtutor.")
     assert "PHANTOM" in explorer.still().alt
 
 
 def test_every_control_has_a_label(explorer):
-    for control in (*explorer.axes, explorer.image, explorer.previous, explorer.next, explorer.back, explorer.random,
-                    explorer.start, explorer.end, explorer.along):  # fmt: skip
+    for control in (
+        *explorer.axes,
+        explorer.image,
+        explorer.previous,
+        explorer.next,
+        explorer.back,
+        explorer.random,
+        explorer.start,
+        explorer.end,
+        explorer.along,
+    ):
         assert control.description
 
 

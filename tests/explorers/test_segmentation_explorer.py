@@ -23,8 +23,20 @@ from medtutor.explorers import SegmentationExplorer, segmentation
 from medtutor.explorers import segmentation_panels as panels
 from medtutor.explorers.explorer import VIEW
 from medtutor.explorers.segmentation import (
-    ABOVE, BEST, EACH_LARGEST, FILLED, LARGEST, LIKELIEST, NONE, NUMBER, SHAPE, WORST, decided, dice_by_threshold, entropy,
-)  # fmt: skip
+    ABOVE,
+    BEST,
+    EACH_LARGEST,
+    FILLED,
+    LARGEST,
+    LIKELIEST,
+    NONE,
+    NUMBER,
+    SHAPE,
+    WORST,
+    decided,
+    dice_by_threshold,
+    entropy,
+)
 from medtutor.training.run import Run
 
 DEPTH, SIDES = 6, (18, 14)
@@ -52,16 +64,24 @@ def dataset_of(classes=3, channels=1, spacing=(2.0, 1.0, 0.5), counts=(5, 3, 4))
     parts = {name: organs(count, seed, classes, channels) for seed, (name, count) in enumerate(splits)}
     first = {"train": 100, "val": 200, "test": 0}  # nobody stands in two splits
     return mt.from_arrays(
-        *[part[:2] for part in parts.values()], classes=CLASSES[:classes] if classes == 3 else ["background", "organ"],
-        name="organs", spacing=spacing, patients={name: part[2] + first[name] for name, part in parts.items()},
-    )  # fmt: skip
+        *[part[:2] for part in parts.values()],
+        classes=CLASSES[:classes] if classes == 3 else ["background", "organ"],
+        name="organs",
+        spacing=spacing,
+        patients={name: part[2] + first[name] for name, part in parts.items()},
+    )
 
 
 def predicted(dataset, seed=0, model="unet", strength=1.5, **options):
     """A `Run` without training: noisy probabilities that know the masks, those of later patients better."""
     generator = torch.Generator().manual_seed(seed)
     torch.manual_seed(seed)
-    run = Run(mt.build(model, dataset, widths=(4, 8, 8), **options).eval(), dataset.card, mt.Recipe(epochs=1), dataset.provenance)
+    run = Run(
+        mt.build(model, dataset, widths=(4, 8, 8), **options).eval(),
+        dataset.card,
+        mt.Recipe(epochs=1),
+        dataset.provenance,
+    )
     for split in ("val", "test"):
         masks = getattr(dataset, split).masks
         known = torch.stack([masks == number for number in range(len(dataset.card.classes))], dim=1).float()
@@ -149,7 +169,11 @@ def test_slow_distances_wait_for_a_button(monkeypatch):
     module = sys.modules[SegmentationExplorer.__module__]  # in the package its function has the same name
     monkeypatch.setattr(module, "LIVE", 10)
     explorer = segmentation(predicted(slices()), slices())
-    assert set(explorer.scores) == {"dice"} and explorer.distances.layout.display is None and ">–<" in explorer._numbers.value
+    assert (
+        set(explorer.scores) == {"dice"}
+        and explorer.distances.layout.display is None
+        and ">–<" in explorer._numbers.value
+    )
     explorer.distances.click()
     explorer.job.wait()
     assert len(explorer.scores["hd95"]) == 2 and ">–<" not in explorer._numbers.value
@@ -180,7 +204,9 @@ def test_the_worst_patient_comes_first_with_its_fullest_slice(explorer):
     explorer.order.value = BEST
     assert explorer.patient.value == tested.argmax() and "place 1 of 4" in explorer._numbers.value
     explorer.order.value = NUMBER
-    assert [label.split(",")[0] for label, _ in explorer.patient.options] == [f"patient {number}" for number in (10, 11, 12, 13)]
+    assert [label.split(",")[0] for label, _ in explorer.patient.options] == [
+        f"patient {number}" for number in (10, 11, 12, 13)
+    ]
     assert explorer.order.options[0] == WORST
 
 
@@ -191,7 +217,9 @@ def test_the_slice_moves_the_picture_alone(explorer):
     assert after[0] != before[0] and after[1:] == before[1:] and "slice 2 of 6" in alt(explorer._picture)
     number = explorer.patient.value
     truth, mask = explorer._truth[number][1], explorer.mask[1]
-    assert f"{((truth > 0) & (mask == 0)).sum()} missed, {((truth == 0) & (mask > 0)).sum()} too much" in alt(explorer._picture)
+    assert f"{((truth > 0) & (mask == 0)).sum()} missed, {((truth == 0) & (mask > 0)).sum()} too much" in alt(
+        explorer._picture
+    )
 
 
 def test_a_threshold_changes_all_that_hangs_on_it(explorer):
@@ -278,7 +306,9 @@ def test_attention_gates_of_the_slice(volumes):
     explorer.attention.value = True
     assert f"Gates: {SIDES[0]} x {SIDES[1]}, mean" in alt(explorer._picture)
     gates = explorer._gate_maps(2)
-    assert [gate.shape for gate in gates] == [SIDES, (9, 7)] and all((0 <= gate).all() and (gate <= 1).all() for gate in gates)
+    assert [gate.shape for gate in gates] == [SIDES, (9, 7)] and all(
+        (0 <= gate).all() and (gate <= 1).all() for gate in gates
+    )
     plain = segmentation(predicted(dataset), dataset)
     assert plain.attention.layout.display == "none"
 
@@ -430,7 +460,10 @@ def test_a_move_is_answered_in_time():
     dataset = mt.from_arrays(*pairs, classes=CLASSES, patients=patients, spacing=(1, 1, 1))
     explorer = segmentation(predicted(dataset), dataset)
     explorer.decide.value = ABOVE
-    for control, values, most in ((explorer.depth, range(10, 25), 0.3), (explorer.threshold, np.arange(0.4, 0.5, 0.01), 0.6)):
+    for control, values, most in (
+        (explorer.depth, range(10, 25), 0.3),
+        (explorer.threshold, np.arange(0.4, 0.5, 0.01), 0.6),
+    ):
         seconds = []
         for value in values:
             start = time.perf_counter()

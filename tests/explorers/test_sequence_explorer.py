@@ -17,9 +17,23 @@ from medtutor.data.dataset import normalise
 from medtutor.errors import InputError
 from medtutor.explorers.explorer import VIEW
 from medtutor.explorers.sequence import (
-    AS_FILMED, AS_STORED, BEFORE, BLACK, FLAT, HALF, HELD, HOWS, REVERSED, SHUFFLED, SequenceExplorer, orders, played,
-    replaced, sequence, _ordered,
-)  # fmt: skip
+    AS_FILMED,
+    AS_STORED,
+    BEFORE,
+    BLACK,
+    FLAT,
+    HALF,
+    HELD,
+    HOWS,
+    REVERSED,
+    SHUFFLED,
+    SequenceExplorer,
+    orders,
+    played,
+    replaced,
+    sequence,
+    _ordered,
+)
 from medtutor.training.run import Run
 
 
@@ -66,7 +80,10 @@ def test_orders_name_the_frames_that_are_played():
     assert orders(HELD, 5).tolist() == [[1, 1, 3, 3, 5]]
     assert orders(HALF, 5).tolist() == [[1, 2]]
     mixed = orders(SHUFFLED, 9, count=4, seed=3)
-    assert torch.equal(mixed.sort(1).values, torch.arange(1, 10).repeat(4, 1)) and len(set(map(tuple, mixed.tolist()))) == 4
+    assert (
+        torch.equal(mixed.sort(1).values, torch.arange(1, 10).repeat(4, 1))
+        and len(set(map(tuple, mixed.tolist()))) == 4
+    )
     assert torch.equal(mixed, orders(SHUFFLED, 9, count=4, seed=3))
     with pytest.raises(InputError, match="unknown way to play"):
         orders("sideways", 5)
@@ -125,13 +142,22 @@ def test_only_models_that_know_the_order_move_when_the_film_runs_backwards():
     moved = {name: abs(explorer._now[name][-1, 1] - explorer._filmed[name][-1, 1]) for name in ("lstm", *names)}
     assert moved.pop("lstm") > 1e-4 and max(moved.values()) < 1e-5
     for name in names:
-        assert f"<th scope='row' style='text-align:left;font-weight:normal;padding-right:0.7em'>{name}" in explorer._table.value
+        assert (
+            f"<th scope='row' style='text-align:left;font-weight:normal;padding-right:0.7em'>{name}"
+            in explorer._table.value
+        )
     explorer.many.click()
     explorer.job.wait()
-    assert "AUC on the first 12 clips" in explorer._many_table.value and explorer._many_table.value.count("<th scope='row'") == 4
+    assert (
+        "AUC on the first 12 clips" in explorer._many_table.value
+        and explorer._many_table.value.count("<th scope='row'") == 4
+    )
     scores = explorer._over_many()
     assert scores["max_min_frames"][REVERSED][0] == scores["max_min_frames"][AS_FILMED][0]
-    assert scores["max_min_frames"][SHUFFLED][1] < 1e-5 < scores["lstm"][SHUFFLED][1] and "not used" in explorer._many_table.value
+    assert (
+        scores["max_min_frames"][SHUFFLED][1] < 1e-5 < scores["lstm"][SHUFFLED][1]
+        and "not used" in explorer._many_table.value
+    )
 
 
 def test_effects_are_what_the_answer_loses_without_a_frame(explorer):
@@ -180,7 +206,11 @@ def test_units_are_in_the_order_of_their_peaks():
     filmed = np.zeros((6, 4))
     filmed[[4, 0, 2], [0, 1, 2]] = (2.0, -5.0, 1.0)
     rows = _ordered(filmed, filmed)
-    assert rows.tolist() == [[-1, 0, 0, 0, 0, 0], [0, 0, 1, 0, 0, 0], [0, 0, 0, 0, 1, 0]]  # the fourth is never anything
+    assert rows.tolist() == [
+        [-1, 0, 0, 0, 0, 0],
+        [0, 0, 1, 0, 0, 0],
+        [0, 0, 0, 0, 1, 0],
+    ]  # the fourth is never anything
     assert np.array_equal(_ordered(filmed[::-1], filmed), rows[:, ::-1])
     assert _ordered(np.zeros((3, 2)), np.zeros((3, 2))).shape == (0, 3)
 
@@ -208,7 +238,12 @@ def test_numbers_of_a_regression_are_label_answer_and_error():
     error = np.abs(explorer._runs["max_min_frames"].predictions["val"][:, 0].numpy() - dataset.val.labels.numpy())
     assert explorer.case == int(error.argmax())
     label, answer = float(dataset.val.labels[explorer.case]), explorer.filmed[-1]
-    for words in (f"label {label:.2f}", f"answer {answer:.2f}", f"error {abs(answer - label):.2f}", "ejection fraction, as filmed"):
+    for words in (
+        f"label {label:.2f}",
+        f"answer {answer:.2f}",
+        f"error {abs(answer - label):.2f}",
+        "ejection fraction, as filmed",
+    ):
         assert words in explorer._numbers.value
     assert explorer._span[0] <= label <= explorer._span[1]
     explorer.many.click()
@@ -231,7 +266,9 @@ def test_every_kind_of_sequence_model_can_be_looked_at(model):
     assert explorer.still().png.startswith(b"\x89PNG")
 
 
-@pytest.mark.parametrize(("frames", "size", "colour", "classes"), [(2, 12, True, 3), (40, 20, False, 2), (5, 90, False, 3)])
+@pytest.mark.parametrize(
+    ("frames", "size", "colour", "classes"), [(2, 12, True, 3), (40, 20, False, 2), (5, 90, False, 3)]
+)
 def test_own_clips_of_any_length_size_and_number_of_classes(frames, size, colour, classes):
     generator = np.random.default_rng(0)
     shape = (6, frames, size, size) + (3,) * colour
@@ -279,9 +316,15 @@ def test_phantoms_are_marked_in_every_picture(explorer):
 
 def test_every_control_has_a_label(explorer):
     for control in (
-        explorer.cases.number, explorer.order, explorer.looked, explorer.how, explorer.frame, explorer.play, explorer.instead,
+        explorer.cases.number,
+        explorer.order,
+        explorer.looked,
+        explorer.how,
+        explorer.frame,
+        explorer.play,
+        explorer.instead,
         explorer.many,
-    ):  # fmt: skip
+    ):
         assert control.description
     # The player's own buttons have no names; only in ipywidgets 7 nothing else can start it.
     hidden = [each.layout.display == "none" for each in (explorer.play, explorer._player)]
@@ -309,7 +352,9 @@ def test_what_it_cannot_do_is_said(tiny):
         sequence(run, dataset.test.images)
     with pytest.raises(InputError, match="no predictions for the train split"):
         sequence(run, dataset, "train")
-    with pytest.raises(InputError, match=r"made on cine_filling .* not on this data set, tiny \(arrays, 16 x 16 pixels\)"):
+    with pytest.raises(
+        InputError, match=r"made on cine_filling .* not on this data set, tiny \(arrays, 16 x 16 pixels\)"
+    ):
         sequence(run, tiny)
     with pytest.raises(InputError, match="16 frames of 28 x 28 .* not on this data set, .* 8 frames of"):
         sequence(run, replace(dataset, card=replace(dataset.card, frames=8)))

@@ -117,7 +117,10 @@ REFUSED = type("Refused", (), {"__repr__": lambda self: "REFUSED"})()
 
 
 def attempt(function, *arguments, **options):
-    """What `function` gives, or `REFUSED` where it says in a sentence why not. Anything else it raises fails the test."""
+    """What `function` gives, or `REFUSED` where it says in a sentence why not.
+
+    Anything else it raises fails the test.
+    """
     try:
         with limits(), redirect_stdout(io.StringIO()), redirect_stderr(io.StringIO()):
             return function(*arguments, **options)
@@ -130,24 +133,97 @@ def attempt(function, *arguments, **options):
 # --- odd values -----------------------------------------------------------------------
 
 NUMBERS = [
-    True, False, 0, -1, 1, 2, 3, 7, 100, 2**31, 2**63, -(2**63), 2**64, 10**30, -0.0, 0.5, 1.0, 2.0, -3.5, 1e-320, 1e16, 1e308,
-    math.inf, -math.inf, math.nan,
-]  # fmt: skip
-TEXTS = ["", " ", "0", "1", "-1", "nan", "None", "ß漢字 ", "a\nb", "\0", "..", "/", "~", "%s{0}", "<b>&", "x" * 3000, "\ud800", "\x1b[31m"]
+    True,
+    False,
+    0,
+    -1,
+    1,
+    2,
+    3,
+    7,
+    100,
+    2**31,
+    2**63,
+    -(2**63),
+    2**64,
+    10**30,
+    -0.0,
+    0.5,
+    1.0,
+    2.0,
+    -3.5,
+    1e-320,
+    1e16,
+    1e308,
+    math.inf,
+    -math.inf,
+    math.nan,
+]
+TEXTS = [
+    "",
+    " ",
+    "0",
+    "1",
+    "-1",
+    "nan",
+    "None",
+    "ß漢字 ",
+    "a\nb",
+    "\0",
+    "..",
+    "/",
+    "~",
+    "%s{0}",
+    "<b>&",
+    "x" * 3000,
+    "\ud800",
+    "\x1b[31m",
+]
 SHORT = st.text(max_size=12)
 
 # What a JSON or TOML file can hold.
 PLAIN = st.one_of(
     st.sampled_from([None, *NUMBERS, *TEXTS, [], {}, [[]], [None], [1, 2], {"a": 1}, {"": []}, [1.5] * 40]),
-    st.integers(-20, 200), st.floats(), SHORT,
-)  # fmt: skip
+    st.integers(-20, 200),
+    st.floats(),
+    SHORT,
+)
 
 # What a Python caller can hand over.
 _OBJECTS = [
-    (), (1,), (1, 2), (None, None), {1}, b"bytes", bytearray(b"x"), 1j, Decimal("1.5"), Fraction(1, 3), range(3), object(), print, int, Path("x"),
-    np.int64(3), np.uint8(255), np.float32("nan"), np.float64(0.5), np.bool_(True), np.str_("cnn"), np.array(3), np.array(2.5), np.array([]), np.array([1, 2]),
-    np.array(["a"]), np.datetime64("2020-01-01"), torch.tensor(2), torch.tensor(1.5), torch.tensor([1, 2]), torch.tensor([]), torch.tensor(float("nan")),
-]  # fmt: skip
+    (),
+    (1,),
+    (1, 2),
+    (None, None),
+    {1},
+    b"bytes",
+    bytearray(b"x"),
+    1j,
+    Decimal("1.5"),
+    Fraction(1, 3),
+    range(3),
+    object(),
+    print,
+    int,
+    Path("x"),
+    np.int64(3),
+    np.uint8(255),
+    np.float32("nan"),
+    np.float64(0.5),
+    np.bool_(True),
+    np.str_("cnn"),
+    np.array(3),
+    np.array(2.5),
+    np.array([]),
+    np.array([1, 2]),
+    np.array(["a"]),
+    np.datetime64("2020-01-01"),
+    torch.tensor(2),
+    torch.tensor(1.5),
+    torch.tensor([1, 2]),
+    torch.tensor([]),
+    torch.tensor(float("nan")),
+]
 ANYTHING = st.one_of(PLAIN, st.sampled_from(_OBJECTS))
 # For numbers that say how much is to be done: nothing that is right and takes a day.
 LITTLE = ANYTHING.filter(lambda value: not (_number(value) and 60 < value < 2**62))
@@ -195,8 +271,15 @@ def altered(draw, value, leaf=ANYTHING, little=(), keep=()):
         else:
             items[at] = draw(altered(items[at], leaf))
         return type(value)(items) if type(value) in (list, tuple) else items
-    if draw(st.integers(0, 4)) == 0 and isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value):
-        return draw(st.sampled_from([value + 1, value - 1, -value, value * 1.01, float(value), str(value), value + 1e-4]))
+    if (
+        draw(st.integers(0, 4)) == 0
+        and isinstance(value, (int, float))
+        and not isinstance(value, bool)
+        and math.isfinite(value)
+    ):
+        return draw(
+            st.sampled_from([value + 1, value - 1, -value, value * 1.01, float(value), str(value), value + 1e-4])
+        )
     return draw(leaf)
 
 
@@ -240,7 +323,25 @@ def _fewer(draw, values):
 
 
 def _retyped(draw, values):
-    kind = draw(st.sampled_from(["int8", "int16", "int64", "uint16", "uint64", "float16", "float32", "float64", "bool", "complex64", "object", "str", "M8[s]"]))
+    kind = draw(
+        st.sampled_from(
+            [
+                "int8",
+                "int16",
+                "int64",
+                "uint16",
+                "uint64",
+                "float16",
+                "float32",
+                "float64",
+                "bool",
+                "complex64",
+                "object",
+                "str",
+                "M8[s]",
+            ]
+        )
+    )
     with np.errstate(all="ignore"):
         return values.astype(kind)
 
@@ -264,7 +365,7 @@ _ARRAYS = {
     "ragged": lambda draw, values: [row.tolist() for row in values[:2]] + [[0]] if values.ndim else [],
     "another thing": lambda draw, values: draw(ANYTHING),
     "as it is": lambda draw, values: values,
-}  # fmt: skip
+}
 
 
 def _read_only(values):
@@ -296,7 +397,12 @@ def damaged(draw, content):
 
 def finite(value, low=-math.inf, high=math.inf):
     """A plain finite number in a range; a bool is none."""
-    return isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value) and low <= value <= high
+    return (
+        isinstance(value, (int, float))
+        and not isinstance(value, bool)
+        and math.isfinite(value)
+        and low <= value <= high
+    )
 
 
 def whole(value, low=-math.inf, high=math.inf):

@@ -10,7 +10,17 @@ from sklearn.metrics import roc_auc_score
 
 import medtutor as mt
 from medtutor.evaluation import measure, measure_regression, measure_segmentation, segmentation_scores
-from medtutor.explanation import METHODS, attention_of, deletion, explain_batch, insertion, mass, overlay, pointing, similarity
+from medtutor.explanation import (
+    METHODS,
+    attention_of,
+    deletion,
+    explain_batch,
+    insertion,
+    mass,
+    overlay,
+    pointing,
+    similarity,
+)
 from medtutor.training.run import Run
 
 from . import things
@@ -24,7 +34,15 @@ SPLITS = ("train", "val", "test")
 
 def given(task, channels=1):
     """What `from_arrays` is called with, all of it right."""
-    options = {"classes": None, "task": task, "name": "own", "sequence": False, "mirror": (), "spacing": None, "patients": None}
+    options = {
+        "classes": None,
+        "task": task,
+        "name": "own",
+        "sequence": False,
+        "mirror": (),
+        "spacing": None,
+        "patients": None,
+    }
     if task == "sequences":
         options |= {"task": "binary", "sequence": True}
     count = {"multi-class": 3, "regression": 1}.get(task, 2)
@@ -38,7 +56,9 @@ def given(task, channels=1):
 def own_arrays(draw):
     options = given(draw(st.sampled_from(things.TASKS)), draw(st.sampled_from([1, 1, 3])))
     if draw(st.integers(0, 5)) == 0:
-        options["task"] = draw(st.sampled_from([None, "binary", "multi-class", "multi-label", "ordinal", "segmentation", "regression"]))
+        options["task"] = draw(
+            st.sampled_from([None, "binary", "multi-class", "multi-label", "ordinal", "segmentation", "regression"])
+        )
     if options["task"] == "segmentation" and options["spacing"] and draw(st.booleans()):
         options["patients"] = {split: np.arange(len(options[split][0])) // 2 for split in SPLITS}
         options["spacing"] = (1.0, 0.5, 0.5)
@@ -54,7 +74,9 @@ def test_own_arrays_become_a_data_set_or_are_refused(options):
     assert data.provenance == "arrays" and data.card.name == " ".join(options["name"].split()) and str(data)
     assert options["task"] in (None, data.card.task)
     if isinstance(options["classes"], (list, tuple)):  # numbers may be names, and blanks are not told apart
-        assert [" ".join(str(name).split()) for name in options["classes"]] == list(data.card.classes) and None not in options["classes"]
+        assert [" ".join(str(name).split()) for name in options["classes"]] == list(
+            data.card.classes
+        ) and None not in options["classes"]
     for split in SPLITS:
         check_split(getattr(data, split), data.card, split)
         images, labels = options[split]
@@ -70,7 +92,9 @@ def check_card(card):
     assert len(card.classes) == 1 if card.task == "regression" else len(card.classes) >= 2 or card.task == "multi-label"
     assert len(card.classes) == 2 if card.task == "binary" else True
     assert card.channels in (1, 3) and len(card.shape) in (2, 3) and all(side >= 1 for side in card.shape)
-    assert all(type(axis) is int and -len(card.shape) <= axis <= -1 for axis in card.mirror) and len(set(card.mirror)) == len(card.mirror)
+    assert all(type(axis) is int and -len(card.shape) <= axis <= -1 for axis in card.mirror) and len(
+        set(card.mirror)
+    ) == len(card.mirror)
     if card.spacing is not None:
         assert len(card.spacing) in (2, 3) and all(finite(step, 1e-9) for step in card.spacing)
     json.dumps(asdict(card), allow_nan=False)
@@ -116,7 +140,9 @@ def test_predictions_are_finite_and_of_the_images_that_were_meant(task, data):
     found = attempt(run.predict, shown)
     if found is REFUSED:
         return
-    assert isinstance(shown, (torch.Tensor, np.ndarray)) and str(shown.dtype).endswith("uint8"), "only uint8 means 0…255"
+    assert isinstance(shown, (torch.Tensor, np.ndarray)) and str(shown.dtype).endswith("uint8"), (
+        "only uint8 means 0…255"
+    )
     # Grey images may come without their axis of channels.
     assert tuple(shown.shape[1:]) in (tuple(images.shape[1:]), tuple(images.shape[1:])[1:])
     assert len(found) == len(shown)
@@ -140,10 +166,18 @@ QUICK = {"steps": 4, "samples": 4, "patch": 4, "window": 4, "stride": 4}
 
 @st.composite
 def explained(draw):
-    task = draw(st.sampled_from(["binary", "multi-class", "multi-label", "regression", "binary", "sequences", "segmentation"]))
+    task = draw(
+        st.sampled_from(["binary", "multi-class", "multi-label", "regression", "binary", "sequences", "segmentation"])
+    )
     method = draw(st.sampled_from(sorted(METHODS)))
     options = {option.name: QUICK.get(option.name, option.default) for option in METHODS[method].options}
-    valid = {"image": things.image(task), "method": method, "target": draw(st.sampled_from([None, 0, "class 1"])), "layer": None, **options}
+    valid = {
+        "image": things.image(task),
+        "method": method,
+        "target": draw(st.sampled_from([None, 0, "class 1"])),
+        "layer": None,
+        **options,
+    }
     return task, draw(some_altered(valid, little=tuple(options), keep=("",)))
 
 
@@ -185,8 +219,22 @@ def test_scores_of_maps_lie_in_their_ranges(which, data):
     evidence = torch.zeros(shape, dtype=torch.bool)
     evidence[2:5, 2:5] = True
     valid = {
-        deletion: {"run_or_model": things.run("binary"), "image": image, "attribution": (values, 0), "steps": 4, "using": "blurred", "of": "probability"},
-        insertion: {"run_or_model": things.run("binary"), "image": image, "attribution": (values, 0), "steps": 4, "using": "black", "of": "probability"},
+        deletion: {
+            "run_or_model": things.run("binary"),
+            "image": image,
+            "attribution": (values, 0),
+            "steps": 4,
+            "using": "blurred",
+            "of": "probability",
+        },
+        insertion: {
+            "run_or_model": things.run("binary"),
+            "image": image,
+            "attribution": (values, 0),
+            "steps": 4,
+            "using": "black",
+            "of": "probability",
+        },
         pointing: {"attribution": values, "evidence": evidence, "tolerance": 1, "part": "positive"},
         mass: {"attribution": values, "evidence": evidence, "part": "positive"},
         similarity: {"one": values, "other": values.flip(0)},
@@ -198,7 +246,9 @@ def test_scores_of_maps_lie_in_their_ranges(which, data):
         return
     if which in (deletion, insertion):
         ranged = options["of"] == "probability"
-        assert found.value.isfinite().all() and np.isfinite(found.auc) and (not ranged or -1e-6 <= found.auc <= 1 + 1e-6)
+        assert (
+            found.value.isfinite().all() and np.isfinite(found.auc) and (not ranged or -1e-6 <= found.auc <= 1 + 1e-6)
+        )
     elif which is overlay:
         assert found.dtype == np.uint8 and found.shape[-1] == 3
     else:
@@ -224,7 +274,11 @@ def test_auc_and_accuracy_are_those_of_the_cases(task, data):
         return
     labels, scores = np.asarray(options["labels"]), np.asarray(options["scores"], dtype=float)
     assert len(labels) == len(scores) == found.n > 0 and np.isfinite(scores).all()
-    assert (labels == np.round(labels.astype(float))).all() and 0 <= labels.min() and labels.max() < max(2, scores.shape[1])
+    assert (
+        (labels == np.round(labels.astype(float))).all()
+        and 0 <= labels.min()
+        and labels.max() < max(2, scores.shape[1])
+    )
     assert (np.isnan(found.auc) or 0 <= found.auc <= 1) and 0 <= found.acc <= 1
     for interval in (found.auc_interval, found.acc_interval):
         assert interval is None or np.isnan(interval).any() or 0 <= interval[0] <= interval[1] <= 1
@@ -240,7 +294,10 @@ def test_errors_of_numbers_are_those_of_the_cases(data):
     found = attempt(measure_regression, **options)
     if found is REFUSED:
         return
-    labels, answers = np.asarray(options["labels"], dtype=float).ravel(), np.asarray(options["answers"], dtype=float).ravel()
+    labels, answers = (
+        np.asarray(options["labels"], dtype=float).ravel(),
+        np.asarray(options["answers"], dtype=float).ravel(),
+    )
     assert len(labels) == len(answers) == found.n > 0
     assert finite(found.mae, 0) and abs(found.mae - np.abs(labels - answers).mean()) <= 1e-5 * max(1, found.mae)
     assert np.isnan(found.r2) or found.r2 <= 1
@@ -250,7 +307,15 @@ def test_errors_of_numbers_are_those_of_the_cases(data):
 def test_dice_is_that_of_the_masks(data):
     masks, scores = predicted("segmentation")
     card = things.run("segmentation").card
-    valid = {"masks": masks[:3], "scores": scores[:3], "card": card, "patients": None, "distances": False, "resamples": 5, "seed": 0}
+    valid = {
+        "masks": masks[:3],
+        "scores": scores[:3],
+        "card": card,
+        "patients": None,
+        "distances": False,
+        "resamples": 5,
+        "seed": 0,
+    }
     options = data.draw(some_altered(valid, little=("resamples",), keep=("card",)))
     found = attempt(measure_segmentation, **options)
     if found is REFUSED:
@@ -259,7 +324,10 @@ def test_dice_is_that_of_the_masks(data):
     assert np.isfinite(np.asarray(options["scores"], dtype=float)).all() and set(np.unique(truth).tolist()) <= {0, 1}
     assert chosen.shape == truth.shape and 0 <= found.dice <= 1
     if options["patients"] is None:
-        each = [2 * (a & b).sum() / max((a.sum() + b.sum()), 1) if a.any() or b.any() else 1.0 for a, b in zip(truth == 1, chosen == 1)]
+        each = [
+            2 * (a & b).sum() / max((a.sum() + b.sum()), 1) if a.any() or b.any() else 1.0
+            for a, b in zip(truth == 1, chosen == 1)
+        ]
         assert abs(found.dice - np.mean(each)) < 1e-6
 
 

@@ -1,4 +1,6 @@
-"""The command line: whatever is typed, an exit code that fits, one line for an error, one JSON object where asked for."""
+"""The command line: whatever is typed, an exit code that fits, one line for an error, one JSON object where asked
+for.
+"""
 
 import contextlib
 import io
@@ -22,7 +24,17 @@ from . import things
 from .harness import fuzzed, limits, one_json_object
 
 FEW = {"train": 12, "val": 8, "test": 8}
-DATASETS = ("breastmnist", "breastmnist", "breastmnist", "cine_filling", "cine_ejection", "marks_shapes", "hippocampus", "vesselmnist3d", "pathmnist")
+DATASETS = (
+    "breastmnist",
+    "breastmnist",
+    "breastmnist",
+    "cine_filling",
+    "cine_ejection",
+    "marks_shapes",
+    "hippocampus",
+    "vesselmnist3d",
+    "pathmnist",
+)
 MODELS = ("mlp", "lenet", "cnn", "unet", "lstm", "mean_frames", "vit", "hybrid")  # not those that take seconds
 METHODS = ("saliency", "lrp", "grad_cam", "integrated_gradients", "occlusion", "attention_rollout", "deep_lift")
 CLAIMS = ("cnn-beats-mlp", "attention-explains")
@@ -30,7 +42,9 @@ CLAIMS = ("cnn-beats-mlp", "attention-explains")
 
 @pytest.fixture(scope="module")
 def world(nobody_home, tmp_path_factory):
-    """A folder to work in, with two runs; few images; and what takes long, replaced: training for many epochs, trials, bench, lab."""
+    """A folder to work in, with two runs; few images; and what takes long, replaced: training for many epochs, trials,
+    bench, lab.
+    """
     place = tmp_path_factory.mktemp("world")
     package = place / "package" / "medtutor" / "review" / "evidence"
     shutil.copytree(stored.FOLDER, package)
@@ -38,7 +52,9 @@ def world(nobody_home, tmp_path_factory):
     real_fit = mt.fit
 
     def fit(model, dataset, recipe, **options):
-        return real_fit(model, dataset, recipe if recipe.epochs <= 3 or options.get("resume") else recipe.but(epochs=1), **options)
+        return real_fit(
+            model, dataset, recipe if recipe.epochs <= 3 or options.get("resume") else recipe.but(epochs=1), **options
+        )
 
     def run_trial(claim, seeds=None, **_):
         if seeds:
@@ -64,10 +80,14 @@ def world(nobody_home, tmp_path_factory):
         patch.setattr("medtutor.bench.measure_all", measure_all)
         patch.setattr("medtutor.course.builder.build", lambda source: {})
         patch.setattr("medtutor.course.builder.execute", lambda *_: types.SimpleNamespace(seconds=1.0, peak=1))
-        patch.setattr(cli, "subprocess", types.SimpleNamespace(run=lambda command, env: subprocess.CompletedProcess(command, 0)))
+        patch.setattr(
+            cli, "subprocess", types.SimpleNamespace(run=lambda command, env: subprocess.CompletedProcess(command, 0))
+        )
         data = mt.load("breastmnist", source="phantom")
         things.stopped(data).save("runs/stopped")
-        real_fit(mt.build("mlp", data, width=4), data, mt.Recipe(epochs=1, batch_size=4), progress=False).save("runs/whole")
+        real_fit(mt.build("mlp", data, width=4), data, mt.Recipe(epochs=1, batch_size=4), progress=False).save(
+            "runs/whole"
+        )
         (place / "file").write_text("no run")
         yield place
 
@@ -75,13 +95,87 @@ def world(nobody_home, tmp_path_factory):
 # --- what can be typed ----------------------------------------------------------------
 
 WORDS = st.one_of(
-    st.sampled_from(["", " ", "0", "-1", "1", "2.5", "nan", "1e9", "９", "--", "-", "--json", "-h", "x" * 500, "nowhere", "a b", "ß漢字", "\udcff", "a\nb", "%s", "{}", "28", "true", "None"]),
-    st.text(st.characters(blacklist_characters="/\0", blacklist_categories=["Cs"]), max_size=8).filter(lambda text: not text.startswith((".", "~"))),
+    st.sampled_from(
+        [
+            "",
+            " ",
+            "0",
+            "-1",
+            "1",
+            "2.5",
+            "nan",
+            "1e9",
+            "９",
+            "--",
+            "-",
+            "--json",
+            "-h",
+            "x" * 500,
+            "nowhere",
+            "a b",
+            "ß漢字",
+            "\udcff",
+            "a\nb",
+            "%s",
+            "{}",
+            "28",
+            "true",
+            "None",
+        ]
+    ),
+    st.text(st.characters(blacklist_characters="/\0", blacklist_categories=["Cs"]), max_size=8).filter(
+        lambda text: not text.startswith((".", "~"))
+    ),
 )
-NUMBERS = st.one_of(st.sampled_from(["0", "1", "2", "3", "7", "-1", "28", "64", "10000000000", str(2**63), str(2**64), "1" * 5000, "1_0", "+1", " 1", "0x1", "1.0", "1e2", "inf", "٣"]), WORDS)
+NUMBERS = st.one_of(
+    st.sampled_from(
+        [
+            "0",
+            "1",
+            "2",
+            "3",
+            "7",
+            "-1",
+            "28",
+            "64",
+            "10000000000",
+            str(2**63),
+            str(2**64),
+            "1" * 5000,
+            "1_0",
+            "+1",
+            " 1",
+            "0x1",
+            "1.0",
+            "1e2",
+            "inf",
+            "٣",
+        ]
+    ),
+    WORDS,
+)
 FOLDERS = st.one_of(
-    st.sampled_from(["runs/whole", "runs/stopped", "runs/new", "runs", "file", "file/x", ".", "~", "~/new", "~nobody/x", "new\nline", "é/è", "n" * 300, "d/" * 200 + "x", "runs/whole/run.json"]), WORDS,
-)  # fmt: skip
+    st.sampled_from(
+        [
+            "runs/whole",
+            "runs/stopped",
+            "runs/new",
+            "runs",
+            "file",
+            "file/x",
+            ".",
+            "~",
+            "~/new",
+            "~nobody/x",
+            "new\nline",
+            "é/è",
+            "n" * 300,
+            "d/" * 200 + "x",
+            "runs/whole/run.json",
+        ]
+    ),
+    WORDS,
+)
 SOURCES = st.one_of(st.sampled_from(["auto", "phantom", "phantom", "medmnist", "decathlon"]), WORDS)
 
 
@@ -96,8 +190,16 @@ COMMANDS = {
     ("train",): (
         [named(*DATASETS)],
         {
-            "--model": named(*MODELS), "--size": NUMBERS, "--epochs": NUMBERS, "--seed": NUMBERS, "--out": FOLDERS, "--resume": None, "--source": SOURCES,
-            "--root": FOLDERS, "--device": named("auto", "cpu"), "--json": None,
+            "--model": named(*MODELS),
+            "--size": NUMBERS,
+            "--epochs": NUMBERS,
+            "--seed": NUMBERS,
+            "--out": FOLDERS,
+            "--resume": None,
+            "--source": SOURCES,
+            "--root": FOLDERS,
+            "--device": named("auto", "cpu"),
+            "--json": None,
         },
         6,
     ),
@@ -105,14 +207,29 @@ COMMANDS = {
     ("explain",): (
         [FOLDERS],
         {
-            "--index": NUMBERS, "--split": named("train", "val", "test"), "--method": named(*METHODS), "--target": named("0", "1", "malignant"),
-            "--layer": named("stem", "layers.0"), "--out": FOLDERS.map(lambda folder: folder + ".png"), "--root": FOLDERS, "--json": None,
+            "--index": NUMBERS,
+            "--split": named("train", "val", "test"),
+            "--method": named(*METHODS),
+            "--target": named("0", "1", "malignant"),
+            "--layer": named("stem", "layers.0"),
+            "--out": FOLDERS.map(lambda folder: folder + ".png"),
+            "--root": FOLDERS,
+            "--json": None,
         },
         5,
     ),
     ("trial", "list"): ([], {"--json": None}, 1),
     ("trial", "run"): (
-        [named(*CLAIMS)], {"--source": SOURCES, "--root": FOLDERS, "--out": FOLDERS, "--seeds": NUMBERS, "--device": named("auto", "cpu"), "--json": None}, 3,
+        [named(*CLAIMS)],
+        {
+            "--source": SOURCES,
+            "--root": FOLDERS,
+            "--out": FOLDERS,
+            "--seeds": NUMBERS,
+            "--device": named("auto", "cpu"),
+            "--json": None,
+        },
+        3,
     ),
     ("trial", "report"): ([], {"--json": None}, 1),
     ("lab",): ([WORDS], {}, 1),
@@ -121,7 +238,7 @@ COMMANDS = {
     ("notebooks", "check"): ([named("00", "01")], {"--fast": None}, 1),
     ("bench",): ([named("data", "gemm")], {"--json": None}, 1),
     (): ([WORDS], {"--version": None, "--help": None}, 1),
-}  # fmt: skip
+}
 ALWAYS = {("explain",): ("--index", "--out"), ("trial", "report"): ("--untimed",)}
 _DRAWN = [command for command, (_, _, often) in COMMANDS.items() for _ in range(often)]
 
@@ -131,8 +248,15 @@ def typed(draw):
     """(command, options, arguments): the options as a dict where the line is whole, else None."""
     command = draw(st.sampled_from(_DRAWN))
     positions, options, _ = COMMANDS[command]
-    chosen = sorted({*draw(st.lists(st.sampled_from(sorted(options)), max_size=4) if options else st.just([])), *ALWAYS.get(command, ())})
-    values = {name: options[name] and draw(options[name]) for name in chosen if name in options} | dict.fromkeys(set(chosen) - set(options))
+    chosen = sorted(
+        {
+            *draw(st.lists(st.sampled_from(sorted(options)), max_size=4) if options else st.just([])),
+            *ALWAYS.get(command, ()),
+        }
+    )
+    values = {name: options[name] and draw(options[name]) for name in chosen if name in options} | dict.fromkeys(
+        set(chosen) - set(options)
+    )
     plain = [draw(one) for one in positions] if positions and draw(st.integers(0, 7)) else []
     line = list(plain)
     for name, value in values.items():
@@ -159,7 +283,11 @@ def test_whatever_is_typed_ends_in_a_code_and_a_line(world, case):
     shutil.rmtree("runs/new", ignore_errors=True)
     if "--debug" in arguments or "report" in arguments and "--untimed" not in arguments:
         return  # tracebacks, and half a minute of measuring, were asked for
-    runs = {name: (world / "runs" / name / "run.json").read_bytes() for name in ("whole", "stopped") if (world / "runs" / name).is_dir()}
+    runs = {
+        name: (world / "runs" / name / "run.json").read_bytes()
+        for name in ("whole", "stopped")
+        if (world / "runs" / name).is_dir()
+    }
     code, out, err = run(arguments)
     assert code in (0, 1, 2, 130), code
     lines = [line for line in err.splitlines() if line.startswith("medtutor:")]
@@ -186,7 +314,10 @@ def test_whatever_is_typed_ends_in_a_code_and_a_line(world, case):
 def run(arguments):
     """(exit code, stdout, stderr) of `medtutor` with these arguments, in this process."""
     # As a terminal is: what cannot be written as UTF-8 is an error on stdout, and escaped on stderr.
-    out, err = io.TextIOWrapper(io.BytesIO(), "utf-8", newline=""), io.TextIOWrapper(io.BytesIO(), "utf-8", errors="backslashreplace", newline="")
+    out, err = (
+        io.TextIOWrapper(io.BytesIO(), "utf-8", newline=""),
+        io.TextIOWrapper(io.BytesIO(), "utf-8", errors="backslashreplace", newline=""),
+    )
     with limits(), contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
         try:
             code = cli.main(arguments)
@@ -199,7 +330,20 @@ def run(arguments):
 
 def check_json(command, options, answer):
     if command == ("train",):
-        assert {"dataset", "model", "task", "parameters", "epochs", "seed", "seconds", "provenance", "device", "processes", "val", "test"} <= set(answer)
+        assert {
+            "dataset",
+            "model",
+            "task",
+            "parameters",
+            "epochs",
+            "seed",
+            "seconds",
+            "provenance",
+            "device",
+            "processes",
+            "val",
+            "test",
+        } <= set(answer)
         assert "--resume" in options or answer["seed"] == int(options.get("--seed", 0))
         assert answer["dataset"] == options[""][0].strip().lower()
     if command == ("explain",):
@@ -213,7 +357,12 @@ def check_accepted(command, options):
             assert int(options[name]) >= low, name
     if command == ("train",):
         assert options[""][0].strip().lower() in catalog.names()
-        assert options.get("--device", "cpu") in ("auto", "cpu") and options.get("--source", "auto") in ("auto", "medmnist", "decathlon", "phantom")
+        assert options.get("--device", "cpu") in ("auto", "cpu") and options.get("--source", "auto") in (
+            "auto",
+            "medmnist",
+            "decathlon",
+            "phantom",
+        )
         if "--out" in options:
             saved = mt.Run.load(options["--out"])
             assert not saved.interrupted and saved.card.name == options[""][0].strip().lower()
@@ -227,7 +376,24 @@ def check_accepted(command, options):
 
 def test_a_run_is_trained_evaluated_and_explained(world):
     """That the harness lets through what is right."""
-    assert run(["train", "breastmnist", "--source", "phantom", "--model", "mlp", "--epochs", "1", "--out", "runs/right", "--json"])[0] == 0
+    assert (
+        run(
+            [
+                "train",
+                "breastmnist",
+                "--source",
+                "phantom",
+                "--model",
+                "mlp",
+                "--epochs",
+                "1",
+                "--out",
+                "runs/right",
+                "--json",
+            ]
+        )[0]
+        == 0
+    )
     assert run(["evaluate", "runs/right", "--json"])[0] == 0
     code, out, _ = run(["explain", "runs/right", "--index", "3", "--method", "saliency", "--out", "why.png", "--json"])
     assert code == 0 and one_json_object(out)["file"] == "why.png"

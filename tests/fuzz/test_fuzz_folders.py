@@ -50,9 +50,15 @@ def adversary():
     torch.manual_seed(0)
     images = normalise(things.dataset("binary").train.images)
     return fit_gan(
-        Generator(1, (8, 8), 0, 2, (4, 4)), Discriminator(1, (8, 8), 0, (4, 4)), images, steps=3, batch_size=4, frames=2, progress=False,
+        Generator(1, (8, 8), 0, 2, (4, 4)),
+        Discriminator(1, (8, 8), 0, (4, 4)),
+        images,
+        steps=3,
+        batch_size=4,
+        frames=2,
+        progress=False,
         about={"provenance": "arrays", "classes": (), "command": "python -m nothing"},
-    )  # fmt: skip
+    )
 
 
 def write(place, files):
@@ -69,7 +75,9 @@ def with_record(files, name, change):
 
 
 def with_tensors(files, name, group, change):
-    """The files with one file of tensors changed, and its digest in the JSON file made to fit: as a careful forger would."""
+    """The files with one file of tensors changed, and its digest in the JSON file made to fit: as a careful forger
+    would.
+    """
     record = json.loads(files[name])
     entry = record["files"][group]
     content = save({key: tensor.clone().contiguous() for key, tensor in change(load(files[entry["file"]])).items()})
@@ -87,7 +95,9 @@ def forged(draw, files, name, groups):
     if how == "record":
         return how, with_record(files, name, lambda record: draw(some_altered(record, leaf=PLAIN)))
     if how == "tensors":
-        return how, with_tensors(files, name, draw(st.sampled_from(groups)), lambda tensors: draw(changed_tensors(tensors)))
+        return how, with_tensors(
+            files, name, draw(st.sampled_from(groups)), lambda tensors: draw(changed_tensors(tensors))
+        )
     first, second = draw(st.permutations(sorted(files)).map(lambda names: names[:2]))
     if how == "bytes":
         return how, files | {first: draw(damaged(files[first]))}
@@ -106,7 +116,9 @@ def changed_tensors(draw, tensors):
     if how == "lose":
         return {each: tensor for each, tensor in tensors.items() if each != key}
     if how == "more":
-        return tensors | {draw(st.sampled_from(["more", "predictions.train", "labels.x", "model.x.y", "..", ""])): tensors[key]}
+        return tensors | {
+            draw(st.sampled_from(["more", "predictions.train", "labels.x", "model.x.y", "..", ""])): tensors[key]
+        }
     if how == "rename":
         return {(f"{each}x" if each == key else each): tensor for each, tensor in tensors.items()}
     if how == "exchange":
@@ -138,12 +150,22 @@ def test_a_run_that_loads_can_be_believed(place, kind, data):
     check_loaded(run)
     # What has loaded can be used, and saved again.
     images = things.dataset("binary" if kind == "interrupted" else kind).test.images
-    if tuple(images.shape[1:]) == (*(() if run.card.frames is None else (run.card.frames,)), run.card.channels, *run.card.shape):
+    if tuple(images.shape[1:]) == (
+        *(() if run.card.frames is None else (run.card.frames,)),
+        run.card.channels,
+        *run.card.shape,
+    ):
         check_predictions(run.predict(images), run.card)
     assert str(run) and json.dumps(run.summary(), allow_nan=False)
     run.save(place / "again")
     again = mt.Run.load(place / "again")
-    assert (again.card, again.recipe, again.history, again.val, again.test) == (run.card, run.recipe, run.history, run.val, run.test)
+    assert (again.card, again.recipe, again.history, again.val, again.test) == (
+        run.card,
+        run.recipe,
+        run.history,
+        run.val,
+        run.test,
+    )
 
 
 def check_loaded(run):
@@ -151,8 +173,15 @@ def check_loaded(run):
     check_card(run.card)
     check_recipe(run.recipe)
     assert run.provenance in ("medmnist", "decathlon", "phantom", "arrays")
-    assert finite(run.seconds, 0) and finite(run.cpu_seconds, 0) and whole(run.processes, 1) and isinstance(run.device, str)
-    assert isinstance(run.versions, dict) and all(isinstance(each, str) for pair in run.versions.items() for each in pair)
+    assert (
+        finite(run.seconds, 0)
+        and finite(run.cpu_seconds, 0)
+        and whole(run.processes, 1)
+        and isinstance(run.device, str)
+    )
+    assert isinstance(run.versions, dict) and all(
+        isinstance(each, str) for pair in run.versions.items() for each in pair
+    )
     assert 1 <= len(run.history) <= run.recipe.epochs
     assert [row["epoch"] for row in run.history] == list(range(1, len(run.history) + 1))
     for row in run.history:
@@ -162,7 +191,9 @@ def check_loaded(run):
     assert run.card.task == "regression" or tuple(run.scale) == (0.0, 1.0)
     assert all(tensor.isfinite().all() for tensor in run.model.state_dict().values() if tensor.is_floating_point())
     assert (run.state is not None) == run.interrupted and (run.test is None) == run.interrupted
-    assert run.val is not None and set(run.predictions) == set(run.labels) == ({"val"} if run.interrupted else {"val", "test"})
+    assert run.val is not None and set(run.predictions) == set(run.labels) == (
+        {"val"} if run.interrupted else {"val", "test"}
+    )
     for split in run.predictions:
         check_predictions(run.predictions[split], run.card)
         labels = run.labels[split]
@@ -189,12 +220,18 @@ def check_metrics(metrics, labels, scores, card):
         assert abs(metrics.mae - np.abs(scores[:, 0] - labels).mean()) < 1e-4
     elif card.task == "multi-label":
         assert abs(metrics.acc - ((scores > 0.5) == (labels == 1)).mean()) < 1e-6
-        assert abs(metrics.auc - np.mean([roc_auc_score(labels[:, i], scores[:, i]) for i in range(labels.shape[1])])) < 1e-6
+        assert (
+            abs(metrics.auc - np.mean([roc_auc_score(labels[:, i], scores[:, i]) for i in range(labels.shape[1])]))
+            < 1e-6
+        )
     else:
         assert set(np.unique(labels).tolist()) <= set(range(len(card.classes)))
         right = (scores[:, 1] > 0.5) == (labels == 1) if card.task == "binary" else scores.argmax(axis=1) == labels
         assert abs(metrics.acc - right.mean()) < 1e-6
-        aucs = [roc_auc_score(labels == c, scores[:, c]) for c in (range(len(card.classes)) if card.task != "binary" else [1])]
+        aucs = [
+            roc_auc_score(labels == c, scores[:, c])
+            for c in (range(len(card.classes)) if card.task != "binary" else [1])
+        ]
         assert abs(metrics.auc - np.mean(aucs)) < 1e-6
 
 
@@ -204,7 +241,27 @@ def _dice(found, real):
     return np.where(total == 0, 1.0, 2 * (found & real).sum(pixels) / np.maximum(total, 1))
 
 
-@fuzzed(1, name=st.sampled_from(["run.json", "gan.json"]), content=st.one_of(st.binary(max_size=60), st.recursive(PLAIN, lambda inner: st.lists(inner) | st.dictionaries(st.text(max_size=4), inner)).map(lambda value: json.dumps(value).encode()), st.sampled_from([b"[" * 100_000, b"1" * 5000, b'{"format": 1}', b'{"format": 1, "files": {"model": {"file": "/etc/passwd"}}}', b"\xff\xfe{\x00}\x00", b"\xef\xbb\xbf{}", b"nul"])))
+@fuzzed(
+    1,
+    name=st.sampled_from(["run.json", "gan.json"]),
+    content=st.one_of(
+        st.binary(max_size=60),
+        st.recursive(PLAIN, lambda inner: st.lists(inner) | st.dictionaries(st.text(max_size=4), inner)).map(
+            lambda value: json.dumps(value).encode()
+        ),
+        st.sampled_from(
+            [
+                b"[" * 100_000,
+                b"1" * 5000,
+                b'{"format": 1}',
+                b'{"format": 1, "files": {"model": {"file": "/etc/passwd"}}}',
+                b"\xff\xfe{\x00}\x00",
+                b"\xef\xbb\xbf{}",
+                b"nul",
+            ]
+        ),
+    ),
+)
 def test_no_text_but_ours_is_a_run(place, name, content):
     folder = write(place, {name: content})
     assert attempt(mt.Run.load if name == "run.json" else Adversary.load, folder) is REFUSED
@@ -240,12 +297,18 @@ def test_a_generator_that_loads_draws_images(place, data):
     assert drawn.dtype == torch.uint8 and tuple(drawn.shape) == (3, gan.generator.channels, *gan.generator.shape)
     assert all(tensor.isfinite().all() for tensor in gan.generator.state_dict().values() if tensor.is_floating_point())
     assert whole(gan.steps, 0) and whole(gan.seed, 0) and finite(gan.seconds, 0) and finite(gan.real_spread, 0)
-    assert gan.provenance in ("medmnist", "decathlon", "phantom", "arrays") and isinstance(gan.command, str) and isinstance(gan.settings, dict)
+    assert (
+        gan.provenance in ("medmnist", "decathlon", "phantom", "arrays")
+        and isinstance(gan.command, str)
+        and isinstance(gan.settings, dict)
+    )
     assert all(isinstance(name, str) for name in gan.classes) and len(gan.classes) in (0, gan.generator.classes)
     steps = [row["step"] for row in gan.history]
     assert all(whole(step, 1, gan.steps) for step in steps) and steps == sorted(set(steps))
     assert all(finite(value) for row in gan.history for value in row.values())
-    assert gan.film is not None and gan.film.dtype == torch.uint8 and tuple(gan.film.shape[2:]) == tuple(drawn.shape[1:])
+    assert (
+        gan.film is not None and gan.film.dtype == torch.uint8 and tuple(gan.film.shape[2:]) == tuple(drawn.shape[1:])
+    )
     assert len(gan.film) == len(gan.history) + 1
 
 
@@ -256,4 +319,8 @@ def test_samples_are_images_of_the_labels_that_were_meant(data):
     found = attempt(adversary().sample, **options)
     if found is not REFUSED:
         assert found.dtype == torch.uint8 and tuple(found.shape) == (int(options["count"]), 1, 8, 8)
-        assert whole(int(options["count"]), 1) and not isinstance(options["count"], bool) and np.isfinite(float(options["truncation"]))
+        assert (
+            whole(int(options["count"]), 1)
+            and not isinstance(options["count"], bool)
+            and np.isfinite(float(options["truncation"]))
+        )

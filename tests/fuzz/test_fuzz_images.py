@@ -34,7 +34,12 @@ def place(tmp_path_factory):
 
 # --- npz ------------------------------------------------------------------------------
 
-NAMES = ("breastmnist", "retinamnist", "chestmnist", "adrenalmnist3d")  # binary, ordinal in colour, multi-label, volumes
+NAMES = (
+    "breastmnist",
+    "retinamnist",
+    "chestmnist",
+    "adrenalmnist3d",
+)  # binary, ordinal in colour, multi-label, volumes
 
 
 @cache
@@ -47,7 +52,9 @@ def published(name):
         arrays[f"{split}_images"] = rng.integers(0, 256, (count, *card.shape, *colour), dtype=np.uint8)
         number = np.arange(count)
         many = (number[:, None] >> (np.arange(len(card.classes)) % 3)) & 1
-        arrays[f"{split}_labels"] = (many if card.task == "multi-label" else number[:, None] % len(card.classes)).astype(np.uint8)
+        arrays[f"{split}_labels"] = (
+            many if card.task == "multi-label" else number[:, None] % len(card.classes)
+        ).astype(np.uint8)
     return arrays
 
 
@@ -76,10 +83,21 @@ def with_member(content, name, data, compressed=True):
 
 
 HUGE = [
-    npy("(1000000000000, 28, 28)"), npy("(4000000000,)"), npy("(12, 28, 28)", "'|O'", b"\x80\x04N."), npy("(99999999999999999999, 28)"), npy("(-1, 28, 28)"),
-    npy("(12, 28, 28)", "'|V9'"), npy("'x'"), npy("(12, 28, 28)", content=bytes(100)), npy("(12,)", "[('a', 'u1')]", bytes(12)), b"", b"\x93NUMPY\x09\x00",
-    npy("(3000000, 28, 28)", content=bytes(2000)), npy("(12, 28, 28)", content=bytes(12 * 784), extra="'more': 1"), npy("(" * 150 + ")" * 150),
-]  # fmt: skip
+    npy("(1000000000000, 28, 28)"),
+    npy("(4000000000,)"),
+    npy("(12, 28, 28)", "'|O'", b"\x80\x04N."),
+    npy("(99999999999999999999, 28)"),
+    npy("(-1, 28, 28)"),
+    npy("(12, 28, 28)", "'|V9'"),
+    npy("'x'"),
+    npy("(12, 28, 28)", content=bytes(100)),
+    npy("(12,)", "[('a', 'u1')]", bytes(12)),
+    b"",
+    b"\x93NUMPY\x09\x00",
+    npy("(3000000, 28, 28)", content=bytes(2000)),
+    npy("(12, 28, 28)", content=bytes(12 * 784), extra="'more': 1"),
+    npy("(" * 150 + ")" * 150),
+]
 
 
 @cache
@@ -87,7 +105,9 @@ def bomb():
     """One and a half gigabytes of zeros in as many megabytes: a zip file, written by hand."""
     pack = zlib.compressobj(9, zlib.DEFLATED, -15)
     head = pack.compress(npy("(2000000, 28, 28)")) + pack.flush(zlib.Z_FULL_FLUSH)
-    zeros = pack.compress(bytes(10_000_000)) + pack.flush(zlib.Z_FULL_FLUSH)  # after a full flush, pieces can be repeated
+    zeros = pack.compress(bytes(10_000_000)) + pack.flush(
+        zlib.Z_FULL_FLUSH
+    )  # after a full flush, pieces can be repeated
     packed = head + zeros * 150 + pack.flush()
     size, name = 128 + 150 * 10_000_000, b"train_images.npy"
     fields = struct.pack("<HHHHHIIIHH", 20, 0, 8, 0, 0, 0, len(packed), size, len(name), 0)
@@ -112,7 +132,9 @@ def npz_files(draw, name):
     if how == "bytes":
         return draw(damaged(npz(arrays)))
     if how == "more":
-        return with_member(npz(arrays), draw(st.sampled_from(["../x.npy", "/x.npy", "x", "train_images.npy/", "a" * 200])), b"x")
+        return with_member(
+            npz(arrays), draw(st.sampled_from(["../x.npy", "/x.npy", "x", "train_images.npy/", "a" * 200])), b"x"
+        )
     if how == "no member":
         lost = draw(st.sampled_from(sorted(arrays)))
         return npz({key: value for key, value in arrays.items() if key != lost})
@@ -125,7 +147,9 @@ def load_npz(place, name, content, md5=None):
     path = place / f"{name}.npz"
     path.write_bytes(content)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(catalog, "address", lambda *_: ("http://127.0.0.1:9/x.npz", md5 or hashlib.md5(content).hexdigest()))
+        patch.setattr(
+            catalog, "address", lambda *_: ("http://127.0.0.1:9/x.npz", md5 or hashlib.md5(content).hexdigest())
+        )
         return attempt(mt.load, name, source="medmnist", root=place, progress=False)
 
 
@@ -185,30 +209,109 @@ def nifti(array, affine=None):
 
 # name: (offset in the header, struct format), of fields that decide how a file is read
 FIELDS = {
-    "sizeof_hdr": (0, "<i"), "dim0": (40, "<h"), "dim1": (42, "<h"), "dim2": (44, "<h"), "dim3": (46, "<h"), "dim4": (48, "<h"), "datatype": (70, "<h"),
-    "bitpix": (72, "<h"), "pixdim0": (76, "<f"), "pixdim1": (80, "<f"), "pixdim2": (84, "<f"), "pixdim3": (88, "<f"), "vox_offset": (108, "<f"),
-    "scl_slope": (112, "<f"), "scl_inter": (116, "<f"), "xyzt_units": (123, "<b"), "qform_code": (252, "<h"), "sform_code": (254, "<h"), "quatern_b": (256, "<f"),
-    "qoffset_x": (268, "<f"), "srow_x0": (280, "<f"), "srow_x3": (292, "<f"), "srow_y1": (300, "<f"), "srow_z2": (320, "<f"), "extension": (348, "<b"),
-}  # fmt: skip
-WHOLES = [-32768, -1, 0, 1, 2, 3, 4, 5, 7, 8, 16, 20, 32, 64, 128, 256, 512, 768, 1024, 1280, 1536, 1792, 2048, 2304, 32767]
-REALS = [float("nan"), float("inf"), float("-inf"), 0.0, -1.0, 1.0, 2.0, 0.5, 1e-30, 1e30, 352.0, 353.5, 16.0, -352.0, 2.0**31, 1e10]
+    "sizeof_hdr": (0, "<i"),
+    "dim0": (40, "<h"),
+    "dim1": (42, "<h"),
+    "dim2": (44, "<h"),
+    "dim3": (46, "<h"),
+    "dim4": (48, "<h"),
+    "datatype": (70, "<h"),
+    "bitpix": (72, "<h"),
+    "pixdim0": (76, "<f"),
+    "pixdim1": (80, "<f"),
+    "pixdim2": (84, "<f"),
+    "pixdim3": (88, "<f"),
+    "vox_offset": (108, "<f"),
+    "scl_slope": (112, "<f"),
+    "scl_inter": (116, "<f"),
+    "xyzt_units": (123, "<b"),
+    "qform_code": (252, "<h"),
+    "sform_code": (254, "<h"),
+    "quatern_b": (256, "<f"),
+    "qoffset_x": (268, "<f"),
+    "srow_x0": (280, "<f"),
+    "srow_x3": (292, "<f"),
+    "srow_y1": (300, "<f"),
+    "srow_z2": (320, "<f"),
+    "extension": (348, "<b"),
+}
+WHOLES = [
+    -32768,
+    -1,
+    0,
+    1,
+    2,
+    3,
+    4,
+    5,
+    7,
+    8,
+    16,
+    20,
+    32,
+    64,
+    128,
+    256,
+    512,
+    768,
+    1024,
+    1280,
+    1536,
+    1792,
+    2048,
+    2304,
+    32767,
+]
+REALS = [
+    float("nan"),
+    float("inf"),
+    float("-inf"),
+    0.0,
+    -1.0,
+    1.0,
+    2.0,
+    0.5,
+    1e-30,
+    1e30,
+    352.0,
+    353.5,
+    16.0,
+    -352.0,
+    2.0**31,
+    1e10,
+]
 
 
 @cache
 def other_images():
     return [
-        volume().astype("i2"), volume().astype("f8"), np.full(SHAPE, 7.0, "f4"), np.zeros((60, 70, 50), "f4") + np.arange(50, dtype="f4"), volume()[..., None],
-        volume()[0], volume().astype("c8"), np.zeros((*SHAPE, 3), "u1"), np.where(volume() > 150, np.nan, volume()).astype("f4"), volume() * np.float32(1e36),
+        volume().astype("i2"),
+        volume().astype("f8"),
+        np.full(SHAPE, 7.0, "f4"),
+        np.zeros((60, 70, 50), "f4") + np.arange(50, dtype="f4"),
+        volume()[..., None],
+        volume()[0],
+        volume().astype("c8"),
+        np.zeros((*SHAPE, 3), "u1"),
+        np.where(volume() > 150, np.nan, volume()).astype("f4"),
+        volume() * np.float32(1e36),
         volume() * np.float32(1e-40),
-    ]  # fmt: skip
+    ]
 
 
 @cache
 def other_masks():
     return [
-        mask().astype("f4"), mask() * 3, mask() * 0, mask() + 0.5, mask().astype("i2") - 1, np.roll(mask(), 1, 0), mask()[:-1], mask().astype("f8") * 1e300,
+        mask().astype("f4"),
+        mask() * 3,
+        mask() * 0,
+        mask() + 0.5,
+        mask().astype("i2") - 1,
+        np.roll(mask(), 1, 0),
+        mask()[:-1],
+        mask().astype("f8") * 1e300,
         mask()[..., None],
-    ]  # fmt: skip
+    ]
 
 
 @st.composite
@@ -218,7 +321,11 @@ def nifti_bytes(draw, array, others):
     if how == "header":
         for _ in range(draw(st.integers(1, 2))):
             offset, form = FIELDS[draw(st.sampled_from(sorted(FIELDS)))]
-            value = draw(st.sampled_from(REALS if form == "<f" else [each for each in WHOLES if form != "<b" or -128 <= each < 128]))
+            value = draw(
+                st.sampled_from(
+                    REALS if form == "<f" else [each for each in WHOLES if form != "<b" or -128 <= each < 128]
+                )
+            )
             content = content[:offset] + struct.pack(form, value) + content[offset + struct.calcsize(form) :]
     elif how == "bytes":
         content = draw(damaged(content))
@@ -233,19 +340,29 @@ def nifti_bytes(draw, array, others):
             content = nifti(array)
     if how == "gzip" or draw(st.booleans()):
         packed = gzip.compress(content, 1)
-        return draw(st.sampled_from([packed, packed[:-5], packed + b"\0" * 9, packed + packed, packed[:40] + packed[41:]])) if how == "gzip" else packed
+        return (
+            draw(st.sampled_from([packed, packed[:-5], packed + b"\0" * 9, packed + packed, packed[:40] + packed[41:]]))
+            if how == "gzip"
+            else packed
+        )
     return content
 
 
 def read_nifti(content):
-    """(dims, spacing, values) of a NIfTI-1 file, by struct and numpy alone; None for kinds that this test does not know."""
+    """(dims, spacing, values) of a NIfTI-1 file, by struct and numpy alone; None for kinds that this test does not
+    know.
+    """
     if content[:2] == b"\x1f\x8b":
         try:
             content = gzip.decompress(content)
         except (OSError, EOFError, zlib.error):
             return None
     # nibabel, too, goes by the number of axes where the length of the header is no help.
-    order = "<" if struct.unpack_from("<i", content)[0] == 348 or 1 <= struct.unpack_from("<h", content, 40)[0] <= 7 else ">"
+    order = (
+        "<"
+        if struct.unpack_from("<i", content)[0] == 348 or 1 <= struct.unpack_from("<h", content, 40)[0] <= 7
+        else ">"
+    )
     dims = struct.unpack_from(f"{order}8h", content, 40)
     kinds = {2: "u1", 4: "i2", 8: "i4", 16: "f4", 64: "f8", 256: "i1", 512: "u2", 768: "u4", 1024: "i8", 1280: "u8"}
     kind = kinds.get(struct.unpack_from(f"{order}h", content, 70)[0])
@@ -303,7 +420,10 @@ def member(name, content=b"", kind=tarfile.REGTYPE, link=""):
 def members():
     image, truth = gzip.compress(nifti(volume()), 1), gzip.compress(nifti(mask()), 1)
     names = [(part, number) for part in hippocampus.PARTS for ids in FEW.values() for number in ids]
-    return [member(f"Task04_Hippocampus/{part}/hippocampus_{number:03d}.nii.gz", image if part == "imagesTr" else truth) for part, number in names]
+    return [
+        member(f"Task04_Hippocampus/{part}/hippocampus_{number:03d}.nii.gz", image if part == "imagesTr" else truth)
+        for part, number in names
+    ]
 
 
 def tar(chosen):
@@ -318,16 +438,31 @@ def tar(chosen):
 def odd_members():
     name = members()[0][0].name
     kinds = [
-        (tarfile.SYMTYPE, "/etc/passwd"), (tarfile.LNKTYPE, members()[4][0].name), (tarfile.CHRTYPE, ""), (tarfile.FIFOTYPE, ""), (tarfile.DIRTYPE, ""),
+        (tarfile.SYMTYPE, "/etc/passwd"),
+        (tarfile.LNKTYPE, members()[4][0].name),
+        (tarfile.CHRTYPE, ""),
+        (tarfile.FIFOTYPE, ""),
+        (tarfile.DIRTYPE, ""),
         (tarfile.SYMTYPE, name),
-    ]  # fmt: skip
+    ]
     return [
-        *(member(name, kind=kind, link=link) for kind, link in kinds), member("../../out.nii.gz", b"x"), member("/abs.nii.gz", b"x"), member(name, b""),
-        member(name, b"no image"), member(name, gzip.compress(bytes(50_000_000), 1)), member("Task04_Hippocampus/x" * 12, b"x"), member("./" + name, members()[0][1]),
-    ]  # fmt: skip
+        *(member(name, kind=kind, link=link) for kind, link in kinds),
+        member("../../out.nii.gz", b"x"),
+        member("/abs.nii.gz", b"x"),
+        member(name, b""),
+        member(name, b"no image"),
+        member(name, gzip.compress(bytes(50_000_000), 1)),
+        member("Task04_Hippocampus/x" * 12, b"x"),
+        member("./" + name, members()[0][1]),
+    ]
 
 
-@fuzzed(1, how=st.sampled_from(["whole", "less", "twice", "odd", "odd", "odd for one", "bytes", "bytes"]), at=st.integers(0, 7), data=st.data())
+@fuzzed(
+    1,
+    how=st.sampled_from(["whole", "less", "twice", "odd", "odd", "odd for one", "bytes", "bytes"]),
+    at=st.integers(0, 7),
+    data=st.data(),
+)
 def test_the_tar_is_read_in_memory_or_refused(place, how, at, data):
     chosen = list(members())
     if how == "less":
@@ -379,7 +514,15 @@ def pictures():
 def huge_png():
     """A PNG that says it has 60,000 x 60,000 pixels."""
     body = b"IHDR" + struct.pack(">IIBBBBB", 60000, 60000, 8, 0, 0, 0, 0)
-    return b"\x89PNG\r\n\x1a\n" + struct.pack(">I", 13) + body + struct.pack(">I", zlib.crc32(body)) + struct.pack(">I", 4) + b"IDATabcd" + bytes(4)
+    return (
+        b"\x89PNG\r\n\x1a\n"
+        + struct.pack(">I", 13)
+        + body
+        + struct.pack(">I", zlib.crc32(body))
+        + struct.pack(">I", 4)
+        + b"IDATabcd"
+        + bytes(4)
+    )
 
 
 @fuzzed(2, name=st.sampled_from(["pneumoniamnist", "pathmnist"]), data=st.data())
@@ -393,6 +536,9 @@ def test_a_picture_is_made_to_fit_or_refused(name, data):
         assert image.dtype == torch.uint8 and tuple(image.shape) == (card.channels, *card.shape) and "own.png" in said
 
 
-@fuzzed(1, what=st.one_of(st.sampled_from([None, "", "/", "nowhere.png", b"", 3, "\0", things.__file__]), st.text(max_size=5)))
+@fuzzed(
+    1,
+    what=st.one_of(st.sampled_from([None, "", "/", "nowhere.png", b"", 3, "\0", things.__file__]), st.text(max_size=5)),
+)
 def test_only_pictures_are_pictures(what):
     assert attempt(read_image, what, catalog.card("pneumoniamnist")) is REFUSED

@@ -33,9 +33,20 @@ SPLITS = ("train", "val", "test")
 # --- recipes --------------------------------------------------------------------------
 
 RECIPE = {
-    "epochs": 8, "batch_size": 64, "learning_rate": 4e-3, "weight_decay": 0.05, "label_smoothing": 0.1, "mirror": True, "rotation": 0.0, "scale": 0.0,
-    "shift": 2.0, "average": 0.99, "shift_at_test": 0, "skip_empty": False, "seed": 0,
-}  # fmt: skip
+    "epochs": 8,
+    "batch_size": 64,
+    "learning_rate": 4e-3,
+    "weight_decay": 0.05,
+    "label_smoothing": 0.1,
+    "mirror": True,
+    "rotation": 0.0,
+    "scale": 0.0,
+    "shift": 2.0,
+    "average": 0.99,
+    "shift_at_test": 0,
+    "skip_empty": False,
+    "seed": 0,
+}
 
 
 def check_recipe(recipe, complete=True):
@@ -62,10 +73,17 @@ def test_a_recipe_holds_numbers_that_can_be_trained_with(options):
     recipe = attempt(mt.Recipe, **options)
     if recipe is not REFUSED:
         check_recipe(recipe, complete=False)
-        assert all(getattr(recipe, name) is value is None or float(getattr(recipe, name)) == float(value) for name, value in options.items())
+        assert all(
+            getattr(recipe, name) is value is None or float(getattr(recipe, name)) == float(value)
+            for name, value in options.items()
+        )
 
 
-@fuzzed(1, changes=st.dictionaries(st.one_of(st.sampled_from(sorted(RECIPE)), SHORT), ANYTHING, max_size=2), model=st.one_of(st.sampled_from([None, "cnn", "vit"]), ANYTHING))
+@fuzzed(
+    1,
+    changes=st.dictionaries(st.one_of(st.sampled_from(sorted(RECIPE)), SHORT), ANYTHING, max_size=2),
+    model=st.one_of(st.sampled_from([None, "cnn", "vit"]), ANYTHING),
+)
 def test_a_changed_recipe_is_checked_anew(changes, model):
     first = attempt(mt.Recipe().but, **changes)
     # A name that Python itself does not know as an argument is its own TypeError.
@@ -78,14 +96,34 @@ def test_a_changed_recipe_is_checked_anew(changes, model):
 
 # --- models ---------------------------------------------------------------------------
 
-OPTIONS = ("width", "widths", "depth", "heads", "expansion", "positions", "readout", "patch", "window", "activation", "together", "dropout", "nonsense")
-OPTION_VALUES = st.one_of(LITTLE, st.sampled_from([(2, 4), (2,), (4, 4, 4), (8, 8, 8, 8), [2, 4], (0, 2), (2, -1), (2.5, 4), ("a",), (2, None)]))
+OPTIONS = (
+    "width",
+    "widths",
+    "depth",
+    "heads",
+    "expansion",
+    "positions",
+    "readout",
+    "patch",
+    "window",
+    "activation",
+    "together",
+    "dropout",
+    "nonsense",
+)
+OPTION_VALUES = st.one_of(
+    LITTLE,
+    st.sampled_from([(2, 4), (2,), (4, 4, 4), (8, 8, 8, 8), [2, 4], (0, 2), (2, -1), (2.5, 4), ("a",), (2, None)]),
+)
 
 
 @fuzzed(
-    3, name=st.one_of(st.sampled_from([each for each in MODELS if each != "resnet18"]), ANYTHING), task=st.sampled_from(things.TASKS),
-    seed=st.one_of(st.just(0), ANYTHING), options=st.dictionaries(st.sampled_from(OPTIONS), OPTION_VALUES, max_size=2),
-)  # fmt: skip
+    3,
+    name=st.one_of(st.sampled_from([each for each in MODELS if each != "resnet18"]), ANYTHING),
+    task=st.sampled_from(things.TASKS),
+    seed=st.one_of(st.just(0), ANYTHING),
+    options=st.dictionaries(st.sampled_from(OPTIONS), OPTION_VALUES, max_size=2),
+)
 def test_a_model_that_is_built_answers(name, task, seed, options):
     data = things.dataset(task)
     model = attempt(mt.build, name, data, seed=seed, **options)
@@ -113,11 +151,26 @@ def test_a_training_gives_a_whole_run_or_a_sentence(task, data):
     own = things.dataset(task)
     name, options = things.MODEL.get(task, ("cnn", {"widths": (2, 4)}))
     valid = {
-        "model": mt.build(name, own, **options), "dataset": own, "recipe": mt.Recipe(epochs=1, batch_size=4, shift=1.0),
-        "device": "cpu", "progress": False, "resume": None,
-    }  # fmt: skip
-    others = [mt.build("mlp", things.dataset("multi-class"), width=3), things.dataset("regression"), things.run("binary"), things.run(task), mt.Recipe(epochs=1, batch_size=4, learning_rate=1e30)]
-    changed = data.draw(st.one_of(some_altered(valid, keep=("",)), st.tuples(st.sampled_from(sorted(valid)), st.sampled_from(others)).map(lambda pair: valid | dict([pair]))))
+        "model": mt.build(name, own, **options),
+        "dataset": own,
+        "recipe": mt.Recipe(epochs=1, batch_size=4, shift=1.0),
+        "device": "cpu",
+        "progress": False,
+        "resume": None,
+    }
+    others = [
+        mt.build("mlp", things.dataset("multi-class"), width=3),
+        things.dataset("regression"),
+        things.run("binary"),
+        things.run(task),
+        mt.Recipe(epochs=1, batch_size=4, learning_rate=1e30),
+    ]
+    changed = data.draw(
+        st.one_of(
+            some_altered(valid, keep=("",)),
+            st.tuples(st.sampled_from(sorted(valid)), st.sampled_from(others)).map(lambda pair: valid | dict([pair])),
+        )
+    )
     if changed["recipe"] is None:
         return  # the recipe that ships: many epochs
     run = attempt(mt.fit, **changed)
@@ -141,26 +194,55 @@ def check_run(run):
 def _fit_head():
     features = torch.linspace(-1, 1, 6 * 4 * 5).reshape(6, 4, 5)
     return {
-        "head": HEADS["lstm"](5, 2, 4), "features": features, "targets": torch.tensor([0, 1] * 3), "task": "binary", "epochs": 1, "batch_size": 3,
-        "learning_rate": 1e-3, "noise": 0.1, "weight_decay": 0.05, "seed": 0, "progress": False,
-    }  # fmt: skip
+        "head": HEADS["lstm"](5, 2, 4),
+        "features": features,
+        "targets": torch.tensor([0, 1] * 3),
+        "task": "binary",
+        "epochs": 1,
+        "batch_size": 3,
+        "learning_rate": 1e-3,
+        "noise": 0.1,
+        "weight_decay": 0.05,
+        "seed": 0,
+        "progress": False,
+    }
 
 
 def _fit_reconstruction():
     images = normalise(things.dataset("binary").train.images)
     return {
-        "model": Autoencoder(1, (8, 8), latents=2, widths=(2, 2)), "inputs": images, "targets": None, "epochs": 1, "batch_size": 4,
-        "learning_rate": 1e-3, "corrupt": None, "beta": None, "seed": 0, "progress": False,
-    }  # fmt: skip
+        "model": Autoencoder(1, (8, 8), latents=2, widths=(2, 2)),
+        "inputs": images,
+        "targets": None,
+        "epochs": 1,
+        "batch_size": 4,
+        "learning_rate": 1e-3,
+        "corrupt": None,
+        "beta": None,
+        "seed": 0,
+        "progress": False,
+    }
 
 
 def _fit_gan():
     images = normalise(things.dataset("binary").train.images)
     return {
-        "generator": Generator(1, (8, 8), 0, 2, (4, 4)), "discriminator": Discriminator(1, (8, 8), 0, (4, 4)), "images": images, "labels": None, "steps": 2,
-        "batch_size": 4, "learning_rate": 1e-3, "discriminator_rate": None, "average": 0.9, "augmentation": True, "seed": 0, "frames": 2,
-        "progress": False, "report": None, "folder": None,
-    }  # fmt: skip
+        "generator": Generator(1, (8, 8), 0, 2, (4, 4)),
+        "discriminator": Discriminator(1, (8, 8), 0, (4, 4)),
+        "images": images,
+        "labels": None,
+        "steps": 2,
+        "batch_size": 4,
+        "learning_rate": 1e-3,
+        "discriminator_rate": None,
+        "average": 0.9,
+        "augmentation": True,
+        "seed": 0,
+        "frames": 2,
+        "progress": False,
+        "report": None,
+        "folder": None,
+    }
 
 
 def _patients():
@@ -172,9 +254,16 @@ def _patients():
 
 def _fit_fusion():
     return {
-        "model": Fusion(1, (8, 8), 2, 2, "late"), "patients": _patients(), "epochs": 1, "batch_size": 4, "learning_rate": 1e-3, "hide": 0.1,
-        "shift": 1.0, "seed": 0, "progress": False,
-    }  # fmt: skip
+        "model": Fusion(1, (8, 8), 2, 2, "late"),
+        "patients": _patients(),
+        "epochs": 1,
+        "batch_size": 4,
+        "learning_rate": 1e-3,
+        "hide": 0.1,
+        "shift": 1.0,
+        "seed": 0,
+        "progress": False,
+    }
 
 
 TRAININGS = {fit_head: _fit_head, fit_reconstruction: _fit_reconstruction, fit_gan: _fit_gan, fit_fusion: _fit_fusion}
@@ -224,7 +313,9 @@ def _as_drawn(function):
         found = function(**options)
         for split in SPLITS:
             check_split(getattr(found, split), found.card, split)
-            assert not isinstance(options.get("counts"), dict) or len(getattr(found, split)) == options["counts"].get(split, len(getattr(found, split)))
+            assert not isinstance(options.get("counts"), dict) or len(getattr(found, split)) == options["counts"].get(
+                split, len(getattr(found, split))
+            )
         assert found.provenance == "phantom" and "PHANTOM" in found.title + str(found)
 
     return drawn
@@ -241,7 +332,9 @@ def _cohort(options):
 
 def _dropped(options):
     found = cine.dropped(**options)
-    assert isinstance(found, torch.Tensor) and found.dtype == torch.uint8 and len(found) == 2 and 1 <= found.shape[1] <= 4
+    assert (
+        isinstance(found, torch.Tensor) and found.dtype == torch.uint8 and len(found) == 2 and 1 <= found.shape[1] <= 4
+    )
 
 
 def _clips():
@@ -254,21 +347,53 @@ def _grey():
 
 DRAWN = {
     "contrasts": (_contrasts, lambda: {"counts": FEW, "seed": 0}),
-    "cine": (_cine, lambda: {"target": "filling", "counts": FEW, "seed": 0, "ejection": (0.4, 0.7), "radius": (6.0, 8.0), "systole": (0.2, 0.3), "beat": (9, 16), "grain": 8}),
+    "cine": (
+        _cine,
+        lambda: {
+            "target": "filling",
+            "counts": FEW,
+            "seed": 0,
+            "ejection": (0.4, 0.7),
+            "radius": (6.0, 8.0),
+            "systole": (0.2, 0.3),
+            "beat": (9, 16),
+            "grain": 8,
+        },
+    ),
     "dropped frames": (_dropped, lambda: {"images": _clips(), "keep": 2, "mode": "held"}),
-    "dropped, by mask": (_dropped, lambda: {"images": _clips(), "keep": torch.tensor([True, False, True, False]), "mode": "black"}),
-    "marks": (_as_drawn(marks.draw_marks), lambda: {"kind": "patterns", "counts": FEW, "noise": 0.05, "jitter": 1, "contrast": 0.5, "cells": 2, "cell": 2, "seed": 0}),
+    "dropped, by mask": (
+        _dropped,
+        lambda: {"images": _clips(), "keep": torch.tensor([True, False, True, False]), "mode": "black"},
+    ),
+    "marks": (
+        _as_drawn(marks.draw_marks),
+        lambda: {
+            "kind": "patterns",
+            "counts": FEW,
+            "noise": 0.05,
+            "jitter": 1,
+            "contrast": 0.5,
+            "cells": 2,
+            "cell": 2,
+            "seed": 0,
+        },
+    ),
     "cohort": (_cohort, lambda: {"dataset": _grey(), "kind": "interaction", "missing": 0.2, "most": 10, "seed": 0}),
     "spots": (_as_drawn(planting.plant_spots), lambda: {"dataset": _grey(), "kind": "bright", "share": 0.5, "seed": 0}),
-    "marker": (_as_drawn(planting.plant_marker), lambda: {"dataset": _grey(), "agreement": {"train": 0.9, "val": 0.5, "test": None}, "seed": 0}),
+    "marker": (
+        _as_drawn(planting.plant_marker),
+        lambda: {"dataset": _grey(), "agreement": {"train": 0.9, "val": 0.5, "test": None}, "seed": 0},
+    ),
     "phantoms": (_as_drawn(phantoms.draw), lambda: {"card": catalog.card("breastmnist"), "counts": FEW, "seed": 0}),
-}  # fmt: skip
+}
 
 
 @fuzzed(4, which=st.sampled_from(sorted(DRAWN)), data=st.data())
 def test_what_is_drawn_is_what_was_asked_for(which, data):
     draw, valid = DRAWN[which]
-    options = data.draw(some_altered(valid(), little=("counts", "most", "jitter", "cells", "cell"), keep=("card", "dataset", "images")))
+    options = data.draw(
+        some_altered(valid(), little=("counts", "most", "jitter", "cells", "cell"), keep=("card", "dataset", "images"))
+    )
     if isinstance(options.get("counts"), dict):  # what is left out has its usual thousands
         options["counts"] = {**FEW, **options["counts"]}
     elif "counts" in options and options["counts"] is None:
@@ -280,7 +405,12 @@ def test_what_is_drawn_is_what_was_asked_for(which, data):
         assert attempt(draw, options) is REFUSED, "a seed is a whole number"
 
 
-@fuzzed(2, function=st.sampled_from([catalog.card, catalog.sizes, catalog.counts, catalog.publisher, mt.load, published_rows]), name=st.one_of(st.sampled_from(["pneumoniamnist", "hippocampus", " BREASTMNIST ", "cine_filling"]), ANYTHING), size=st.one_of(st.sampled_from([None, 28, 64]), ANYTHING))
+@fuzzed(
+    2,
+    function=st.sampled_from([catalog.card, catalog.sizes, catalog.counts, catalog.publisher, mt.load, published_rows]),
+    name=st.one_of(st.sampled_from(["pneumoniamnist", "hippocampus", " BREASTMNIST ", "cine_filling"]), ANYTHING),
+    size=st.one_of(st.sampled_from([None, 28, 64]), ANYTHING),
+)
 def test_only_sets_that_there_are_have_cards(function, name, size):
     arguments = (name, size) if function in (catalog.card, mt.load, published_rows) else (name,)
     options = {"source": "medmnist", "progress": False} if function is mt.load else {}

@@ -65,7 +65,10 @@ def test_evidence_that_is_read_can_be_judged_and_shown(place, claim_id, sign, da
         assert len(contrast.first) == len(contrast.second) == len(evidence.seeds)
         assert all(finite(value) for value in (*contrast.first, *contrast.second))
     assert finite(evidence.seconds, 0) and whole(evidence.threads, 1) and isinstance(evidence.device, str)
-    assert all(isinstance(entry, dict) and entry["provenance"] in ("medmnist", "decathlon", "phantom", "arrays") for entry in evidence.data.values())
+    assert all(
+        isinstance(entry, dict) and entry["provenance"] in ("medmnist", "decathlon", "phantom", "arrays")
+        for entry in evidence.data.values()
+    )
     show(next(each for each in claims() if each.id == claim_id), evidence)
     assert Evidence.from_record(evidence.as_record()) == evidence
 
@@ -74,7 +77,15 @@ def show(claim, evidence):
     """The verdict, and every form of the card."""
     found = attempt(verdict, claim, evidence)
     assert found is not REFUSED
-    assert found.word in ("supported", "not supported", "mixed", "not testable here", "contradicted", "inconclusive", "no difference larger than the margin")
+    assert found.word in (
+        "supported",
+        "not supported",
+        "mixed",
+        "not testable here",
+        "contradicted",
+        "inconclusive",
+        "no difference larger than the margin",
+    )
     assert found.reason and set(found.readings) <= set(claim.rule.contrasts)
     for form in (card.as_text, card.as_markdown, card.as_html):
         assert isinstance(attempt(form, claim, evidence, found), str)
@@ -90,7 +101,12 @@ def test_damaged_evidence_is_refused(place, claim_id, data):
     assert evidence is REFUSED or json.loads(found) == json.loads(content)
 
 
-@fuzzed(1, claim_id=st.one_of(st.sampled_from(["", ".", "..", "../cnn-beats-mlp", "/etc/passwd", "a\0b", "x" * 300, "nul", "*"]), SHORT))
+@fuzzed(
+    1,
+    claim_id=st.one_of(
+        st.sampled_from(["", ".", "..", "../cnn-beats-mlp", "/etc/passwd", "a\0b", "x" * 300, "nul", "*"]), SHORT
+    ),
+)
 def test_a_claim_of_another_name_has_no_evidence(place, claim_id):
     for path in place.glob("*.json"):
         path.unlink()
@@ -105,7 +121,9 @@ def test_a_table_of_nothing_is_shown():
 
 # --- claims ---------------------------------------------------------------------------
 
-_DEEP = st.sampled_from([b"[" * 5000, b"a = " + b"[" * 5000, b"\xff", b"x = 1", b"[a]\nb = 1", b"[a.b.c]", b"a = 1\na = 2"])
+_DEEP = st.sampled_from(
+    [b"[" * 5000, b"a = " + b"[" * 5000, b"\xff", b"x = 1", b"[a]\nb = 1", b"[a.b.c]", b"a = 1\na = 2"]
+)
 
 
 def as_toml(value):
@@ -132,7 +150,11 @@ def claim_tables():
 @fuzzed(4, claim_id=st.sampled_from(CLAIMS), data=st.data())
 def test_a_claim_that_is_read_can_be_tried(claim_id, data):
     table = data.draw(some_altered(claim_tables()[claim_id], leaf=PLAIN))
-    text = f"[{claim_id}]\n" + "\n".join(f"{as_toml(key)} = {as_toml(value)}" for key, value in table.items()) if isinstance(table, dict) else f"{claim_id} = {as_toml(table)}"
+    text = (
+        f"[{claim_id}]\n" + "\n".join(f"{as_toml(key)} = {as_toml(value)}" for key, value in table.items())
+        if isinstance(table, dict)
+        else f"{claim_id} = {as_toml(table)}"
+    )
     found = attempt(parse_claims, text)
     if found is REFUSED:
         return
@@ -162,12 +184,23 @@ def test_damaged_claims_are_refused_or_still_claims(data):
 _GUESSES = {"01/auc": 0.9, "01/choice": "yes", "of another lesson": [1, 2]}
 
 
-@fuzzed(2, choices=st.booleans(), content=st.one_of(some_altered(_GUESSES, leaf=PLAIN).map(lambda value: json.dumps(value).encode()), damaged(json.dumps(_GUESSES).encode())))
+@fuzzed(
+    2,
+    choices=st.booleans(),
+    content=st.one_of(
+        some_altered(_GUESSES, leaf=PLAIN).map(lambda value: json.dumps(value).encode()),
+        damaged(json.dumps(_GUESSES).encode()),
+    ),
+)
 def test_guesses_are_read_kept_and_never_lost(choices, content):
     path = guesses_file()
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_bytes(content)
-    question = {"key": "01/choice", "question": "Does it?", "choices": ("yes", "no")} if choices else {"key": "01/auc", "question": "How much?", "low": 0.5, "high": 1.0}
+    question = (
+        {"key": "01/choice", "question": "Does it?", "choices": ("yes", "no")}
+        if choices
+        else {"key": "01/auc", "question": "How much?", "low": 0.5, "high": 1.0}
+    )
     prediction = attempt(lambda: Prediction(**question))
     guess = prediction.guess
     assert guess is None or (guess in ("yes", "no") if choices else finite(guess, 0.5, 1.0))
@@ -181,7 +214,11 @@ def test_guesses_are_read_kept_and_never_lost(choices, content):
     except ValueError:
         before = None
     if isinstance(before, dict):
-        assert kept == json.loads(json.dumps({**before, prediction.key: prediction.guess})) or before != before or "NaN" in json.dumps(before)
+        assert (
+            kept == json.loads(json.dumps({**before, prediction.key: prediction.guess}))
+            or before != before
+            or "NaN" in json.dumps(before)
+        )
     elif content.strip():
         others = [each.read_bytes() for each in path.parent.iterdir() if each != path and each.suffix != ".lock"]
         assert content in others, "what could not be read was thrown away"
@@ -191,10 +228,21 @@ def test_guesses_are_read_kept_and_never_lost(choices, content):
 
 @fuzzed(1, data=st.data())
 def test_a_question_is_asked_and_answered_or_refused(data):
-    valid = data.draw(st.sampled_from([
-        {"key": "01/x", "question": "How much?", "choices": None, "low": 0.5, "high": 1.0, "step": 0.01},
-        {"key": "01/y", "question": "Does it?", "choices": ("yes", "no"), "low": None, "high": None, "step": None},
-    ]))  # fmt: skip
+    valid = data.draw(
+        st.sampled_from(
+            [
+                {"key": "01/x", "question": "How much?", "choices": None, "low": 0.5, "high": 1.0, "step": 0.01},
+                {
+                    "key": "01/y",
+                    "question": "Does it?",
+                    "choices": ("yes", "no"),
+                    "low": None,
+                    "high": None,
+                    "step": None,
+                },
+            ]
+        )
+    )
     options = data.draw(some_altered(valid, keep=("",)))
     prediction = attempt(lambda: Prediction(**options))
     if prediction is REFUSED:
@@ -207,17 +255,33 @@ def test_a_question_is_asked_and_answered_or_refused(data):
 # --- quizzes --------------------------------------------------------------------------
 
 QUIZZES = sorted((Path(builder.__file__).parent / "quizzes").glob("*.txt"))
-LINES = st.lists(st.sampled_from(["? q", "?", "- no", "+ yes", "+", "-", "  why", " ", "", "# x", "x", "\t", "?\0", "+ <b>", "\x0c"]), max_size=12).map("\n".join)
+LINES = st.lists(
+    st.sampled_from(
+        ["? q", "?", "- no", "+ yes", "+", "-", "  why", " ", "", "# x", "x", "\t", "?\0", "+ <b>", "\x0c"]
+    ),
+    max_size=12,
+).map("\n".join)
 
 
-@fuzzed(2, text=st.one_of(st.sampled_from(QUIZZES).map(Path.read_bytes).flatmap(damaged).map(lambda raw: raw.decode("utf-8", "replace")), LINES, st.text(max_size=40)))
+@fuzzed(
+    2,
+    text=st.one_of(
+        st.sampled_from(QUIZZES).map(Path.read_bytes).flatmap(damaged).map(lambda raw: raw.decode("utf-8", "replace")),
+        LINES,
+        st.text(max_size=40),
+    ),
+)
 def test_a_quiz_has_questions_with_one_right_answer_each(text):
     questions = attempt(parse, text)
     if questions is REFUSED:
         return
     assert questions
     for question in questions:
-        assert question.text.strip() and len(question.answers) >= 2 and sum(answer.right for answer in question.answers) == 1
+        assert (
+            question.text.strip()
+            and len(question.answers) >= 2
+            and sum(answer.right for answer in question.answers) == 1
+        )
         assert all(answer.text.strip() and answer.feedback.strip() for answer in question.answers)
 
 
@@ -245,18 +309,38 @@ check.double(answer)
 def notebook():
     return {
         "cells": [
-            {"cell_type": "markdown", "id": "a", "metadata": {}, "source": ["# A lesson\n", "[there](#A-lesson) ![alt](x.png)"]},
             {
-                "cell_type": "code", "id": "b", "metadata": {}, "execution_count": 1, "source": "1 + 1",
+                "cell_type": "markdown",
+                "id": "a",
+                "metadata": {},
+                "source": ["# A lesson\n", "[there](#A-lesson) ![alt](x.png)"],
+            },
+            {
+                "cell_type": "code",
+                "id": "b",
+                "metadata": {},
+                "execution_count": 1,
+                "source": "1 + 1",
                 "outputs": [
                     {"output_type": "stream", "name": "stdout", "text": ["2\n"]},
-                    {"output_type": "display_data", "metadata": {}, "data": {"text/html": ["<img alt='a' src='x'>"], "text/plain": "x"}},
-                    {"output_type": "execute_result", "execution_count": 1, "metadata": {}, "data": {"text/plain": ["2"]}},
+                    {
+                        "output_type": "display_data",
+                        "metadata": {},
+                        "data": {"text/html": ["<img alt='a' src='x'>"], "text/plain": "x"},
+                    },
+                    {
+                        "output_type": "execute_result",
+                        "execution_count": 1,
+                        "metadata": {},
+                        "data": {"text/plain": ["2"]},
+                    },
                 ],
             },
         ],
-        "metadata": {}, "nbformat": 4, "nbformat_minor": 5,
-    }  # fmt: skip
+        "metadata": {},
+        "nbformat": 4,
+        "nbformat_minor": 5,
+    }
 
 
 def lesson(place, source, built):
@@ -267,13 +351,27 @@ def lesson(place, source, built):
     return folder / "source" / "01_x.py"
 
 
-@fuzzed(2, built=st.one_of(some_altered(notebook(), leaf=PLAIN).map(lambda value: json.dumps(value).encode()), damaged(json.dumps(notebook()).encode())))
+@fuzzed(
+    2,
+    built=st.one_of(
+        some_altered(notebook(), leaf=PLAIN).map(lambda value: json.dumps(value).encode()),
+        damaged(json.dumps(notebook()).encode()),
+    ),
+)
 def test_a_notebook_is_inspected_whatever_it_holds(place, built):
     problems = attempt(inspection.inspect_lesson, lesson(place, SOURCE.encode(), built))
-    assert problems is REFUSED or (problems and all(isinstance(problem, str) for problem in problems)), "this notebook was never executed from that source"
+    assert problems is REFUSED or (problems and all(isinstance(problem, str) for problem in problems)), (
+        "this notebook was never executed from that source"
+    )
 
 
-@fuzzed(2, source=st.one_of(damaged(SOURCE.encode()), st.lists(st.sampled_from(SOURCE.splitlines()), max_size=20).map(lambda lines: "\n".join(lines).encode())))
+@fuzzed(
+    2,
+    source=st.one_of(
+        damaged(SOURCE.encode()),
+        st.lists(st.sampled_from(SOURCE.splitlines()), max_size=20).map(lambda lines: "\n".join(lines).encode()),
+    ),
+)
 def test_a_source_is_read_and_blanked_or_refused(place, source):
     path = lesson(place, source, json.dumps(notebook()).encode())
     attempt(inspection.inspect_lesson, path)

@@ -16,7 +16,14 @@ def arrays(task, channels=1):
     """{split: (images, labels or masks)} as `from_arrays` takes them."""
     found = {}
     for seed, (split, count) in enumerate(COUNTS.items()):
-        images, labels = blobs(count, seed, SIDE, channels, depth=3 if task == "sequences" else None, classes=3 if task == "multi-class" else 2)
+        images, labels = blobs(
+            count,
+            seed,
+            SIDE,
+            channels,
+            depth=3 if task == "sequences" else None,
+            classes=3 if task == "multi-class" else 2,
+        )
         if task == "multi-label":
             labels = np.stack([labels, np.arange(count) // 2 % 2], axis=1)
         elif task == "regression":
@@ -28,12 +35,21 @@ def arrays(task, channels=1):
 
 
 TASKS = ("binary", "multi-class", "multi-label", "regression", "segmentation", "sequences")
-MODEL = {"segmentation": ("unet", {"widths": (2, 4)}), "sequences": ("mean_frames", {}), "multi-label": ("mlp", {"width": 4}), "regression": ("mlp", {"width": 4})}
+MODEL = {
+    "segmentation": ("unet", {"widths": (2, 4)}),
+    "sequences": ("mean_frames", {}),
+    "multi-label": ("mlp", {"width": 4}),
+    "regression": ("mlp", {"width": 4}),
+}
 
 
 @cache
 def dataset(task):
-    options = {"regression": {"task": "regression"}, "sequences": {"sequence": True}, "multi-label": {"task": "multi-label"}}.get(task, {})
+    options = {
+        "regression": {"task": "regression"},
+        "sequences": {"sequence": True},
+        "multi-label": {"task": "multi-label"},
+    }.get(task, {})
     return mt.from_arrays(**arrays(task), name=f"tiny {task}", **options)
 
 
@@ -58,7 +74,9 @@ def stopped(data, epochs=3):
 
     before, loop._Trainer = loop._Trainer, Pressed
     try:
-        return mt.fit(mt.build("cnn", data, widths=(2, 4)), data, mt.Recipe(epochs=epochs, batch_size=4), progress=False)
+        return mt.fit(
+            mt.build("cnn", data, widths=(2, 4)), data, mt.Recipe(epochs=epochs, batch_size=4), progress=False
+        )
     finally:
         loop._Trainer = before
 
@@ -74,4 +92,6 @@ def image(task="binary", at=0):
 
 def same(first, second):
     """Whether two tensors or None are the same, bit for bit."""
-    return first is second or (isinstance(first, torch.Tensor) and isinstance(second, torch.Tensor) and torch.equal(first, second))
+    return first is second or (
+        isinstance(first, torch.Tensor) and isinstance(second, torch.Tensor) and torch.equal(first, second)
+    )

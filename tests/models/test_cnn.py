@@ -12,9 +12,18 @@ from medtutor.models.cnn import Add
 
 # As the docstrings say, for one grey channel, 28 x 28 pixels, two classes.
 PARAMETERS = {
-    "mlp": 108_866, "lenet": 61_026, "vgg": 287_138, "swish_cnn": 287_138, "cnn": 173_066, "resnet18": 11_168_706,
-    "vit": 171_842, "windowed_vit": 180_482, "hybrid": 174_794, "bag_of_patches": 66_442, "patches_together": 70_266,
-}  # fmt: skip
+    "mlp": 108_866,
+    "lenet": 61_026,
+    "vgg": 287_138,
+    "swish_cnn": 287_138,
+    "cnn": 173_066,
+    "resnet18": 11_168_706,
+    "vit": 171_842,
+    "windowed_vit": 180_482,
+    "hybrid": 174_794,
+    "bag_of_patches": 66_442,
+    "patches_together": 70_266,
+}
 
 
 NAMES = models_for(card("pneumoniamnist"))
@@ -83,10 +92,7 @@ def test_seed_sets_the_weights_and_nothing_else():
 
 @pytest.mark.parametrize(
     "wanted, options, words",
-    [
-        ("lenett", {}, "did you mean lenet"),
-        ("cnn", {"widht": 3}, "does not take these options.*widht"),
-    ],
+    [("lenett", {}, "did you mean lenet"), ("cnn", {"widht": 3}, "does not take these options.*widht")],
 )
 def test_wrong_names_are_refused(wanted, options, words):
     with pytest.raises(InputError, match=words):

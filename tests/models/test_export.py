@@ -11,9 +11,14 @@ from medtutor.models import MODELS, build
 
 # Small forms: what is exported is the same code.
 SMALL = {
-    "vit": {"width": 16, "depth": 2}, "windowed_vit": {"width": 16, "depth": 2, "patch": 4, "window": 4}, "hybrid": {"widths": (4, 8), "width": 16},
-    "cnn": {"widths": (4, 8)}, "vgg": {"widths": (4, 8)}, "swish_cnn": {"widths": (4, 8)}, "transformer_unet": {"widths": (4, 8), "depth": 1},
-}  # fmt: skip
+    "vit": {"width": 16, "depth": 2},
+    "windowed_vit": {"width": 16, "depth": 2, "patch": 4, "window": 4},
+    "hybrid": {"widths": (4, 8), "width": 16},
+    "cnn": {"widths": (4, 8)},
+    "vgg": {"widths": (4, 8)},
+    "swish_cnn": {"widths": (4, 8)},
+    "transformer_unet": {"widths": (4, 8), "depth": 1},
+}
 CARDS = {"classes": "pneumoniamnist", "mask": "hippocampus", "sequences": "cine_filling"}
 
 
@@ -23,7 +28,9 @@ def exported(model, x):
         return torch.export.export(model, (x,), dynamic_shapes=({0: torch.export.Dim("batch")},)).module()
 
 
-@pytest.mark.parametrize("name", [name for name in MODELS if name != "resnet18"])  # resnet18 is made of cnn's blocks, and slow
+@pytest.mark.parametrize(
+    "name", [name for name in MODELS if name != "resnet18"]
+)  # resnet18 is made of cnn's blocks, and slow
 def test_an_exported_model_answers_other_batches_alike(name):
     family = MODELS[name]
     facts = card(CARDS["sequences" if family.takes == "sequences" else family.answers])
@@ -31,7 +38,10 @@ def test_an_exported_model_answers_other_batches_alike(name):
     facts = replace(facts, frames=3) if facts.frames else facts
     options = SMALL.get(name, {"widths": (4, 8)} if family.answers == "mask" else {})
     model = build(name, facts, **options).eval()
-    three, five = (torch.randn(count, *frames, facts.channels, *facts.shape, generator=torch.Generator().manual_seed(0)) for count in (3, 5))
+    three, five = (
+        torch.randn(count, *frames, facts.channels, *facts.shape, generator=torch.Generator().manual_seed(0))
+        for count in (3, 5)
+    )
     program = exported(model, three)
     with torch.no_grad():
         assert torch.allclose(program(five), model(five), atol=1e-5)

@@ -34,7 +34,11 @@ def test_the_same_generator_of_numbers_gives_the_same_codes():
 
 def test_the_label_changes_image_and_verdict():
     torch.manual_seed(0)
-    generator, zeros, ones = Generator(shape=(8, 8), classes=2).eval(), torch.zeros(2, dtype=int), torch.ones(2, dtype=int)
+    generator, zeros, ones = (
+        Generator(shape=(8, 8), classes=2).eval(),
+        torch.zeros(2, dtype=int),
+        torch.ones(2, dtype=int),
+    )
     codes = generator.prior(2)
     assert not torch.allclose(generator(codes, zeros), generator(codes, ones))
     for judge in (Discriminator(shape=(8, 8), classes=2), Critic(shape=(8, 8), classes=2)):
@@ -65,7 +69,9 @@ def test_a_discriminator_sees_the_batch_and_a_critic_each_image_alone():
 
 
 @pytest.mark.parametrize("network", [Generator, Discriminator, Critic])
-@pytest.mark.parametrize("shape, classes, part", [((7, 28), 0, "at least 8"), ((8, 8, 8), 0, "height, width"), ((8, 8), 1, "at least 2")])
+@pytest.mark.parametrize(
+    "shape, classes, part", [((7, 28), 0, "at least 8"), ((8, 8, 8), 0, "height, width"), ((8, 8), 1, "at least 2")]
+)
 def test_what_cannot_be_built_is_said_in_one_sentence(network, shape, classes, part):
     with pytest.raises(InputError, match=part):
         network(shape=shape, classes=classes)

@@ -24,7 +24,14 @@ SMALL = {"widths": (4, 8, 12)}
 
 @pytest.mark.parametrize(
     "shape, grid",
-    [((28, 28), (7, 7)), ((64, 64), (16, 16)), ((30, 21), (8, 6)), ((8, 8), (2, 2)), ((28, 28, 28), (4, 4, 4)), ((9, 12, 17), (2, 2, 3))],
+    [
+        ((28, 28), (7, 7)),
+        ((64, 64), (16, 16)),
+        ((30, 21), (8, 6)),
+        ((8, 8), (2, 2)),
+        ((28, 28, 28), (4, 4, 4)),
+        ((9, 12, 17), (2, 2, 3)),
+    ],
 )
 @pytest.mark.parametrize("channels, readout", [(1, "mean"), (3, "class")])
 def test_the_stem_makes_the_tokens(shape, grid, channels, readout):
@@ -46,7 +53,9 @@ def test_it_differs_from_the_vit_by_its_embedding_and_two_blocks():
     hybrid, vit = made(Hybrid), made(ViT)
     assert len(hybrid.blocks) == 3 and len(vit.blocks) == 5 and hybrid.grid == vit.grid
     mine, other = ({name: value.shape for name, value in model.state_dict().items()} for model in (hybrid, vit))
-    changed = {name.split(".")[0] for name in mine.keys() ^ other.keys()} | {name for name in mine.keys() & other.keys() if mine[name] != other[name]}
+    changed = {name.split(".")[0] for name in mine.keys() ^ other.keys()} | {
+        name for name in mine.keys() & other.keys() if mine[name] != other[name]
+    }
     assert changed == {"embedding", "embedding.0.weight", "blocks"}
     assert sum(isinstance(module, ResidualBlock) for module in hybrid.modules()) == 2
     # Blocks with the same weights do the same.
@@ -65,7 +74,9 @@ def test_its_coarsest_level_is_a_convolution_block_and_two_blocks_of_attention()
     coarsest = made(TransformerUNet).encoder[-1]
     assert coarsest(torch.zeros(1, 48, 7, 5)).shape == (1, 58, 7, 5)
     assert sum(isinstance(module, Block) for module in coarsest.modules()) == 2
-    assert not any(isinstance(module, Block) for level in made(TransformerUNet).encoder[:-1] for module in level.modules())
+    assert not any(
+        isinstance(module, Block) for level in made(TransformerUNet).encoder[:-1] for module in level.modules()
+    )
 
 
 def test_without_its_tokens_it_is_the_unet():
@@ -105,7 +116,11 @@ def test_heads_that_do_not_fit_the_coarsest_level(heads):
 
 def test_the_transformer_unet_trains_repeats_and_loads(quick, tmp_path):
     splits = [blobs(count, seed)[0] for seed, count in enumerate((24, 8, 8))]
-    lesions = mt.from_arrays(*[(split, (split > 200).astype("uint8")) for split in splits], task="segmentation", classes=["background", "lesion"])
+    lesions = mt.from_arrays(
+        *[(split, (split > 200).astype("uint8")) for split in splits],
+        task="segmentation",
+        classes=["background", "lesion"],
+    )
     run, again = (mt.fit(build("transformer_unet", lesions, **SMALL), lesions, quick, progress=False) for _ in range(2))
     other = again.model.state_dict()
     assert all(torch.equal(value, other[key]) for key, value in run.model.state_dict().items())
@@ -249,6 +264,9 @@ def test_bags_share_their_features():
     bag, together = made(BagOfPatches), made(BagOfPatches, together=True)
     assert parameter_count(bag.features) == parameter_count(together.features)
     assert (parameter_count(bag), parameter_count(together)) == (66_442, 70_266)
-    assert MODELS["bag_of_patches"].model is BagOfPatches and build("patches_together", card("pneumoniamnist")).pool(torch.zeros(1, 80, 7, 7)).numel() == 80
+    assert (
+        MODELS["bag_of_patches"].model is BagOfPatches
+        and build("patches_together", card("pneumoniamnist")).pool(torch.zeros(1, 80, 7, 7)).numel() == 80
+    )
     for model in (bag, together):
         assert made(BagOfPatches, 3, (21, 34), 4, together=model is together)(images(2, 3, 21, 34)).shape == (2, 4)

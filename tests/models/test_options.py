@@ -21,12 +21,33 @@ from medtutor.models.vit import ViT, WindowedViT
 XRAY, SLICES, CINE = card("pneumoniamnist"), card("hippocampus"), card("cine_filling")
 HUGE = 10**9
 CLASSES = {
-    LeNet: (), MLP: ("width",), VGG: ("widths",), CNN: ("widths",), BagOfPatches: ("widths",), ResNet18: (), FrameEncoder: ("features",),
-    ConvLSTM: ("hidden", "frames"), NextFrame: ("hidden",), ViT: ("width", "depth", "heads", "patch", "expansion"), Generator: ("latents", "widths"),
-    WindowedViT: ("width", "depth", "window"), Hybrid: ("widths", "depth"), FCN: ("widths",), UNet: ("widths",), ResidualUNet: ("widths",),
-    AttentionUNet: ("widths",), MultiLevelUNet: ("widths",), TransformerUNet: ("widths", "depth"), Autoencoder: ("latents", "widths"),
-    VAE: ("latents", "widths"), Translator: ("widths",), Discriminator: ("widths",), Critic: ("widths",), Fusion: ("columns",), FrameSequence: ("frames",),
-}  # fmt: skip
+    LeNet: (),
+    MLP: ("width",),
+    VGG: ("widths",),
+    CNN: ("widths",),
+    BagOfPatches: ("widths",),
+    ResNet18: (),
+    FrameEncoder: ("features",),
+    ConvLSTM: ("hidden", "frames"),
+    NextFrame: ("hidden",),
+    ViT: ("width", "depth", "heads", "patch", "expansion"),
+    Generator: ("latents", "widths"),
+    WindowedViT: ("width", "depth", "window"),
+    Hybrid: ("widths", "depth"),
+    FCN: ("widths",),
+    UNet: ("widths",),
+    ResidualUNet: ("widths",),
+    AttentionUNet: ("widths",),
+    MultiLevelUNet: ("widths",),
+    TransformerUNet: ("widths", "depth"),
+    Autoencoder: ("latents", "widths"),
+    VAE: ("latents", "widths"),
+    Translator: ("widths",),
+    Discriminator: ("widths",),
+    Critic: ("widths",),
+    Fusion: ("columns",),
+    FrameSequence: ("frames",),
+}
 CASES = [(model, option) for model, options in CLASSES.items() for option in ("channels", *options)]
 
 
@@ -55,8 +76,18 @@ def test_heads_are_checked(head):
 
 @pytest.mark.parametrize(
     "model, shape",
-    [(LeNet, (28, 28, 28)), (LeNet, (4, 4)), (VGG, (28,)), (CNN, 28), (ViT, (28, 0)), (Autoencoder, "big"), (Generator, (28, HUGE)), (UNet, (1, 2, 3, 4)), (ConvLSTM, (3, 3, 3))],
-)  # fmt: skip
+    [
+        (LeNet, (28, 28, 28)),
+        (LeNet, (4, 4)),
+        (VGG, (28,)),
+        (CNN, 28),
+        (ViT, (28, 0)),
+        (Autoencoder, "big"),
+        (Generator, (28, HUGE)),
+        (UNet, (1, 2, 3, 4)),
+        (ConvLSTM, (3, 3, 3)),
+    ],
+)
 def test_shapes_are_checked(model, shape):
     with pytest.raises(InputError):
         model(shape=shape)
@@ -65,12 +96,23 @@ def test_shapes_are_checked(model, shape):
 @pytest.mark.parametrize(
     "name, facts, options",
     [
-        ("cnn", XRAY, {"widths": (0,)}), ("cnn", XRAY, {"widths": ()}), ("cnn", XRAY, {"widths": 8}), ("cnn", XRAY, {"widths": (HUGE,)}),
-        ("vit", XRAY, {"depth": -1}), ("vit", XRAY, {"depth": HUGE}), ("vit", XRAY, {"expansion": 0}), ("vit", XRAY, {"positions": "no"}),
-        ("transformer_unet", SLICES, {"depth": 0}), ("lstm", CINE, {"hidden": HUGE}), ("mlp", replace(XRAY, shape=(4000, 4000)), {"width": 4096}),
-        ("patches_together", XRAY, {"widths": (8, 8.5)}), ("cnn", XRAY, {"seed": -1}), ("cnn", XRAY, {"seed": 2**64}), ("cnn", XRAY, {"seed": 1.5}),
+        ("cnn", XRAY, {"widths": (0,)}),
+        ("cnn", XRAY, {"widths": ()}),
+        ("cnn", XRAY, {"widths": 8}),
+        ("cnn", XRAY, {"widths": (HUGE,)}),
+        ("vit", XRAY, {"depth": -1}),
+        ("vit", XRAY, {"depth": HUGE}),
+        ("vit", XRAY, {"expansion": 0}),
+        ("vit", XRAY, {"positions": "no"}),
+        ("transformer_unet", SLICES, {"depth": 0}),
+        ("lstm", CINE, {"hidden": HUGE}),
+        ("mlp", replace(XRAY, shape=(4000, 4000)), {"width": 4096}),
+        ("patches_together", XRAY, {"widths": (8, 8.5)}),
+        ("cnn", XRAY, {"seed": -1}),
+        ("cnn", XRAY, {"seed": 2**64}),
+        ("cnn", XRAY, {"seed": 1.5}),
     ],
-)  # fmt: skip
+)
 def test_build_refuses_before_memory_is_taken(name, facts, options):
     with pytest.raises(InputError) as raised:
         build(name, facts, **options)
@@ -91,7 +133,10 @@ def test_build_wants_a_data_set_and_a_name():
 
 
 def test_numbers_of_numpy_build_the_same_model_and_can_be_stored():
-    plain, numpy = build("cnn", XRAY, widths=(4, 8), seed=3), build("cnn", XRAY, widths=[np.int64(4), np.int64(8)], seed=np.int64(3))
+    plain, numpy = (
+        build("cnn", XRAY, widths=(4, 8), seed=3),
+        build("cnn", XRAY, widths=[np.int64(4), np.int64(8)], seed=np.int64(3)),
+    )
     assert all(torch.equal(a, b) for a, b in zip(plain.state_dict().values(), numpy.state_dict().values()))
     assert numpy.options == {"widths": (4, 8)} and type(numpy.options["widths"][0]) is int
 
@@ -115,5 +160,7 @@ def test_frozen_weights_are_no_trained_numbers():
     half = build("lstm", CINE, encoder=whole.encoder)
     assert parameter_count(whole) == 49_234 and parameter_count(half) == 10_562
     assert frozen(whole) == [] and all(name.startswith("encoder.") for name in frozen(half))
-    assert parameter_count(CineSegmenter(Autoencoder(2))) < sum(weight.numel() for weight in CineSegmenter(Autoencoder(2)).parameters())
+    assert parameter_count(CineSegmenter(Autoencoder(2))) < sum(
+        weight.numel() for weight in CineSegmenter(Autoencoder(2)).parameters()
+    )
     assert parameter_count(half.encoder) == parameter_count(whole.encoder), "frozen as a whole, it is counted whole"

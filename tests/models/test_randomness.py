@@ -20,7 +20,9 @@ DRAWS = {
     "in place": lambda: torch.empty(9).uniform_() + torch.empty(9).normal_() + torch.empty(9).bernoulli_(0.3),
     "dropout": lambda: nn.Dropout(0.3)(X) + nn.Dropout2d(0.5)(X),
     "dropout between recurrent layers": lambda: nn.LSTM(3, 4, 2, dropout=0.5)(torch.ones(2, 5, 3))[0].detach(),
-    "initial weights": lambda: torch.cat([weight.detach().flatten() for weight in (*nn.Linear(4, 5).parameters(), *nn.Conv2d(1, 2, 3).parameters())]),
+    "initial weights": lambda: torch.cat(
+        [weight.detach().flatten() for weight in (*nn.Linear(4, 5).parameters(), *nn.Conv2d(1, 2, 3).parameters())]
+    ),
     "truncated": lambda: nn.init.trunc_normal_(torch.empty(7, 7)),
     "chosen": lambda: torch.multinomial(torch.ones(9), 4),
     "distributions": lambda: torch.distributions.Normal(0.0, 1.0).sample((5,)),
@@ -75,10 +77,16 @@ def test_what_another_thread_draws_and_seeds_changes_nothing():
 
 
 def test_dropout_of_a_gpu_is_told_its_generator():
-    """The one operation that draws there and takes none; its stand-in keeps the mean, and gradients know what was dropped."""
+    """The one operation that draws there and takes none; its stand-in keeps the mean, and gradients know what was
+    dropped.
+    """
     from medtutor.models.randomness import _native_dropout
 
     x = torch.ones(20_000)
     kept, mask = _native_dropout(x, 0.2, True, torch.Generator().manual_seed(0))
-    assert kept.mean() == pytest.approx(1, abs=0.02) and torch.equal(kept > 0, mask) and mask.float().mean() == pytest.approx(0.8, abs=0.01)
+    assert (
+        kept.mean() == pytest.approx(1, abs=0.02)
+        and torch.equal(kept > 0, mask)
+        and mask.float().mean() == pytest.approx(0.8, abs=0.01)
+    )
     assert torch.equal(_native_dropout(x, 0.2, False, None)[0], x)

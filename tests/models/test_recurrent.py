@@ -14,9 +14,15 @@ ORDERED = ("lstm", "gru", "bilstm", "temporal_conv")
 NAMES = (*HEADS, "conv_lstm")
 # As the docstrings say: of each head, for two outputs.
 PARAMETERS = {
-    "single_frame": 3_266, "mean_frames": 3_266, "max_min_frames": 6_338, "fourier": 27_842, "lstm": 10_562,
-    "gru": 7_938, "bilstm": 21_122, "temporal_conv": 12_930,
-}  # fmt: skip
+    "single_frame": 3_266,
+    "mean_frames": 3_266,
+    "max_min_frames": 6_338,
+    "fourier": 27_842,
+    "lstm": 10_562,
+    "gru": 7_938,
+    "bilstm": 21_122,
+    "temporal_conv": 12_930,
+}
 
 
 def made(name, **options):

@@ -12,8 +12,13 @@ from medtutor.models.unet import FCN, AttentionGate, AttentionUNet, MultiLevelUN
 
 # As the docstrings say, for one grey channel and three classes.
 PARAMETERS = {
-    FCN: 235_351, UNet: 236_455, ResidualUNet: 240_363, AttentionUNet: 239_695, MultiLevelUNet: 234_319, TransformerUNet: 237_615,
-}  # fmt: skip
+    FCN: 235_351,
+    UNet: 236_455,
+    ResidualUNet: 240_363,
+    AttentionUNet: 239_695,
+    MultiLevelUNet: 234_319,
+    TransformerUNet: 237_615,
+}
 SMALL = {"widths": (4, 8, 12)}
 
 

@@ -16,7 +16,15 @@ from medtutor.models.vit import Attention, Block, ViT, WindowedAttention, Window
 from seeded import images, made
 
 SMALL = {"width": 16, "depth": 2, "heads": 2}
-WINDOWS = [((4, 4), 2, 0), ((4, 4), 2, 1), ((6, 3), 3, 0), ((6, 9), 3, 1), ((4, 12), 4, 3), ((7, 7), 7, 3), ((3, 3), 1, 0)]
+WINDOWS = [
+    ((4, 4), 2, 0),
+    ((4, 4), 2, 1),
+    ((6, 3), 3, 0),
+    ((6, 9), 3, 1),
+    ((4, 12), 4, 3),
+    ((7, 7), 7, 3),
+    ((3, 3), 1, 0),
+]
 
 
 def tokens(*shape, seed=0):
@@ -79,9 +87,16 @@ def test_many_heads_are_torchs_multihead_attention(heads):
 
 
 def as_torchs(block, width, heads, expansion):
-    theirs = nn.TransformerEncoderLayer(width, heads, expansion * width, activation="gelu", batch_first=True, norm_first=True)
+    theirs = nn.TransformerEncoderLayer(
+        width, heads, expansion * width, activation="gelu", batch_first=True, norm_first=True
+    )
     copied(block.attention, theirs.self_attn)
-    pairs = ((block.norm1, theirs.norm1), (block.norm2, theirs.norm2), (block.mlp[0], theirs.linear1), (block.mlp[2], theirs.linear2))
+    pairs = (
+        (block.norm1, theirs.norm1),
+        (block.norm2, theirs.norm2),
+        (block.mlp[0], theirs.linear1),
+        (block.mlp[2], theirs.linear2),
+    )
     for mine, other in pairs:
         other.load_state_dict(mine.state_dict())
     return theirs.eval()
@@ -98,7 +113,9 @@ def test_the_blocks_are_torchs_encoder_layers(readout):
 
 @pytest.mark.parametrize("patch, depth", [(4, 3), (7, 2)])
 def test_with_a_class_token_it_is_torchvisions_network(patch, depth):
-    """The same weights give the same answer in torchvision's VisionTransformer; the epsilon of its norms is exchanged."""
+    """The same weights give the same answer in torchvision's VisionTransformer; the epsilon of its norms is
+    exchanged.
+    """
     from torchvision.models import VisionTransformer
 
     theirs = VisionTransformer(28, patch, depth, 4, 64, 128, num_classes=5, norm_layer=nn.LayerNorm).eval()
@@ -108,7 +125,12 @@ def test_with_a_class_token_it_is_torchvisions_network(patch, depth):
     theirs.encoder.pos_embedding.data.copy_(ours.positions.weight)
     for mine, other in zip(ours.blocks, theirs.encoder.layers, strict=True):
         copied(mine.attention, other.self_attention)
-        pairs = ((mine.norm1, other.ln_1), (mine.norm2, other.ln_2), (mine.mlp[0], other.mlp[0]), (mine.mlp[2], other.mlp[3]))
+        pairs = (
+            (mine.norm1, other.ln_1),
+            (mine.norm2, other.ln_2),
+            (mine.mlp[0], other.mlp[0]),
+            (mine.mlp[2], other.mlp[3]),
+        )
         for one, two in pairs:
             two.load_state_dict(one.state_dict())
     theirs.encoder.ln.load_state_dict(ours.norm.state_dict())
@@ -152,9 +174,16 @@ def test_windows_are_torchvisions_without_its_bias_for_distance(grid, window, sh
     ours, x = lively(made(WindowedAttention, 8, 2, grid, window, shift)), tokens(2, *grid, 8)
     inside = ours.inside
     theirs = shifted_window_attention(
-        x, inside.queries_keys_values.weight, inside.mix.weight, torch.zeros(1, 2, window**2, window**2), [window] * 2, 2, [shift] * 2,
-        qkv_bias=inside.queries_keys_values.bias, proj_bias=inside.mix.bias,
-    )  # fmt: skip
+        x,
+        inside.queries_keys_values.weight,
+        inside.mix.weight,
+        torch.zeros(1, 2, window**2, window**2),
+        [window] * 2,
+        2,
+        [shift] * 2,
+        qkv_bias=inside.queries_keys_values.bias,
+        proj_bias=inside.mix.bias,
+    )
     torch.testing.assert_close(ours(x.flatten(1, 2)), theirs.flatten(1, 2), atol=1e-5, rtol=1e-5)
 
 

@@ -88,7 +88,10 @@ NOT_TESTABLE = {
     "stale": (measured(BETTER, BETTER, registered="older"), "the rule was changed after the evidence"),
     "missing seeds": (measured(BETTER[:1], BETTER[:1], seeds=(1,)), "lacks seed 0, 2"),
     "more seeds": (measured([0.1] * 4, [0.1] * 4, seeds=(0, 1, 2, 3)), "more seeds than the rule names"),
-    "a missing contrast": (measured(BETTER, BETTER, contrasts=(contrast(BETTER, "plain"),)), "lacks the contrast moved"),
+    "a missing contrast": (
+        measured(BETTER, BETTER, contrasts=(contrast(BETTER, "plain"),)),
+        "lacks the contrast moved",
+    ),
 }
 
 
@@ -135,14 +138,29 @@ def test_shipped_claims_are_well_formed():
     assert len({each.id for each in claims()}) == len(claims()) > 0
     for each in claims():
         assert each.trial in TRIALS, each.id
-        assert each.place in ("abstract", "section 1.3", "abstract and section 1.3", "references"), "only these were seen"
+        assert each.place in ("abstract", "section 1.3", "abstract and section 1.3", "references"), (
+            "only these were seen"
+        )
         assert len(each.seeds) == 5 and set(each.settings) <= {"epochs", "recipe", "moves", "keep_all", "phantoms"}
         for name in each.rule.contrasts:
             of = name.split()[0].rstrip(":,")
             assert of in (
-                *each.settings["epochs"], *METHODS, *MODELS, "largest", "mean", "DAE", "disease", "autoencoder", "denoising", "GAN",
-                "lead", "additive", "interaction", "phantom", "real",
-            ), name  # fmt: skip
+                *each.settings["epochs"],
+                *METHODS,
+                *MODELS,
+                "largest",
+                "mean",
+                "DAE",
+                "disease",
+                "autoencoder",
+                "denoising",
+                "GAN",
+                "lead",
+                "additive",
+                "interaction",
+                "phantom",
+                "real",
+            ), name
         assert "Not shown:" in each.protocol
         if SOURCES.is_dir():
             assert (SOURCES / f"{each.lesson}.py").is_file(), each.id
@@ -161,7 +179,15 @@ def test_unknown_claim():
         claim("cnn-beats-mpl")
 
 
-TEXTS = {"says": "s", "place": "abstract", "tested": "t", "protocol": "p", "metric": "test AUC", "lesson": "01_cnn_classification", "cell": "c"}
+TEXTS = {
+    "says": "s",
+    "place": "abstract",
+    "tested": "t",
+    "protocol": "p",
+    "metric": "test AUC",
+    "lesson": "01_cnn_classification",
+    "cell": "c",
+}
 
 
 @pytest.mark.parametrize(
@@ -209,7 +235,15 @@ def test_card_shows_rule_contrasts_and_verdict():
     given = measured(BETTER, WORSE)
     shown = MADE_UP, given, verdict(MADE_UP, given)
     for text in (card.as_text(*shown), card.as_markdown(*shown), card.as_html(*shown)):
-        for words in ("mixed: of 2 contrasts", "wholly above 0", "+0.110", "+0.085 to +0.135", "against", "MD5 checked", "seeds"):
+        for words in (
+            "mixed: of 2 contrasts",
+            "wholly above 0",
+            "+0.110",
+            "+0.085 to +0.135",
+            "against",
+            "MD5 checked",
+            "seeds",
+        ):
             assert words in text
         assert "PHANTOM" not in text
     assert "color" not in card.as_html(*shown), "the theme's own colours, dark or light"

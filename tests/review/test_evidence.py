@@ -21,11 +21,17 @@ def contrast(differences, name="plain"):
 
 def evidence(claim_id="a-claim", seeds=(0, 1, 2), **changes):
     values = dict(
-        claim=claim_id, registered="x", seeds=seeds, contrasts=(contrast([0.01 * seed for seed in seeds]),),
+        claim=claim_id,
+        registered="x",
+        seeds=seeds,
+        contrasts=(contrast([0.01 * seed for seed in seeds]),),
         arms=[{"dataset": "d", "model": "cnn", "options": {}, "parameters": 7, "recipe": {"epochs": 8}}],
         data={"d": {"provenance": "medmnist", "train": 9, "val": 9, "test": 9}},
-        versions={"medtutor": "0", "torch": "0", "numpy": "0"}, device="cpu", threads=1, seconds=1.5,
-    )  # fmt: skip
+        versions={"medtutor": "0", "torch": "0", "numpy": "0"},
+        device="cpu",
+        threads=1,
+        seconds=1.5,
+    )
     return Evidence(**values | changes)
 
 
@@ -89,7 +95,10 @@ ALTERED = {
     "text for a number": lambda record: record["contrasts"][0].update(first=["a", "b", "c"]),
     "no number, signed anew": lambda record: (record["contrasts"][0].update(first=[None, 0.5, 0.5]), resign(record)),
     "a huge number, signed anew": lambda record: (record["contrasts"][0].update(first=[10**400, 1, 1]), resign(record)),
-    "numbers too large for statistics, signed anew": lambda record: (record["contrasts"][0].update(first=[1e308, -1e308, 1e308]), resign(record)),
+    "numbers too large for statistics, signed anew": lambda record: (
+        record["contrasts"][0].update(first=[1e308, -1e308, 1e308]),
+        resign(record),
+    ),
     "a name that is no text, signed anew": lambda record: (record["contrasts"][0].update(name=5), resign(record)),
     "three arms, signed anew": lambda record: (record["contrasts"][0].update(arms=["a", "b", "c"]), resign(record)),
     "a seed that is no number, signed anew": lambda record: (record.update(seeds=["0", "1", "2"]), resign(record)),
@@ -112,7 +121,18 @@ def test_an_altered_file_is_one_clear_sentence(tmp_path, change):
         read_evidence("a-claim", tmp_path)
 
 
-MALFORMED = ["", "{", "[1, 2]", "null", '"supported"', '{"seconds": NaN}', "\x00", "[" * 100_000, '{"claim": 1, "claim": 2}', '{"seconds": Infinity}']
+MALFORMED = [
+    "",
+    "{",
+    "[1, 2]",
+    "null",
+    '"supported"',
+    '{"seconds": NaN}',
+    "\x00",
+    "[" * 100_000,
+    '{"claim": 1, "claim": 2}',
+    '{"seconds": Infinity}',
+]
 
 
 @pytest.mark.parametrize("text", MALFORMED, ids=[text[:30] for text in MALFORMED])
@@ -160,7 +180,10 @@ def test_whatever_is_altered_is_found_out_or_means_the_same(tmp_path, sign):
 
 
 def test_evidence_that_could_not_be_read_again_is_not_written(tmp_path):
-    for change, words in ((dict(seconds=float("nan")), "seconds must be"), (dict(contrasts=(contrast([float("nan")] * 3),)), "contrast plain must be")):
+    for change, words in (
+        (dict(seconds=float("nan")), "seconds must be"),
+        (dict(contrasts=(contrast([float("nan")] * 3),)), "contrast plain must be"),
+    ):
         with pytest.raises(InputError, match=words):
             evidence(**change).save(tmp_path / "new")
     assert not (tmp_path / "new").exists()
@@ -169,7 +192,11 @@ def test_evidence_that_could_not_be_read_again_is_not_written(tmp_path):
 def test_two_trials_may_write_one_folder(tmp_path):
     """Of the same claim and of others: each file is whole, and nothing else is left."""
     with ThreadPoolExecutor() as pool:
-        saves = [pool.submit(evidence(name, seconds=float(number), threads=1 + number).save, tmp_path) for name in ("a", "b") for number in range(6)]
+        saves = [
+            pool.submit(evidence(name, seconds=float(number), threads=1 + number).save, tmp_path)
+            for name in ("a", "b")
+            for number in range(6)
+        ]
         for save in saves:
             save.result()
     assert sorted(path.name for path in tmp_path.iterdir()) == ["a.json", "b.json"]

@@ -1,4 +1,6 @@
-"""The experiments about drawn images, on a few phantoms and with an untrained generator: what is compared with what, and that it is fair."""
+"""The experiments about drawn images, on a few phantoms and with an untrained generator: what is compared with what,
+and that it is fair.
+"""
 
 import tomllib
 from importlib.resources import files
@@ -27,7 +29,9 @@ def quick(monkeypatch):
     torch.manual_seed(0)
     untrained = Adversary(Generator(classes=2, widths=(16, 8, 8)).eval())
     monkeypatch.setattr(trials, "load_gan", lambda name: untrained)
-    for name, value in dict(EPOCHS=1, POOL=80, LABELS=(5,), SIZES=dict(latents=4, widths=(4, 8)), WIDTHS=(4, 8)).items():
+    for name, value in dict(
+        EPOCHS=1, POOL=80, LABELS=(5,), SIZES=dict(latents=4, widths=(4, 8)), WIDTHS=(4, 8)
+    ).items():
         monkeypatch.setattr(trials, name, value)
     monkeypatch.setattr(trials.gan_of, "__defaults__", (2, False))  # steps of a GAN
 

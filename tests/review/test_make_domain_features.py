@@ -42,7 +42,9 @@ def test_what_is_written_is_what_the_package_loads(tiny_sets, tmp_path):
     make_domain_features.make(tmp_path)
     weights = load_file(tmp_path / "domain.safetensors")
     shipped = load_file(Path(mt.__file__).parent / "evaluation/features/domain.safetensors")
-    assert {name: tensor.shape for name, tensor in weights.items()} == {name: tensor.shape for name, tensor in shipped.items()}
+    assert {name: tensor.shape for name, tensor in weights.items()} == {
+        name: tensor.shape for name, tensor in shipped.items()
+    }
     assert json.loads((tmp_path / "domain.json").read_text())["trained on"] == {"pneumoniamnist": 40, "breastmnist": 40}
 
 

@@ -14,7 +14,16 @@ from medtutor.models import build
 from medtutor.review import part_trials, spot_trials, transformer_trials
 from medtutor.review.claims import claim
 from medtutor.review.part_trials import as_masks, cut_out, dice, fused, masks_of_clips, with_frames_lost
-from medtutor.review.transformer_trials import ARMS, FAMILIES, equal_work, families, labelled, some_of, transformer_at_the_bottom, two_marks
+from medtutor.review.transformer_trials import (
+    ARMS,
+    FAMILIES,
+    equal_work,
+    families,
+    labelled,
+    some_of,
+    transformer_at_the_bottom,
+    two_marks,
+)
 from medtutor.review.trials import run_trial
 
 
@@ -57,20 +66,27 @@ def test_two_marks_gives_every_arm_as_many_operations(marks, monkeypatch):
     assert len(train.asked) == 4 * len(ARMS) * 2 and len(names) == 4 * 5 and len(set(names)) == len(names)
     assert "vit against cnn: shapes, 20 images" in names and "together against bag: patterns, 40 images" in names
     work = [
-        len(each.dataset.train) * each.longer * forward_flops(build(each.model, each.dataset, **each.options), each.dataset.card)
+        len(each.dataset.train)
+        * each.longer
+        * forward_flops(build(each.model, each.dataset, **each.options), each.dataset.card)
         for each in train.asked
     ]
     assert max(work) == pytest.approx(min(work))
 
 
 def test_the_arms_have_about_as_many_parameters(marks):
-    sizes = [sum(p.numel() for p in build(model, marks["marks_shapes"], **options).parameters()) for model, options in ARMS.values()]
+    sizes = [
+        sum(p.numel() for p in build(model, marks["marks_shapes"], **options).parameters())
+        for model, options in ARMS.values()
+    ]
     assert max(sizes) < 1.2 * min(sizes)
 
 
 def test_some_of_keeps_labels_and_evidence_together(marks):
     part = some_of(marks["marks_shapes"], 10)
-    assert len(part.train) == len(part.train.evidence) == 10 and torch.equal(part.train.labels, marks["marks_shapes"].train.labels[:10])
+    assert len(part.train) == len(part.train.evidence) == 10 and torch.equal(
+        part.train.labels, marks["marks_shapes"].train.labels[:10]
+    )
     assert len(part.test) == len(marks["marks_shapes"].test)
 
 
@@ -91,7 +107,10 @@ def test_families_names_what_the_claims_judge(tiny, monkeypatch):
         assert set(claim(each).rule.contrasts) <= set(found)
     lead = found["lead of the cnn over the vit: pneumoniamnist, 5% of labels against all"]
     assert lead.arms == ("5%", "100%") and lead.mean == 0  # the stand-in knows no labels
-    assert all(each.longer == pytest.approx(equal_work(each.model, tiny) * factor) for each, factor in zip(train.asked[:6], [10] * 6))
+    assert all(
+        each.longer == pytest.approx(equal_work(each.model, tiny) * factor)
+        for each, factor in zip(train.asked[:6], [10] * 6)
+    )
     assert [each.options for each in train.asked if each.options] == [{"positions": False}] * 2
 
 
@@ -117,7 +136,11 @@ def test_attention_on_spots_names_what_the_claim_judges(tiny, monkeypatch):
     evidence = run_trial(given, load=lambda name: tiny, progress=False)
     names = {contrast.name for contrast in evidence.contrasts}
     assert set(given.rule.contrasts) <= names
-    assert {"vit, grad_cam: hit on dark spots", "vit, occlusion: deletion", "vit, attention_rollout: similar head"} <= names
+    assert {
+        "vit, grad_cam: hit on dark spots",
+        "vit, occlusion: deletion",
+        "vit, attention_rollout: similar head",
+    } <= names
     assert {"vit: AUC on bright spots", "vit: AUC on dark spots", "vit: AUC on texture spots"} <= names
     assert rates == {("vit", 1e-3)}, "a rate of its own"
 
@@ -129,7 +152,11 @@ def test_what_was_measured_on_one_kind_of_spot():
 
 def test_fused_measures_what_the_claim_judges(tiny):
     found = fused(mt.Recipe(epochs=1, seed=0), tiny)
-    keys = {f"{kind} {way}" for kind in ("additive", "interaction") for way in ("oracle", "image", "table", "early", "late", "gated")}
+    keys = {
+        f"{kind} {way}"
+        for kind in ("additive", "interaction")
+        for way in ("oracle", "image", "table", "early", "late", "gated")
+    }
     assert keys <= set(found) and all(0 <= value <= 1 for value in found.values())
     # An image alone does not care for whose table it is, nor for gaps in it.
     assert found["additive image"] == found["additive image, table of others"] == found["additive image; gaps"]
@@ -145,18 +172,28 @@ def test_lost_frames_are_black_and_about_as_many_as_asked():
 
 
 def test_dice_by_hand():
-    found, wanted = torch.tensor([[[1, 1], [0, 0]], [[0, 0], [0, 0]]]).bool(), torch.tensor([[[1, 0], [1, 0]], [[0, 0], [0, 0]]]).bool()
+    found, wanted = (
+        torch.tensor([[[1, 1], [0, 0]], [[0, 0], [0, 0]]]).bool(),
+        torch.tensor([[[1, 0], [1, 0]], [[0, 0], [0, 0]]]).bool(),
+    )
     assert dice(found, wanted) == pytest.approx((0.5 + 1) / 2)
-    assert torch.equal(as_masks(torch.tensor([[0, 1], [2, 1]])), torch.tensor([[[-1.0, 1], [-1, 1]], [[-1, -1], [1, -1]]]))
+    assert torch.equal(
+        as_masks(torch.tensor([[0, 1], [2, 1]])), torch.tensor([[[-1.0, 1], [-1, 1]], [[-1, -1], [1, -1]]])
+    )
 
 
 def test_masks_of_clips_measures_three_networks(monkeypatch):
     monkeypatch.setattr(part_trials, "CLIPS", 16)
     monkeypatch.setattr(part_trials, "TESTED", 4)
     clips = {split: cine.draw(counts={"train": 16, "val": 2, "test": 4})[split] for split in ("train", "test")}
-    splits = {split: SimpleNamespace(images=each.images, masks=each.masks, labels=each.ejection) for split, each in clips.items()}
+    splits = {
+        split: SimpleNamespace(images=each.images, masks=each.masks, labels=each.ejection)
+        for split, each in clips.items()
+    }
     found = masks_of_clips(mt.Recipe(epochs=1, seed=0), SimpleNamespace(**splits))
-    assert set(found) == {f"{name} {what}" for name in ("hybrid", "without lstm", "unet") for what in ("seen", "lost", "error")}
+    assert set(found) == {
+        f"{name} {what}" for name in ("hybrid", "without lstm", "unet") for what in ("seen", "lost", "error")
+    }
     train = lambda model, dataset, seed, measure: SimpleNamespace(values=found)  # noqa: E731
     names = {contrast.name for contrast in part_trials.cine_of_parts({"cine_ejection": None}, (0, 1), train)}
     assert names == set(claim("three-families-draw-better-masks").rule.contrasts)
@@ -170,11 +207,21 @@ def test_cut_out_keeps_what_the_segmenter_calls_lungs():
     seen = cut_out(drawn, SimpleNamespace(predict=lambda images: inside), grow=1)
     kept = torch.zeros(28, 28, dtype=torch.bool)
     kept[9:13, 9:13] = True
-    assert torch.equal(seen.train.images[:, 0, kept], drawn.train.images[:, 0, kept]) and not seen.train.images[:, 0, ~kept].any()
+    assert (
+        torch.equal(seen.train.images[:, 0, kept], drawn.train.images[:, 0, kept])
+        and not seen.train.images[:, 0, ~kept].any()
+    )
 
 
 def test_organ_first_names_what_the_claim_judges():
-    found = {f"{where} {way} {what}": 0.5 for where in ("phantom", "real") for way in ("whole", "lungs") for what in ("turned round", "no marker", "on marker")}
-    train = lambda model, dataset, seed, measure: SimpleNamespace(values=found | {"Dice of the lungs": 0.9, "nothing": 0.0})  # noqa: E731
+    found = {
+        f"{where} {way} {what}": 0.5
+        for where in ("phantom", "real")
+        for way in ("whole", "lungs")
+        for what in ("turned round", "no marker", "on marker")
+    }
+    train = lambda model, dataset, seed, measure: SimpleNamespace(
+        values=found | {"Dice of the lungs": 0.9, "nothing": 0.0}
+    )  # noqa: E731
     names = {contrast.name for contrast in part_trials.organ_first({"tiny": None}, (0, 1), train)}
     assert set(claim("organ-first-helps").rule.contrasts) <= names

@@ -51,11 +51,15 @@ def run(*arguments):
     ],
 )
 def test_wrong_input_exits_2_with_one_line(capsys, monkeypatch, arguments, words):
-    monkeypatch.setattr("medtutor.review.trials.fit", lambda *_, **__: pytest.fail("trained before the input was checked"))
+    monkeypatch.setattr(
+        "medtutor.review.trials.fit", lambda *_, **__: pytest.fail("trained before the input was checked")
+    )
     monkeypatch.chdir(stored.FOLDER.parents[2])
     assert run("trial", *arguments) == 2
     out, err = capsys.readouterr()
-    assert out == "" and words in err and "Traceback" not in err and err.startswith("medtutor: ") and err.count("\n") == 1
+    assert (
+        out == "" and words in err and "Traceback" not in err and err.startswith("medtutor: ") and err.count("\n") == 1
+    )
 
 
 def test_images_that_cannot_be_had_are_a_failure(empty_home, tmp_path, capsys, monkeypatch):
@@ -104,7 +108,9 @@ def test_list_and_report(capsys):
     assert run("trial", "report", "--json", "--untimed") == 0
     found = json.loads(capsys.readouterr().out)
     assert [row["id"] for row in found["claims"]] == [claim.id for claim in claims()]
-    assert {"dataset", "family", "model", "labels", "auc", "interval", "parameters", "flops"} <= set(found["families"][0])
+    assert {"dataset", "family", "model", "labels", "auc", "interval", "parameters", "flops"} <= set(
+        found["families"][0]
+    )
     assert run("trial", "report", "--untimed") == 0
     out = capsys.readouterr().out
     assert out.count("\n## ") == len(claims()) + 1 and out.count("\n## All families side by side") == 1
@@ -124,11 +130,17 @@ def test_damaged_evidence_makes_its_claim_not_testable_and_the_rest_goes_on(tmp_
         rows = json.loads(capsys.readouterr().out)["claims"]
         broken = [row for row in rows if row["verdict"] == "not testable here"]
         assert len(rows) == len(claims()) and [row["id"] for row in broken] == ["cnn-beats-mlp"]
-        assert "cnn-beats-mlp.json cannot be" in broken[0]["reason"] and "medtutor trial run cnn-beats-mlp" in broken[0]["reason"]
+        assert (
+            "cnn-beats-mlp.json cannot be" in broken[0]["reason"]
+            and "medtutor trial run cnn-beats-mlp" in broken[0]["reason"]
+        )
     assert run("trial", "list") == 0
     out, err = capsys.readouterr()
     assert len(out.splitlines()) == len(claims())
-    assert "cnn-beats-mlp is not testable here: the evidence in cnn-beats-mlp.json cannot be" in err and err.count("\n") == 1
+    assert (
+        "cnn-beats-mlp is not testable here: the evidence in cnn-beats-mlp.json cannot be" in err
+        and err.count("\n") == 1
+    )
 
 
 def test_a_missing_file_of_evidence_is_no_remark(tmp_path, capsys, monkeypatch):

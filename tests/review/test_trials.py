@@ -46,8 +46,9 @@ def test_cnn_against_mlp_end_to_end(quick_claim, tiny):
     evidence = collect(quick_claim, tiny)
     assert evidence.seeds == (0, 1) and evidence.registered == quick_claim.registered
     assert [(each.name, each.arms) for each in evidence.contrasts] == [
-        ("tiny", ("cnn", "mlp")), ("tiny moved 2 px", ("cnn", "mlp"))
-    ]  # fmt: skip
+        ("tiny", ("cnn", "mlp")),
+        ("tiny moved 2 px", ("cnn", "mlp")),
+    ]
     cnn, mlp = evidence.arms
     assert cnn["recipe"] == mlp["recipe"] and cnn["recipe"]["epochs"] == 1 and "seed" not in cnn["recipe"]
     assert abs(mlp["parameters"] / cnn["parameters"] - 1) < 0.05
@@ -59,8 +60,12 @@ def test_cnn_against_mlp_end_to_end(quick_claim, tiny):
 
 
 def test_the_numbers_are_those_of_fit(quick_claim, tiny):
-    run = mt.fit(build("cnn", tiny, seed=1), tiny, mt.default_recipe(
-        tiny.card, epochs=1, shift_at_test=0, batch_size=16, seed=1), progress=False)  # fmt: skip
+    run = mt.fit(
+        build("cnn", tiny, seed=1),
+        tiny,
+        mt.default_recipe(tiny.card, epochs=1, shift_at_test=0, batch_size=16, seed=1),
+        progress=False,
+    )
     evidence = collect(quick_claim, tiny)
     assert evidence.contrast("tiny").first[1] == pytest.approx(run.test.auc, abs=1e-6)
     assert evidence.contrast("tiny moved 2 px").first[1] == pytest.approx(moved_auc(run, tiny.test, 2), abs=1e-6)
@@ -100,7 +105,9 @@ def test_an_interrupted_trial_goes_on_after_the_last_training(quick_claim, tiny,
     assert collect(other, tiny, folder=tmp_path).contrasts == resumed.contrasts[1:] and len(fitted) == 4
     collect(replace(quick_claim, settings=quick_claim.settings | {"moves": [3]}), tiny, folder=tmp_path, seeds=[0])
     assert len(fitted) == 6
-    collect(quick_claim, mt.from_arrays(blobs(48, 5), blobs(21, 1), blobs(19, 2), name="tiny"), folder=tmp_path, seeds=[0])
+    collect(
+        quick_claim, mt.from_arrays(blobs(48, 5), blobs(21, 1), blobs(19, 2), name="tiny"), folder=tmp_path, seeds=[0]
+    )
     assert len(fitted) == 8
     assert (tmp_path / ".trainings" / ".gitignore").read_text() == "*\n"
     forget_trainings(tmp_path)
@@ -110,7 +117,9 @@ def test_an_interrupted_trial_goes_on_after_the_last_training(quick_claim, tiny,
 # --- kept trainings ----------------------------------------------------------------------
 
 
-KEPT = trials.Training("d", "cnn", {"widths": [4, 8]}, 7, {"epochs": 1}, {"0": 0.9, "2": 0.8}, "cpu", 1, {"torch": "2"}, 1.5)
+KEPT = trials.Training(
+    "d", "cnn", {"widths": [4, 8]}, 7, {"epochs": 1}, {"0": 0.9, "2": 0.8}, "cpu", 1, {"torch": "2"}, 1.5
+)
 NAME = "ab" * 32
 
 
@@ -144,7 +153,9 @@ def test_a_training_that_cannot_be_names_the_field_and_the_remedy(tmp_path, chan
     record = json.loads(path.read_text())
     change(record)
     path.write_text(json.dumps(signed(record)))
-    with pytest.raises(InputError, match=f"{path.name} cannot be used .*{words}.*delete this file, and it is trained again"):
+    with pytest.raises(
+        InputError, match=f"{path.name} cannot be used .*{words}.*delete this file, and it is trained again"
+    ):
         kept.kept(tmp_path, NAME)
 
 
@@ -175,13 +186,21 @@ def test_a_training_is_known_by_all_that_decides_it(tiny):
     half = torch.zeros(2, 2)
     test = tiny.test
     others = [
-        replace(tiny, card=replace(tiny.card, mirror=(-1,))), replace(tiny, card=replace(tiny.card, classes=("a", "b"))),
-        replace(tiny, provenance="phantom"), replace(tiny, test=replace(test, labels=1 - test.labels)),
+        replace(tiny, card=replace(tiny.card, mirror=(-1,))),
+        replace(tiny, card=replace(tiny.card, classes=("a", "b"))),
+        replace(tiny, provenance="phantom"),
+        replace(tiny, test=replace(test, labels=1 - test.labels)),
         replace(tiny, test=replace(test, patients=torch.arange(len(test)))),
         replace(tiny, test=replace(test, images=test.images.transpose(2, 3).reshape(test.images.shape[0], 1, 8, 32))),
-        replace(tiny, test=replace(test, evidence=half > 0)), replace(tiny, test=replace(test, masks=half > 0)),
-    ]  # fmt: skip
-    names = [fingerprint(), *map(fingerprint, others), fingerprint(conditions=[1]), fingerprint(network=build("mlp", tiny, width=5))]
+        replace(tiny, test=replace(test, evidence=half > 0)),
+        replace(tiny, test=replace(test, masks=half > 0)),
+    ]
+    names = [
+        fingerprint(),
+        *map(fingerprint, others),
+        fingerprint(conditions=[1]),
+        fingerprint(network=build("mlp", tiny, width=5)),
+    ]
     assert len(set(names)) == len(names) and fingerprint() == names[0]
 
 
@@ -210,7 +229,10 @@ def other(tmp_path):
 
     def start(*names):
         process = subprocess.Popen(
-            [sys.executable, "-c", OTHER, str(tmp_path), *names], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+            [sys.executable, "-c", OTHER, str(tmp_path), *names],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
         )
         started.append(process)
         assert process.stdout.readline() == "kept\n"
@@ -243,7 +265,9 @@ def test_who_is_done_first_leaves_the_trainings_of_the_other(tmp_path, other):
 
 
 def test_the_trainings_of_an_interrupted_trial_wait_for_it(tmp_path, other):
-    """Another claim in the same folder comes to its end meanwhile; then its own trial goes on, and they are forgotten."""
+    """Another claim in the same folder comes to its end meanwhile; then its own trial goes on, and they are
+    forgotten.
+    """
     ours, shared, theirs = ("a" * 64, "b" * 64, "c" * 64)
     kill(other(shared, theirs))
     for name in (ours, shared):
@@ -289,7 +313,9 @@ def test_a_training_cut_short_is_no_training(quick_claim, tiny, tmp_path, monkey
 def test_report_counts_the_trainings(quick_claim, tiny):
     lines = []
     collect(quick_claim, tiny, seeds=[3], report=lines.append)
-    assert lines == [f"cnn-beats-mlp: training {i} of 2: {model} on tiny, seed 3" for i, model in ((1, "cnn"), (2, "mlp"))]
+    assert lines == [
+        f"cnn-beats-mlp: training {i} of 2: {model} on tiny, seed 3" for i, model in ((1, "cnn"), (2, "mlp"))
+    ]
 
 
 def test_unknown_trial(quick_claim, tiny):
@@ -320,7 +346,11 @@ def test_trials_of_explanations_measure_what_their_claims_judge(monkeypatch, tmp
     monkeypatch.setattr(spot_trials, "IMAGES", 2)
     monkeypatch.setattr(spot_trials, "CURVES", 1)
     few = {"train": 96, "val": 12, "test": 12}
-    for name in ("explanations-find-planted-evidence", "explanations-change-when-randomised", "explanations-reveal-a-shortcut"):
+    for name in (
+        "explanations-find-planted-evidence",
+        "explanations-change-when-randomised",
+        "explanations-reveal-a-shortcut",
+    ):
         each = claim(name)
         quick = replace(each, settings=each.settings | {"epochs": {"pneumoniamnist": 1}}, seeds=(0, 1))
         lines = []

@@ -11,8 +11,16 @@ from medtutor import files
 from medtutor.errors import InputError, MedtutorError
 from medtutor.models.gan import Critic, Discriminator, Generator
 from medtutor.training.adversarial import (
-    Adversary, augment, critic_loss, discriminator_loss, fit_gan, generator_loss, gradient_penalty, load_gan, spread,
-)  # fmt: skip
+    Adversary,
+    augment,
+    critic_loss,
+    discriminator_loss,
+    fit_gan,
+    generator_loss,
+    gradient_penalty,
+    load_gan,
+    spread,
+)
 from mutations import check_altered
 
 
@@ -28,7 +36,9 @@ def halves():
 
 def pair(judge=Discriminator, classes=0, seed=0, shape=(16, 16)):
     torch.manual_seed(seed)
-    return Generator(shape=shape, classes=classes, latents=8, widths=(16, 12, 8)), judge(shape=shape, classes=classes, widths=(8, 16, 16))
+    return Generator(shape=shape, classes=classes, latents=8, widths=(16, 12, 8)), judge(
+        shape=shape, classes=classes, widths=(8, 16, 16)
+    )
 
 
 train = partial(fit_gan, batch_size=16, learning_rate=2e-3, average=0.9, progress=False)
@@ -37,7 +47,9 @@ HALVES = dict(augmentation=dict(shift=1))
 
 def test_the_losses_are_cross_entropies_of_the_verdicts():
     real, fake = torch.tensor([2.0, -1.0, 0.5]), torch.tensor([-3.0, 0.0, 1.0])
-    wanted = F.binary_cross_entropy_with_logits(real, torch.ones(3)) + F.binary_cross_entropy_with_logits(fake, torch.zeros(3))
+    wanted = F.binary_cross_entropy_with_logits(real, torch.ones(3)) + F.binary_cross_entropy_with_logits(
+        fake, torch.zeros(3)
+    )
     assert torch.allclose(discriminator_loss(real, fake), wanted)
     assert torch.allclose(generator_loss(fake), F.binary_cross_entropy_with_logits(fake, torch.ones(3)))
     assert critic_loss(real, fake).item() == pytest.approx(-2 / 3 - 0.5)
@@ -71,7 +83,9 @@ def test_each_variation_does_what_its_name_says():
     assert found.any(0).all() and found.any(1).sum() > 15  # each by whole pixels, and in most directions
     lit = augment(images, **{**STILL, "brightness": 0.3}, generator=random()) - images
     assert lit.flatten(1).std(1).max() < 1e-5 and 0.2 < lit.abs().max() <= 0.3 + 1e-5
-    ratio = augment(images, **{**STILL, "contrast": 0.3}, generator=random()).flatten(1).std(1) / images.flatten(1).std(1)
+    ratio = augment(images, **{**STILL, "contrast": 0.3}, generator=random()).flatten(1).std(1) / images.flatten(1).std(
+        1
+    )
     assert 0.7 <= ratio.min() < 0.8 and 1.2 < ratio.max() <= 1.3
     holes = augment(images + 2, **STILL, cutout=4, generator=random()) == 0
     assert (holes.flatten(1).sum(1) == 16).all()
@@ -117,7 +131,9 @@ def test_without_classes_no_labels_are_needed(halves):
 
 def test_the_same_seed_gives_the_same_weights_bit_for_bit(halves):
     def weights(seed):
-        return torch.cat([each.flatten() for each in train(*pair(classes=2), *halves, steps=4, seed=seed).generator.parameters()])
+        return torch.cat(
+            [each.flatten() for each in train(*pair(classes=2), *halves, steps=4, seed=seed).generator.parameters()]
+        )
 
     assert torch.equal(weights(0), weights(0)) and not torch.equal(weights(0), weights(1))
 
@@ -148,7 +164,10 @@ def test_samples_are_of_the_asked_class_and_truncation_makes_them_more_alike(hal
     assert torch.equal(made.sample(6), made.sample(6)) and not torch.equal(made.sample(6), made.sample(6, seed=1))
     assert torch.equal(made.sample(2, 1), made.sample(2, torch.tensor([1, 1])))
     assert torch.equal(made.sample(4)[1], made.sample(4, [1, 1, 0, 0])[1])
-    assert spread(made.sample(20, 0, truncation=0.3)) < spread(made.sample(20, 0)) and spread(made.sample(4, 0, truncation=0)) == 0
+    assert (
+        spread(made.sample(20, 0, truncation=0.3)) < spread(made.sample(20, 0))
+        and spread(made.sample(4, 0, truncation=0)) == 0
+    )
     for labels in (2, -1, [0, 1], [0.5] * 4):
         with pytest.raises(InputError, match="0…1"):
             made.sample(4, labels)
@@ -162,9 +181,14 @@ def test_it_is_saved_while_it_learns_and_comes_back_whole(halves, tmp_path):
     about = dict(provenance="phantom", classes=("top", "bottom"), command="python make.py")
     steps = []
     made = train(
-        *pair(classes=2), *halves, steps=9, frames=3, folder=tmp_path, about=about,
+        *pair(classes=2),
+        *halves,
+        steps=9,
+        frames=3,
+        folder=tmp_path,
+        about=about,
         report=lambda step, images: steps.append(Adversary.load(tmp_path).steps),
-    )  # fmt: skip
+    )
     assert steps == [0, 2, 9]
     assert len(list(tmp_path.iterdir())) == 3  # the files of earlier moments are gone
     back = Adversary.load(tmp_path)
@@ -191,7 +215,11 @@ def test_a_folder_that_does_not_fit_is_refused(halves, tmp_path):
     with pytest.raises(InputError, match="is missing"):
         Adversary.load(tmp_path)
     weights.write_bytes(content)
-    for altered, part in (("{", "damaged"), ("[]", "another version"), (record.replace('"latents": 8', '"latents": 9'), "does not fit")):
+    for altered, part in (
+        ("{", "damaged"),
+        ("[]", "another version"),
+        (record.replace('"latents": 8', '"latents": 9'), "does not fit"),
+    ):
         (tmp_path / "gan.json").write_text(altered)
         with pytest.raises(InputError, match=part):
             Adversary.load(tmp_path)
@@ -247,7 +275,10 @@ def test_labels_for_networks_that_know_none_are_refused(halves):
 
 
 def test_a_loss_that_is_no_number_stops_it(halves):
-    with pytest.raises(MedtutorError, match="the loss of the (discriminator|generator) is (nan|inf) at step .*; lower the learning rate"):
+    with pytest.raises(
+        MedtutorError,
+        match="the loss of the (discriminator|generator) is (nan|inf) at step .*; lower the learning rate",
+    ):
         train(*pair(Critic), halves[0], steps=30, learning_rate=1e12)
 
 
@@ -289,9 +320,10 @@ def same(one, other):
     names = ("history", "real_spread", "seconds", "steps", "seed", "settings", "provenance", "classes", "command")
     weights = [made.generator.state_dict() for made in (one, other)]
     return (
-        all(getattr(one, name) == getattr(other, name) for name in names) and torch.equal(one.film, other.film)
+        all(getattr(one, name) == getattr(other, name) for name in names)
+        and torch.equal(one.film, other.film)
         and all(torch.equal(weights[0][name], weights[1][name]) for name in weights[0])
-    )  # fmt: skip
+    )
 
 
 def signed(record):

@@ -18,7 +18,9 @@ from medtutor.training.fusion import fit_fusion, predict_fusion
 
 @cache
 def cohort():
-    squares = mt.from_arrays(*[blobs(count, seed) for seed, count in enumerate((160, 20, 200))], classes=["top", "bottom"])
+    squares = mt.from_arrays(
+        *[blobs(count, seed) for seed, count in enumerate((160, 20, 200))], classes=["top", "bottom"]
+    )
     return draw_cohort(squares, "additive", missing=0.1)
 
 
@@ -28,7 +30,12 @@ def made(way="early", seed=0, **options):
 
 
 def fitted(model, patients=None, **options):
-    return fit_fusion(model, cohort().train if patients is None else patients, progress=False, **{"epochs": 2, "batch_size": 32} | options)
+    return fit_fusion(
+        model,
+        cohort().train if patients is None else patients,
+        progress=False,
+        **{"epochs": 2, "batch_size": 32} | options,
+    )
 
 
 def weights(model):
@@ -108,21 +115,31 @@ def test_predicting_does_not_change_a_model_in_training():
 
 
 def test_more_in_a_batch_than_there_are_patients():
-    few = replace(cohort().train, **{name: getattr(cohort().train, name)[:5] for name in ("images", "table", "labels", "findings", "chances")})
+    few = replace(
+        cohort().train,
+        **{name: getattr(cohort().train, name)[:5] for name in ("images", "table", "labels", "findings", "chances")},
+    )
     assert not fitted(made(), few, batch_size=64, epochs=1).training
     alike = replace(few, labels=torch.zeros(5, dtype=torch.int64))
     fitted(made(), alike, epochs=1)  # all with the same outcome: nothing to learn, and no error
-    one = replace(few, **{name: getattr(few, name)[:1] for name in ("images", "table", "labels", "findings", "chances")})
+    one = replace(
+        few, **{name: getattr(few, name)[:1] for name in ("images", "table", "labels", "findings", "chances")}
+    )
     with pytest.raises(InputError, match="there are 1 patients; give at least 2"):
         fitted(made(), one)
 
 
 def test_wrong_numbers_are_said():
     for options, words in (
-        ({"epochs": 0}, "epochs is 0"), ({"epochs": True}, "epochs is True"), ({"epochs": 1.5}, "epochs is 1.5"),
-        ({"batch_size": 1}, "batch_size is 1"), ({"learning_rate": 0}, "learning rate is 0"),
-        ({"learning_rate": float("nan")}, "learning rate is nan"), ({"hide": 1.0}, "hide is 1.0"), ({"hide": -0.1}, "hide is -0.1"),
-    ):  # fmt: skip
+        ({"epochs": 0}, "epochs is 0"),
+        ({"epochs": True}, "epochs is True"),
+        ({"epochs": 1.5}, "epochs is 1.5"),
+        ({"batch_size": 1}, "batch_size is 1"),
+        ({"learning_rate": 0}, "learning rate is 0"),
+        ({"learning_rate": float("nan")}, "learning rate is nan"),
+        ({"hide": 1.0}, "hide is 1.0"),
+        ({"hide": -0.1}, "hide is -0.1"),
+    ):
         with pytest.raises(InputError, match=words):
             fitted(made(), **options)
 

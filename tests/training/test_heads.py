@@ -40,7 +40,16 @@ def test_only_heads_that_know_the_order_learn_an_order():
 def test_a_number_is_learned_too():
     features, _ = rising_or_falling(128)
     targets = features.amax(1).mean(1)
-    trained = fit_head(head("max_min_frames", 1), features, targets, task="regression", epochs=30, batch_size=16, learning_rate=1e-2, progress=False)
+    trained = fit_head(
+        head("max_min_frames", 1),
+        features,
+        targets,
+        task="regression",
+        epochs=30,
+        batch_size=16,
+        learning_rate=1e-2,
+        progress=False,
+    )
     with torch.no_grad():
         error = trained(features)[:, 0] - targets
     assert error.std() < targets.std() / 2
@@ -119,7 +128,13 @@ def test_features_are_what_the_model_reads_whatever_the_batches():
     ],
 )
 def test_what_does_not_fit_is_refused_in_a_sentence(changes, sentence):
-    given = {"head": head(), "features": torch.zeros(8, 8, 3), "targets": torch.zeros(8).long(), "task": "binary", **changes}
+    given = {
+        "head": head(),
+        "features": torch.zeros(8, 8, 3),
+        "targets": torch.zeros(8).long(),
+        "task": "binary",
+        **changes,
+    }
     with pytest.raises(InputError, match=sentence):
         fit_head(given.pop("head"), given.pop("features"), given.pop("targets"), progress=False, **given)
 
@@ -127,7 +142,16 @@ def test_what_does_not_fit_is_refused_in_a_sentence(changes, sentence):
 def test_a_loss_that_is_no_number_is_named():
     features, labels = rising_or_falling(40)
     with pytest.raises(MedtutorError, match="the learning rate 1e\\+20 is probably too high"):
-        fit_head(head("mean_frames"), features, labels, task="binary", epochs=3, batch_size=8, learning_rate=1e20, progress=False)
+        fit_head(
+            head("mean_frames"),
+            features,
+            labels,
+            task="binary",
+            epochs=3,
+            batch_size=8,
+            learning_rate=1e20,
+            progress=False,
+        )
 
 
 def test_features_of_the_wrong_thing_are_refused():

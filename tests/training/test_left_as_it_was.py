@@ -64,29 +64,62 @@ ASKED = {
     "predict_logits": (of_images, lambda model: predict_logits(model, IMAGES)),
     "predict": (of_images, lambda model: mt.Run(model, tiny().card, mt.Recipe(), "arrays").predict(IMAGES)),
     "features_of": (of_clips, lambda model: features_of(model, clips().train.images)),
-    "predict_fusion": (partial(Fusion, shape=(16, 16)), lambda model: predict_fusion(model, IMAGES, torch.zeros(24, 2))),
+    "predict_fusion": (
+        partial(Fusion, shape=(16, 16)),
+        lambda model: predict_fusion(model, IMAGES, torch.zeros(24, 2)),
+    ),
     "draw": (generator, lambda model: draw(model, torch.zeros(3, 4))),
     "sample": (generator, lambda model: Adversary(model).sample(3)),
     "forward_flops": (of_images, lambda model: forward_flops(model, tiny().card)),
     "measure_cost": (of_images, lambda model: measure_cost(model, tiny().card, batch=2)),
     "measure_cost of clips": (of_clips, lambda model: measure_cost(model, clips().card, batch=2)),
-    "shares": (partial(Fusion, shape=(16, 16)), lambda model: parts.shares(model, patients().images[0], patients().table[0], patients())),
+    "shares": (
+        partial(Fusion, shape=(16, 16)),
+        lambda model: parts.shares(model, patients().images[0], patients().table[0], patients()),
+    ),
     "explain": (of_images, lambda model: mt.explain(model, IMAGES[0], method="saliency")),
 }
 # A model, and a training that is refused.
 REFUSED = {
-    "fit": (of_images, lambda model: mt.fit(model, mt.from_arrays(*[blobs(9, seed, classes=3) for seed in range(3)]), progress=False)),
-    "fit, other images": (partial(mt.build, "mlp", tiny()), lambda model: mt.fit(model, mt.from_arrays(*[blobs(8, seed, size=24) for seed in range(3)]), progress=False)),
+    "fit": (
+        of_images,
+        lambda model: mt.fit(model, mt.from_arrays(*[blobs(9, seed, classes=3) for seed in range(3)]), progress=False),
+    ),
+    "fit, other images": (
+        partial(mt.build, "mlp", tiny()),
+        lambda model: mt.fit(model, mt.from_arrays(*[blobs(8, seed, size=24) for seed in range(3)]), progress=False),
+    ),
     "fit, moves": (of_images, lambda model: mt.fit(model, tiny(), mt.Recipe(shift=99.0), progress=False)),
     "fit, device": (of_images, lambda model: mt.fit(model, tiny(), device="tpu", progress=False)),
-    "fit_head": (partial(HEADS["lstm"], 48, 2, 4), lambda model: fit_head(model, FEATURES, torch.full((16,), 5), task="binary", progress=False)),
-    "fit_head, features": (partial(HEADS["lstm"], 3), lambda model: fit_head(model, FEATURES, torch.zeros(16).long(), task="binary", progress=False)),
-    "fit_reconstruction": (partial(Autoencoder, shape=(16, 16)), lambda model: fit_reconstruction(model, normalise(IMAGES), beta=1.0, progress=False)),
-    "fit_reconstruction, shape": (partial(Autoencoder, shape=(12, 12)), lambda model: fit_reconstruction(model, normalise(IMAGES), progress=False)),
-    "fit_fusion": (partial(Fusion, shape=(16, 16), classes=5), lambda model: fit_fusion(model, patients(), progress=False)),
-    "fit_gan, judge": (partial(Discriminator, shape=(28, 28)), lambda model: fit_gan(generator(), model, normalise(IMAGES), steps=1, batch_size=4)),
-    "fit_gan, numbers": (judge, lambda model: fit_gan(generator(), model, normalise(IMAGES), steps=1, batch_size=4, augmentation={"zoom": 2.0})),
-}  # fmt: skip
+    "fit_head": (
+        partial(HEADS["lstm"], 48, 2, 4),
+        lambda model: fit_head(model, FEATURES, torch.full((16,), 5), task="binary", progress=False),
+    ),
+    "fit_head, features": (
+        partial(HEADS["lstm"], 3),
+        lambda model: fit_head(model, FEATURES, torch.zeros(16).long(), task="binary", progress=False),
+    ),
+    "fit_reconstruction": (
+        partial(Autoencoder, shape=(16, 16)),
+        lambda model: fit_reconstruction(model, normalise(IMAGES), beta=1.0, progress=False),
+    ),
+    "fit_reconstruction, shape": (
+        partial(Autoencoder, shape=(12, 12)),
+        lambda model: fit_reconstruction(model, normalise(IMAGES), progress=False),
+    ),
+    "fit_fusion": (
+        partial(Fusion, shape=(16, 16), classes=5),
+        lambda model: fit_fusion(model, patients(), progress=False),
+    ),
+    "fit_gan, judge": (
+        partial(Discriminator, shape=(28, 28)),
+        lambda model: fit_gan(generator(), model, normalise(IMAGES), steps=1, batch_size=4),
+    ),
+    "fit_gan, numbers": (
+        judge,
+        lambda model: fit_gan(generator(), model, normalise(IMAGES), steps=1, batch_size=4, augmentation={"zoom": 2.0}),
+    ),
+}
 
 
 def made(make):
@@ -103,7 +136,10 @@ def seen(model):
     weights = {**dict(model.named_parameters()), **dict(model.named_buffers())}
     return (
         [module.training for module in model.modules()],
-        {name: (value.detach().clone(), value.stride(), value.device, value.requires_grad) for name, value in weights.items()},
+        {
+            name: (value.detach().clone(), value.stride(), value.device, value.requires_grad)
+            for name, value in weights.items()
+        },
         {name: weight.grad.clone() for name, weight in model.named_parameters() if weight.grad is not None},
     )
 
@@ -112,10 +148,14 @@ def same(one, other):
     modes, weights, gradients = zip(one, other)
     return (
         modes[0] == modes[1]
-        and weights[0].keys() == weights[1].keys() and gradients[0].keys() == gradients[1].keys()
-        and all(torch.equal(weights[0][name][0], weights[1][name][0]) and weights[0][name][1:] == weights[1][name][1:] for name in weights[0])
+        and weights[0].keys() == weights[1].keys()
+        and gradients[0].keys() == gradients[1].keys()
+        and all(
+            torch.equal(weights[0][name][0], weights[1][name][0]) and weights[0][name][1:] == weights[1][name][1:]
+            for name in weights[0]
+        )
         and all(torch.equal(gradients[0][name], gradients[1][name]) for name in gradients[0])
-    )  # fmt: skip
+    )
 
 
 @pytest.mark.parametrize("name", ASKED)
@@ -172,11 +212,16 @@ def half_frozen(seed=0):
 
 def test_a_run_counts_what_was_trained_and_says_so_again_when_it_is_read(tmp_path):
     run = mt.fit(half_frozen(), clips(), mt.Recipe(epochs=1, batch_size=4), progress=False)
-    assert run.parameters == parameter_count(run.model.head) == run.summary()["parameters"] and f"{run.parameters:,} parameters" in str(run)
+    assert run.parameters == parameter_count(run.model.head) == run.summary()[
+        "parameters"
+    ] and f"{run.parameters:,} parameters" in str(run)
     assert measure_cost(run.model, clips().card, timed=False).parameters == run.parameters
     run.save(tmp_path)
     again = mt.Run.load(tmp_path)
-    assert frozen(again.model) == frozen(run.model) != [] and again.summary() == run.summary() | {"seconds": again.seconds, "cpu_seconds": again.cpu_seconds}
+    assert frozen(again.model) == frozen(run.model) != [] and again.summary() == run.summary() | {
+        "seconds": again.seconds,
+        "cpu_seconds": again.cpu_seconds,
+    }
 
 
 def test_what_was_frozen_must_be_so_when_a_run_goes_on():

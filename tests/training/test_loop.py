@@ -35,7 +35,9 @@ def same(run, other):
 
 @pytest.mark.parametrize("name", ["cnn", "mlp", "lenet", "vgg", "swish_cnn"])
 def test_each_model_learns(name, tiny):
-    run = mt.fit(mt.build(name, tiny), tiny, mt.Recipe(epochs=10, batch_size=8, shift=0, learning_rate=3e-3), progress=False)
+    run = mt.fit(
+        mt.build(name, tiny), tiny, mt.Recipe(epochs=10, batch_size=8, shift=0, learning_rate=3e-3), progress=False
+    )
     assert run.val.auc > 0.9 and run.test.auc > 0.9
     assert run.history[-1]["loss"] < run.history[0]["loss"]
     assert not run.model.training and run.epochs_done == 10 and not run.interrupted

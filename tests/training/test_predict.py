@@ -24,10 +24,14 @@ KINDS = ("grey", "colour", "volumes", "clips", "masks")
 def run(kind):
     """A run on 8 x 8 pixels."""
     if kind == "masks":
-        data = mt.from_arrays(*[(images, (images > 200).astype(np.uint8)) for images, _ in map(squares, range(3))], task="segmentation")
+        data = mt.from_arrays(
+            *[(images, (images > 200).astype(np.uint8)) for images, _ in map(squares, range(3))], task="segmentation"
+        )
         model = mt.build("unet", data, widths=(4, 8))
     elif kind == "clips":
-        data = mt.from_arrays(*[(np.stack([images] * 3, 1), labels) for images, labels in map(squares, range(3))], sequence=True)
+        data = mt.from_arrays(
+            *[(np.stack([images] * 3, 1), labels) for images, labels in map(squares, range(3))], sequence=True
+        )
         model = mt.build("gru", data)
     else:
         more = {"colour": {"channels": 3}, "volumes": {"depth": SIDE}}.get(kind, {})
@@ -47,7 +51,12 @@ def test_numpy_lists_and_read_only_arrays_are_answered_as_tensors_are(kind):
     wanted = trained.predict(images)
     array = images.numpy().copy()
     array.flags.writeable = False
-    for given in (array, list(images), [image.numpy() for image in images], images[::1].transpose(-1, -2).transpose(-1, -2)):
+    for given in (
+        array,
+        list(images),
+        [image.numpy() for image in images],
+        images[::1].transpose(-1, -2).transpose(-1, -2),
+    ):
         assert torch.equal(trained.predict(given), wanted)
 
 
@@ -67,7 +76,11 @@ def test_one_case_alone_is_a_batch_of_one(kind):
 
 def test_a_clip_may_be_longer_or_shorter_than_those_of_the_training():
     trained, data = run("clips")
-    assert trained.predict(data.test.images[:, :1]).shape == trained.predict(data.test.images.repeat(1, 2, 1, 1, 1)).shape == (12, 2)
+    assert (
+        trained.predict(data.test.images[:, :1]).shape
+        == trained.predict(data.test.images.repeat(1, 2, 1, 1, 1)).shape
+        == (12, 2)
+    )
 
 
 def test_a_model_of_clips_of_one_length_says_so():
@@ -113,7 +126,13 @@ def test_what_the_model_cannot_take_is_refused_in_a_sentence(kind, wrong):
 
 
 def test_wrong_logits_are_not_read_as_probabilities():
-    for kind, shape in (("grey", (2,)), ("grey", (5, 3)), ("grey", (2, 4, 2)), ("masks", (5, 2)), ("masks", (5, 3, 8, 8))):
+    for kind, shape in (
+        ("grey", (2,)),
+        ("grey", (5, 3)),
+        ("grey", (2, 4, 2)),
+        ("masks", (5, 2)),
+        ("masks", (5, 3, 8, 8)),
+    ):
         with pytest.raises(InputError, match="read takes what"):
             run(kind)[0].read(torch.zeros(shape))
     with pytest.raises(InputError, match="read takes what"):
@@ -131,7 +150,9 @@ LOOK = {
 }
 
 
-@pytest.mark.parametrize("wrong", ["floats 0 to 1", "int16", "NaN", "no image", "empty list", "text", "nothing", "a number"])
+@pytest.mark.parametrize(
+    "wrong", ["floats 0 to 1", "int16", "NaN", "no image", "empty list", "text", "nothing", "a number"]
+)
 @pytest.mark.parametrize("name", LOOK)
 def test_others_that_look_at_images_refuse_them_too(name, wrong):
     kind, look = LOOK[name]

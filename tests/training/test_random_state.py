@@ -1,4 +1,6 @@
-"""Torch's, numpy's and Python's own random states are nobody's here: no call moves them, and a training repeats whatever runs beside it."""
+"""Torch's, numpy's and Python's own random states are nobody's here: no call moves them, and a training repeats
+whatever runs beside it.
+"""
 
 import random
 import threading
@@ -75,7 +77,9 @@ def fitted():
 
 
 def fitted_sequence():
-    return mt.fit(mt.build("single_frame", clips()), clips(), RECIPE, progress=False)  # which draws the frame it looks at
+    return mt.fit(
+        mt.build("single_frame", clips()), clips(), RECIPE, progress=False
+    )  # which draws the frame it looks at
 
 
 def fitted_head():
@@ -101,7 +105,9 @@ def fitted_gan():
         return networks[0], with_dropout(networks[1], "score")
 
     generator, discriminator = drawn("gan", made)
-    return fit_gan(generator, discriminator, normalise(tiny().train.images), steps=6, batch_size=8, frames=2, progress=False).generator
+    return fit_gan(
+        generator, discriminator, normalise(tiny().train.images), steps=6, batch_size=8, frames=2, progress=False
+    ).generator
 
 
 def scores():
@@ -110,8 +116,9 @@ def scores():
 
 
 TRAININGS = {
-    each.__name__: each for each in (fitted, fitted_sequence, fitted_head, fitted_reconstruction, fitted_fusion, fitted_gan)
-}  # fmt: skip
+    each.__name__: each
+    for each in (fitted, fitted_sequence, fitted_head, fitted_reconstruction, fitted_fusion, fitted_gan)
+}
 CALLS = TRAININGS | {
     "build": lambda: mt.build("vit", tiny(), width=16, depth=1, seed=3),
     "features_of": lambda: features_of(mt.build("lstm", clips()), clips().train.images),
@@ -120,7 +127,9 @@ CALLS = TRAININGS | {
     "measure_cost": lambda: measure_cost(with_dropout(mt.build("cnn", tiny(), widths=(4, 8))), tiny().card, batch=2),
     "forward_flops": lambda: forward_flops(trained().model, tiny().card),
     "predict": lambda: trained().predict(tiny().test.images),
-    "predict_fusion": lambda: predict_fusion(drawn("asked", partial(Fusion, shape=(16, 16))), cohort().test.images, cohort().test.table),
+    "predict_fusion": lambda: predict_fusion(
+        drawn("asked", partial(Fusion, shape=(16, 16))), cohort().test.images, cohort().test.table
+    ),
     "load_gan and sample": lambda: load_gan("pneumoniamnist").sample(2),
     "explain": lambda: [
         mt.explain(mt.build("cnn", tiny(), widths=(4, 8)), tiny().test.images[0], method=method)
@@ -222,5 +231,8 @@ def test_what_a_user_draws_is_the_same_beside_calls_in_another_thread():
 def test_dropout_hangs_on_the_seed():
     head = partial(drawn, "head", lambda: with_dropout(HEADS["mean_frames"](48, 2, 4), "answer"))
     features, labels = torch.rand(16, 4, 48, generator=torch.Generator().manual_seed(0)), torch.arange(16) % 2
-    one, same, other = (fit_head(head(), features, labels, task="binary", epochs=1, noise=0, seed=seed, progress=False) for seed in (0, 0, 1))
+    one, same, other = (
+        fit_head(head(), features, labels, task="binary", epochs=1, noise=0, seed=seed, progress=False)
+        for seed in (0, 0, 1)
+    )
     assert torch.equal(weights(one), weights(same)) and not torch.equal(weights(one), weights(other))

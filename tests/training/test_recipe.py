@@ -51,7 +51,9 @@ def test_a_segmentation_with_only_its_epochs_named_trains_as_its_default(depth, 
     named = mt.fit(build(), dataset, mt.Recipe(epochs=1), progress=False)
     default = mt.fit(build(), dataset, default_recipe(dataset, model, epochs=1), progress=False)
     assert named.recipe == default.recipe and named.recipe.batch_size == (2 if depth else 16)
-    assert all(torch.equal(a, b) for a, b in zip(named.model.state_dict().values(), default.model.state_dict().values()))
+    assert all(
+        torch.equal(a, b) for a, b in zip(named.model.state_dict().values(), default.model.state_dict().values())
+    )
 
 
 def test_the_run_records_what_was_used_and_keeps_it(tiny, tmp_path):
@@ -66,7 +68,9 @@ def test_an_interrupted_run_goes_on_with_the_same_few_words(tiny):
     from test_loop import interrupt_in, same
 
     def trained(**options):
-        return mt.fit(mt.build("cnn", tiny, widths=(4, 8)), tiny, mt.Recipe(epochs=2, batch_size=16), progress=False, **options)
+        return mt.fit(
+            mt.build("cnn", tiny, widths=(4, 8)), tiny, mt.Recipe(epochs=2, batch_size=16), progress=False, **options
+        )
 
     with pytest.MonkeyPatch.context() as patch:
         interrupt_in(patch, epoch=1)
@@ -86,7 +90,11 @@ def test_only_what_was_named_is_shown():
 def test_equality_changes_and_json_know_what_is_not_named():
     recipe = mt.Recipe(epochs=4)
     assert recipe == mt.Recipe(epochs=4) != mt.Recipe() and hash(recipe) == hash(mt.Recipe(epochs=4))
-    assert recipe.but(epochs=None) == mt.Recipe() and recipe.but(mirror=False).named == {"epochs": 4, "mirror": False, "seed": 0}
+    assert recipe.but(epochs=None) == mt.Recipe() and recipe.but(mirror=False).named == {
+        "epochs": 4,
+        "mirror": False,
+        "seed": 0,
+    }
     for each in (recipe, default_recipe(card("breastmnist"))):
         assert mt.Recipe(**json.loads(json.dumps(each.as_dict()))) == each
 
@@ -94,7 +102,9 @@ def test_equality_changes_and_json_know_what_is_not_named():
 # Whose recipe --------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("name", [*names(), "models", "sets", "every", "images", "volumes", "sequences", "segmentation of images"])
+@pytest.mark.parametrize(
+    "name", [*names(), "models", "sets", "every", "images", "volumes", "sequences", "segmentation of images"]
+)
 def test_the_name_of_a_users_own_images_chooses_nothing(name):
     plain = own()
     assert default_recipe(own(name)) == default_recipe(own(name).card) == default_recipe(plain)
@@ -105,13 +115,18 @@ def test_published_sets_and_their_phantoms_keep_their_recipe():
     assert default_recipe(card("breastmnist")).epochs == 110 and default_recipe(card("adrenalmnist3d")).epochs == 15
     few = {"train": 4, "val": 4, "test": 4}
     assert default_recipe(phantoms.draw(card("breastmnist"), few)).epochs == 110
-    assert default_recipe(mt.load("marks_shapes")) == default_recipe(card("marks_shapes")) and default_recipe(card("marks_shapes")).shift == 0
+    assert (
+        default_recipe(mt.load("marks_shapes")) == default_recipe(card("marks_shapes"))
+        and default_recipe(card("marks_shapes")).shift == 0
+    )
     assert phantoms.draw(card("breastmnist"), few).card.published == () != card("breastmnist").published
 
 
 def test_a_derived_set_has_the_recipe_of_its_name():
     dataset = phantoms.draw(card("breastmnist"), {"train": 8, "val": 4, "test": 4})
-    fewer = replace(dataset, train=replace(dataset.train, images=dataset.train.images[:4], labels=dataset.train.labels[:4]))
+    fewer = replace(
+        dataset, train=replace(dataset.train, images=dataset.train.images[:4], labels=dataset.train.labels[:4])
+    )
     renamed = replace(dataset, card=replace(dataset.card, name="breastmnist-50%"))
     assert default_recipe(fewer).epochs == 110 and default_recipe(renamed).epochs == 8
 
@@ -136,12 +151,33 @@ def test_a_run_on_own_images_of_a_published_name_stands_alone(tiny, quick):
 @pytest.mark.parametrize(
     "values",
     [
-        {"epochs": True}, {"epochs": "3"}, {"epochs": 10**9}, {"batch_size": 16.5}, {"batch_size": None, "seed": None}, {"learning_rate": float("inf")},
-        {"learning_rate": True}, {"weight_decay": -0.1}, {"mirror": 1}, {"mirror": "yes"}, {"skip_empty": 0}, {"rotation": 400}, {"scale": 1.0},
-        {"shift": float("nan")}, {"average": -0.1}, {"label_smoothing": 1}, {"shift_at_test": 50}, {"shift_at_test": 1.5}, {"seed": 2**63},
-        {"seed": LARGEST_SEED + 1}, {"seed": 10**400}, {"seed": -1}, {"learning_rate": 10**400}, {"epochs": [3]}, {"rotation": np.zeros(2)},
+        {"epochs": True},
+        {"epochs": "3"},
+        {"epochs": 10**9},
+        {"batch_size": 16.5},
+        {"batch_size": None, "seed": None},
+        {"learning_rate": float("inf")},
+        {"learning_rate": True},
+        {"weight_decay": -0.1},
+        {"mirror": 1},
+        {"mirror": "yes"},
+        {"skip_empty": 0},
+        {"rotation": 400},
+        {"scale": 1.0},
+        {"shift": float("nan")},
+        {"average": -0.1},
+        {"label_smoothing": 1},
+        {"shift_at_test": 50},
+        {"shift_at_test": 1.5},
+        {"seed": 2**63},
+        {"seed": LARGEST_SEED + 1},
+        {"seed": 10**400},
+        {"seed": -1},
+        {"learning_rate": 10**400},
+        {"epochs": [3]},
+        {"rotation": np.zeros(2)},
     ],
-)  # fmt: skip
+)
 def test_numbers_that_cannot_be_are_refused_in_one_sentence(values):
     with pytest.raises(InputError, match=f"recipe: ({'|'.join(values)})") as raised:
         mt.Recipe(**values)
@@ -149,7 +185,13 @@ def test_numbers_that_cannot_be_are_refused_in_one_sentence(values):
 
 
 def test_numbers_of_numpy_and_torch_are_those_of_python():
-    recipe = mt.Recipe(epochs=np.int64(3), learning_rate=np.float32(0.5), mirror=np.bool_(False), seed=torch.tensor(2), shift=np.array(1.0))
+    recipe = mt.Recipe(
+        epochs=np.int64(3),
+        learning_rate=np.float32(0.5),
+        mirror=np.bool_(False),
+        seed=torch.tensor(2),
+        shift=np.array(1.0),
+    )
     assert recipe == mt.Recipe(epochs=3, learning_rate=0.5, mirror=False, seed=2, shift=1.0)
     assert [type(value) for value in recipe.named.values()] == [int, float, bool, float, int]
     json.dumps(recipe.as_dict())
@@ -164,9 +206,11 @@ def test_a_wrong_name_is_said():
 @pytest.mark.parametrize(
     "recipe, words",
     [
-        ({"shift": 17.0}, "shift must be at most 16"), ({"shift_at_test": 10}, None), ({"seed": LARGEST_SEED, "epochs": 1}, None),
+        ({"shift": 17.0}, "shift must be at most 16"),
+        ({"shift_at_test": 10}, None),
+        ({"seed": LARGEST_SEED, "epochs": 1}, None),
     ],
-)  # fmt: skip
+)
 def test_moves_are_held_to_the_image(tiny, recipe, words):
     fit = lambda: mt.fit(mt.build("mlp", tiny), tiny, mt.Recipe(**{"epochs": 1, **recipe}), progress=False)  # noqa: E731
     if words is None:
@@ -178,13 +222,21 @@ def test_moves_are_held_to_the_image(tiny, recipe, words):
 
 def test_views_that_would_take_for_ever_are_refused_before_work_starts():
     volumes = mt.from_arrays(*[blobs(8, seed, depth=16) for seed in range(3)], mirror=(-1, -2, -3))
-    with pytest.raises(InputError, match="averages each prediction over 74,088 moved and mirrored copies; give at most 2"):
+    with pytest.raises(
+        InputError, match="averages each prediction over 74,088 moved and mirrored copies; give at most 2"
+    ):
         mt.fit(mt.build("mlp", volumes), volumes, mt.Recipe(shift_at_test=10), progress=False)
 
 
 def test_the_default_of_a_very_small_image_fits_it():
     dataset = mt.from_arrays(*[blobs(12, seed, size=16) for seed in range(3)])
-    small = replace(dataset, **{name: replace(getattr(dataset, name), images=getattr(dataset, name).images[..., 1:2, 2:3]) for name in ("train", "val", "test")})
+    small = replace(
+        dataset,
+        **{
+            name: replace(getattr(dataset, name), images=getattr(dataset, name).images[..., 1:2, 2:3])
+            for name in ("train", "val", "test")
+        },
+    )
     small = replace(small, card=replace(dataset.card, shape=(1, 1)))
     assert mt.fit(mt.build("mlp", small), small, mt.Recipe(epochs=1), progress=False).recipe.shift == 0.5
 

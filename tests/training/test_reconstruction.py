@@ -106,7 +106,10 @@ def test_progress_is_shown_where_it_is_wanted(ramps, capsys):
 
 def test_a_loss_that_is_no_number_stops_the_training(ramps):
     model = fresh()
-    with pytest.raises(MedtutorError, match=r"the loss is (nan|inf) in epoch \d+, step \d+; the learning rate 1e\+12 is probably too high"):
+    with pytest.raises(
+        MedtutorError,
+        match=r"the loss is (nan|inf) in epoch \d+, step \d+; the learning rate 1e\+12 is probably too high",
+    ):
         fit_reconstruction(model, ramps, learning_rate=1e12, **QUIET)
     assert not model.training
 

@@ -158,7 +158,9 @@ def test_weights_of_somebody_else_stay(run, tmp_path):
     with torch.no_grad():
         run.model.classifier.bias += 1
     run.save(tmp_path / "run")
-    assert (tmp_path / "run" / "mine.safetensors").read_text() == (tmp_path / "run" / "film.partial").read_text() == "mine"
+    assert (
+        (tmp_path / "run" / "mine.safetensors").read_text() == (tmp_path / "run" / "film.partial").read_text() == "mine"
+    )
     assert len(list((tmp_path / "run").iterdir())) == 5
 
 
@@ -205,14 +207,20 @@ def test_two_saves_at_a_time_leave_one_of_them_whole(run, tmp_path):
 
 def same(one, other):
     tensors = [
-        {**run.model.state_dict(), **run.predictions, **{f"labels {split}": labels for split, labels in run.labels.items()}}
+        {
+            **run.model.state_dict(),
+            **run.predictions,
+            **{f"labels {split}": labels for split, labels in run.labels.items()},
+        }
         for run in (one, other)
     ]
     return (
-        one.summary() == other.summary() and (one.card, one.recipe, one.history) == (other.card, other.recipe, other.history)
+        one.summary() == other.summary()
+        and (one.card, one.recipe, one.history) == (other.card, other.recipe, other.history)
         and (one.versions, one.scale, one.model.options) == (other.versions, other.scale, other.model.options)
-        and tensors[0].keys() == tensors[1].keys() and all(torch.equal(tensors[0][name], tensors[1][name]) for name in tensors[0])
-    )  # fmt: skip
+        and tensors[0].keys() == tensors[1].keys()
+        and all(torch.equal(tensors[0][name], tensors[1][name]) for name in tensors[0])
+    )
 
 
 def test_an_altered_record_is_found_out_or_means_the_same(run, tmp_path):
@@ -295,17 +303,49 @@ def forged(folder, group, change):
     "group, change, words",
     [
         ("predictions", lambda t: t["predictions.test"].fill_(float("nan")), "test holds numbers that are not finite"),
-        ("predictions", lambda t: t.update({"predictions.test": t["predictions.test"][:-1]}), "predictions.test and labels.test have the shapes"),
-        ("predictions", lambda t: t.update({"predictions.test": t["predictions.test"][:, :1]}), "predictions.test and labels.test have the shapes"),
-        ("predictions", lambda t: t.update({k: v[:5] for k, v in t.items()}), "val.n is 21, but there are predictions of 5|test.n is 19"),
+        (
+            "predictions",
+            lambda t: t.update({"predictions.test": t["predictions.test"][:-1]}),
+            "predictions.test and labels.test have the shapes",
+        ),
+        (
+            "predictions",
+            lambda t: t.update({"predictions.test": t["predictions.test"][:, :1]}),
+            "predictions.test and labels.test have the shapes",
+        ),
+        (
+            "predictions",
+            lambda t: t.update({k: v[:5] for k, v in t.items()}),
+            "val.n is 21, but there are predictions of 5|test.n is 19",
+        ),
         ("predictions", lambda t: t["predictions.val"].mul_(2), "predictions.val must be probabilities, 0…1"),
-        ("predictions", lambda t: t["predictions.val"].mul_(0.5), "predictions.val must be probabilities that sum to 1"),
+        (
+            "predictions",
+            lambda t: t["predictions.val"].mul_(0.5),
+            "predictions.val must be probabilities that sum to 1",
+        ),
         ("predictions", lambda t: t["labels.val"].fill_(2), "labels.val must lie in 0…1"),
-        ("predictions", lambda t: t.update({"labels.val": t["labels.val"].float()}), "torch.float32, which do not fit the task"),
+        (
+            "predictions",
+            lambda t: t.update({"labels.val": t["labels.val"].float()}),
+            "torch.float32, which do not fit the task",
+        ),
         ("predictions", lambda t: t.pop("labels.val"), "predictions and labels must be those of"),
-        ("predictions", lambda t: t.update(predictions=torch.zeros(1)), "unknown tensor among the predictions 'predictions'"),
-        ("predictions", lambda t: t.update({"labels.train": torch.zeros(1)}), "unknown tensor among the predictions 'labels.train'"),
-        ("model", lambda t: t["classifier.bias"].fill_(float("inf")), "classifier.bias holds numbers that are not finite"),
+        (
+            "predictions",
+            lambda t: t.update(predictions=torch.zeros(1)),
+            "unknown tensor among the predictions 'predictions'",
+        ),
+        (
+            "predictions",
+            lambda t: t.update({"labels.train": torch.zeros(1)}),
+            "unknown tensor among the predictions 'labels.train'",
+        ),
+        (
+            "model",
+            lambda t: t["classifier.bias"].fill_(float("inf")),
+            "classifier.bias holds numbers that are not finite",
+        ),
         ("model", lambda t: t.pop("classifier.bias"), "Missing key"),
     ],
 )
@@ -322,9 +362,12 @@ def test_the_state_of_an_interrupted_run_is_checked(tiny, quick, tmp_path):
     stopped.save(tmp_path)
     assert mt.Run.load(tmp_path).state.keys() == stopped.state.keys()
     changes = [
-        lambda t: t.pop("average.n_averaged"), lambda t: t.update({"optimiser.99.step": torch.zeros(())}), lambda t: t.update(more=torch.zeros(1)),
-        lambda t: t.update({"optimiser.0.exp_avg": torch.zeros(1)}), lambda t: t["optimiser.0.exp_avg"].fill_(float("nan")),
-    ]  # fmt: skip
+        lambda t: t.pop("average.n_averaged"),
+        lambda t: t.update({"optimiser.99.step": torch.zeros(())}),
+        lambda t: t.update(more=torch.zeros(1)),
+        lambda t: t.update({"optimiser.0.exp_avg": torch.zeros(1)}),
+        lambda t: t["optimiser.0.exp_avg"].fill_(float("nan")),
+    ]
     for change in changes:
         stopped.save(tmp_path / "run")
         forged(tmp_path / "run", "state", change)
@@ -372,7 +415,9 @@ def run_as_read(run):
 
 def test_a_run_that_could_not_be_read_again_is_not_written(run, tmp_path):
     run.predictions["val"] = run.predictions["val"] * float("nan")
-    with pytest.raises(InputError, match="the run cannot be saved: predictions and labels: val holds numbers that are not finite"):
+    with pytest.raises(
+        InputError, match="the run cannot be saved: predictions and labels: val holds numbers that are not finite"
+    ):
         run.save(tmp_path / "run")
     assert not (tmp_path / "run").exists()
 

@@ -29,7 +29,12 @@ def lesions(count, seed, shape=(16, 24)):
 def dataset():
     patients = {"train": np.repeat(range(6), 4), "val": np.repeat(range(6, 8), 4), "test": np.repeat(range(8, 11), 4)}
     return mt.from_arrays(
-        lesions(24, 0), lesions(8, 1), lesions(12, 2), classes=["background", "lesion"], patients=patients, spacing=(2, 1, 1)
+        lesions(24, 0),
+        lesions(8, 1),
+        lesions(12, 2),
+        classes=["background", "lesion"],
+        patients=patients,
+        spacing=(2, 1, 1),
     )
 
 
@@ -104,18 +109,32 @@ def test_empty_images_can_be_left_out(dataset):
 
 
 def test_what_does_not_fit_is_refused(dataset, tiny):
-    with pytest.raises(InputError, match="cnn answers with classes, but arrays is for segmentation; choose one of unet, fcn"):
+    with pytest.raises(
+        InputError, match="cnn answers with classes, but arrays is for segmentation; choose one of unet, fcn"
+    ):
         mt.build("cnn", dataset)
     with pytest.raises(InputError, match="unet answers with a mask, but tiny is for binary; choose one of cnn"):
         mt.build("unet", tiny)
     with pytest.raises(InputError, match="shift_at_test must be 0"):
-        mt.fit(mt.build("unet", dataset, widths=(4, 8)), dataset, default_recipe(dataset.card, shift_at_test=1), progress=False)
+        mt.fit(
+            mt.build("unet", dataset, widths=(4, 8)),
+            dataset,
+            default_recipe(dataset.card, shift_at_test=1),
+            progress=False,
+        )
     with pytest.raises(InputError, match="explain"):
-        mt.explain(mt.fit(mt.build("fcn", dataset, widths=(4, 8)), dataset, default_recipe(dataset.card, epochs=1), progress=False), dataset.test.images[0])
+        mt.explain(
+            mt.fit(
+                mt.build("fcn", dataset, widths=(4, 8)), dataset, default_recipe(dataset.card, epochs=1), progress=False
+            ),
+            dataset.test.images[0],
+        )
 
 
 def test_slices_that_make_no_volumes_are_refused_before_training(dataset):
     """Half of a volume was once measured with half of another one."""
     cut = {name: getattr(dataset.val, name)[:-1] for name in ("images", "masks", "patients")}
     with pytest.raises(InputError, match="the patients have unequal numbers of slices"):
-        mt.fit(mt.build("unet", dataset, widths=(4, 8)), replace(dataset, val=replace(dataset.val, **cut)), progress=False)
+        mt.fit(
+            mt.build("unet", dataset, widths=(4, 8)), replace(dataset, val=replace(dataset.val, **cut)), progress=False
+        )

@@ -30,7 +30,9 @@ def direction():
 
 
 def fitted(dataset, model, epochs=6):
-    return mt.fit(mt.build(model, dataset), dataset, default_recipe(dataset.card, epochs=epochs, batch_size=16), progress=False)
+    return mt.fit(
+        mt.build(model, dataset), dataset, default_recipe(dataset.card, epochs=epochs, batch_size=16), progress=False
+    )
 
 
 def test_a_recurrent_model_learns_the_direction(direction, tmp_path):
@@ -41,7 +43,9 @@ def test_a_recurrent_model_learns_the_direction(direction, tmp_path):
     assert torch.allclose(again.predict(direction.test.images), run.predict(direction.test.images), atol=1e-5)
 
 
-@pytest.mark.parametrize("name", ["bilstm", "conv_lstm", "temporal_conv", "fourier", "max_min_frames", "mean_frames", "single_frame", "gru"])
+@pytest.mark.parametrize(
+    "name", ["bilstm", "conv_lstm", "temporal_conv", "fourier", "max_min_frames", "mean_frames", "single_frame", "gru"]
+)
 def test_every_sequence_model_trains_and_comes_back(direction, name, tmp_path):
     run = fitted(direction, name, epochs=1)
     run.save(tmp_path)
@@ -54,7 +58,13 @@ def test_numbers_are_learned_too(tmp_path):
     )
     run = fitted(dataset, "temporal_conv", epochs=20)
     assert run.test.r2 > 0.5 and run.test.mae < 0.5
-    assert run.predictions["test"].shape == (40, 1) and set(run.history[0]) == {"epoch", "loss", "val_r2", "val_mae", "seconds"}
+    assert run.predictions["test"].shape == (40, 1) and set(run.history[0]) == {
+        "epoch",
+        "loss",
+        "val_r2",
+        "val_mae",
+        "seconds",
+    }
     run.save(tmp_path)
     assert mt.Run.load(tmp_path).test == run.test and "R²" in str(run)
     assert {"r2", "mae"} <= set(run.summary()["test"])
@@ -62,6 +72,7 @@ def test_numbers_are_learned_too(tmp_path):
 
 def test_the_units_of_a_target_do_not_matter(tmp_path):
     """In thousandths, far from 0, the same weights are learned and the answers come in those units."""
+
     def moved(split):
         images, speeds = split
         return images, 1000 * np.asarray(speeds) + 5e4

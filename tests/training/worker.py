@@ -26,7 +26,16 @@ recipe = mt.Recipe(epochs=2, batch_size=15, rotation=5.0, learning_rate=1e-3)
 run = mt.fit(mt.build(sys.argv[1], data), data, recipe, device="cpu", progress=False)
 finish()
 if int(__import__("os").environ["RANK"]) == 0:
-    print(json.dumps({
-        "losses": losses, "processes": run.processes, "val": run.predictions["val"].tolist(), "auc": run.val.auc,
-        "labels": run.labels["test"].tolist(), "test": len(run.predictions["test"]), "threads": torch.get_num_threads(),
-    }))  # fmt: skip
+    print(
+        json.dumps(
+            {
+                "losses": losses,
+                "processes": run.processes,
+                "val": run.predictions["val"].tolist(),
+                "auc": run.val.auc,
+                "labels": run.labels["test"].tolist(),
+                "test": len(run.predictions["test"]),
+                "threads": torch.get_num_threads(),
+            }
+        )
+    )

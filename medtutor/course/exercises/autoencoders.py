@@ -23,12 +23,19 @@ def _axes(rows, centre=True):
 
 
 def _rows_of_pixels(generator):
-    count, others, pixels = int(generator.integers(14, 20)), int(generator.integers(8, 12)), int(generator.integers(6, 9))
-    # Spread that differs much from axis to axis, so that their order is sure, and a mean far from 0: what is left out shows.
+    count, others, pixels = (
+        int(generator.integers(14, 20)),
+        int(generator.integers(8, 12)),
+        int(generator.integers(6, 9)),
+    )
+    # Spread that differs much from axis to axis, so that their order is sure, and a mean far from 0: what is left out
+    # shows.
     turned = torch.linalg.qr(torch.tensor(generator.normal(size=(pixels, pixels)))).Q
     spread = 2.0 ** torch.arange(pixels) / 4
     mean = torch.tensor(generator.normal(size=pixels)) * 5
-    train, images = (torch.tensor(generator.normal(size=(rows, pixels))) * spread @ turned + mean for rows in (count, others))
+    train, images = (
+        torch.tensor(generator.normal(size=(rows, pixels))) * spread @ turned + mean for rows in (count, others)
+    )
     return train, images, int(generator.integers(2, 4))
 
 
@@ -127,7 +134,8 @@ EXERCISES = [
             Mistake(
                 "not centred",
                 _not_centred,
-                "you never take the mean off. The first axis then points to the mean image, and one number is lost on it.",
+                "you never take the mean off. The first axis then points to the mean image, and one number is lost"
+                " on it.",
             ),
             Mistake(
                 "mean not put back",
@@ -137,19 +145,23 @@ EXERCISES = [
             Mistake(
                 "mean of the wrong images",
                 _mean_of_the_images,
-                "you take off the mean of the images that are to be rebuilt. What is learned has to come from the training images.",
+                "you take off the mean of the images that are to be rebuilt. What is learned has to come from the"
+                " training images.",
             ),
             Mistake(
                 "axes of the wrong images",
                 _of_the_images,
-                "the axes are found on the images that are to be rebuilt. Find them on the training images: the others stand for new patients.",
+                "the axes are found on the images that are to be rebuilt. Find them on the training images: the others"
+                " stand for new patients.",
             ),
             Mistake(
                 "the smallest axes",
                 _smallest_axes,
                 "these are the axes of the least spread. (torch.linalg.eigh sorts upward, torch.linalg.svd downward.)",
             ),
-            Mistake("codes only", _codes_only, "these are the codes, one number for each axis. Draw the images from them."),
+            Mistake(
+                "codes only", _codes_only, "these are the codes, one number for each axis. Draw the images from them."
+            ),
             Mistake(
                 "one axis too few",
                 lambda train, images, components: pca_reconstruction(train, images, components - 1),
@@ -162,25 +174,28 @@ EXERCISES = [
             ),
             Mistake(
                 "without the first axis",
-                lambda train, images, components: _mean_left_out(train, images, components + 1)
-                - _mean_left_out(train, images, 1)
-                + train.mean(0),
+                lambda train, images, components: (
+                    _mean_left_out(train, images, components + 1) - _mean_left_out(train, images, 1) + train.mean(0)
+                ),
                 "the axis of most spread is missing: axes are counted from 0.",
             ),
             Mistake(
                 "standardised",
                 _standardised,
-                "you divide each pixel by its standard deviation first. Pixels are all of one kind: take off the mean alone.",
+                "you divide each pixel by its standard deviation first. Pixels are all of one kind: take off the mean"
+                " alone.",
             ),
             Mistake(
                 "columns for rows",
                 _columns_for_rows,
-                "you take columns where the axes are rows. (torch.linalg.svd gives Vh, the axes one below the other; eigh gives them side by side.)",
+                "you take columns where the axes are rows. (torch.linalg.svd gives Vh, the axes one below the other;"
+                " eigh gives them side by side.)",
             ),
             Mistake(
                 "whitened",
                 _whitened,
-                "you divide the codes by their spread, and draw from what is left: the images lose their contrast. Take the codes as they are.",
+                "you divide the codes by their spread, and draw from what is left: the images lose their contrast. Take"
+                " the codes as they are.",
             ),
         ),
         tolerance=1e-3,
@@ -198,7 +213,8 @@ EXERCISES = [
             Mistake(
                 "log variance for standard deviation",
                 lambda mean, log_variance, noise: mean + log_variance * noise,
-                "you multiply the noise by the log variance, which may be negative. How does a log become a standard deviation?",
+                "you multiply the noise by the log variance, which may be negative. How does a log become a standard"
+                " deviation?",
             ),
             Mistake(
                 "spread left out",
@@ -218,7 +234,8 @@ EXERCISES = [
             Mistake(
                 "one over the spread",
                 lambda mean, log_variance, noise: mean + (-0.5 * log_variance).exp() * noise,
-                "you divide by the standard deviation, as one does to make something standard normal. This goes the other way.",
+                "you divide by the standard deviation, as one does to make something standard normal. This goes the"
+                " other way.",
             ),
             Mistake(
                 "half outside",
@@ -271,7 +288,8 @@ EXERCISES = [
             Mistake(
                 "mean not squared",
                 lambda mean, log_variance: 0.5 * (mean + log_variance.exp() - 1 - log_variance),
-                "the mean enters with its sign here, so that a code could earn something by moving. It enters as a square.",
+                "the mean enters with its sign here, so that a code could earn something by moving. It enters as a"
+                " square.",
             ),
             Mistake(
                 "one forgotten",
@@ -286,22 +304,26 @@ EXERCISES = [
             Mistake(
                 "summed",
                 lambda mean, log_variance: kl(mean, log_variance).sum(1),
-                "this is summed over the latents. Asked for is each number's own share, to see which of them say something.",
+                "this is summed over the latents. Asked for is each number's own share, to see which of them say"
+                " something.",
             ),
             Mistake(
                 "the mean over all",
                 lambda mean, log_variance: kl(mean, log_variance).mean(),
-                "this is one number for the batch. Asked for is each number's own share, to see which of them say something.",
+                "this is one number for the batch. Asked for is each number's own share, to see which of them say"
+                " something.",
             ),
             Mistake(
                 "the other way round",
                 _of_the_prior,
-                "this is the divergence of the prior from the cloud. The two are not the same: asked for is that of the cloud from the prior.",
+                "this is the divergence of the prior from the cloud. The two are not the same: asked for is that of the"
+                " cloud from the prior.",
             ),
             Mistake(
                 "log deviation",
                 lambda mean, log_variance: kl(mean, 2 * log_variance),
-                "you take the encoder's second answer for the logarithm of the standard deviation. It is that of the variance.",
+                "you take the encoder's second answer for the logarithm of the standard deviation. It is that of the"
+                " variance.",
             ),
             Mistake(
                 "sign of the logarithm",
@@ -329,7 +351,8 @@ EXERCISES = [
             Mistake(
                 "single pixels",
                 lambda image, rebuilt: (image - rebuilt).abs().max(),
-                "this is the largest single pixel, and noise has a large one everywhere. Average over neighbourhoods first.",
+                "this is the largest single pixel, and noise has a large one everywhere. Average over neighbourhoods"
+                " first.",
             ),
             Mistake(
                 "mean of the image",
@@ -343,13 +366,16 @@ EXERCISES = [
             ),
             Mistake(
                 "border padded",
-                lambda image, rebuilt: F.avg_pool2d((image - rebuilt).abs()[None, None], 3, stride=1, padding=1, count_include_pad=False).max(),
+                lambda image, rebuilt: F.avg_pool2d(
+                    (image - rebuilt).abs()[None, None], 3, stride=1, padding=1, count_include_pad=False
+                ).max(),
                 "neighbourhoods that hang over the border count here. Take those that fit into the image.",
             ),
             Mistake(
                 "side by side",
                 lambda image, rebuilt: F.avg_pool2d((image - rebuilt).abs()[None, None], 3).max(),
-                "your neighbourhoods lie side by side: a spot on the border of two is halved. They overlap, one begins at each place.",
+                "your neighbourhoods lie side by side: a spot on the border of two is halved. They overlap, one begins"
+                " at each place.",
             ),
             Mistake(
                 "summed",
@@ -369,7 +395,8 @@ EXERCISES = [
             Mistake(
                 "root of the mean square",
                 lambda image, rebuilt: _neighbourhoods((image - rebuilt) ** 2).max().sqrt(),
-                "this is the root of a mean of squares, in which one stray pixel weighs more. Asked for is the mean of the absolute difference.",
+                "this is the root of a mean of squares, in which one stray pixel weighs more. Asked for is the mean of"
+                " the absolute difference.",
             ),
         ),
         trials=20,  # every corner is sure to occur

@@ -26,7 +26,9 @@ def _too_small(image, kernel):
 
 
 def _padded(image, kernel):
-    (above, left), (below, right) = ([round_(side - 1) for side in kernel.shape] for round_ in (lambda n: n // 2, lambda n: n - n // 2))
+    (above, left), (below, right) = (
+        [round_(side - 1) for side in kernel.shape] for round_ in (lambda n: n // 2, lambda n: n - n // 2)
+    )
     return cross_correlate(F.pad(image, [left, right, above, below]), kernel)
 
 
@@ -142,12 +144,14 @@ EXERCISES = [
             Mistake(
                 "kernel flipped",
                 lambda image, kernel: cross_correlate(image, kernel.flip(0, 1)),
-                "this flips the kernel, as a convolution in mathematics does. The layer called convolution does not flip it.",
+                "this flips the kernel, as a convolution in mathematics does. The layer called convolution does not"
+                " flip it.",
             ),
             Mistake(
                 "padded",
                 _padded,
-                "the answer is as large as the image: you let the kernel hang over the border. Only places where it fits count.",
+                "the answer is as large as the image: you let the kernel hang over the border. Only places where it"
+                " fits count.",
             ),
             Mistake(
                 "one place short",
@@ -181,8 +185,11 @@ EXERCISES = [
             ),
             Mistake(
                 "padded all around",
-                lambda image, kernel: F.conv2d(image[None, None], kernel[None, None], padding=[side - 1 for side in kernel.shape])[0, 0],
-                "the answer is larger than the image: every place counts that the kernel touches. Only places where it fits wholly count.",
+                lambda image, kernel: F.conv2d(
+                    image[None, None], kernel[None, None], padding=[side - 1 for side in kernel.shape]
+                )[0, 0],
+                "the answer is larger than the image: every place counts that the kernel touches. Only places where it"
+                " fits wholly count.",
             ),
             Mistake(
                 "moved by its own size",
@@ -191,7 +198,9 @@ EXERCISES = [
             ),
             Mistake(
                 "the largest product",
-                lambda image, kernel: (image.unfold(0, len(kernel), 1).unfold(1, kernel.shape[1], 1) * kernel).amax((2, 3)),
+                lambda image, kernel: (image.unfold(0, len(kernel), 1).unfold(1, kernel.shape[1], 1) * kernel).amax(
+                    (2, 3)
+                ),
                 "you keep the largest product at each place. Asked for is the sum of all.",
             ),
         ),
@@ -201,7 +210,11 @@ EXERCISES = [
         sensitivity_and_specificity,
         _at_a_threshold,
         (
-            Mistake("swapped", _swapped, "the two are in the wrong order: sensitivity is about those who are ill, and comes first."),
+            Mistake(
+                "swapped",
+                _swapped,
+                "the two are in the wrong order: sensitivity is about those who are ill, and comes first.",
+            ),
             Mistake(
                 "at the threshold too",
                 _equal_counts,
@@ -227,13 +240,21 @@ EXERCISES = [
                 lambda *at: (1 - sensitivity_and_specificity(*at)[0], sensitivity_and_specificity(*at)[1]),
                 "the first number is the share of the ill that are missed; sensitivity is what is left of the ill.",
             ),
-            Mistake("ill below the threshold", _below, "you call ill whoever scores below the threshold. A high score says: ill."),
+            Mistake(
+                "ill below the threshold",
+                _below,
+                "you call ill whoever scores below the threshold. A high score says: ill.",
+            ),
             Mistake(
                 "always one half",
                 lambda labels, scores, threshold: sensitivity_and_specificity(labels, scores, 0.5),
                 "you divide at one half, whatever the threshold is. It is given: use it.",
             ),
-            Mistake("accuracy", _accuracy, "this is one number, the accuracy. Two are asked for, one about the ill and one about the healthy."),
+            Mistake(
+                "accuracy",
+                _accuracy,
+                "this is one number, the accuracy. Two are asked for, one about the ill and one about the healthy.",
+            ),
             Mistake("counts", _counted, "these are numbers of images. Of how many ill, and of how many healthy ones?"),
         ),
     ),
@@ -275,17 +296,20 @@ EXERCISES = [
             Mistake(
                 "ties by place",
                 _by_place,
-                "you sort, and of equal scores the one that stands first in the list gets the lower rank. They are equal: half a point each.",
+                "you sort, and of equal scores the one that stands first in the list gets the lower rank. They are"
+                " equal: half a point each.",
             ),
             Mistake(
                 "average precision",
                 _average_precision,
-                "this is the average precision, the area under another curve: of precision over recall. It depends on how common illness is.",
+                "this is the average precision, the area under another curve: of precision over recall. It depends on"
+                " how common illness is.",
             ),
             Mistake(
                 "difference of the means",
                 lambda labels, scores: scores[labels == 1].mean() - scores[labels == 0].mean(),
-                "this is how far the two means lie apart. Asked for is in how many pairs the ill one scores higher, no matter by how much.",
+                "this is how far the two means lie apart. Asked for is in how many pairs the ill one scores higher, no"
+                " matter by how much.",
             ),
         ),
     ),

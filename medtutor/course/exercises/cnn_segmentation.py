@@ -4,7 +4,6 @@ import torch
 
 from ..check import Exercise, Mistake
 
-
 PLACES = (-2, -1)  # rows and columns of masks
 
 
@@ -174,7 +173,8 @@ EXERCISES = [
             Mistake(
                 "Jaccard",
                 _jaccard,
-                "this is the Jaccard index: you divide by the pixels that either mask has. Dice divides by both counts, added.",
+                "this is the Jaccard index: you divide by the pixels that either mask has. Dice divides by both counts,"
+                " added.",
             ),
             Mistake(
                 "half of it",
@@ -184,12 +184,14 @@ EXERCISES = [
             Mistake(
                 "sensitivity",
                 _sensitivity,
-                "this divides by the expert's pixels alone: it is the sensitivity, and a mask of everything would be perfect.",
+                "this divides by the expert's pixels alone: it is the sensitivity, and a mask of everything would be"
+                " perfect.",
             ),
             Mistake(
                 "accuracy",
                 _accuracy,
-                "this counts the pixels that agree, background too. Most pixels are background: no mask at all would do well.",
+                "this counts the pixels that agree, background too. Most pixels are background: no mask at all would do"
+                " well.",
             ),
             Mistake(
                 "one number",
@@ -209,12 +211,14 @@ EXERCISES = [
             Mistake(
                 "one added above and below",
                 _one_added,
-                "you add 1 above and below, which is right for two empty masks alone: small structures come out too well. Treat that case by itself.",
+                "you add 1 above and below, which is right for two empty masks alone: small structures come out too"
+                " well. Treat that case by itself.",
             ),
             Mistake(
                 "precision",
                 _precision,
-                "this divides by the mask's own pixels alone: it is the precision, and one right pixel would be perfect.",
+                "this divides by the mask's own pixels alone: it is the precision, and one right pixel would be"
+                " perfect.",
             ),
             Mistake(
                 "distance",
@@ -233,11 +237,14 @@ EXERCISES = [
                 lambda dice: 2 * dice / (1 + dice),
                 "this turns a Jaccard index into a Dice. Solve it for the other one.",
             ),
-            Mistake("halved", lambda dice: dice / 2, "two equal masks have Dice 1 and Jaccard 1; yours would be one half."),
+            Mistake(
+                "halved", lambda dice: dice / 2, "two equal masks have Dice 1 and Jaccard 1; yours would be one half."
+            ),
             Mistake(
                 "squared",
                 lambda dice: dice**2,
-                "0 and 1 come out right, what lies between does not. Write both with the common pixels and the two counts.",
+                "0 and 1 come out right, what lies between does not. Write both with the common pixels and the two"
+                " counts.",
             ),
             Mistake(
                 "nothing changed",
@@ -247,7 +254,8 @@ EXERCISES = [
             Mistake(
                 "added below",
                 lambda dice: dice / (2 + dice),
-                "two equal masks have Dice 1 and Jaccard 1; yours would be one third. What is common counts in both masks, but once in either.",
+                "two equal masks have Dice 1 and Jaccard 1; yours would be one third. What is common counts in both"
+                " masks, but once in either.",
             ),
             Mistake(
                 "one for two",
@@ -255,9 +263,7 @@ EXERCISES = [
                 "this grows without end as Dice nears 1. Write both with the common pixels and the two counts.",
             ),
             Mistake(
-                "one over it",
-                lambda dice: (2 - dice) / dice,
-                "this is above 1: it is one over what is asked for.",
+                "one over it", lambda dice: (2 - dice) / dice, "this is above 1: it is one over what is asked for."
             ),
             Mistake(
                 "distance",
@@ -295,22 +301,26 @@ EXERCISES = [
             Mistake(
                 "per batch",
                 lambda probabilities, masks: _of_sums(probabilities, masks, (0, 2, 3)),
-                "you sum over the images of the batch before you divide: large organs drown small ones. One Dice for each image, then the mean.",
+                "you sum over the images of the batch before you divide: large organs drown small ones. One Dice for"
+                " each image, then the mean.",
             ),
             Mistake(
                 "per image",
                 lambda probabilities, masks: _of_sums(probabilities, masks, (1, 2, 3)),
-                "you sum over the classes before you divide: the largest class decides. One Dice for each class, then the mean.",
+                "you sum over the classes before you divide: the largest class decides. One Dice for each class, then"
+                " the mean.",
             ),
             Mistake(
                 "squares below",
                 _squared_below,
-                "you divide by the squared probabilities, as V-Net does. Here they are summed as they are, like the pixels of a mask.",
+                "you divide by the squared probabilities, as V-Net does. Here they are summed as they are, like the"
+                " pixels of a mask.",
             ),
             Mistake(
                 "one added above and below",
                 _one_added_to_sums,
-                "you add 1 above and below. That guards against empty masks, which do not occur here, and changes every other value.",
+                "you add 1 above and below. That guards against empty masks, which do not occur here, and changes every"
+                " other value.",
             ),
             Mistake(
                 "Jaccard",
@@ -363,7 +373,8 @@ EXERCISES = [
             Mistake(
                 "softmax of the squared distance",
                 lambda values, centres: (-((values[:, None] - centres) ** 2)).softmax(dim=1),
-                "this is a softmax: shares go with exp(-distance squared). Here they go with one over the distance squared.",
+                "this is a softmax: shares go with exp(-distance squared). Here they go with one over the distance"
+                " squared.",
             ),
             Mistake(
                 "softmax of the distance",
@@ -373,7 +384,8 @@ EXERCISES = [
             Mistake(
                 "one added below",
                 _one_below,
-                "you add 1 to the squared distance before you divide. No value lies at a centre: nothing has to be guarded.",
+                "you add 1 to the squared distance before you divide. No value lies at a centre: nothing has to be"
+                " guarded.",
             ),
             Mistake(
                 "squared twice",

@@ -34,7 +34,9 @@ def _two_clouds(generator):
         points = torch.tensor(generator.normal(size=(count, features)) * 2)
         others = torch.tensor(generator.normal(size=(count + 7, features)) + 0.5)
         # No point lies just at the border of a ball: there single precision would decide.
-        close = ((_distances(points, others) - _distances(others, others).kthvalue(k + 1, dim=1).values).abs() < 1e-3).any()
+        close = (
+            (_distances(points, others) - _distances(others, others).kthvalue(k + 1, dim=1).values).abs() < 1e-3
+        ).any()
     return points, others, k
 
 
@@ -100,12 +102,14 @@ EXERCISES = [
             Mistake(
                 "sign",
                 lambda real, fake: -discriminator_loss(real, fake),
-                "the sign is wrong: an optimiser makes this as small as it can, and the judge as bad. A cross-entropy is never below 0.",
+                "the sign is wrong: an optimiser makes this as small as it can, and the judge as bad. A cross-entropy"
+                " is never below 0.",
             ),
             Mistake(
                 "all called real",
                 lambda real, fake: F.softplus(-real).mean() + F.softplus(-fake).mean(),
-                "drawn images are asked to be real, too. That is what the generator wants; the discriminator wants the opposite.",
+                "drawn images are asked to be real, too. That is what the generator wants; the discriminator wants the"
+                " opposite.",
             ),
             Mistake(
                 "real images alone",
@@ -120,27 +124,32 @@ EXERCISES = [
             Mistake(
                 "summed over the batch",
                 lambda real, fake: F.softplus(-real).sum() + F.softplus(fake).sum(),
-                "this is summed over the images, so that a larger batch takes larger steps. Take the mean of each half.",
+                "this is summed over the images, so that a larger batch takes larger steps. Take the mean of each"
+                " half.",
             ),
             Mistake(
                 "halved",
                 lambda real, fake: discriminator_loss(real, fake) / 2,
-                "this is half of what is asked for: add the mean over the real images and the mean over the drawn ones.",
+                "this is half of what is asked for: add the mean over the real images and the mean over the drawn"
+                " ones.",
             ),
             Mistake(
                 "sigmoid twice",
                 lambda real, fake: discriminator_loss(real.sigmoid(), fake.sigmoid()),
-                "the sigmoid is applied twice. A function whose name ends in with_logits, softplus too, takes the logits as they are.",
+                "the sigmoid is applied twice. A function whose name ends in with_logits, softplus too, takes the"
+                " logits as they are.",
             ),
             Mistake(
                 "scores of a critic",
                 lambda real, fake: fake.mean() - real.mean(),
-                "this is the loss of a critic (WGAN): a difference of mean scores without any logarithm. Here the logits are those of a probability.",
+                "this is the loss of a critic (WGAN): a difference of mean scores without any logarithm. Here the"
+                " logits are those of a probability.",
             ),
             Mistake(
                 "hinge",
                 lambda real, fake: (1 - real).relu().mean() + (1 + fake).relu().mean(),
-                "this is the hinge loss, which is flat where the judge is sure. Asked for is the cross-entropy, with a logarithm.",
+                "this is the hinge loss, which is flat where the judge is sure. Asked for is the cross-entropy, with a"
+                " logarithm.",
             ),
             Mistake(
                 "least squares",
@@ -149,8 +158,11 @@ EXERCISES = [
             ),
             Mistake(
                 "labels smoothed",
-                lambda real, fake: F.binary_cross_entropy_with_logits(real, torch.full_like(real, 0.9)) + F.softplus(fake).mean(),
-                "real images are labelled less than 1, to keep the judge from being too sure. That is a trick of its own; here a real image is real.",
+                lambda real, fake: (
+                    F.binary_cross_entropy_with_logits(real, torch.full_like(real, 0.9)) + F.softplus(fake).mean()
+                ),
+                "real images are labelled less than 1, to keep the judge from being too sure. That is a trick of its"
+                " own; here a real image is real.",
             ),
             Mistake(
                 "pairs compared",
@@ -160,7 +172,8 @@ EXERCISES = [
             Mistake(
                 "logarithm of the mean",
                 lambda real, fake: -real.sigmoid().mean().log() - (1 - fake.sigmoid()).mean().log(),
-                "you take the mean of the probabilities, and its logarithm. First the logarithm of each, then the mean.",
+                "you take the mean of the probabilities, and its logarithm. First the logarithm of each, then the"
+                " mean.",
             ),
         ),
         gradients=True,
@@ -173,18 +186,20 @@ EXERCISES = [
             Mistake(
                 "saturating",
                 lambda fake: -F.softplus(fake).mean(),
-                "this is log(1 - p), the original game. It wants the same, but where p is near 0, at the beginning, it has nearly no slope. "
-                "Take the one that is steep there.",
+                "this is log(1 - p), the original game. It wants the same, but where p is near 0, at the beginning, it"
+                " has nearly no slope. Take the one that is steep there.",
             ),
             Mistake(
                 "the discriminator's side",
                 lambda fake: F.softplus(fake).mean(),
-                "this is small where drawn images are found out: it is the discriminator's own half. The generator wants them to be called real.",
+                "this is small where drawn images are found out: it is the discriminator's own half. The generator"
+                " wants them to be called real.",
             ),
             Mistake(
                 "sign",
                 lambda fake: -generator_loss(fake),
-                "the sign is wrong: this becomes small where p, the probability of being real, does. A minus belongs before the logarithm.",
+                "the sign is wrong: this becomes small where p, the probability of being real, does. A minus belongs"
+                " before the logarithm.",
             ),
             Mistake(
                 "summed over the batch",
@@ -194,7 +209,8 @@ EXERCISES = [
             Mistake(
                 "sigmoid twice",
                 lambda fake: generator_loss(fake.sigmoid()),
-                "the sigmoid is applied twice. A function whose name ends in with_logits, softplus too, takes the logits as they are.",
+                "the sigmoid is applied twice. A function whose name ends in with_logits, softplus too, takes the"
+                " logits as they are.",
             ),
             Mistake(
                 "no logarithm",
@@ -204,17 +220,20 @@ EXERCISES = [
             Mistake(
                 "score of a critic",
                 lambda fake: -fake.mean(),
-                "this is the loss against a critic (WGAN), whose scores are no logits. Here p = sigmoid(logit), and -log p is asked for.",
+                "this is the loss against a critic (WGAN), whose scores are no logits. Here p = sigmoid(logit), and"
+                " -log p is asked for.",
             ),
             Mistake(
                 "logarithm of the mean",
                 lambda fake: -fake.sigmoid().mean().log(),
-                "you take the mean of the probabilities, and its logarithm. First the logarithm of each, then the mean.",
+                "you take the mean of the probabilities, and its logarithm. First the logarithm of each, then the"
+                " mean.",
             ),
             Mistake(
                 "mean of the logits",
                 lambda fake: F.softplus(-fake.mean()),
-                "you take the mean of the logits first: one image that is believed makes up for one that is not. First -log p of each, then the mean.",
+                "you take the mean of the logits first: one image that is believed makes up for one that is not. First"
+                " -log p of each, then the mean.",
             ),
             Mistake(
                 "least squares",
@@ -237,23 +256,22 @@ EXERCISES = [
             Mistake(
                 "counts itself",
                 _counts_itself,
-                "your balls are too small by one neighbour: the nearest of all to a point is the point itself, at distance 0.",
+                "your balls are too small by one neighbour: the nearest of all to a point is the point itself, at"
+                " distance 0.",
             ),
             Mistake(
                 "balls around the wrong ones",
                 _balls_of_the_points,
-                "the radii are those of the points. The balls lie around the others, and reach to neighbours among the others.",
+                "the radii are those of the points. The balls lie around the others, and reach to neighbours among the"
+                " others.",
             ),
             Mistake(
                 "the other way round",
                 lambda points, others, k: covered(others, points, k),
-                "the two sets have changed places: recall for precision. Count the points, and draw the balls around the others.",
+                "the two sets have changed places: recall for precision. Count the points, and draw the balls around"
+                " the others.",
             ),
-            Mistake(
-                "in all balls",
-                _in_all_balls,
-                "this asks for points that lie in every ball. One ball is enough.",
-            ),
+            Mistake("in all balls", _in_all_balls, "this asks for points that lie in every ball. One ball is enough."),
             Mistake(
                 "pairs counted",
                 _pairs_inside,
@@ -262,12 +280,14 @@ EXERCISES = [
             Mistake(
                 "one radius for all",
                 _one_radius,
-                "all your balls have the same radius. Where neighbours are dense the balls should be small, each has its own.",
+                "all your balls have the same radius. Where neighbours are dense the balls should be small, each has"
+                " its own.",
             ),
             Mistake(
                 "the nearest one's ball alone",
                 _ball_of_the_nearest,
-                "you ask the nearest of the others alone. A point may lie outside its ball and inside the larger one of another.",
+                "you ask the nearest of the others alone. A point may lie outside its ball and inside the larger one of"
+                " another.",
             ),
             Mistake(
                 "first neighbour",
@@ -277,13 +297,10 @@ EXERCISES = [
             Mistake(
                 "one neighbour too many",
                 lambda points, others, k: covered(points, others, k + 1),
-                "your balls are too large by one neighbour. Which place has the k-th, counted from 0, and is the point itself among them?",
+                "your balls are too large by one neighbour. Which place has the k-th, counted from 0, and is the point"
+                " itself among them?",
             ),
-            Mistake(
-                "squared distances",
-                _squared,
-                "you hold squared distances against radii that are not squared.",
-            ),
+            Mistake("squared distances", _squared, "you hold squared distances against radii that are not squared."),
             Mistake(
                 "a number of points",
                 lambda points, others, k: covered(points, others, k) * len(points),

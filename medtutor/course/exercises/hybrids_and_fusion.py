@@ -23,7 +23,9 @@ def fill_lost(maps, lost):
 
 
 def _clip_with_gaps(generator):
-    """A clip whose gaps are wide in the middle, so that "half way" is wrong, and that begins with one, or ends with one, or both."""
+    """A clip whose gaps are wide in the middle, so that "half way" is wrong, and that begins with one, or ends with
+    one, or both.
+    """
     before, after = generator.permutation([generator.integers(0, 2) * 2, generator.integers(1, 4)])
     gaps, seen = generator.permutation([1, 2, 3]), generator.integers(1, 3, 2)
     # The first frame that was seen, and the last, stand alone: also as the clip's own first or last.
@@ -109,7 +111,8 @@ def _line_goes_on(maps, seen, t):
 def interaction(chances):
     """By how much the one part changes what the other does to the log-odds: 0 where the two add up.
 
-    chances (2, 2), each between 0 and 1: chances[i, j] with the image of patient i and the table of patient j -> a number
+    chances (2, 2), each between 0 and 1: chances[i, j] with the image of patient i and the table of patient j -> a
+    number
     """
     odds = torch.log(chances / (1 - chances))
     return (odds[1, 1] - odds[0, 1]) - (odds[1, 0] - odds[0, 0])
@@ -144,9 +147,11 @@ def _results(generator):
 
 
 def known_or_missing(table, missing):
-    """A table whose gaps a network can read: 0 for what is missing, and behind all columns one more for each, 1 where it is missing.
+    """A table whose gaps a network can read: 0 for what is missing, and behind all columns one more for each, 1 where
+    it is missing.
 
-    table (N, columns), missing bool (N, columns); what stands where a value is missing means nothing -> (N, 2 * columns)
+    table (N, columns), missing bool (N, columns); what stands where a value is missing means nothing -> (N, 2 *
+    columns)
     """
     return torch.cat([table.masked_fill(missing, 0.0), missing.to(table.dtype)], dim=1)
 
@@ -189,17 +194,20 @@ EXERCISES = [
             Mistake(
                 "the nearest one copied",
                 _nearest,
-                "you copy the nearest frame that was seen. Asked for is the straight line between the one before and the one after.",
+                "you copy the nearest frame that was seen. Asked for is the straight line between the one before and"
+                " the one after.",
             ),
             Mistake(
                 "half way",
                 _half_way,
-                "you always take the middle of the two. A lost frame that is nearer to one of them is more like that one.",
+                "you always take the middle of the two. A lost frame that is nearer to one of them is more like that"
+                " one.",
             ),
             Mistake(
                 "neighbours that are lost as well",
                 _neighbours_seen_or_not,
-                "you average the two neighbours, whether they were seen or not. Which are the nearest frames that *were*?",
+                "you average the two neighbours, whether they were seen or not. Which are the nearest frames that"
+                " *were*?",
             ),
             Mistake(
                 "lost frames set to 0",
@@ -219,7 +227,8 @@ EXERCISES = [
             Mistake(
                 "ends left",
                 lambda maps, lost: _between(maps, lost, _share, lambda maps, seen, t: maps[t]),
-                "before the first frame that was seen, and after the last, nothing is filled. There, hold the nearest one.",
+                "before the first frame that was seen, and after the last, nothing is filled. There, hold the nearest"
+                " one.",
             ),
             Mistake(
                 "ends set to 0",
@@ -228,12 +237,16 @@ EXERCISES = [
             ),
             Mistake(
                 "shares exchanged",
-                lambda maps, lost: _between(maps, lost, lambda t, first, last: _share(last + first - t, first, last), _nearest_end),
+                lambda maps, lost: _between(
+                    maps, lost, lambda t, first, last: _share(last + first - t, first, last), _nearest_end
+                ),
                 "the frame that is farther away gets the larger share. Turn the two shares round.",
             ),
             Mistake(
                 "one step too late",
-                lambda maps, lost: _between(maps, lost, lambda t, first, last: (t - first - 1) / (last - first - 1 or 1), _nearest_end),
+                lambda maps, lost: _between(
+                    maps, lost, lambda t, first, last: (t - first - 1) / (last - first - 1 or 1), _nearest_end
+                ),
                 "the first lost frame of a gap is a copy of the one before it. It is already one step away.",
             ),
             Mistake(
@@ -257,11 +270,14 @@ EXERCISES = [
             Mistake(
                 "of the chances themselves",
                 lambda chances: chances[1, 1] - chances[0, 1] - chances[1, 0] + chances[0, 0],
-                "you take differences of probabilities. Near 0 and 1 these shrink whatever the parts do; take the log-odds, log(p / (1 - p)).",
+                "you take differences of probabilities. Near 0 and 1 these shrink whatever the parts do; take the"
+                " log-odds, log(p / (1 - p)).",
             ),
             Mistake(
                 "of the logarithms",
-                lambda chances: (chances.log()[1, 1] - chances.log()[0, 1]) - (chances.log()[1, 0] - chances.log()[0, 0]),
+                lambda chances: (
+                    (chances.log()[1, 1] - chances.log()[0, 1]) - (chances.log()[1, 0] - chances.log()[0, 0])
+                ),
                 "you take the logarithm of p. The log-odds are log(p / (1 - p)): what a logit is.",
             ),
             Mistake(
@@ -271,7 +287,10 @@ EXERCISES = [
             ),
             Mistake(
                 "the two effects added",
-                lambda chances: (_log_odds(chances)[1, 1] - _log_odds(chances)[0, 1]) + (_log_odds(chances)[1, 0] - _log_odds(chances)[0, 0]),
+                lambda chances: (
+                    (_log_odds(chances)[1, 1] - _log_odds(chances)[0, 1])
+                    + (_log_odds(chances)[1, 0] - _log_odds(chances)[0, 0])
+                ),
                 "you add the image's effects for the two tables. Whether they *differ* is the question.",
             ),
             Mistake(
@@ -306,7 +325,12 @@ EXERCISES = [
             ),
             Mistake(
                 "sigmoid for logit",
-                lambda chances: chances.sigmoid()[1, 1] - chances.sigmoid()[0, 1] - chances.sigmoid()[1, 0] + chances.sigmoid()[0, 0],
+                lambda chances: (
+                    chances.sigmoid()[1, 1]
+                    - chances.sigmoid()[0, 1]
+                    - chances.sigmoid()[1, 0]
+                    + chances.sigmoid()[0, 0]
+                ),
                 "you take the sigmoid of a probability, which goes from log-odds to probabilities. Go the other way.",
             ),
             Mistake(
@@ -325,12 +349,14 @@ EXERCISES = [
             Mistake(
                 "each alone",
                 lambda nothing, image, table, both: (image - nothing, table - nothing),
-                "you let each come first. The two shares must add up to what both together add to nothing; these do not.",
+                "you let each come first. The two shares must add up to what both together add to nothing; these do"
+                " not.",
             ),
             Mistake(
                 "each last",
                 lambda nothing, image, table, both: (both - table, both - image),
-                "you let each come last, which is what is lost without it. The two shares must add up to what both together add to nothing.",
+                "you let each come last, which is what is lost without it. The two shares must add up to what both"
+                " together add to nothing.",
             ),
             Mistake(
                 "table first",
@@ -350,7 +376,8 @@ EXERCISES = [
             Mistake(
                 "chance not taken off",
                 lambda nothing, image, table, both: ((image + both - table) / 2, (table + both - image) / 2),
-                "what neither part adds, chance, is among your shares. Who comes first adds its result minus that of nothing.",
+                "what neither part adds, chance, is among your shares. Who comes first adds its result minus that of"
+                " nothing.",
             ),
             Mistake(
                 "table's share first",
@@ -359,22 +386,27 @@ EXERCISES = [
             ),
             Mistake(
                 "the sum, not the mean",
-                lambda nothing, image, table, both: tuple(2 * share for share in shares_of_two(nothing, image, table, both)),
-                "you add the two orders up. Take their mean: the shares must add up to what both together add to nothing.",
+                lambda nothing, image, table, both: tuple(
+                    2 * share for share in shares_of_two(nothing, image, table, both)
+                ),
+                "you add the two orders up. Take their mean: the shares must add up to what both together add to"
+                " nothing.",
             ),
             Mistake(
                 "in proportion",
                 lambda nothing, image, table, both: tuple(
                     (both - nothing) * (part - nothing) / (image + table - 2 * nothing) for part in (image, table)
                 ),
-                "you divide the whole in proportion to what each does alone. Asked for is the mean of what each adds in the two orders.",
+                "you divide the whole in proportion to what each does alone. Asked for is the mean of what each adds in"
+                " the two orders.",
             ),
             Mistake(
                 "parts of 1",
                 lambda nothing, image, table, both: tuple(
                     share / (both - nothing) for share in shares_of_two(nothing, image, table, both)
                 ),
-                "your shares add up to 1. They are to be in the units of the results, and add up to what both together add to nothing.",
+                "your shares add up to 1. They are to be in the units of the results, and add up to what both together"
+                " add to nothing.",
             ),
             Mistake(
                 "the rest to the table",
@@ -382,7 +414,8 @@ EXERCISES = [
                     shares_of_two(nothing, image, table, both)[0],
                     both - shares_of_two(nothing, image, table, both)[0],
                 ),
-                "the image's share is right. What is left is not the result of both without it: part of that is there without either.",
+                "the image's share is right. What is left is not the result of both without it: part of that is there"
+                " without either.",
             ),
             Mistake(
                 "one against the other",
@@ -399,26 +432,34 @@ EXERCISES = [
             Mistake(
                 "no second column",
                 lambda table, missing: table.masked_fill(missing, 0.0),
-                "a 0 that was put in looks like a 0 that was measured. Say behind the columns which values are missing.",
+                "a 0 that was put in looks like a 0 that was measured. Say behind the columns which values are"
+                " missing.",
             ),
             Mistake(
                 "known, not missing",
                 lambda table, missing: torch.cat([table.masked_fill(missing, 0.0), (~missing).to(table.dtype)], dim=1),
-                "your second half says what is *known*. A network could live with that; asked for is 1 where a value is missing.",
+                "your second half says what is *known*. A network could live with that; asked for is 1 where a value is"
+                " missing.",
             ),
             Mistake(
                 "gaps left in",
                 lambda table, missing: torch.cat([table, missing.to(table.dtype)], dim=1),
-                "what stands in the gaps is still there. It is a code such as -999, and to a network it is a very low value.",
+                "what stands in the gaps is still there. It is a code such as -999, and to a network it is a very low"
+                " value.",
             ),
             Mistake(
                 "filled with the column's mean",
-                lambda table, missing: torch.cat([_filled_with_column_means(table, missing), missing.to(table.dtype)], dim=1),
-                "you fill with the mean of these rows: then what stands for one patient's gap depends on who else is there. Put 0.",
+                lambda table, missing: torch.cat(
+                    [_filled_with_column_means(table, missing), missing.to(table.dtype)], dim=1
+                ),
+                "you fill with the mean of these rows: then what stands for one patient's gap depends on who else is"
+                " there. Put 0.",
             ),
             Mistake(
                 "each beside its column",
-                lambda table, missing: torch.stack([table.masked_fill(missing, 0.0), missing.to(table.dtype)], dim=2).flatten(1),
+                lambda table, missing: torch.stack(
+                    [table.masked_fill(missing, 0.0), missing.to(table.dtype)], dim=2
+                ).flatten(1),
                 "you put each mark beside its own column. Asked for are all columns first, and then all marks.",
             ),
             Mistake(
@@ -429,7 +470,8 @@ EXERCISES = [
             Mistake(
                 "multiplied by 0",
                 lambda table, missing: _marked(table * ~missing, missing),
-                "you multiply the gaps by 0. Where nan stands in a gap it stays: 0 times nan is nan. Replace what is there.",
+                "you multiply the gaps by 0. Where nan stands in a gap it stays: 0 times nan is nan. Replace what is"
+                " there.",
             ),
             Mistake(
                 "-999 alone",

@@ -34,7 +34,9 @@ def integrated_gradients(model, image, baseline, target, steps):
 
 
 def _model_and_image(generator):
-    """A small smooth model, whose gradients differ from place to place, an image, and a class that is not its answer."""
+    """A small smooth model, whose gradients differ from place to place, an image, and a class that is not its
+    answer.
+    """
     torch_generator = torch.Generator().manual_seed(int(generator.integers(2**31)))
     model = nn.Sequential(nn.Flatten(), nn.Linear(32, 12), nn.Tanh(), nn.Linear(12, CLASSES)).double().eval()
     with torch.no_grad():
@@ -114,7 +116,9 @@ EXERCISES = [
                 _of_the_answer,
                 "this explains the class the model would answer, not the target that was asked for.",
             ),
-            Mistake("of all classes", _of_all_classes, "this adds up the logits of all classes. One of them is the target."),
+            Mistake(
+                "of all classes", _of_all_classes, "this adds up the logits of all classes. One of them is the target."
+            ),
             Mistake(
                 "times the image",
                 lambda model, image, target: (gradient(model, image, target) * image).abs(),
@@ -123,12 +127,14 @@ EXERCISES = [
             Mistake(
                 "of the log probability",
                 lambda model, image, target: gradient(lambda x: model(x).log_softmax(1), image, target).abs(),
-                "this is the gradient of the log probability, as of a loss, which also falls when another class rises. Take the logit.",
+                "this is the gradient of the log probability, as of a loss, which also falls when another class rises."
+                " Take the logit.",
             ),
             Mistake(
                 "the largest of the channels",
                 lambda *case: saliency(*case).amax(0),
-                "this is one number a pixel, the largest of its channels, which is often drawn. Asked for is one for each channel.",
+                "this is one number a pixel, the largest of its channels, which is often drawn. Asked for is one for"
+                " each channel.",
             ),
             Mistake(
                 "upward alone",
@@ -138,12 +144,11 @@ EXERCISES = [
             Mistake(
                 "the largest made 1",
                 lambda *case: saliency(*case) / saliency(*case).max(),
-                "you divide by the largest value. For a picture that is fine; asked for is the gradient in its own units.",
+                "you divide by the largest value. For a picture that is fine; asked for is the gradient in its own"
+                " units.",
             ),
             Mistake(
-                "squared",
-                lambda *case: gradient(*case) ** 2,
-                "this is the gradient squared. Asked for is its size.",
+                "squared", lambda *case: gradient(*case) ** 2, "this is the gradient squared. Asked for is its size."
             ),
         ),
     ),
@@ -155,7 +160,8 @@ EXERCISES = [
             Mistake(
                 "from the start of each step",
                 _left_ends,
-                "you take the gradient where each step begins. Take it in the middle: the sum is closer to the integral.",
+                "you take the gradient where each step begins. Take it in the middle: the sum is closer to the"
+                " integral.",
             ),
             Mistake(
                 "from the end of each step",
@@ -170,7 +176,8 @@ EXERCISES = [
             Mistake(
                 "times the image",
                 _times_the_image,
-                "you multiply by the image, which is right only for a black baseline of zeros. How far did each pixel go?",
+                "you multiply by the image, which is right only for a black baseline of zeros. How far did each"
+                " pixel go?",
             ),
             Mistake(
                 "baseline forgotten",
@@ -187,17 +194,20 @@ EXERCISES = [
             Mistake(
                 "trapezoids",
                 _trapezoids,
-                "you take the gradient at both ends of each step, the trapezoid rule. A good sum, too; asked for is the middle of each step.",
+                "you take the gradient at both ends of each step, the trapezoid rule. A good sum, too; asked for is the"
+                " middle of each step.",
             ),
             Mistake(
                 "at chosen places",
                 _chosen_places,
-                "you take the gradient at the places of Gauss and Legendre, as Captum does if nothing else is said. A good sum, too; asked for is the middle of each step.",
+                "you take the gradient at the places of Gauss and Legendre, as Captum does if nothing else is said. A"
+                " good sum, too; asked for is the middle of each step.",
             ),
             Mistake(
                 "at the image alone",
                 lambda model, image, baseline, target, steps: gradient(model, image, target) * (image - baseline),
-                "you take the gradient at the image alone, where the score may be saturated. Walk there from the baseline.",
+                "you take the gradient at the image alone, where the score may be saturated. Walk there from the"
+                " baseline.",
             ),
             Mistake(
                 "the other way",

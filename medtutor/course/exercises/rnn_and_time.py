@@ -75,7 +75,14 @@ def _averaged(features, lengths):
 
 def _step(generator):
     batch, numbers, memory = generator.permutation([3, 4, 5])
-    shapes = [(batch, numbers), (batch, memory), (batch, memory), (4 * memory, numbers), (4 * memory, memory), (4 * memory,)]
+    shapes = [
+        (batch, numbers),
+        (batch, memory),
+        (batch, memory),
+        (4 * memory, numbers),
+        (4 * memory, memory),
+        (4 * memory,),
+    ]
     return tuple(torch.tensor(generator.normal(size=shape)) for shape in shapes)
 
 
@@ -208,7 +215,8 @@ EXERCISES = [
             Mistake(
                 "over the wrong axis",
                 lambda volumes: 1 - volumes.amin(0) / volumes.amax(0),
-                "you compare clips with each other, frame by frame: one number a frame. Compare the frames of each clip.",
+                "you compare clips with each other, frame by frame: one number a frame. Compare the frames of each"
+                " clip.",
             ),
         ),
     ),
@@ -244,8 +252,10 @@ EXERCISES = [
             ),
             Mistake(
                 "only the range",
-                lambda features, lengths: highest_and_lowest(features, lengths)[:, : features.shape[2]]
-                - highest_and_lowest(features, lengths)[:, features.shape[2] :],
+                lambda features, lengths: (
+                    highest_and_lowest(features, lengths)[:, : features.shape[2]]
+                    - highest_and_lowest(features, lengths)[:, features.shape[2] :]
+                ),
                 "this is the difference of the two. Give both: who knows only a difference knows no ratio.",
             ),
             Mistake(
@@ -256,22 +266,23 @@ EXERCISES = [
             Mistake(
                 "cut to the shortest clip",
                 lambda features, lengths: _pooled_to(features, torch.full_like(lengths, int(lengths.min()))),
-                "you cut all clips to the length of the shortest. Each has its own number of real frames, and all of them count.",
+                "you cut all clips to the length of the shortest. Each has its own number of real frames, and all of"
+                " them count.",
             ),
             Mistake(
                 "one filling for both",
                 _infinity_for_both,
-                "minus infinity in place of the padding never is the largest value, but always the smallest. The two need different fillings.",
+                "minus infinity in place of the padding never is the largest value, but always the smallest. The two"
+                " need different fillings.",
             ),
             Mistake(
                 "side by side",
                 _side_by_side,
-                "you put the smallest value of each feature beside its largest. Asked for are all the largest, and then all the smallest.",
+                "you put the smallest value of each feature beside its largest. Asked for are all the largest, and then"
+                " all the smallest.",
             ),
             Mistake(
-                "which frames",
-                _frame_numbers,
-                "these are the numbers of the frames. Asked for are the values in them.",
+                "which frames", _frame_numbers, "these are the numbers of the frames. Asked for are the values in them."
             ),
             Mistake(
                 "averaged",
@@ -293,7 +304,8 @@ EXERCISES = [
             Mistake(
                 "input and forget gate exchanged",
                 _first_two_gates_exchanged,
-                "input gate and forget gate are exchanged: of the four blocks of rows, the first writes, the second keeps.",
+                "input gate and forget gate are exchanged: of the four blocks of rows, the first writes, the second"
+                " keeps.",
             ),
             Mistake(
                 "candidate and output gate exchanged",
@@ -303,7 +315,8 @@ EXERCISES = [
             Mistake(
                 "candidate through a sigmoid",
                 _candidate_squashed_like_a_gate,
-                "the candidate goes through a sigmoid here, so that the memory could only grow. It may be negative: tanh.",
+                "the candidate goes through a sigmoid here, so that the memory could only grow. It may be negative:"
+                " tanh.",
             ),
             Mistake(
                 "nothing kept",
@@ -320,19 +333,19 @@ EXERCISES = [
                 _memory_shown_bare,
                 "the memory is shown as it is. It may be large: squash it with tanh before the output gate.",
             ),
-            Mistake(
-                "old memory shown",
-                _old_memory_shown,
-                "you show the old memory. First write, then show.",
-            ),
+            Mistake("old memory shown", _old_memory_shown, "you show the old memory. First write, then show."),
             Mistake(
                 "bias left out",
-                lambda x, h, c, weight_x, weight_h, bias: lstm_step(x, h, c, weight_x, weight_h, torch.zeros_like(bias)),
+                lambda x, h, c, weight_x, weight_h, bias: lstm_step(
+                    x, h, c, weight_x, weight_h, torch.zeros_like(bias)
+                ),
                 "the bias is missing.",
             ),
             Mistake(
                 "last state left out",
-                lambda x, h, c, weight_x, weight_h, bias: lstm_step(x, torch.zeros_like(h), c, weight_x, weight_h, bias),
+                lambda x, h, c, weight_x, weight_h, bias: lstm_step(
+                    x, torch.zeros_like(h), c, weight_x, weight_h, bias
+                ),
                 "the gates look at the frame only. They also look at h, what was shown after the last step.",
             ),
             Mistake(
@@ -358,7 +371,8 @@ EXERCISES = [
             Mistake(
                 "rows one by one",
                 _rows_interleaved,
-                "you deal the rows out one by one, the first to the input gate, the second to the forget gate. They stand in four blocks.",
+                "you deal the rows out one by one, the first to the input gate, the second to the forget gate. They"
+                " stand in four blocks.",
             ),
             Mistake(
                 "old memory handed on",

@@ -198,7 +198,8 @@ EXERCISES = [
             Mistake(
                 "skip padded",
                 _skip_padded,
-                "this is larger than the skip: you padded the skip. The decoder must come back to the image's own size.",
+                "this is larger than the skip: you padded the skip. The decoder must come back to the image's own"
+                " size.",
             ),
             Mistake(
                 "skip shrunk",
@@ -223,7 +224,8 @@ EXERCISES = [
             Mistake(
                 "behind the images",
                 _behind_the_images,
-                "you put the two behind each other along the first axis, as more images. It is the channels that become more.",
+                "you put the two behind each other along the first axis, as more images. It is the channels that become"
+                " more.",
             ),
             Mistake(
                 "from below alone",
@@ -240,7 +242,8 @@ EXERCISES = [
             Mistake(
                 "biases counted",
                 lambda before, width, dims: block_parameters(before, width, dims) + 2 * width,
-                "you count a bias for each convolution. They have none: the batch normalisation after them shifts anyway.",
+                "you count a bias for each convolution. They have none: the batch normalisation after them shifts"
+                " anyway.",
             ),
             Mistake(
                 "normalisation forgotten",
@@ -280,7 +283,8 @@ EXERCISES = [
             Mistake(
                 "running means counted",
                 lambda before, width, dims: block_parameters(before, width, dims) + 4 * width,
-                "you count four numbers a channel in each normalisation. Running mean and variance are counted along, not trained.",
+                "you count four numbers a channel in each normalisation. Running mean and variance are counted along,"
+                " not trained.",
             ),
             Mistake(
                 "one convolution",
@@ -314,7 +318,8 @@ EXERCISES = [
             Mistake(
                 "ReLU before the sum",
                 _relu_on_each,
-                "you take the ReLU of each part and add then. Add first: what one side speaks for the other may speak against.",
+                "you take the ReLU of each part and add then. Add first: what one side speaks for the other may speak"
+                " against.",
             ),
             Mistake(
                 "softmax over places",
@@ -337,9 +342,7 @@ EXERCISES = [
                 "U and V have changed places: U goes with the skip, V with what comes from below.",
             ),
             Mistake(
-                "w left out",
-                _weights_left_out,
-                "you add up what the ReLU leaves. Where do the weights w come in?",
+                "w left out", _weights_left_out, "you add up what the ReLU leaves. Where do the weights w come in?"
             ),
             Mistake(
                 "ReLU at the end",
@@ -371,7 +374,8 @@ EXERCISES = [
             Mistake(
                 "not between 0 and 1",
                 lambda p: torch.special.entr(p).sum(0),
-                "this does not end at 1. What is the entropy where all classes are alike, and does it depend on how many?",
+                "this does not end at 1. What is the entropy where all classes are alike, and does it depend on how"
+                " many?",
             ),
             Mistake(
                 "in bits",
@@ -386,17 +390,20 @@ EXERCISES = [
             Mistake(
                 "sign",
                 lambda p: -torch.special.entr(p).sum(0) / math.log(len(p)),
-                "this is never above zero: the logarithm of a probability is negative, which the minus in front turns round.",
+                "this is never above zero: the logarithm of a probability is negative, which the minus in front turns"
+                " round.",
             ),
             Mistake(
                 "one minus the highest",
                 lambda p: 1 - p.max(0).values,
-                "this is one minus the highest probability, another measure of doubt; it does not see how the rest is spread.",
+                "this is one minus the highest probability, another measure of doubt; it does not see how the rest is"
+                " spread.",
             ),
             Mistake(
                 "zero times infinity",
                 lambda p: -(p * p.log()).sum(0) / math.log(len(p)),
-                "where a probability is exactly zero you get nan: 0 times the logarithm of 0. Such a class adds nothing.",
+                "where a probability is exactly zero you get nan: 0 times the logarithm of 0. Such a class adds"
+                " nothing.",
             ),
             Mistake(
                 "divided by the number of classes",
@@ -406,7 +413,8 @@ EXERCISES = [
             Mistake(
                 "divided by the largest that occurs",
                 lambda p: torch.special.entr(p).sum(0) / torch.special.entr(p).sum(0).max(),
-                "you divide by the largest value of this image: then a sure image looks as undecided as any. Divide by the largest there can be.",
+                "you divide by the largest value of this image: then a sure image looks as undecided as any. Divide by"
+                " the largest there can be.",
             ),
             Mistake(
                 "Gini",

@@ -115,7 +115,9 @@ def _causal(queries, keys, values):
 
 
 def _directions_alone(queries, keys, values):
-    scores = torch.nn.functional.normalize(queries, dim=-1) @ torch.nn.functional.normalize(keys, dim=-1).transpose(-2, -1)
+    scores = torch.nn.functional.normalize(queries, dim=-1) @ torch.nn.functional.normalize(keys, dim=-1).transpose(
+        -2, -1
+    )
     return scores.softmax(-1) @ values
 
 
@@ -192,12 +194,14 @@ EXERCISES = [
             Mistake(
                 "still a grid",
                 _still_a_grid,
-                "the patches are right, but still laid out as rows and columns. A transformer takes one list of tokens.",
+                "the patches are right, but still laid out as rows and columns. A transformer takes one list of"
+                " tokens.",
             ),
             Mistake(
                 "pixels before patches",
                 _pixels_before_patches,
-                "the last two axes have changed places (unfold gives them like that): first which patch, then its pixels.",
+                "the last two axes have changed places (unfold gives them like that): first which patch, then its"
+                " pixels.",
             ),
             Mistake(
                 "overlapping",
@@ -207,7 +211,8 @@ EXERCISES = [
             Mistake(
                 "pixels from afar",
                 _far_apart,
-                "each of your tokens takes every so many-th pixel of the whole image. In the reshape, which comes first: the patches, or the pixels in one?",
+                "each of your tokens takes every so many-th pixel of the whole image. In the reshape, which comes"
+                " first: the patches, or the pixels in one?",
             ),
             Mistake(
                 "all images in one list",
@@ -215,9 +220,7 @@ EXERCISES = [
                 "the patches of all images are in one list. Each image keeps a list of its own.",
             ),
             Mistake(
-                "from below",
-                _from_below,
-                "the rows of patches stand from below upwards. Reading order begins above.",
+                "from below", _from_below, "the rows of patches stand from below upwards. Reading order begins above."
             ),
             Mistake(
                 "the first channel alone",
@@ -239,22 +242,26 @@ EXERCISES = [
             Mistake(
                 "not scaled",
                 lambda queries, keys, values: _scores(queries, keys).softmax(-1) @ values,
-                "the scores are not scaled. A sum of d products grows with d, and the softmax with it becomes all or nothing.",
+                "the scores are not scaled. A sum of d products grows with d, and the softmax with it becomes all or"
+                " nothing.",
             ),
             Mistake(
                 "scaled by d",
                 lambda queries, keys, values: (_scores(queries, keys) / queries.shape[-1]).softmax(-1) @ values,
-                "you divide by d. Of d independent products it is the variance that grows with d, so what is the standard deviation?",
+                "you divide by d. Of d independent products it is the variance that grows with d, so what is the"
+                " standard deviation?",
             ),
             Mistake(
                 "scaled by the number of tokens",
                 lambda queries, keys, values: (_scores(queries, keys) / sqrt(queries.shape[-2])).softmax(-1) @ values,
-                "you divide by the root of the number of tokens. How large a score is depends on how many numbers a query has.",
+                "you divide by the root of the number of tokens. How large a score is depends on how many numbers a"
+                " query has.",
             ),
             Mistake(
                 "multiplied by the root",
                 lambda queries, keys, values: (_scores(queries, keys) * sqrt(queries.shape[-1])).softmax(-1) @ values,
-                "you multiply by the root of d, so that the scores grow even more. What was the scaling meant to prevent?",
+                "you multiply by the root of d, so that the scores grow even more. What was the scaling meant to"
+                " prevent?",
             ),
             Mistake(
                 "scaled after the softmax",
@@ -264,22 +271,26 @@ EXERCISES = [
             Mistake(
                 "softmax forgotten",
                 lambda queries, keys, values: _scaled(queries, keys) @ values,
-                "there is no softmax in this: scores may be negative, and add up to anything. Weights of a mean do not.",
+                "there is no softmax in this: scores may be negative, and add up to anything. Weights of a mean do"
+                " not.",
             ),
             Mistake(
                 "shares of the scores",
                 _not_softmax_but_shares,
-                "you divide each score by their sum, and scores may be negative or cancel. A softmax takes the exponential first.",
+                "you divide each score by their sum, and scores may be negative or cancel. A softmax takes the"
+                " exponential first.",
             ),
             Mistake(
                 "softmax over the queries",
                 lambda queries, keys, values: _scaled(queries, keys).softmax(-2) @ values,
-                "the softmax runs over the wrong axis: each column adds up to 1. It is each query's row of weights that has to.",
+                "the softmax runs over the wrong axis: each column adds up to 1. It is each query's row of weights that"
+                " has to.",
             ),
             Mistake(
                 "softmax over the heads",
                 lambda queries, keys, values: _scaled(queries, keys).softmax(1) @ values,
-                "the softmax runs over axis 1, which is that of the heads here. Count the axes from the end: which one are the keys?",
+                "the softmax runs over axis 1, which is that of the heads here. Count the axes from the end: which one"
+                " are the keys?",
             ),
             Mistake(
                 "softmax over all pairs",
@@ -289,13 +300,14 @@ EXERCISES = [
             Mistake(
                 "keys reshaped",
                 _keys_reshaped,
-                "the keys are reshaped, not transposed: a reshape keeps the order in memory and mixes the numbers of different tokens.",
+                "the keys are reshaped, not transposed: a reshape keeps the order in memory and mixes the numbers of"
+                " different tokens.",
             ),
             Mistake(
                 "weights transposed",
                 lambda queries, keys, values: _scaled(queries, keys).softmax(-1).transpose(-2, -1) @ values,
-                "the weights are right, but transposed when they meet the values: each value is handed out by its own token's row. "
-                "Row i has to gather for token i.",
+                "the weights are right, but transposed when they meet the values: each value is handed out by its own"
+                " token's row. Row i has to gather for token i.",
             ),
             Mistake(
                 "queries and keys exchanged",
@@ -310,17 +322,20 @@ EXERCISES = [
             Mistake(
                 "only what comes before",
                 _causal,
-                "each query sees only the tokens before it, as in a model of language. In an image every token sees all.",
+                "each query sees only the tokens before it, as in a model of language. In an image every token sees"
+                " all.",
             ),
             Mistake(
                 "directions alone",
                 _directions_alone,
-                "you make queries and keys as long as each other: a cosine. Here long ones count more; what is divided by is the same for all.",
+                "you make queries and keys as long as each other: a cosine. Here long ones count more; what is divided"
+                " by is the same for all.",
             ),
             Mistake(
                 "each for itself",
                 lambda queries, keys, values: _scaled(queries, keys).sigmoid() @ values,
-                "a sigmoid looks at each score for itself, and the weights add up to anything. Each query has a sum of 1 to give away.",
+                "a sigmoid looks at each score for itself, and the weights add up to anything. Each query has a sum of"
+                " 1 to give away.",
             ),
             Mistake(
                 "the best alone",
@@ -342,8 +357,8 @@ EXERCISES = [
             Mistake(
                 "wrong order",
                 lambda weights: _multiplied(_steps(weights)[::-1]),
-                "the blocks are multiplied in the other order. The last block looks at what the ones before have gathered: "
-                "row i of the product starts at its token i, so which one stands on the left?",
+                "the blocks are multiplied in the other order. The last block looks at what the ones before have"
+                " gathered: row i of the product starts at its token i, so which one stands on the left?",
             ),
             Mistake(
                 "identity left out",
@@ -353,7 +368,8 @@ EXERCISES = [
             Mistake(
                 "identity not halved",
                 lambda weights: _multiplied([2 * step for step in _steps(weights)]),
-                "attention and identity are added, and the rows add up to more than 1, more with each block. Take half of each.",
+                "attention and identity are added, and the rows add up to more than 1, more with each block. Take half"
+                " of each.",
             ),
             Mistake(
                 "identity at the end",
@@ -373,17 +389,20 @@ EXERCISES = [
             Mistake(
                 "head by head",
                 _head_by_head,
-                "you multiply each head through for itself, and average then. Heads are mixed after each block: average first.",
+                "you multiply each head through for itself, and average then. Heads are mixed after each block: average"
+                " first.",
             ),
             Mistake(
                 "blocks averaged",
                 lambda weights: torch.stack(_steps(weights)).mean(0),
-                "you average the blocks. They work one after another: the second one looks at what the first has gathered.",
+                "you average the blocks. They work one after another: the second one looks at what the first has"
+                " gathered.",
             ),
             Mistake(
                 "place by place",
                 _place_by_place,
-                "you multiply place by place (*). A way over two blocks goes from token to token to token, over all in between: @.",
+                "you multiply place by place (*). A way over two blocks goes from token to token to token, over all in"
+                " between: @.",
             ),
             Mistake(
                 "the last block alone",
@@ -403,7 +422,8 @@ EXERCISES = [
             Mistake(
                 "one block many times",
                 lambda weights: torch.linalg.matrix_power(torch.stack(_steps(weights)).mean(0), len(weights)),
-                "you average the blocks, and go through the mean many times. Each block has its own weights and its own turn.",
+                "you average the blocks, and go through the mean many times. Each block has its own weights and its own"
+                " turn.",
             ),
             Mistake(
                 "heads one after another",

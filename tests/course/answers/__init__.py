@@ -1,4 +1,5 @@
-"""Right answers, written otherwise than in the lessons: with NumPy, SciPy, scikit-learn, loops, other functions of PyTorch.
+"""Right answers, written otherwise than in the lessons: with NumPy, SciPy, scikit-learn, loops, other functions of
+PyTorch.
 
 One file a lesson. Each answer is one that a student may well give, and has to pass.
 """

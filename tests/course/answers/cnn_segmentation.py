@@ -21,7 +21,9 @@ def by_loops_in_numpy(masks, truths):
 
 @right("dice")
 def by_the_f1_of_sklearn(masks, truths):
-    return np.array([f1_score(truth.flatten(), mask.flatten(), zero_division=1.0) for mask, truth in zip(masks, truths)])
+    return np.array(
+        [f1_score(truth.flatten(), mask.flatten(), zero_division=1.0) for mask, truth in zip(masks, truths)]
+    )
 
 
 @right("dice")

@@ -16,7 +16,7 @@ def by_counting_in_numpy(labels):
 
 @right("accuracy_of_the_commonest")
 def by_a_counter(labels):
-    (_, count), = Counter(labels.tolist()).most_common(1)
+    ((_, count),) = Counter(labels.tolist()).most_common(1)
     return count / len(labels)
 
 

@@ -49,7 +49,11 @@ def by_filling(below, skip):
 def by_building_it(before, width, dims):
     conv, norm = (nn.Conv2d, nn.BatchNorm2d) if dims == 2 else (nn.Conv3d, nn.BatchNorm3d)
     block = nn.Sequential(
-        conv(before, width, 3, padding=1, bias=False), norm(width), nn.ReLU(), conv(width, width, 3, bias=False), norm(width)
+        conv(before, width, 3, padding=1, bias=False),
+        norm(width),
+        nn.ReLU(),
+        conv(width, width, 3, bias=False),
+        norm(width),
     )
     return sum(parameter.numel() for parameter in block.parameters() if parameter.requires_grad)
 
