@@ -1,6 +1,7 @@
 # make lab           open the lessons
 # make test          run every test
 # make test-oldest   run the widgets' tests on the oldest ipywidgets that is allowed, which Colab has
+# make lint          form, common mistakes, misspelt words, types
 # make fuzz          odd input to commands and functions, thousands of cases, others each time (some minutes)
 #
 # All make .venv first where it is missing or pyproject.toml is newer; a second
@@ -12,7 +13,7 @@ BIN := .venv/bin
 OLDEST := .venv/oldest
 WIDGETS := tests/explorers tests/course/test_prediction.py tests/course/test_quiz.py
 
-.PHONY: lab test test-oldest fuzz
+.PHONY: lab lint test test-oldest fuzz
 
 lab: .venv/installed
 	$(BIN)/medtutor lab
@@ -28,6 +29,11 @@ test-oldest: $(OLDEST)/installed
 $(OLDEST)/installed: .venv/installed
 	$(BIN)/python -m pip install --quiet --no-deps --upgrade --target $(OLDEST) ipywidgets==7.7.0 'ipython_genutils>=0.2'
 	touch $@
+
+lint: .venv/installed
+	$(BIN)/ruff format --check
+	$(BIN)/ruff check
+	$(BIN)/codespell
 
 # The same tests as in `make test`, where they have few cases and always the same.
 fuzz: .venv/installed

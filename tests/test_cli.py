@@ -10,10 +10,10 @@ from dataclasses import replace
 from functools import partial
 
 import pytest
+from conftest import blobs
 from jupyter_server.services.config.manager import ConfigManager
 
 import medtutor as mt
-from conftest import blobs
 from medtutor import cli
 from medtutor.data import catalog, cine, hippocampus_phantom, loading
 from medtutor.errors import InputError

@@ -15,9 +15,9 @@ import ipywidgets
 import numpy as np
 import pytest
 import torch
+from conftest import CELLS
 
 import medtutor as mt
-from conftest import CELLS
 from medtutor import cli, evaluation, explorers, figures
 from medtutor.data.cohort import draw_cohort
 from medtutor.errors import InputError

@@ -5,10 +5,10 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
+from conftest import blobs
 from matplotlib.figure import Figure
 
 import medtutor as mt
-from conftest import blobs
 from medtutor import figures
 from medtutor.errors import InputError
 from medtutor.evaluation import atlases, compare, reading

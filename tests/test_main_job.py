@@ -28,7 +28,8 @@ peak, done = 0, threading.Event()
 def watch():
     global peak
     while not done.wait(0.02):
-        peak = max(peak, *(int(line.split()[1]) for line in status.read_text().splitlines() if line.startswith("RssAnon")))
+        held = [int(line.split()[1]) for line in status.read_text().splitlines() if line.startswith("RssAnon")]
+        peak = max(peak, *held)
 
 watcher = threading.Thread(target=watch)
 if status.exists():

@@ -157,14 +157,14 @@ def _same(images, others):
     flat image.
     """
     numbers = {}
-    for number, content in enumerate(_contents(others)):
-        numbers.setdefault(hash(content), number)
+    for place, content in enumerate(_contents(others)):
+        numbers.setdefault(hash(content), place)
     found = torch.full((len(images),), -1)
-    for number, content in enumerate(_contents(images)):
+    for place, content in enumerate(_contents(images)):
         at = numbers.get(hash(content), -1)
         # Two images may have one hash by chance.
-        if at >= 0 and torch.equal(images[number], others[at]) and content.count(content[0]) < len(content):
-            found[number] = at
+        if at >= 0 and torch.equal(images[place], others[at]) and content.count(content[0]) < len(content):
+            found[place] = at
     return found
 
 

@@ -26,7 +26,8 @@ RESHAPING = frozenset(
 LINEAR = RESHAPING | frozenset(
     "convolution _convolution addmm mm native_batch_norm _native_batch_norm_legit_no_training cudnn_batch_norm"
     " avg_pool2d avg_pool3d _adaptive_avg_pool2d _adaptive_avg_pool3d adaptive_avg_pool2d adaptive_avg_pool3d repeat"
-    " mean sum add add_ sub cat stack constant_pad_nd neg upsample_nearest2d upsample_bilinear2d upsample_nearest3d".split()
+    " mean sum add add_ sub cat stack constant_pad_nd neg"
+    " upsample_nearest2d upsample_bilinear2d upsample_nearest3d".split()
 )
 
 

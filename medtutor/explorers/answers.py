@@ -9,8 +9,19 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
-from ..explanation import METHODS, Scores, deletion, explain, infidelity, insertion, mass, pointing
-from ..explanation import randomised, sensitivity, similarity
+from ..explanation import (
+    METHODS,
+    Scores,
+    deletion,
+    explain,
+    infidelity,
+    insertion,
+    mass,
+    pointing,
+    randomised,
+    sensitivity,
+    similarity,
+)
 from ..explanation.subject import Subject
 from .recent import Recent
 

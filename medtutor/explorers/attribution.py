@@ -23,8 +23,21 @@ from ..training.run import Run
 from . import drawing, panels
 from .answers import WEIGHTS, Answers, Busy, Question, few_threads
 from .as_code import lines_of_code
-from .cases import EVERY, FILLS, RIGHT, WRONG, Case, as_image, case_of, check_classes, covered
-from .cases import loading_line, of_class, own_dataset, with_outcome
+from .cases import (
+    EVERY,
+    FILLS,
+    RIGHT,
+    WRONG,
+    Case,
+    as_image,
+    case_of,
+    check_classes,
+    covered,
+    loading_line,
+    of_class,
+    own_dataset,
+    with_outcome,
+)
 from .classification import OUTCOMES
 from .explorer import Explorer, answering
 from .forms import choice, column, heading, number_of, of_option, slider, status
@@ -32,8 +45,8 @@ from .job import Job
 from .own_image import emptied, read_image, uploaded
 from .pages import Pages
 from .segmentation import segmentation
-from .sequence import sequence
 from .sentences import SIGNS, answer_table, described, score_table
+from .sequence import sequence
 
 PREDICTED = -1  # in place of the number of a class: whichever the model predicts
 NOTHING, UNRANDOMISED = "nothing", "the same, trained"  # to compare with

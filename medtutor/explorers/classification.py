@@ -90,7 +90,11 @@ def outcomes(truth, scores, threshold):
 
     Raises `InputError` for a truth that is not bool, and for scores of other cases or that are not finite.
     """
-    if getattr(truth, "dtype", None) != bool or np.shape(truth) != np.shape(scores) or not np.isfinite(scores).all():
+    if (
+        not np.issubdtype(getattr(truth, "dtype", None), np.bool_)
+        or np.shape(truth) != np.shape(scores)
+        or not np.isfinite(scores).all()
+    ):
         raise InputError(
             f"truth has shape {np.shape(truth)}, scores {np.shape(scores)}; give bools, such as labels == 1, and a"
             " finite score for each"

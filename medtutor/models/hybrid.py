@@ -65,10 +65,10 @@ class Hybrid(ViT):
             BATCH_NORM[dims](first),
             nn.ReLU(),
         ]
-        befores = (first, *self.widths)
+        widths_in = (first, *self.widths)
         stem += [
             ResidualBlock(before, after, stride=1 if i == 0 else 2, dims=dims)
-            for i, (before, after) in enumerate(zip(befores, self.widths))
+            for i, (before, after) in enumerate(zip(widths_in, self.widths))
         ]
         stem.append(CONV[dims](self.widths[-1], width, 3, stride=2, padding=1))
         halvings = len(self.widths) + (dims == 3)
@@ -168,9 +168,9 @@ class ImageFeatures(nn.Sequential):
     def __init__(self, channels=1, widths=(16, 32, 64)):
         check(channels=channels, widths=widths)
         stem = [nn.Conv2d(channels, widths[0], 3, padding=1, bias=False), nn.BatchNorm2d(widths[0]), nn.ReLU()]
-        befores = (widths[0], *widths)
+        widths_in = (widths[0], *widths)
         blocks = [
-            ResidualBlock(before, after, 1 if i == 0 else 2) for i, (before, after) in enumerate(zip(befores, widths))
+            ResidualBlock(before, after, 1 if i == 0 else 2) for i, (before, after) in enumerate(zip(widths_in, widths))
         ]
         super().__init__(*stem, *blocks, GLOBAL_MAX[2](1), nn.Flatten())
 

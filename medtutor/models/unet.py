@@ -62,8 +62,8 @@ class FCN(nn.Module):
         if len(widths) < 2:
             raise InputError(f"widths={widths} gives too few levels; give two or more, such as widths=(12, 24, 48)")
         dims, deeper = len(shape), widths[1:]
-        befores = (channels, *widths)
-        self.encoder = nn.ModuleList(self.block(before, width, dims=dims) for before, width in zip(befores, widths))
+        widths_in = (channels, *widths)
+        self.encoder = nn.ModuleList(self.block(before, width, dims=dims) for before, width in zip(widths_in, widths))
         self.pools = nn.ModuleList(MAX_POOL[dims](2, ceil_mode=True) for _ in deeper)
         # A transposed 2 x 2 convolution takes 1.4 to 1.8 times as long as these two on a CPU (forward and backward,
         # channels_last), which the whole network hardly feels, and has four times their parameters.

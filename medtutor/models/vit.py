@@ -27,10 +27,11 @@ PAD = {2: nn.ConstantPad2d, 3: nn.ConstantPad3d}
 BLACK = -1.0
 
 
-def attend(queries, keys, values, softmax=nn.Softmax(dim=-1), apart=None):
+def attend(queries, keys, values, softmax=None, apart=None):
     """Scaled dot-product attention: what each query gathers from all values.
 
     queries, keys, values  (…, N, d) each -> (…, N, d)
+    softmax                what turns scores into weights; left out: softmax over the keys
     apart                  bool (…, N, N), true where a query must not see a key
 
     softmax(Q K^T / sqrt(d)) V; Vaswani et al., arXiv:1706.03762 (2017), eq. 1.
@@ -38,7 +39,7 @@ def attend(queries, keys, values, softmax=nn.Softmax(dim=-1), apart=None):
     scores = queries @ keys.transpose(-2, -1) / sqrt(queries.shape[-1])  # (…, N, N)
     if apart is not None:
         scores = scores.masked_fill(apart, float("-inf"))
-    return softmax(scores) @ values
+    return (scores.softmax(dim=-1) if softmax is None else softmax(scores)) @ values
 
 
 class Attention(nn.Module):

@@ -98,7 +98,7 @@ def drawn_again(data, seeds, train):
     for dataset in data.values():
         found = [train(None, dataset, seed, measure=redrawn) for seed in seeds]
 
-        def against(name, first, second, key):
+        def against(name, first, second, key, found=found):
             return between(name, (first, found, f"{first} {key}"), (second, found, f"{second} {key}"))
 
         for size in SIZES:

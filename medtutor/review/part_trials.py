@@ -39,7 +39,7 @@ def parts_of_a_cohort(data, seeds, train):
     for dataset in data.values():
         found = [train(None, dataset, seed, measure=fused) for seed in seeds]
 
-        def against(kind, first, second):
+        def against(kind, first, second, found=found):
             return between(
                 f"{kind}: {first} against {second}",
                 (first, found, f"{kind} {first}"),

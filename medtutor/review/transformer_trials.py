@@ -13,7 +13,8 @@ from .evidence import DECIMALS, Contrast, between
 
 # Training images; of "noisy", shapes that are fainter and jitter more.
 MARKS = {"shapes": (2_500, 10_000, 20_000), "shapes, noisy": (10_000,), "patterns": (20_000,)}
-PASSES = 20_000  # images that the CNN sees in training, whatever their number; the others see more or fewer, for as many FLOPs
+# Images that the CNN sees in training, whatever their number; the others see more or fewer, for as many FLOPs.
+PASSES = 20_000
 # Smaller than the defaults, and all of 66 to 80 thousand parameters: trainings are many.
 ARMS = {
     "cnn": ("cnn", {"widths": (16, 32, 64)}),

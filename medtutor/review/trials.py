@@ -34,7 +34,7 @@ from ..evaluation.postprocessing import MeanShape, largest_component
 from ..evaluation.segmentation import SCORES, by_patient, segmentation_scores
 from ..models import build, parameter_count
 from ..training import Interrupted, default_recipe, fit
-from ..training.processes import make_accelerator, choose_threads
+from ..training.processes import choose_threads, make_accelerator
 from .evidence import DECIMALS, Contrast, Evidence, between
 from .feature_trials import drawn_again, features_without_labels, reconstruction_errors
 from .generative_trials import drawn_or_real, few_shot_augmentation

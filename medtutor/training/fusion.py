@@ -7,11 +7,11 @@ AdamW, one-cycle, the weights after the last epoch, nothing selected.
 import torch
 from tqdm import tqdm
 
+from .. import checks
 from ..data.augmentation import apply_affine, draw_affine
 from ..data.cohort import OUTCOMES
 from ..data.dataset import normalise
 from ..data.images import as_images
-from .. import checks
 from ..errors import InputError, MedtutorError
 from ..models.inference import device_of, evaluating
 from ..models.randomness import seeded

@@ -11,9 +11,9 @@ import torch
 from torch import nn
 from tqdm import tqdm
 
+from .. import checks
 from ..data.dataset import normalise
 from ..data.images import as_images
-from .. import checks
 from ..errors import InputError, MedtutorError, unknown
 from ..models.inference import device_of, evaluating
 from ..models.randomness import seeded

@@ -13,11 +13,11 @@ import torch
 from torch import nn
 
 from ..checks import number, one_of, whole
+from ..data.augmentation import test_views
 from ..data.catalog import TASKS, Card, names
 from ..data.dataset import normalise
 from ..data.images import as_images, case_shape
 from ..data.loading import load as load_dataset
-from ..data.augmentation import test_views
 from ..errors import InputError
 from ..evaluation import Metrics, RegressionMetrics, SegmentationMetrics, metrics_kind
 from ..files import Folder, resolve, typed

@@ -20,7 +20,9 @@ from medtutor.training.fusion import fit_fusion
 
 xray = phantoms.draw(mt.data.card("pneumoniamnist"), {"train": 200, "val": 20, "test": 60})
 cohort = draw_cohort(xray, missing=0.1)
-models = {way: fit_fusion(Fusion(way=way), cohort.train, epochs=1, progress=False) for way in ("early", "late", "table")}
+models = {
+    way: fit_fusion(Fusion(way=way), cohort.train, epochs=1, progress=False) for way in ("early", "late", "table")
+}
 """
 IMAGE, BARS, SHARES, CHARTS = (
     "too. Image of patient",

@@ -24,7 +24,8 @@ torch.manual_seed(0)
 networks = Generator(classes=2, widths=(32, 16, 8)), Discriminator(classes=2, widths=(8, 16, 32))
 about = {"provenance": "phantom", "classes": xray.card.classes}
 adversary = fit_gan(
-    *networks, normalise(xray.train.images), xray.train.labels, steps=30, batch_size=16, frames=8, progress=False, about=about
+    *networks, normalise(xray.train.images), xray.train.labels,
+    steps=30, batch_size=16, frames=8, progress=False, about=about,
 )
 """
 POINT, SAMPLES, STRIP = (

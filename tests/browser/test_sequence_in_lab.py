@@ -20,7 +20,8 @@ from medtutor.explorers.sequence import sequence
 card = mt.data.card("cine_filling")
 drawn = cine.draw("filling", {"train": 60, "val": 20, "test": 80})
 clips = mt.from_arrays(
-    *[(part.images[:, :, 0], part.targets) for part in drawn.values()], classes=card.classes, name="cine_filling", sequence=True
+    *[(part.images[:, :, 0], part.targets) for part in drawn.values()],
+    classes=card.classes, name="cine_filling", sequence=True,
 )
 parts = {split: replace(getattr(clips, split), masks=part.masks) for split, part in drawn.items()}
 clips = replace(clips, **parts, provenance="phantom")

@@ -13,14 +13,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-
 from answers import ANSWERS
 from conftest import REFUSED
+from mutants import mutants
+
 from medtutor.course import check
 from medtutor.course.builder import solutions, sources
 from medtutor.course.check import Exercise, Mistake, exercises, look_at
 from medtutor.errors import InputError
-from mutants import mutants
 
 NOTEBOOKS = Path(__file__).parents[2] / "notebooks"
 ALL = exercises()

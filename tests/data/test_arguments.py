@@ -7,9 +7,9 @@ import warnings
 import numpy as np
 import pytest
 import torch
+from conftest import blobs
 
 import medtutor as mt
-from conftest import blobs
 from medtutor.data import card, cine, contrasts, hippocampus_phantom, phantoms
 from medtutor.data.cohort import chance, draw_cohort, with_table_of_others, without_table
 from medtutor.data.dataset import SPLITS

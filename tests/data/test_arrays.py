@@ -11,7 +11,8 @@ from medtutor.data.dataset import SPLITS, Dataset
 from medtutor.errors import InputError
 
 hypothesis = pytest.importorskip("hypothesis")
-from hypothesis import HealthCheck, given, settings, strategies as st  # noqa: E402
+from hypothesis import HealthCheck, given, settings  # noqa: E402
+from hypothesis import strategies as st  # noqa: E402
 from hypothesis.extra import numpy as arrays_of  # noqa: E402
 
 SHAPES = {False: [(3, 4), (3, 4, 3), (3, 4, 1), (2, 3, 5), (2, 3, 5, 3)], True: [(2, 3, 4), (2, 3, 4, 3)]}

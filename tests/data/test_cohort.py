@@ -5,10 +5,10 @@ from functools import cache
 import numpy as np
 import pytest
 import torch
+from conftest import blobs
 from sklearn.metrics import roc_auc_score
 
 import medtutor as mt
-from conftest import blobs
 from medtutor.data import phantoms
 from medtutor.data.cohort import KINDS, chance, draw_cohort, with_table_of_others, without_table
 from medtutor.data.dataset import SPLITS

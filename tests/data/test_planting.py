@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 import torch
+from conftest import blobs
 
 import medtutor as mt
-from conftest import blobs
 from medtutor.data.planting import MARKER, SPOTS, plant_marker, plant_spots
 from medtutor.errors import InputError
 

@@ -4,9 +4,9 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from conftest import blobs
 
 import medtutor as mt
-from conftest import blobs
 from medtutor.data import card
 from medtutor.errors import InputError
 from medtutor.evaluation import Metrics, atlases, compare, comparison_table, reading, segmentation_table

@@ -4,9 +4,9 @@ from functools import cache
 
 import pytest
 import torch
+from conftest import blobs
 
 import medtutor as mt
-from conftest import blobs
 
 
 @cache

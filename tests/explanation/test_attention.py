@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
+from conftest import blobs
 from torch import nn
 
 import medtutor as mt
-from conftest import blobs
 from medtutor.data import card
 from medtutor.data.dataset import normalise
 from medtutor.errors import InputError

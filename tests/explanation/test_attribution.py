@@ -5,6 +5,7 @@ import copy
 import numpy as np
 import pytest
 import torch
+from squares import data, images, run, transformer  # noqa: F401 (fixtures)
 from torch import nn
 
 import medtutor as mt
@@ -28,7 +29,6 @@ from medtutor.explanation import (
     sensitivity,
 )
 from medtutor.explanation.methods import baseline, superpixels
-from squares import data, images, run, transformer  # noqa: F401 (fixtures)
 
 CHEAP = {
     "integrated_gradients": {"steps": 4},

@@ -3,11 +3,11 @@
 import json
 
 import pytest
+from squares import run as squares_run  # noqa: F401 (fixture)
 
 import medtutor as mt
 from medtutor import cli
 from medtutor.data import card, phantoms
-from squares import run as squares_run  # noqa: F401 (fixture)
 
 
 def command(*arguments):

@@ -2,13 +2,13 @@
 
 import pytest
 import torch
+from squares import images, run  # noqa: F401 (fixtures)
 from torch import nn
 
 import medtutor as mt
 from medtutor.data import card
 from medtutor.data.dataset import normalise
 from medtutor.explanation import explain, explain_batch
-from squares import images, run  # noqa: F401 (fixtures)
 
 
 def shaken(name, dataset, seed=0):

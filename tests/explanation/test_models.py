@@ -8,6 +8,7 @@ import threading
 import pytest
 import torch
 import torch.nn.functional as F
+from test_attribution import same, state
 from torch import nn
 
 import medtutor as mt
@@ -34,7 +35,6 @@ from medtutor.explanation import (
 )
 from medtutor.explanation.overlay import colours, overlay
 from medtutor.explanation.subject import Subject
-from test_attribution import same, state
 
 CHEAP = {
     "integrated_gradients": {"steps": 4},

@@ -7,10 +7,10 @@ from itertools import permutations
 import numpy as np
 import pytest
 import torch
+from conftest import blobs
 from torch import nn
 
 import medtutor as mt
-from conftest import blobs
 from medtutor.data.cohort import draw_cohort
 from medtutor.data.dataset import normalise
 from medtutor.errors import InputError

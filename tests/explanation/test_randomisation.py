@@ -2,12 +2,12 @@
 
 import pytest
 import torch
+from squares import data, images, run  # noqa: F401 (fixtures)
 from torch import nn
 
 import medtutor as mt
 from medtutor.errors import InputError
 from medtutor.explanation import cascade, explain, randomised, weighted_layers
-from squares import data, images, run  # noqa: F401 (fixtures)
 
 
 def changed(one, other):

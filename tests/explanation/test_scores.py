@@ -5,6 +5,7 @@ import dataclasses
 import numpy as np
 import pytest
 import torch
+from squares import data, evidence, images, run  # noqa: F401 (fixtures)
 from torch import nn
 
 from medtutor.errors import InputError
@@ -24,7 +25,6 @@ from medtutor.explanation import (
     sensitivity,
     similarity,
 )
-from squares import data, evidence, images, run  # noqa: F401 (fixtures)
 
 
 class Weighted(nn.Module):
@@ -199,11 +199,11 @@ def test_a_map_that_is_none_is_not_scored(broken, weighted):
 
 def test_evidence_says_yes_or_no():
     values = torch.tensor([[3.0, 1.0], [0.0, 0.0]])
-    for evidence in ([[1, 0], [0, 0]], np.array([[2, 0], [0, 0]], dtype=np.uint8), torch.tensor([[1.0, 0], [0, 0]])):
-        assert pointing(values, evidence) == 1 and mass(values, evidence) == 0.75
-    for evidence in (values / 3, values * float("nan")):
+    for marked in ([[1, 0], [0, 0]], np.array([[2, 0], [0, 0]], dtype=np.uint8), torch.tensor([[1.0, 0], [0, 0]])):
+        assert pointing(values, marked) == 1 and mass(values, marked) == 0.75
+    for marked in (values / 3, values * float("nan")):
         with pytest.raises(InputError, match="evidence must say yes or no"):
-            mass(values, evidence)
+            mass(values, marked)
 
 
 def test_scores_stay_within_their_range():

@@ -2,9 +2,9 @@
 
 import pytest
 import torch
+from conftest import blobs
 
 import medtutor as mt
-from conftest import blobs
 from medtutor.data.planting import plant_spots
 from medtutor.errors import InputError
 from medtutor.explanation import METHODS, methods_for, trust_table

@@ -10,9 +10,9 @@ import ipywidgets
 import numpy as np
 import pytest
 import torch
+from conftest import blobs
 
 import medtutor as mt
-from conftest import blobs
 from medtutor.data import phantoms
 from medtutor.errors import InputError
 from medtutor.explanation import attention_of, explain, layers, receptive_field

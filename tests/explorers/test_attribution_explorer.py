@@ -13,10 +13,10 @@ from functools import cache
 import numpy as np
 import pytest
 import torch
+from conftest import blobs
 from PIL import Image
 
 import medtutor as mt
-from conftest import blobs
 from medtutor.data import phantoms
 from medtutor.data.planting import plant_spots
 from medtutor.errors import InputError

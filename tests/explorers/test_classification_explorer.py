@@ -10,10 +10,10 @@ from functools import cache
 import numpy as np
 import pytest
 import torch
+from conftest import blobs
 from sklearn import metrics
 
 import medtutor as mt
-from conftest import blobs
 from medtutor.errors import InputError
 from medtutor.explorers import ClassificationExplorer, classification
 from medtutor.explorers.classification import CLOSEST, CONFIDENT, OUTCOMES, counted, outcomes

@@ -11,25 +11,28 @@ import ipywidgets
 import numpy as np
 import pytest
 import torch
+from conftest import blobs
 from IPython.core.interactiveshell import InteractiveShell
 from traitlets.config import Config
 
 import medtutor as mt
-from conftest import blobs
 from medtutor.course import Prediction, Quiz
 from medtutor.data import phantoms
 from medtutor.data.cohort import draw_cohort
-from medtutor.explorers import answers, drawing, explore, shown
 from medtutor.explorers import (
+    answers,
     attention,
     classification,
     draw_mask,
+    drawing,
+    explore,
     fusion,
     gallery,
     generator,
     latent,
     segmentation,
     sequence,
+    shown,
 )
 from medtutor.explorers.explorer import VIEW, Explorer, answering
 from medtutor.explorers.forms import as_shown

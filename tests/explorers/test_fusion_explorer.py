@@ -10,9 +10,9 @@ from functools import cache
 import numpy as np
 import pytest
 import torch
+from conftest import blobs
 
 import medtutor as mt
-from conftest import blobs
 from medtutor.data import phantoms
 from medtutor.data.cohort import chance, draw_cohort
 from medtutor.errors import InputError

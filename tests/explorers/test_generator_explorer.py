@@ -12,9 +12,9 @@ from functools import cache
 import numpy as np
 import pytest
 import torch
+from conftest import blobs
 
 import medtutor as mt
-from conftest import blobs
 from medtutor.data import normalise, phantoms
 from medtutor.errors import InputError
 from medtutor.evaluation.generative import nearest

@@ -9,10 +9,10 @@ from functools import cache
 import numpy as np
 import pytest
 import torch
+from conftest import blobs
 from sklearn.decomposition import PCA
 
 import medtutor as mt
-from conftest import blobs
 from medtutor.data import normalise, phantoms
 from medtutor.errors import InputError
 from medtutor.explorers.explorer import VIEW

@@ -14,7 +14,6 @@ import pytest
 import torch
 
 import medtutor as mt
-from conftest import blobs
 from medtutor.data import hippocampus_phantom
 from medtutor.errors import InputError
 from medtutor.evaluation.postprocessing import MeanShape, largest_component

@@ -28,11 +28,11 @@ from medtutor.explorers.sequence import (
     REVERSED,
     SHUFFLED,
     SequenceExplorer,
+    _ordered,
     orders,
     played,
     replaced,
     sequence,
-    _ordered,
 )
 from medtutor.training.run import Run
 

@@ -4,7 +4,6 @@ for.
 
 import contextlib
 import io
-import json
 import os
 import shutil
 import subprocess

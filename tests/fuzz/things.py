@@ -4,9 +4,9 @@ from functools import cache
 
 import numpy as np
 import torch
+from conftest import blobs
 
 import medtutor as mt
-from conftest import blobs
 
 SIDE = 8
 COUNTS = {"train": 12, "val": 8, "test": 8}

@@ -2,10 +2,11 @@
 
 import pytest
 import torch
+from conftest import blobs
+from seeded import images, made
 from torch import nn
 
 import medtutor as mt
-from conftest import blobs
 from medtutor.data import card
 from medtutor.errors import InputError
 from medtutor.models import MODELS, build, parameter_count
@@ -14,7 +15,6 @@ from medtutor.models.cnn import BagOfPatches, ResidualBlock
 from medtutor.models.hybrid import CineSegmenter, Hybrid, Tokens, TransformerUNet
 from medtutor.models.unet import UNet
 from medtutor.models.vit import Block, ViT
-from seeded import images, made
 
 SMALL = {"widths": (4, 8, 12)}
 

@@ -15,7 +15,7 @@ from medtutor.models.cnn import CNN, MLP, VGG, BagOfPatches, LeNet, ResNet18
 from medtutor.models.gan import Critic, Discriminator, Generator
 from medtutor.models.hybrid import CineSegmenter, Fusion, Hybrid, TransformerUNet
 from medtutor.models.recurrent import HEADS, ConvLSTM, FrameEncoder, FrameSequence, NextFrame
-from medtutor.models.unet import AttentionUNet, FCN, MultiLevelUNet, ResidualUNet, UNet
+from medtutor.models.unet import FCN, AttentionUNet, MultiLevelUNet, ResidualUNet, UNet
 from medtutor.models.vit import ViT, WindowedViT
 
 XRAY, SLICES, CINE = card("pneumoniamnist"), card("hippocampus"), card("cine_filling")

@@ -6,6 +6,7 @@ from math import log, prod
 import pytest
 import torch
 import torch.nn.functional as F
+from seeded import images, made
 from torch import nn
 
 import medtutor as mt
@@ -13,7 +14,6 @@ from medtutor.data import card
 from medtutor.errors import InputError
 from medtutor.models import MODELS, build, parameter_count
 from medtutor.models.vit import Attention, Block, ViT, WindowedAttention, WindowedViT, attend
-from seeded import images, made
 
 SMALL = {"width": 16, "depth": 2, "heads": 2}
 WINDOWS = [

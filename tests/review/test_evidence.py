@@ -6,12 +6,12 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from mutations import check_altered
 from scipy import stats
 
 from medtutor.errors import InputError
 from medtutor.review import Contrast, Evidence, claim, read_evidence
 from medtutor.review.evidence import FOLDER, digest
-from mutations import check_altered
 
 
 def contrast(differences, name="plain"):

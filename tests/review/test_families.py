@@ -5,8 +5,7 @@ from types import SimpleNamespace
 import pytest
 
 from medtutor.errors import InputError
-from medtutor.review import read_evidence, side_by_side
-from medtutor.review import families
+from medtutor.review import families, read_evidence, side_by_side
 from medtutor.review.evidence import Contrast
 
 

@@ -220,8 +220,9 @@ def test_organ_first_names_what_the_claim_judges():
         for way in ("whole", "lungs")
         for what in ("turned round", "no marker", "on marker")
     }
-    train = lambda model, dataset, seed, measure: SimpleNamespace(
-        values=found | {"Dice of the lungs": 0.9, "nothing": 0.0}
-    )  # noqa: E731
+
+    def train(model, dataset, seed, measure):
+        return SimpleNamespace(values=found | {"Dice of the lungs": 0.9, "nothing": 0.0})
+
     names = {contrast.name for contrast in part_trials.organ_first({"tiny": None}, (0, 1), train)}
     assert set(claim("organ-first-helps").rule.contrasts) <= names

@@ -6,9 +6,9 @@ import sys
 from dataclasses import replace
 
 import pytest
+from conftest import blobs
 
 import medtutor as mt
-from conftest import blobs
 from medtutor import cli
 from medtutor.data import catalog
 from medtutor.review import claims, read_evidence

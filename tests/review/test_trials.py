@@ -9,22 +9,21 @@ from types import SimpleNamespace
 
 import pytest
 import torch
+from conftest import blobs
+from mutations import check_altered
 
 import medtutor as mt
 from medtutor import files
-from conftest import blobs
 from medtutor.data import catalog
 from medtutor.data.phantoms import draw
 from medtutor.errors import InputError
 from medtutor.models import build, parameter_count
-from medtutor.review import Rule, claim, verdict
-from medtutor.review import kept, spot_trials, trials
+from medtutor.review import Rule, claim, kept, spot_trials, trials, verdict
 from medtutor.review.card import pivot
 from medtutor.review.evidence import Contrast
 from medtutor.review.kept import forget_trainings
 from medtutor.review.trials import matching_width, moved, moved_auc, run_trial
 from medtutor.training import Interrupted
-from mutations import check_altered
 
 
 @pytest.fixture

@@ -6,6 +6,7 @@ from functools import partial
 import pytest
 import torch
 import torch.nn.functional as F
+from mutations import check_altered
 
 from medtutor import files
 from medtutor.errors import InputError, MedtutorError
@@ -21,7 +22,6 @@ from medtutor.training.adversarial import (
     load_gan,
     spread,
 )
-from mutations import check_altered
 
 
 @pytest.fixture(scope="module")

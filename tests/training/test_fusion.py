@@ -5,10 +5,10 @@ from functools import cache
 
 import pytest
 import torch
+from conftest import blobs
 from sklearn.metrics import roc_auc_score
 
 import medtutor as mt
-from conftest import blobs
 from medtutor.data.cohort import draw_cohort
 from medtutor.data.dataset import normalise
 from medtutor.errors import InputError, MedtutorError

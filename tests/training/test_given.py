@@ -7,9 +7,9 @@ from functools import partial
 import numpy as np
 import pytest
 import torch
+from conftest import blobs
 
 import medtutor as mt
-from conftest import blobs
 from medtutor.data.cohort import draw_cohort
 from medtutor.data.dataset import normalise
 from medtutor.errors import InputError, MedtutorError

@@ -6,13 +6,12 @@ import signal
 
 import pytest
 import torch
+from conftest import blobs
 
 import medtutor as mt
-from conftest import blobs
 from medtutor.data import Dataset
 from medtutor.errors import InputError, MedtutorError
-from medtutor.training import Interrupted, default_recipe
-from medtutor.training import loop
+from medtutor.training import Interrupted, default_recipe, loop
 
 
 def train(dataset, recipe, **options):

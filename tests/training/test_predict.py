@@ -5,9 +5,9 @@ from functools import cache
 import numpy as np
 import pytest
 import torch
+from conftest import blobs
 
 import medtutor as mt
-from conftest import blobs
 from medtutor.errors import InputError
 from medtutor.models.hybrid import Fusion
 from medtutor.training.adversarial import spread

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 import torch
-
 from conftest import blobs
+
 from medtutor.training import processes
 from medtutor.training.processes import cpu_quota, gather_rows, share
 

@@ -11,10 +11,10 @@ from functools import cache, partial
 import numpy as np
 import pytest
 import torch
+from conftest import blobs
 from torch import nn
 
 import medtutor as mt
-from conftest import blobs
 from medtutor import errors
 from medtutor.data import card, phantoms
 from medtutor.data.cohort import draw_cohort

@@ -6,9 +6,9 @@ from dataclasses import fields, replace
 import numpy as np
 import pytest
 import torch
+from conftest import blobs
 
 import medtutor as mt
-from conftest import blobs
 from medtutor.checks import LARGEST_SEED
 from medtutor.data import card, names, phantoms
 from medtutor.errors import InputError

@@ -11,13 +11,13 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
+from mutations import check_altered
 
 import medtutor as mt
 from medtutor import files
 from medtutor.errors import InputError, MedtutorError
 from medtutor.evaluation import Metrics
 from medtutor.training import loop
-from mutations import check_altered
 
 
 @pytest.fixture

@@ -4,9 +4,9 @@ import json
 import sys
 
 import torch
+from conftest import blobs
 
 import medtutor as mt
-from conftest import blobs
 from medtutor.training import loop
 from medtutor.training.processes import finish
 
