@@ -29,10 +29,10 @@ from .data.catalog import counts, filename
 from .data.cohort import draw_cohort
 from .data.dataset import SPLITS
 from .data.phantoms import draw
-from .evaluation.comparison import published_beside
 from .models import build
 from .models.autoencoder import Autoencoder
 from .models.hybrid import WAYS, Fusion
+from .reports.comparison import published_beside
 from .training import default_recipe, fit
 from .training.adversarial import load_gan
 from .training.processes import choose_threads

@@ -300,7 +300,7 @@ def _check_writable(folder):
 
 def _beside(run, dataset):
     """The run's results beside what there is to compare them with, as text."""
-    from .evaluation import comparison_table, segmentation_table
+    from .reports import comparison_table, segmentation_table
 
     return segmentation_table(run, dataset) if run.card.task == "segmentation" else comparison_table(run)
 
@@ -319,7 +319,7 @@ def _masked_data(run, root):
 def evaluate_command(options):
     from dataclasses import asdict
 
-    from .evaluation import atlases, compare
+    from .reports import atlases, compare
     from .training import Run
 
     run = Run.load(options.run)

@@ -23,8 +23,9 @@ from sklearn.metrics import average_precision_score, confusion_matrix, precision
 from .checks import one_of, whole
 from .data.dataset import SPLITS, Dataset
 from .errors import InputError
-from .evaluation import compare, metrics_kind
 from .files import resolve, write_whole
+from .metrics import metrics_kind
+from .reports import compare
 from .training.run import Run
 
 # Okabe & Ito (2008).

@@ -18,7 +18,7 @@ import torch
 from conftest import CELLS
 
 import medtutor as mt
-from medtutor import cli, evaluation, explorers, figures
+from medtutor import cli, explorers, figures, metrics, reports
 from medtutor.data.cohort import draw_cohort
 from medtutor.errors import InputError
 from medtutor.explanation import deletion, explain_batch, score
@@ -185,8 +185,8 @@ def saved(of, folder):
 def measured(of):
     """The metrics of the predictions, measured again, are those of the run."""
     cases, card, found = of.dataset.test, of.dataset.card, of.run.predict(of.images)
-    again = evaluation.measure_split(cases, found, card)
-    assert str(again) == str(of.run.test) and type(again) is evaluation.metrics_kind(of.task)
+    again = metrics.measure_split(cases, found, card)
+    assert str(again) == str(of.run.test) and type(again) is metrics.metrics_kind(of.task)
     return again
 
 
@@ -313,15 +313,15 @@ ROWS = {
     # numbers
     "measure_split": Row(measured),
     "measure": Row(
-        lambda of: evaluation.measure(of.run.labels["test"], of.run.predictions["test"], of.task),
+        lambda of: metrics.measure(of.run.labels["test"], of.run.predictions["test"], of.task),
         {"segmentation": "of masks measure_segmentation", "regression": "of a regression use measure_regression"},
     ),
-    "compare": Row(lambda of: evaluation.compare(of.run), {"segmentation": "segmentation_table"}),
-    "comparison_table": Row(lambda of: evaluation.comparison_table(of.run), {"segmentation": "segmentation_table"}),
-    "reading": Row(lambda of: evaluation.reading(of.run)),
-    "atlases": Row(lambda of: evaluation.atlases(of.dataset), only(["segmentation"], "an atlas is made of masks")),
+    "compare": Row(lambda of: reports.compare(of.run), {"segmentation": "segmentation_table"}),
+    "comparison_table": Row(lambda of: reports.comparison_table(of.run), {"segmentation": "segmentation_table"}),
+    "reading": Row(lambda of: reports.reading(of.run)),
+    "atlases": Row(lambda of: reports.atlases(of.dataset), only(["segmentation"], "an atlas is made of masks")),
     "segmentation_table": Row(
-        lambda of: evaluation.segmentation_table(of.run, of.dataset),
+        lambda of: reports.segmentation_table(of.run, of.dataset),
         only(["segmentation"], "has no Dice; use comparison_table"),
     ),
     # pictures
@@ -473,14 +473,15 @@ def test_an_explanation_of_several_labels_says_which_one():
 # What takes no task: a picture of numbers, images or pages that are given as they are.
 WITHOUT_A_TASK = {
     figures: {"picture", "outlines", "patients", "images", "curves", "matrix", "as_written", "side_by_side"},
-    evaluation: {"measure_regression", "measure_segmentation", "segmentation_scores", "metrics_kind"},
+    metrics: {"measure_regression", "measure_segmentation", "segmentation_scores", "metrics_kind"},
+    reports: set(),
     explorers: {"gallery"},  # it reads the published sets itself
     Run: {"load"},
 }
 
 
 @pytest.mark.parametrize(
-    "home, prefix", [(figures, "figures."), (evaluation, ""), (explorers, "explorers."), (Run, "Run.")]
+    "home, prefix", [(figures, "figures."), (metrics, ""), (reports, ""), (explorers, "explorers."), (Run, "Run.")]
 )
 def test_no_public_function_is_without_a_row(home, prefix):
     own = home.__name__ if inspect.ismodule(home) else home.__module__

@@ -11,8 +11,8 @@ from matplotlib.figure import Figure
 import medtutor as mt
 from medtutor import figures
 from medtutor.errors import InputError
-from medtutor.evaluation import atlases, compare, reading
 from medtutor.explanation import randomised
+from medtutor.reports import atlases, compare, reading
 
 
 @pytest.fixture

@@ -13,9 +13,9 @@ ROOT = Path(medtutor.__file__).parent
 FLOORS = [
     ["errors", "checks", "files"],
     ["data", "models"],
-    ["evaluation"],
+    ["metrics"],
     ["training"],
-    ["explanation"],
+    ["explanation", "reports"],
     ["figures"],
     ["explorers"],
     ["review"],

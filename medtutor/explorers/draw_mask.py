@@ -15,7 +15,7 @@ from scipy import ndimage
 
 from ..data.dataset import SPLITS
 from ..errors import InputError
-from ..evaluation import segmentation_scores
+from ..metrics import segmentation_scores
 from . import drawing, panels
 from .explorer import Explorer, answering
 
@@ -77,7 +77,7 @@ def measures(mask, truth, spacing=None):
     spacing  millimetres between rows and columns; None for pixels
 
     What has no denominator is NaN. HD95 and surface Dice follow the rule for what is
-    empty of `evaluation.segmentation`.
+    empty of `metrics.segmentation`.
     """
     both, found, real = int((mask & truth).sum()), int(mask.sum()), int(truth.sum())
     scores = {

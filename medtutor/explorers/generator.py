@@ -18,8 +18,8 @@ from PIL import ImageDraw
 
 from ..data.dataset import SPLITS
 from ..errors import InputError, unknown
-from ..evaluation.generative import domain_features, two_sample_accuracy
 from ..figures import GREY
+from ..metrics.generative import domain_features, two_sample_accuracy
 from ..training.adversarial import Adversary, draw, spread
 from . import drawing
 from . import generator_panels as panels

@@ -124,7 +124,7 @@ class Reference:
     def nearest(self, images, count=NEAREST):
         """(distances, numbers), (N, count) each: the nearest of the real images, the nearest first.
 
-        The distance is that of `evaluation.generative.nearest`: the root of the squared
+        The distance is that of `metrics.generative.nearest`: the root of the squared
         differences, summed over the pixels, of grey values 0…1.
         """
         asked = _grey(images)

@@ -15,10 +15,10 @@ import torch
 
 from ..data.dataset import normalise
 from ..errors import InputError
-from ..evaluation.classical import Atlas
-from ..evaluation.postprocessing import MeanShape, largest_component
-from ..evaluation.segmentation import segmentation_scores
+from ..metrics.segmentation import segmentation_scores
+from ..models.classical import Atlas
 from ..models.inference import device_of, evaluating
+from ..models.postprocessing import MeanShape, largest_component
 from ..models.unet import AttentionUNet
 from ..training.run import Run, to_model
 from . import drawing

@@ -12,10 +12,10 @@ from statistics import fmean
 from .. import figures
 from ..data import catalog
 from ..errors import InputError
-from ..evaluation.cost import Cost, measure_cost
 from ..models import MODELS, build
 from ..models.autoencoder import Autoencoder
 from ..models.randomness import seeded
+from ..reports.cost import Cost, measure_cost
 from .card import aligned
 from .evidence import Contrast, read_evidence
 

@@ -7,8 +7,8 @@ from dataclasses import replace
 import torch
 
 from ..data import as_uint8, normalise
-from ..evaluation.generative import domain_features, kernel_distance, precision_recall, two_sample_accuracy
-from ..evaluation.metrics import measure as measured
+from ..metrics.classification import measure as measured
+from ..metrics.generative import domain_features, kernel_distance, precision_recall, two_sample_accuracy
 from ..models import build
 from ..models.autoencoder import VAE
 from ..models.gan import Discriminator, Generator

@@ -1,10 +1,10 @@
-"""How the network behind `evaluation.generative.domain_features` was made.
+"""How the network behind `metrics.generative.domain_features` was made.
 
     python -m medtutor.review.make_domain_features --out FOLDER
 
 It needs the published images of `SETS` on disk or the network, and takes about one
 minute of one core. What it writes, weights and what was measured of them, is what
-ships in evaluation/features.
+ships in metrics/features.
 """
 
 import argparse
@@ -15,10 +15,10 @@ import torch
 from safetensors.torch import save
 
 from ..data import from_arrays, load, normalise
-from ..evaluation.generative import CHECKPOINT, SIDE, WIDTHS, standardised
-from ..evaluation.reliability import degrade
 from ..files import resolve, write_whole
+from ..metrics.generative import CHECKPOINT, SIDE, WIDTHS, standardised
 from ..models import build
+from ..reports.quality import degrade
 from ..training import Recipe, fit
 
 SETS = ("pneumoniamnist", "breastmnist")

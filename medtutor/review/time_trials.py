@@ -6,7 +6,7 @@ import torch
 from sklearn.metrics import roc_auc_score
 
 from ..data import cine, load
-from ..evaluation.regression import measure_regression
+from ..metrics.regression import measure_regression
 from ..models import HEADS
 from ..models.randomness import seeded
 from ..models.recurrent import FEATURES

@@ -5,8 +5,8 @@ from dataclasses import replace
 import torch
 
 from ..data.marks import draw_marks
-from ..evaluation.cost import forward_flops
 from ..models import build
+from ..reports.cost import forward_flops
 from .evidence import DECIMALS, Contrast, between
 
 # Two marks far apart -------------------------------------------------------------------------

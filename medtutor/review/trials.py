@@ -28,11 +28,11 @@ from ..checks import number
 from ..data import load as load_medmnist
 from ..data.dataset import SPLITS
 from ..errors import InputError, unknown
-from ..evaluation.comparison import atlases
-from ..evaluation.metrics import measure as measured
-from ..evaluation.postprocessing import MeanShape, largest_component
-from ..evaluation.segmentation import SCORES, by_patient, segmentation_scores
+from ..metrics.classification import measure as measured
+from ..metrics.segmentation import SCORES, by_patient, segmentation_scores
 from ..models import build, parameter_count
+from ..models.postprocessing import MeanShape, largest_component
+from ..reports.comparison import atlases
 from ..training import Interrupted, default_recipe, fit
 from ..training.processes import choose_threads, make_accelerator
 from .evidence import DECIMALS, Contrast, Evidence, between

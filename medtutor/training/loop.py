@@ -16,8 +16,8 @@ from tqdm import tqdm
 from ..data.augmentation import apply_affine, apply_affine_to_masks, draw_affine
 from ..data.dataset import Dataset, normalise
 from ..errors import InputError, MedtutorError, shown
-from ..evaluation import measure_split, metrics_kind
-from ..evaluation.segmentation import by_patient
+from ..metrics import measure_split, metrics_kind
+from ..metrics.segmentation import by_patient
 from ..models import frozen
 from ..models.inference import device_of, evaluating
 from ..models.randomness import seeded

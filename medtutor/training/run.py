@@ -19,8 +19,8 @@ from ..data.dataset import normalise
 from ..data.images import as_images, case_shape
 from ..data.loading import load as load_dataset
 from ..errors import InputError
-from ..evaluation import Metrics, RegressionMetrics, SegmentationMetrics, metrics_kind
 from ..files import Folder, resolve, typed
+from ..metrics import Metrics, RegressionMetrics, SegmentationMetrics, metrics_kind
 from ..models import build, frozen, parameter_count
 from ..models.inference import device_of, evaluating
 from .recipe import Recipe

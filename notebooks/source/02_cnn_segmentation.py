@@ -41,7 +41,8 @@ from scipy import ndimage
 import medtutor as mt
 from medtutor import figures
 from medtutor.course import Prediction, Quiz, check
-from medtutor.evaluation import classical, segmentation_scores
+from medtutor.models import classical
+from medtutor.metrics import segmentation_scores
 
 # %% [markdown]
 # ## Look at images and masks
@@ -441,7 +442,7 @@ print(f"by {better.min():+.3f} to {better.max():+.3f}")
 # With the two parts apart, and with the distances:
 
 # %%
-from medtutor.evaluation import segmentation_table
+from medtutor.reports import segmentation_table
 
 print(segmentation_table(run, brain))
 
@@ -451,7 +452,7 @@ print(segmentation_table(run, brain))
 # part the largest connected piece only, and see what the stray ones cost.
 
 # %%
-from medtutor.evaluation.postprocessing import largest_component
+from medtutor.models.postprocessing import largest_component
 
 kept = largest_component(found["FCN"].astype(np.uint8))
 cleaned = segmentation_scores(kept, truths, 3, brain.card.spacing)
@@ -551,7 +552,7 @@ figures.outlines(
 # validation images worse, little by little.
 
 # %%
-from medtutor.evaluation.reliability import degrade, uncertainty_features
+from medtutor.reports.quality import degrade, uncertainty_features
 
 
 def judged(cases, kind, strength):
@@ -610,7 +611,7 @@ noise.reconcile(
 # images, and is judged on the worsened test images.
 
 # %%
-from medtutor.evaluation.reliability import QualityModel, judge_flags
+from medtutor.reports.quality import QualityModel, judge_flags
 
 
 def together(many):

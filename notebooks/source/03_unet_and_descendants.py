@@ -46,11 +46,12 @@ import medtutor as mt
 from medtutor import explorers, figures, review
 from medtutor.course import Prediction, Quiz, check
 from medtutor.data import normalise
-from medtutor.evaluation import segmentation_scores, segmentation_table
-from medtutor.evaluation.postprocessing import MeanShape, largest_component
-from medtutor.evaluation.reliability import QualityModel, degrade
-from medtutor.evaluation.reliability import judge_flags, uncertainty_features
-from medtutor.evaluation.segmentation import by_patient
+from medtutor.metrics import segmentation_scores
+from medtutor.reports import segmentation_table
+from medtutor.models.postprocessing import MeanShape, largest_component
+from medtutor.reports.quality import QualityModel, degrade
+from medtutor.reports.quality import judge_flags, uncertainty_features
+from medtutor.metrics.segmentation import by_patient
 from medtutor.models import parameter_count
 
 # %%

@@ -50,7 +50,7 @@ import medtutor as mt
 from medtutor import figures, review
 from medtutor.course import Prediction, Quiz, check
 from medtutor.data import normalise
-from medtutor.evaluation import generative
+from medtutor.metrics import generative
 from medtutor.models.gan import Discriminator, Generator
 from medtutor.training import adversarial
 

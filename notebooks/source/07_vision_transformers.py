@@ -49,7 +49,7 @@ import medtutor as mt
 from medtutor import explorers, figures, review
 from medtutor.course import Prediction, Quiz, check
 from medtutor.data import normalise
-from medtutor.evaluation.cost import forward_flops, measure_cost
+from medtutor.reports.cost import forward_flops, measure_cost
 from medtutor.models import parameter_count
 
 # %% [markdown]

@@ -53,7 +53,7 @@ import medtutor as mt
 from medtutor import figures, review
 from medtutor.course import Prediction, Quiz, check
 from medtutor.data import catalog, cine, cohort, normalise, planting
-from medtutor.evaluation.cost import forward_flops
+from medtutor.reports.cost import forward_flops
 from medtutor.models import parameter_count
 from medtutor.review import part_trials as parts
 from medtutor.review.transformer_trials import equal_work, labelled

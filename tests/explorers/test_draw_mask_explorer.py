@@ -14,9 +14,9 @@ from sklearn.metrics import f1_score, jaccard_score, precision_score, recall_sco
 
 import medtutor as mt
 from medtutor.errors import InputError
-from medtutor.evaluation import segmentation_scores
 from medtutor.explorers.draw_mask import MEASURES, NOTES, beginnings, draw_mask, hausdorff, measures, moved
 from medtutor.explorers.explorer import VIEW
+from medtutor.metrics import segmentation_scores
 
 
 @cache

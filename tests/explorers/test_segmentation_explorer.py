@@ -16,8 +16,6 @@ import torch
 import medtutor as mt
 from medtutor.data import hippocampus_phantom
 from medtutor.errors import InputError
-from medtutor.evaluation.postprocessing import MeanShape, largest_component
-from medtutor.evaluation.segmentation import segmentation_scores
 from medtutor.explorers import SegmentationExplorer, segmentation
 from medtutor.explorers import segmentation_panels as panels
 from medtutor.explorers.explorer import VIEW
@@ -36,6 +34,8 @@ from medtutor.explorers.segmentation import (
     dice_by_threshold,
     entropy,
 )
+from medtutor.metrics.segmentation import segmentation_scores
+from medtutor.models.postprocessing import MeanShape, largest_component
 from medtutor.training.run import Run
 
 DEPTH, SIDES = 6, (18, 14)

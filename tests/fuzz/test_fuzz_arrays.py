@@ -9,7 +9,6 @@ from hypothesis import strategies as st
 from sklearn.metrics import roc_auc_score
 
 import medtutor as mt
-from medtutor.evaluation import measure, measure_regression, measure_segmentation, segmentation_scores
 from medtutor.explanation import (
     METHODS,
     attention_of,
@@ -21,6 +20,7 @@ from medtutor.explanation import (
     pointing,
     similarity,
 )
+from medtutor.metrics import measure, measure_regression, measure_segmentation, segmentation_scores
 from medtutor.training.run import Run
 
 from . import things

@@ -10,7 +10,7 @@ from conftest import blobs
 from safetensors.torch import load_file
 
 import medtutor as mt
-from medtutor.evaluation.generative import domain_features
+from medtutor.metrics.generative import domain_features
 from medtutor.review import make_domain_features
 
 
@@ -41,7 +41,7 @@ def test_the_images_are_those_of_train_and_val_and_say_what_was_done_to_them(tin
 def test_what_is_written_is_what_the_package_loads(tiny_sets, tmp_path):
     make_domain_features.make(tmp_path)
     weights = load_file(tmp_path / "domain.safetensors")
-    shipped = load_file(Path(mt.__file__).parent / "evaluation/features/domain.safetensors")
+    shipped = load_file(Path(mt.__file__).parent / "metrics/features/domain.safetensors")
     assert {name: tensor.shape for name, tensor in weights.items()} == {
         name: tensor.shape for name, tensor in shipped.items()
     }

@@ -9,8 +9,8 @@ import torch
 import medtutor as mt
 from medtutor.data import cine, phantoms
 from medtutor.data.marks import draw_marks
-from medtutor.evaluation.cost import forward_flops
 from medtutor.models import build
+from medtutor.reports.cost import forward_flops
 from medtutor.review import part_trials, spot_trials, transformer_trials
 from medtutor.review.claims import claim
 from medtutor.review.part_trials import as_masks, cut_out, dice, fused, masks_of_clips, with_frames_lost

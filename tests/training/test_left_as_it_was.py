@@ -12,13 +12,13 @@ import medtutor as mt
 from medtutor.data.cohort import draw_cohort
 from medtutor.data.dataset import normalise
 from medtutor.errors import InputError, MedtutorError
-from medtutor.evaluation.cost import forward_flops, measure_cost
 from medtutor.explanation import parts
 from medtutor.models import frozen, parameter_count
 from medtutor.models.autoencoder import Autoencoder
 from medtutor.models.gan import Discriminator, Generator
 from medtutor.models.hybrid import Fusion
 from medtutor.models.recurrent import HEADS
+from medtutor.reports.cost import forward_flops, measure_cost
 from medtutor.training.adversarial import Adversary, draw, fit_gan
 from medtutor.training.fusion import fit_fusion, predict_fusion
 from medtutor.training.heads import features_of, fit_head

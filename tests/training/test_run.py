@@ -16,7 +16,7 @@ from mutations import check_altered
 import medtutor as mt
 from medtutor import files
 from medtutor.errors import InputError, MedtutorError
-from medtutor.evaluation import Metrics
+from medtutor.metrics import Metrics
 from medtutor.training import loop
 
 

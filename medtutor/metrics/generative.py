@@ -32,7 +32,7 @@ from .. import checks
 from ..errors import InputError
 from ..models.cnn import CNN
 from ..models.randomness import seeded
-from .metrics import RESAMPLES, with_interval
+from .classification import RESAMPLES, with_interval
 
 CHECKPOINT = "domain"  # in the folder features, .safetensors and .json
 SIDE = 28  # pixels that the network was trained on

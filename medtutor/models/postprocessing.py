@@ -14,8 +14,8 @@ import numpy as np
 from scipy import ndimage
 
 from .. import checks
+from ..checks import as_probabilities
 from ..errors import InputError
-from .metrics import as_probabilities
 
 
 def largest_component(masks, *, whole=False):

@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from medtutor.errors import InputError
-from medtutor.evaluation.reliability import (
+from medtutor.reports.quality import (
     FEATURES,
     KINDS,
     QualityModel,

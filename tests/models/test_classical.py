@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from medtutor.errors import InputError
-from medtutor.evaluation.classical import (
+from medtutor.models.classical import (
     Atlas,
     best_cluster,
     edges,

@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from medtutor.errors import InputError
-from medtutor.evaluation.postprocessing import MeanShape, largest_component
+from medtutor.models.postprocessing import MeanShape, largest_component
 
 
 def discs(centres, radii, side=40, dims=2):

@@ -14,12 +14,11 @@ from typing import ClassVar
 
 import numpy as np
 
-from ..checks import whole
+from ..checks import as_numbers, as_probabilities, check_class_numbers, whole
 from ..errors import InputError
 
 TASKS = ("binary", "multi-class", "ordinal", "multi-label")
 RESAMPLES = 1000
-ROUNDING = 1e-3  # how far a probability in half precision may lie beyond 0…1
 
 
 def with_interval(value, interval, digits=3):
@@ -88,45 +87,6 @@ def measure(labels, scores, task, *, resamples=RESAMPLES, seed=0):
         acc_interval=_interval(np.concatenate([counts @ right / len(right) for counts in draws()])),
         left_out=left_out,
     )
-
-
-def as_numbers(what, values):
-    """Tensor, array or list as a numpy array of finite numbers.
-
-    Raises `InputError`, which calls it `what`, for anything else.
-    """
-    try:
-        array = np.asarray(values.detach().cpu() if hasattr(values, "detach") else values)
-    except ValueError:
-        raise InputError(f"{what} have rows of different lengths; give one array") from None
-    if array.dtype.kind not in "biuf":
-        raise InputError(f"{what} must be numbers, not {array.dtype}")
-    if not np.isfinite(array).all():
-        raise InputError(
-            f"{what} hold NaN or infinity; leave those cases out, or train again with a lower learning rate"
-        )
-    return array
-
-
-def as_probabilities(what, values):
-    """As `as_numbers`, float64, all of it in 0…1 but for rounding. Raises `InputError` for logits."""
-    array = as_numbers(what, values).astype(np.float64)
-    if array.size and (array.min() < -ROUNDING or array.max() > 1 + ROUNDING):
-        raise InputError(
-            f"{what} run from {array.min():.3g} to {array.max():.3g}; give probabilities 0…1, as run.predict does, not"
-            " logits"
-        )
-    return array
-
-
-def check_class_numbers(what, numbers, classes):
-    """Raises `InputError` where the numbers are not whole and in 0…classes - 1."""
-    wrong = (numbers < 0) | (numbers >= classes)
-    if numbers.dtype.kind == "f":
-        wrong |= numbers != np.floor(numbers)
-    if wrong.any():
-        out = numbers[wrong]
-        raise InputError(f"{what} hold {out.flat[0]:g}; give whole numbers 0…{classes - 1}, the classes of the scores")
 
 
 def _checked(labels, scores, task):

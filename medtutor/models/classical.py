@@ -19,8 +19,8 @@ import numpy as np
 from scipy import ndimage
 
 from .. import checks
+from ..checks import as_numbers
 from ..errors import InputError
-from .metrics import as_numbers
 
 LARGEST_SEED = 2**32 - 1  # that scikit-learn takes
 

@@ -6,8 +6,8 @@ from torch import nn
 
 from medtutor.data import card
 from medtutor.errors import InputError
-from medtutor.evaluation.cost import Cost, case_shape, forward_flops, measure_cost
 from medtutor.models import build, parameter_count
+from medtutor.reports.cost import Cost, case_shape, forward_flops, measure_cost
 
 XRAY, CINE, VESSELS = card("pneumoniamnist"), card("cine_filling"), card("vesselmnist3d")
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from sklearn.metrics import mean_absolute_error, r2_score
 
-from medtutor.evaluation.regression import measure_regression
+from medtutor.metrics.regression import measure_regression
 
 
 def test_as_scikit_learn():

@@ -12,7 +12,8 @@ from monai.metrics import compute_hausdorff_distance
 import medtutor as mt
 from medtutor.data import card
 from medtutor.errors import InputError
-from medtutor.evaluation import atlases, measure_segmentation, segmentation_scores, segmentation_table
+from medtutor.metrics import measure_segmentation, segmentation_scores
+from medtutor.reports import atlases, segmentation_table
 
 
 def square(top, left, side=4, shape=(20, 24)):

@@ -8,10 +8,10 @@ import torch
 from ..checks import one_of
 from ..data.dataset import SPLITS, Dataset
 from ..errors import InputError
-from .classical import Atlas
-from .metrics import Metrics, with_interval
-from .regression import measure_regression
-from .segmentation import measure_segmentation
+from ..metrics.classification import Metrics, with_interval
+from ..metrics.regression import measure_regression
+from ..metrics.segmentation import measure_segmentation
+from ..models.classical import Atlas
 
 NOT_READ = "no test result yet: the run is not finished"
 

@@ -9,7 +9,7 @@ import torch
 import medtutor as mt
 from medtutor.data import Split
 from medtutor.errors import InputError
-from medtutor.evaluation import (
+from medtutor.metrics import (
     measure,
     measure_regression,
     measure_segmentation,
@@ -17,10 +17,10 @@ from medtutor.evaluation import (
     metrics_kind,
     segmentation_scores,
 )
-from medtutor.evaluation.classical import Atlas, best_cluster, oracle_seeds, region_growing
-from medtutor.evaluation.postprocessing import MeanShape, largest_component
-from medtutor.evaluation.reliability import flag, judge_flags, leave_one_out, uncertainty_features
-from medtutor.evaluation.segmentation import by_patient
+from medtutor.metrics.segmentation import by_patient
+from medtutor.models.classical import Atlas, best_cluster, oracle_seeds, region_growing
+from medtutor.models.postprocessing import MeanShape, largest_component
+from medtutor.reports.quality import flag, judge_flags, leave_one_out, uncertainty_features
 
 GENERATOR = np.random.default_rng(0)
 LABELS = np.arange(12) % 3

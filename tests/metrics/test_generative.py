@@ -11,7 +11,7 @@ from scipy import ndimage
 import medtutor as mt
 from medtutor.data.loading import find
 from medtutor.errors import InputError
-from medtutor.evaluation.generative import (
+from medtutor.metrics.generative import (
     domain_features,
     frechet_distance,
     generative_scores,
@@ -59,7 +59,7 @@ def test_features_are_64_numbers_of_one_image_whatever_is_beside_it():
 
 
 def test_the_network_is_small_and_says_where_it_comes_from():
-    folder = files("medtutor.evaluation") / "features"
+    folder = files("medtutor.metrics") / "features"
     assert len((folder / "domain.safetensors").read_bytes()) < 400_000
     story = json.loads((folder / "domain.json").read_text(encoding="utf-8"))
     assert story["test images seen"] == 0 and "make_domain_features" in story["made by"]

@@ -5,7 +5,7 @@ import pytest
 from medmnist.evaluator import getACC, getAUC
 from sklearn.metrics import roc_auc_score
 
-from medtutor.evaluation.metrics import _weighted_auc, measure
+from medtutor.metrics.classification import _weighted_auc, measure
 
 TASKS = {
     "binary": "binary-class",

@@ -17,9 +17,9 @@ import numpy as np
 from scipy import ndimage
 
 from .. import checks
+from ..checks import as_numbers, as_probabilities
 from ..errors import InputError, unknown
-from .metrics import as_numbers, as_probabilities
-from .segmentation import segmentation_scores
+from ..metrics.segmentation import segmentation_scores
 
 # What `uncertainty_features` tells of each case; the last only where other predictions are given.
 FEATURES = {

@@ -9,7 +9,8 @@ from conftest import blobs
 import medtutor as mt
 from medtutor.data import card
 from medtutor.errors import InputError
-from medtutor.evaluation import Metrics, atlases, compare, comparison_table, reading, segmentation_table
+from medtutor.metrics import Metrics
+from medtutor.reports import atlases, compare, comparison_table, reading, segmentation_table
 
 
 @pytest.fixture

@@ -24,8 +24,9 @@ import numpy as np
 import torch
 
 from .. import checks
+from ..checks import as_numbers, check_class_numbers
 from ..errors import InputError
-from .metrics import RESAMPLES, as_numbers, check_class_numbers, with_interval
+from .classification import RESAMPLES, with_interval
 
 TOLERANCE = 1.0
 SCORES = ("dice", "hd95", "surface_dice")

@@ -1,11 +1,22 @@
-"""Numbers about a Run: metrics with intervals, and the published results beside it."""
+"""Numbers from predictions: of a classification, a segmentation, a regression, of drawn images; with intervals."""
 
 from ..checks import one_of
 from ..data.catalog import TASKS
-from .comparison import atlases, compare, comparison_table, reading, segmentation_table
-from .metrics import Metrics, measure
+from .classification import Metrics, measure
 from .regression import RegressionMetrics, measure_regression
 from .segmentation import SegmentationMetrics, measure_segmentation, segmentation_scores
+
+__all__ = [
+    "Metrics",
+    "RegressionMetrics",
+    "SegmentationMetrics",
+    "measure",
+    "measure_regression",
+    "measure_segmentation",
+    "measure_split",
+    "metrics_kind",
+    "segmentation_scores",
+]
 
 
 def metrics_kind(task):
@@ -28,21 +39,3 @@ def measure_split(cases, scores, card, *, quick=False):
     if card.task == "regression":
         return measure_regression(cases.labels, scores, **options)
     return measure(cases.labels, scores, card.task, **options)
-
-
-__all__ = [
-    "Metrics",
-    "RegressionMetrics",
-    "SegmentationMetrics",
-    "atlases",
-    "compare",
-    "comparison_table",
-    "measure",
-    "measure_regression",
-    "measure_segmentation",
-    "measure_split",
-    "metrics_kind",
-    "reading",
-    "segmentation_scores",
-    "segmentation_table",
-]

@@ -5,9 +5,9 @@ from typing import ClassVar
 
 import numpy as np
 
-from ..checks import whole
+from ..checks import as_numbers, whole
 from ..errors import InputError
-from .metrics import RESAMPLES, as_numbers, with_interval
+from .classification import RESAMPLES, with_interval
 
 
 @dataclass(frozen=True)
