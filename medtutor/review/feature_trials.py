@@ -14,9 +14,10 @@ from sklearn.metrics import roc_auc_score
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from ..data import contrasts, normalise
+from ..data import normalise
 from ..data.augmentation import corrupt
 from ..data.dataset import SPLITS
+from ..data.phantoms import contrasts
 from ..data.planting import SPOTS, plant_spots
 from ..data.subsets import few_of, rows_of_each_class
 from ..models import build

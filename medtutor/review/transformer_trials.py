@@ -1,6 +1,6 @@
 """Experiments about attention, and about networks of mixed parts. See `trials`."""
 
-from ..data.marks import draw_marks
+from ..data.phantoms.marks import draw_marks
 from ..data.subsets import labelled, some_of
 from ..models import build
 from ..reports.cost import forward_flops

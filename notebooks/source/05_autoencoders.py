@@ -786,7 +786,7 @@ figures.images(
 # other: bone and fluid are both dark in A, and only fluid is bright in B.
 
 # %%
-from medtutor.data import contrasts
+from medtutor.data.phantoms import contrasts
 
 pairs = contrasts.draw()
 a, b = (normalise(images) for images in (pairs.train.a, pairs.train.b))

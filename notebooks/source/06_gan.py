@@ -813,7 +813,7 @@ helps.reconcile(
 # **Phantoms** again: archive A holds 400 heads, archive B 400 others.
 
 # %%
-from medtutor.data import contrasts
+from medtutor.data.phantoms import contrasts
 from medtutor.models.autoencoder import Translator
 
 pairs = contrasts.draw({"train": 400, "val": 2, "test": 120}, seed=0)

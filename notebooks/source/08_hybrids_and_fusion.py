@@ -268,7 +268,7 @@ five_seeds("transformer-bottleneck-helps")
 # is lost: black. What can be drawn there?
 
 # %%
-from medtutor.data import cine
+from medtutor.data.phantoms import cine
 
 heart = cine.draw(counts={"train": 300, "val": 2, "test": 100})
 clips = normalise(heart["train"].images)  # (300, 16, 1, 28, 28)

@@ -12,8 +12,8 @@ import pytest
 import torch
 
 import medtutor as mt
-from medtutor.data import cine
 from medtutor.data.dataset import normalise
+from medtutor.data.phantoms import cine
 from medtutor.errors import InputError
 from medtutor.explorers.explorer import VIEW
 from medtutor.explorers.sequence import (

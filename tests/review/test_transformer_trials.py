@@ -7,8 +7,9 @@ import pytest
 import torch
 
 import medtutor as mt
-from medtutor.data import cine, phantoms
-from medtutor.data.marks import draw_marks
+from medtutor.data import phantoms
+from medtutor.data.phantoms import cine
+from medtutor.data.phantoms.marks import draw_marks
 from medtutor.data.subsets import labelled, some_of
 from medtutor.models import build
 from medtutor.reports.cost import forward_flops

@@ -25,10 +25,11 @@ import numpy as np
 import torch
 from scipy import ndimage
 
-from .. import checks
-from ..errors import InputError
-from .catalog import Card
-from .dataset import SPLITS, Dataset, make_split
+from ... import checks
+from ...errors import InputError
+from ..arrays import make_split
+from ..card import SPLITS, Card, phantom_card
+from ..dataset import Dataset
 
 SIZE = 28  # pixels along each side of every phantom
 ZOOM = 2  # flat pictures are drawn this much finer, then averaged to SIZE
@@ -83,18 +84,6 @@ def draw(card, counts=None, seed=0):
         checked = make_split(split, torch.from_numpy(images).unsqueeze(1), labels, card)
         splits[split] = replace(checked, evidence=torch.from_numpy(evidence), masks=torch.from_numpy(masks))
     return Dataset(**splits, card=card, provenance="phantom")
-
-
-def phantom_card(card):
-    """The card of a set's phantom: what it is, and nobody's licence but ours."""
-    return replace(
-        card,
-        licence="as medtutor, which drew it (BSD-3-Clause)",
-        citation="",
-        description=f"Drawn by medtutor after the likeness of {card.title}; no patient's image.",
-        warnings=("PHANTOM: drawn by medtutor, no patient's image; not to be compared.",),
-        publisher="phantom",
-    )
 
 
 def _labels(rng, count, share):

@@ -8,7 +8,7 @@ import torch
 from scipy.stats import ks_2samp
 from sklearn.metrics import roc_auc_score
 
-from medtutor.data import cine
+from medtutor.data.phantoms import cine
 from medtutor.errors import InputError
 
 FEW = {"train": 12, "val": 6, "test": 8}

@@ -17,10 +17,10 @@ Everything is drawn by medtutor; results say nothing about patients.
 import numpy as np
 import torch
 
-from .. import checks
-from ..errors import InputError, shown
-from .catalog import card
-from .dataset import SPLITS, Dataset, Split
+from ... import checks
+from ...errors import InputError, shown
+from ..card import PHANTOM, SPLITS, Card
+from ..dataset import Dataset, Split
 
 KINDS = ("shapes", "patterns")
 SIZE = 28
@@ -33,6 +33,22 @@ _CROSS[2, :] = _CROSS[:, 2] = 1
 _SQUARE = np.ones((5, 5), np.float32)
 _SQUARE[1:4, 1:4] = 0
 SHAPES = np.stack([_CROSS, _SQUARE])  # (2, 5, 5)
+
+
+def card(kind: str) -> Card:
+    """The card of the marks of a kind."""
+    return Card(
+        name=f"marks_{kind}",
+        title=f"Two {kind}",
+        modality="two marks in noise",
+        task="binary",
+        classes=("different", "same"),
+        channels=1,
+        shape=(SIZE, SIZE),
+        mirror=(-1, -2),
+        description="Two marks in opposite corners, drawn by medtutor; no patient's image.",
+        **PHANTOM,
+    )
 
 
 def draw_marks(kind="shapes", counts=None, *, noise=0.05, jitter=2, contrast=0.5, cells=6, cell=1, seed=0):
@@ -70,7 +86,7 @@ def draw_marks(kind="shapes", counts=None, *, noise=0.05, jitter=2, contrast=0.5
     for number, name in enumerate(SPLITS):
         rng = np.random.default_rng([seed, KINDS.index(kind), number])
         splits[name] = _split(rng, kind, counts[name], noise, jitter, contrast, cells, cell)
-    return Dataset(**splits, card=card(f"marks_{kind}"), provenance="phantom")
+    return Dataset(**splits, card=card(kind), provenance="phantom")
 
 
 def _split(rng, kind, count, noise, jitter, contrast, cells, cell):

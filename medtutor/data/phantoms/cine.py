@@ -27,13 +27,13 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
-from .. import checks
-from ..errors import InputError, shown, unknown
+from ... import checks
+from ...errors import InputError, shown, unknown
+from ..card import PHANTOM, SPLITS, Card
 
 FRAMES = 16
 SIZE = 28  # pixels along each side
 BATCH = 50  # clips drawn at once: few enough to stay in the processor's cache
-SPLITS = ("train", "val", "test")
 COUNTS = {"train": 1500, "val": 300, "test": 2000}
 STRUCTURES = ("background", "cavity", "wall")
 FILLINGS = ("slow filling", "fast filling")
@@ -76,6 +76,24 @@ class Clips:
 
     def __len__(self):
         return len(self.images)
+
+
+def card(name: str, target: str) -> Card:
+    """The card of clips of which `target` is asked."""
+    regression = target == "ejection fraction"
+    return Card(
+        name=name,
+        title=f"Cardiac cine, {target}",
+        modality="cardiac cine, short axis",
+        task="regression" if regression else "binary",
+        classes=(target,) if regression else FILLINGS,
+        channels=1,
+        shape=(SIZE, SIZE),
+        frames=FRAMES,
+        mirror=(-1, -2),
+        description="A beating ventricle in speckle, drawn by medtutor; no patient's image.",
+        **PHANTOM,
+    )
 
 
 def draw(target="ejection fraction", counts=None, seed=0, **difficulty):

@@ -21,10 +21,10 @@ import numpy as np
 import torch
 from scipy import ndimage
 
-from .. import checks
-from ..errors import InputError
-from .dataset import SPLITS
-from .hippocampus import SHAPE, fit, grey_levels
+from ... import checks
+from ...errors import InputError
+from ..dataset import SPLITS
+from ..sources.nifti import SHAPE, fit, grey_levels
 
 COUNTS = {"train": 30, "val": 6, "test": 12}
 CANVAS = tuple(size + 4 for size in SHAPE)  # drawn larger, then cut out around the structure
@@ -34,7 +34,7 @@ FLUID, GREY, WHITE = 0.12, 0.45, 0.78
 
 
 def draw(counts=COUNTS, seed=0):
-    """Drawn volumes in the form of `hippocampus.read`.
+    """Drawn volumes in the form of `sources.decathlon.read`.
 
     counts  volumes to draw, such as {"train": 30, "val": 6, "test": 12}
     seed    a whole number from 0: the same seed draws the same volumes, bit for bit

@@ -26,9 +26,9 @@ import numpy as np
 import torch
 from scipy import ndimage
 
-from .. import checks
-from .dataset import SPLITS
-from .phantoms import _axes, _clouds, _edge, _shrink, _to_uint8, _uniform
+from ... import checks
+from ..dataset import SPLITS
+from . import _axes, _clouds, _edge, _shrink, _to_uint8, _uniform
 
 TISSUES = ("air", "scalp", "skull", "fluid", "grey matter", "white matter", "lesion")
 AIR, SCALP, SKULL, FLUID, GREY, WHITE, LESION = range(len(TISSUES))
