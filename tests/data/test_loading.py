@@ -3,7 +3,6 @@
 import hashlib
 import io
 import socket
-import sys
 import threading
 import tracemalloc
 import warnings
@@ -64,8 +63,7 @@ def phantoms(monkeypatch):
         return Dataset(split, split, split, card, "phantom")
 
     module = SimpleNamespace(NAMES=("pneumoniamnist",), draw=draw)
-    monkeypatch.setitem(sys.modules, "medtutor.data.phantoms", module)
-    monkeypatch.setattr(medtutor.data, "phantoms", module, raising=False)
+    monkeypatch.setattr(medmnist, "phantoms", module)
 
 
 def arrays_of(name, size=28, cases=6):

@@ -95,7 +95,7 @@ class Decathlon(Source):
         return _as_slices(read(path), card, self.publisher)
 
     def draw(self, card):
-        from ..phantoms import hippocampus  # half a second that only drawing needs
+        from ..phantoms import hippocampus  # brings scipy, which only drawing needs
 
         return _as_slices(hippocampus.draw(), phantom_card(card), "phantom")
 

@@ -21,6 +21,7 @@ from pathlib import Path
 import numpy as np
 
 from ...errors import InputError
+from .. import phantoms
 from ..arrays import channels_first, make_split
 from ..card import SPLITS, Card
 from ..dataset import Dataset
@@ -184,13 +185,9 @@ class MedMNIST(Source):
         return Dataset(**splits, card=card, provenance=self.publisher)
 
     def has_phantom(self, card):
-        from .. import phantoms
-
         return card.name in phantoms.NAMES and card.size == 28
 
     def draw(self, card):
-        from .. import phantoms  # half a second that only drawing needs
-
         return phantoms.draw(card)
 
 
