@@ -7,6 +7,7 @@ from dataclasses import replace
 import torch
 
 from ..data import as_uint8, normalise
+from ..data.subsets import few_of
 from ..metrics.classification import measure as measured
 from ..metrics.generative import domain_features, kernel_distance, precision_recall, two_sample_accuracy
 from ..models import build
@@ -17,7 +18,6 @@ from ..training import default_recipe, fit
 from ..training.adversarial import fit_gan, load_gan
 from ..training.reconstruction import fit_reconstruction
 from .evidence import between
-from .feature_trials import few_of
 
 WIDTHS = (16, 32, 64)  # of every CNN here
 JUDGED = 2000  # real and as many drawn images, from which a judge learns to tell them apart

@@ -15,10 +15,10 @@ import torch
 from safetensors.torch import save
 
 from ..data import from_arrays, load, normalise
+from ..data.augmentation import degrade
 from ..files import resolve, write_whole
 from ..metrics.generative import CHECKPOINT, SIDE, WIDTHS, standardised
 from ..models import build
-from ..reports.quality import degrade
 from ..training import Recipe, fit
 
 SETS = ("pneumoniamnist", "breastmnist")

@@ -14,7 +14,8 @@ from torch import nn
 
 from ..checks import number, one_of, whole
 from ..data.augmentation import test_views
-from ..data.catalog import TASKS, Card, names
+from ..data.card import TASKS, Card
+from ..data.catalog import names
 from ..data.dataset import normalise
 from ..data.images import as_images, case_shape
 from ..data.loading import load as load_dataset

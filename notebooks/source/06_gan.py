@@ -761,9 +761,10 @@ helps
 # One draw of 50 a class, live, with a GAN of 500 steps in place of 1500:
 
 # %%
+from medtutor.data.subsets import few_of
 from medtutor.review import generative_trials as trial
 
-small_set = trial.few_of(xray, 50, seed=0)
+small_set = few_of(xray, 50, seed=0)
 own = trial.gan_of(xray, small_set, seed=0, steps=500)
 for label, name in enumerate(xray.card.classes):
     display(figures.images(
@@ -812,7 +813,7 @@ helps.reconcile(
 # **Phantoms** again: archive A holds 400 heads, archive B 400 others.
 
 # %%
-from medtutor.data import contrasts
+from medtutor.data.phantoms import contrasts
 from medtutor.models.autoencoder import Translator
 
 pairs = contrasts.draw({"train": 400, "val": 2, "test": 120}, seed=0)

@@ -392,7 +392,8 @@ figures.gallery(marks, columns=6)
 # it may combine them.)
 
 # %%
-from medtutor.review.transformer_trials import ARMS, equal_work, some_of
+from medtutor.data.subsets import some_of
+from medtutor.review.transformer_trials import ARMS, equal_work
 
 some = some_of(marks, 2500)  # the first 2500 of 20,000
 
@@ -517,7 +518,7 @@ for where in settings:
 # ViT.
 
 # %%
-from medtutor.review.transformer_trials import labelled
+from medtutor.data.subsets import labelled
 
 few = labelled(xray, 0.05, seed=0)
 glance = {"images": few.val.images[:50], "labels": few.val.labels[:50]}

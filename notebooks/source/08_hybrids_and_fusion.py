@@ -52,11 +52,11 @@ from sklearn.metrics import roc_auc_score
 import medtutor as mt
 from medtutor import figures, review
 from medtutor.course import Prediction, Quiz, check
-from medtutor.data import catalog, cine, cohort, normalise, planting
+from medtutor.data import catalog, cohort, normalise, planting, subsets
 from medtutor.reports.cost import forward_flops
 from medtutor.models import parameter_count
 from medtutor.review import part_trials as parts
-from medtutor.review.transformer_trials import equal_work, labelled
+from medtutor.review.transformer_trials import equal_work
 
 # %%
 xray = mt.load("pneumoniamnist")
@@ -123,7 +123,7 @@ winner = Prediction(
 winner
 
 # %%
-few = labelled(xray, 0.1, seed=0)
+few = subsets.labelled(xray, 0.1, seed=0)
 runs = {}
 for name in families:
     recipe = mt.default_recipe(
@@ -268,6 +268,8 @@ five_seeds("transformer-bottleneck-helps")
 # is lost: black. What can be drawn there?
 
 # %%
+from medtutor.data.phantoms import cine
+
 heart = cine.draw(counts={"train": 300, "val": 2, "test": 100})
 clips = normalise(heart["train"].images)  # (300, 16, 1, 28, 28)
 truth = parts.as_masks(heart["train"].masks)  # cavity and wall, -1 or 1
@@ -535,7 +537,7 @@ print(f"{corner:.1%} of the masks reach the corner")
 # around). Half of the training images and four epochs will do.
 
 # %%
-half = labelled(xray, 0.5, seed=0)
+half = subsets.labelled(xray, 0.5, seed=0)
 views = {
     "whole": lambda dataset: dataset,
     "lungs": lambda dataset: parts.cut_out(dataset, segmenter),
@@ -561,7 +563,7 @@ for name, view in views.items():
 
 # %%
 kinds = {"as in training": 0.95, "no marker": None, "turned round": 0.05}
-asked = labelled(xray, 0.01, seed=0)  # only its test images matter here
+asked = subsets.labelled(xray, 0.01, seed=0)  # for its test images
 aucs = {}
 for kind, share in kinds.items():
     plain = planting.plant_marker(asked, share)

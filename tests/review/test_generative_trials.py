@@ -11,9 +11,10 @@ import torch
 
 from medtutor.data import catalog
 from medtutor.data.phantoms import draw
+from medtutor.data.subsets import few_of
 from medtutor.models.gan import Generator
 from medtutor.review import generative_trials as trials
-from medtutor.review.generative_trials import ARMS, LABELS, POOL, drawn_or_real, few_of, few_shot_augmentation
+from medtutor.review.generative_trials import ARMS, LABELS, POOL, drawn_or_real, few_shot_augmentation
 from medtutor.training import Recipe
 from medtutor.training.adversarial import Adversary
 

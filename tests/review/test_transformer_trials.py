@@ -7,8 +7,10 @@ import pytest
 import torch
 
 import medtutor as mt
-from medtutor.data import cine, phantoms
-from medtutor.data.marks import draw_marks
+from medtutor.data import phantoms
+from medtutor.data.phantoms import cine
+from medtutor.data.phantoms.marks import draw_marks
+from medtutor.data.subsets import labelled, some_of
 from medtutor.models import build
 from medtutor.reports.cost import forward_flops
 from medtutor.review import part_trials, spot_trials, transformer_trials
@@ -19,8 +21,6 @@ from medtutor.review.transformer_trials import (
     FAMILIES,
     equal_work,
     families,
-    labelled,
-    some_of,
     transformer_at_the_bottom,
     two_marks,
 )

@@ -17,7 +17,7 @@ import pooch
 import pytest
 
 import medtutor
-from medtutor.data.fetching import RETRIES, fetch
+from medtutor.data.sources.fetching import RETRIES, fetch
 from medtutor.errors import FetchError
 
 BODY = b"PK\x03\x04" + bytes(range(256)) * 1000
@@ -275,7 +275,7 @@ def test_folder_that_may_not_be_written(server, path, monkeypatch, code):
     def refuse(*args, **kwargs):
         raise OSError(code, os.strerror(code))
 
-    monkeypatch.setattr("medtutor.data.fetching.FileLock", refuse)
+    monkeypatch.setattr("medtutor.data.sources.fetching.FileLock", refuse)
     message = failure(server, path)
     assert f"cannot write set.npz to {path.parent} ({os.strerror(code)})" in message
     assert "set MEDTUTOR_DATA to a folder that you can write to" in message
@@ -284,7 +284,7 @@ def test_folder_that_may_not_be_written(server, path, monkeypatch, code):
 def test_good_file_in_a_folder_that_may_not_be_written(server, path, monkeypatch):
     path.parent.mkdir()
     path.write_bytes(BODY)
-    monkeypatch.setattr("medtutor.data.fetching.FileLock", None)
+    monkeypatch.setattr("medtutor.data.sources.fetching.FileLock", None)
     assert fetch(server.url, path, MD5) == path
     assert server.asked == 0
 
@@ -329,7 +329,7 @@ def test_no_bar_and_no_word_without_progress(server, path, waits, capfd):
 # runs the tests in the background takes away from its children.
 PROCESS = """
 import signal, sys
-from medtutor.data.fetching import fetch
+from medtutor.data.sources.fetching import fetch
 signal.signal(signal.SIGINT, signal.default_int_handler)
 print("ready", flush=True)
 sys.stdin.readline()

@@ -5,8 +5,8 @@ import pytest
 import torch
 from scipy import ndimage
 
-from medtutor.data import hippocampus
-from medtutor.data import hippocampus_phantom as phantom
+from medtutor.data.phantoms import hippocampus as phantom
+from medtutor.data.sources import decathlon, nifti
 from medtutor.errors import InputError
 
 FEW = {"train": 2, "val": 1, "test": 2}
@@ -23,12 +23,12 @@ def dice(one, two):
 
 def test_the_form_is_that_of_the_real_set(drawn):
     assert {name: len(part[2]) for name, part in drawn.items()} == {
-        name: len(ids) for name, ids in hippocampus.SPLIT.items()
+        name: len(ids) for name, ids in decathlon.SPLIT.items()
     }
     for images, masks, ids in drawn.values():
         count = len(ids)
-        assert images.shape == (count, 1, *hippocampus.SHAPE) and images.dtype == torch.uint8
-        assert masks.shape == (count, *hippocampus.SHAPE) and masks.dtype == torch.uint8
+        assert images.shape == (count, 1, *nifti.SHAPE) and images.dtype == torch.uint8
+        assert masks.shape == (count, *nifti.SHAPE) and masks.dtype == torch.uint8
         assert ids.dtype == torch.int64 and images.is_contiguous()
         assert set(masks.unique().tolist()) == {0, 1, 2}
     assert [i for _, _, ids in drawn.values() for i in ids.tolist()] == list(range(1, 49))

@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 import torch
 
-from medtutor.data import hippocampus
+from medtutor.data.sources import decathlon, nifti
 from medtutor.errors import InputError
 
 SPLIT = {"train": (1, 3), "val": (4,), "test": (6,)}
@@ -47,7 +47,7 @@ def pair(tmp_path):
         image = save(tmp_path / "scan.nii.gz", volume() if image is None else image, image_affine)
         mask_affine = image_affine if mask_affine is None else mask_affine
         mask = save(tmp_path / "mask.nii.gz", labels() if mask is None else mask, mask_affine)
-        return hippocampus.read_pair(image, mask, **options)
+        return nifti.read_pair(image, mask, **options)
 
     return read
 
@@ -55,7 +55,7 @@ def pair(tmp_path):
 @pytest.fixture
 def small_set(tmp_path, monkeypatch):
     """A folder like the published one, with four volumes, which are all that is wanted."""
-    monkeypatch.setattr(hippocampus, "SPLIT", SPLIT)
+    monkeypatch.setattr(decathlon, "SPLIT", SPLIT)
     folder = tmp_path / "Task04_Hippocampus"
     for number in FEW:
         save(folder / "imagesTr" / f"hippocampus_{number:03d}.nii.gz", volume(seed=number))
@@ -66,7 +66,7 @@ def small_set(tmp_path, monkeypatch):
 @pytest.fixture
 def small_tar(small_set, monkeypatch):
     """The folder as a tar, as a Mac packs it, with members that must not be read."""
-    path = small_set.parent / "tars" / hippocampus.TAR
+    path = small_set.parent / "tars" / decathlon.TAR
     path.parent.mkdir()
     with tarfile.open(path, "w") as tar:
         for name in (
@@ -79,7 +79,7 @@ def small_tar(small_set, monkeypatch):
         link.type, link.linkname = tarfile.SYMTYPE, "/etc/hostname"
         tar.addfile(link)
         tar.add(small_set, "./Task04_Hippocampus")
-    monkeypatch.setattr(hippocampus, "MD5", hashlib.md5(path.read_bytes()).hexdigest())
+    monkeypatch.setattr(decathlon, "MD5", hashlib.md5(path.read_bytes()).hexdigest())
     return path
 
 
@@ -102,24 +102,24 @@ def refusal(call, *arguments, **options):
 
 
 def test_the_split_has_48_volumes_and_none_twice():
-    assert [len(hippocampus.SPLIT[name]) for name in ("train", "val", "test")] == [30, 6, 12]
-    numbers = [number for ids in hippocampus.SPLIT.values() for number in ids]
+    assert [len(decathlon.SPLIT[name]) for name in ("train", "val", "test")] == [30, 6, 12]
+    numbers = [number for ids in decathlon.SPLIT.values() for number in ids]
     assert len(set(numbers)) == 48
-    assert all(tuple(sorted(ids)) == ids for ids in hippocampus.SPLIT.values())
+    assert all(tuple(sorted(ids)) == ids for ids in decathlon.SPLIT.values())
 
 
 def test_the_volumes_of_a_patient_are_in_one_split():
-    patients = [{(number + 1) // 2 for number in ids} for ids in hippocampus.SPLIT.values()]
+    patients = [{(number + 1) // 2 for number in ids} for ids in decathlon.SPLIT.values()]
     assert sum(map(len, patients)) == len(set.union(*patients)) == 34
 
 
 def test_the_split_is_drawn_as_its_comment_says():
-    numbers = sorted(number for ids in hippocampus.SPLIT.values() for number in ids)
+    numbers = sorted(number for ids in decathlon.SPLIT.values() for number in ids)
     drawn, room = {"test": [], "val": [], "train": []}, {"test": 12, "val": 6, "train": 30}
     for patient in np.random.default_rng(0).permutation(sorted({(number + 1) // 2 for number in numbers})):
         sides = [number for number in numbers if (number + 1) // 2 == patient]
         drawn[next(name for name in room if len(drawn[name]) + len(sides) <= room[name])] += sides
-    assert {name: tuple(sorted(ids)) for name, ids in drawn.items()} == hippocampus.SPLIT
+    assert {name: tuple(sorted(ids)) for name, ids in drawn.items()} == decathlon.SPLIT
 
 
 # Finding and fetching ----------------------------------------------------------------------
@@ -127,19 +127,19 @@ def test_the_split_is_drawn_as_its_comment_says():
 
 def test_finds_the_folder_or_the_tar_in_order(small_tar, small_set, tmp_path):
     elsewhere = tmp_path / "elsewhere"
-    assert hippocampus.find([elsewhere]) is None and hippocampus.find([]) is None
-    assert hippocampus.find([str(elsewhere), tmp_path, small_tar.parent]) == small_set
-    assert hippocampus.find([small_tar.parent, tmp_path]) == small_tar
+    assert decathlon.find([elsewhere]) is None and decathlon.find([]) is None
+    assert decathlon.find([str(elsewhere), tmp_path, small_tar.parent]) == small_set
+    assert decathlon.find([small_tar.parent, tmp_path]) == small_tar
     shutil.copytree(small_set, tmp_path / "hippocampus")
-    assert hippocampus.find([tmp_path]) == tmp_path / "hippocampus"
+    assert decathlon.find([tmp_path]) == tmp_path / "hippocampus"
     shutil.rmtree(tmp_path / "hippocampus" / "labelsTr")
-    assert hippocampus.find([tmp_path]) == small_set
+    assert decathlon.find([tmp_path]) == small_set
 
 
 def test_fetches_the_published_tar(tmp_path, monkeypatch):
     asked = []
-    monkeypatch.setattr(hippocampus, "fetch", lambda *given, **options: asked.append((given, options)) or given[1])
-    path = hippocampus.fetch_tar(str(tmp_path), progress=False)
+    monkeypatch.setattr(decathlon, "fetch", lambda *given, **options: asked.append((given, options)) or given[1])
+    path = decathlon.fetch_tar(str(tmp_path), progress=False)
     assert path == tmp_path / "Task04_Hippocampus.tar"
     url = "https://msd-for-monai.s3-us-west-2.amazonaws.com/Task04_Hippocampus.tar"
     assert asked == [((url, path, "9d24dba78a72977dbd1d2e110310f31b"), {"progress": False})]
@@ -148,15 +148,15 @@ def test_fetches_the_published_tar(tmp_path, monkeypatch):
 def test_address_and_md5_are_those_that_monai_names():
     from monai.apps import DecathlonDataset
 
-    assert DecathlonDataset.resource["Task04_Hippocampus"] == hippocampus.URL
-    assert DecathlonDataset.md5["Task04_Hippocampus"] == hippocampus.MD5
+    assert DecathlonDataset.resource["Task04_Hippocampus"] == decathlon.URL
+    assert DecathlonDataset.md5["Task04_Hippocampus"] == decathlon.MD5
 
 
 # Reading -----------------------------------------------------------------------------------
 
 
 def test_shapes_types_and_ids(small_set):
-    splits = hippocampus.read(small_set)
+    splits = decathlon.read(small_set)
     assert list(splits) == ["train", "val", "test"]
     for name, (images, masks, ids) in splits.items():
         count = len(SPLIT[name])
@@ -167,17 +167,17 @@ def test_shapes_types_and_ids(small_set):
 
 def test_the_tar_reads_as_the_folder_does_and_is_not_extracted(small_tar, small_set):
     before = sorted(small_tar.parent.rglob("*"))
-    from_folder, from_tar = hippocampus.read(small_set), hippocampus.read(small_tar)
+    from_folder, from_tar = decathlon.read(small_set), decathlon.read(small_tar)
     for name in SPLIT:
         assert all(torch.equal(a, b) for a, b in zip(from_folder[name], from_tar[name]))
     assert sorted(small_tar.parent.rglob("*")) == before
 
 
 def test_volumes_outside_the_split_are_not_read(small_set):
-    for part in hippocampus.PARTS:
+    for part in decathlon.PARTS:
         (small_set / part / "hippocampus_002.nii.gz").write_bytes(b"no NIfTI")
         (small_set / part / "._hippocampus_001.nii.gz").write_bytes(b"no NIfTI")
-    assert hippocampus.read(small_set)["train"][2].tolist() == [1, 3]
+    assert decathlon.read(small_set)["train"][2].tolist() == [1, 3]
 
 
 def test_zero_is_three_deviations_below_the_mean_and_255_above(pair):
@@ -218,8 +218,8 @@ def test_masks_of_any_type_with_whole_numbers(pair, kind):
 
 def test_uncompressed_files_and_another_number_of_labels(tmp_path, pair):
     image, mask = save(tmp_path / "a.nii", volume()), save(tmp_path / "b.nii", labels() * 2)
-    assert hippocampus.read_pair(str(image), str(mask), labels=5)[1].max() == 4
-    assert "b.nii holds the value 4" in refusal(hippocampus.read_pair, image, mask, labels=4)
+    assert nifti.read_pair(str(image), str(mask), labels=5)[1].max() == 4
+    assert "b.nii holds the value 4" in refusal(nifti.read_pair, image, mask, labels=4)
 
 
 # Refusals of a pair ------------------------------------------------------------------------
@@ -331,7 +331,7 @@ def test_files_that_are_no_nifti(tmp_path, pair, kind):
     pair()
     scan, mask = tmp_path / "scan.nii.gz", tmp_path / "mask.nii.gz"
     scan.write_bytes(damaged(scan.read_bytes())[kind])
-    message = refusal(hippocampus.read_pair, scan, mask)
+    message = refusal(nifti.read_pair, scan, mask)
     assert message.startswith("scan.nii.gz is no whole NIfTI file") and "export it as .nii.gz" in message
 
 
@@ -345,7 +345,7 @@ def test_headers_with_wrong_bytes_are_read_or_refused(tmp_path, pair):
             content[place] = rng.integers(256)
         scan.write_bytes(bytes(content))
         try:
-            hippocampus.read_pair(scan, mask)
+            nifti.read_pair(scan, mask)
         except InputError:
             pass
 
@@ -369,36 +369,34 @@ def test_headers_that_promise_what_is_not_there(tmp_path, pair, place, form, val
     content = bytearray(gzip.decompress(scan.read_bytes()))
     struct.pack_into(form, content, place, *(value if isinstance(value, tuple) else (value,)))
     scan.write_bytes(bytes(content))
-    assert "scan.nii.gz" in refusal(hippocampus.read_pair, scan, mask)
+    assert "scan.nii.gz" in refusal(nifti.read_pair, scan, mask)
 
 
 def test_a_file_that_unpacks_to_too_much_is_not_unpacked(tmp_path, pair, monkeypatch):
     pair()
     scan, mask = tmp_path / "scan.nii.gz", tmp_path / "mask.nii.gz"
-    monkeypatch.setattr(hippocampus, "LARGEST", 2**20, raising=False)
+    monkeypatch.setattr(nifti, "LARGEST", 2**20, raising=False)
     scan.write_bytes(gzip.compress(bytes(2**24)))
-    assert "scan.nii.gz holds more than 1 MB; crop" in refusal(hippocampus.read_pair, scan, mask)
+    assert "scan.nii.gz holds more than 1 MB; crop" in refusal(nifti.read_pair, scan, mask)
     scan.write_bytes(bytes(2**21))
-    assert "scan.nii.gz holds more than 1 MB; crop" in refusal(hippocampus.read_pair, scan, mask)
+    assert "scan.nii.gz holds more than 1 MB; crop" in refusal(nifti.read_pair, scan, mask)
 
 
 @pytest.mark.parametrize("labels", [True, 1, 300, "3", 2.5])
 def test_the_number_of_labels_is_a_whole_number(tmp_path, pair, labels):
     pair()
-    assert "labels must be" in refusal(
-        hippocampus.read_pair, tmp_path / "scan.nii.gz", tmp_path / "mask.nii.gz", labels
-    )
+    assert "labels must be" in refusal(nifti.read_pair, tmp_path / "scan.nii.gz", tmp_path / "mask.nii.gz", labels)
 
 
 def test_a_file_that_is_not_there(tmp_path):
-    message = refusal(hippocampus.read_pair, tmp_path / "none.nii.gz", tmp_path / "none.nii.gz")
+    message = refusal(nifti.read_pair, tmp_path / "none.nii.gz", tmp_path / "none.nii.gz")
     assert "none.nii.gz cannot be read (No such file or directory)" in message
 
 
 def test_image_and_mask_of_one_name_are_told_apart(tmp_path):
     image = save(tmp_path / "imagesTr" / "a.nii.gz", volume())
     mask = save(tmp_path / "labelsTr" / "a.nii.gz", labels() * 0)
-    assert str(Path("labelsTr") / "a.nii.gz") + " is empty" in refusal(hippocampus.read_pair, image, mask)
+    assert str(Path("labelsTr") / "a.nii.gz") + " is empty" in refusal(nifti.read_pair, image, mask)
 
 
 # Refusals of a set -------------------------------------------------------------------------
@@ -407,34 +405,34 @@ def test_image_and_mask_of_one_name_are_told_apart(tmp_path):
 @pytest.mark.parametrize("part, other", [("labelsTr", "imagesTr"), ("imagesTr", "labelsTr")])
 def test_half_of_a_pair(small_set, part, other):
     (small_set / part / "hippocampus_004.nii.gz").unlink()
-    message = refusal(hippocampus.read, small_set)
+    message = refusal(decathlon.read, small_set)
     assert f"hippocampus_004.nii.gz is in {other} but not in {part}" in message and "data fetch" in message
 
 
 def test_missing_volumes(small_set):
-    for part in hippocampus.PARTS:
+    for part in decathlon.PARTS:
         for number in (3, 6):
             (small_set / part / f"hippocampus_{number:03d}.nii.gz").unlink()
-    message = refusal(hippocampus.read, small_set)
+    message = refusal(decathlon.read, small_set)
     assert "lacks 2 of 4 volumes (hippocampus_003, hippocampus_006)" in message and "data fetch" in message
 
 
 def test_a_refused_volume_of_a_set_is_named(small_set):
     save(small_set / "labelsTr" / "hippocampus_004.nii.gz", labels(), moved([1, 0, 0]))
-    message = refusal(hippocampus.read, small_set)
+    message = refusal(decathlon.read, small_set)
     assert message.startswith("labelsTr/hippocampus_004.nii.gz has another affine")
 
 
 def test_damaged_tar(small_tar):
     small_tar.write_bytes(small_tar.read_bytes() + b"!")
-    message = refusal(hippocampus.read, small_tar)
+    message = refusal(decathlon.read, small_tar)
     assert "its MD5 differs" in message and f"delete {small_tar}" in message
 
 
 def test_a_tar_that_is_none(small_tar, monkeypatch):
     small_tar.write_bytes(b"no tar" * 1000)
-    monkeypatch.setattr(hippocampus, "MD5", hashlib.md5(small_tar.read_bytes()).hexdigest())
-    assert "cannot be read as a tar file" in refusal(hippocampus.read, small_tar)
+    monkeypatch.setattr(decathlon, "MD5", hashlib.md5(small_tar.read_bytes()).hexdigest())
+    assert "cannot be read as a tar file" in refusal(decathlon.read, small_tar)
 
 
 def test_a_link_is_not_followed(small_tar, monkeypatch):
@@ -442,12 +440,12 @@ def test_a_link_is_not_followed(small_tar, monkeypatch):
         link = tarfile.TarInfo("Task04_Hippocampus/imagesTr/hippocampus_001.nii.gz")
         link.type, link.linkname = tarfile.SYMTYPE, "/etc/hostname"
         tar.addfile(link)
-    monkeypatch.setattr(hippocampus, "MD5", hashlib.md5(small_tar.read_bytes()).hexdigest())
-    assert "lacks 4 of 4 volumes" in refusal(hippocampus.read, small_tar)
+    monkeypatch.setattr(decathlon, "MD5", hashlib.md5(small_tar.read_bytes()).hexdigest())
+    assert "lacks 4 of 4 volumes" in refusal(decathlon.read, small_tar)
 
 
 def test_nothing_there(tmp_path):
-    assert "data fetch hippocampus" in refusal(hippocampus.read, tmp_path / "nothing")
+    assert "data fetch hippocampus" in refusal(decathlon.read, tmp_path / "nothing")
 
 
 # Real volumes ------------------------------------------------------------------------------
@@ -455,10 +453,10 @@ def test_nothing_there(tmp_path):
 
 @pytest.fixture(scope="module")
 def real():
-    path = hippocampus.find([os.environ["MEDTUTOR_DATA"]] if os.environ.get("MEDTUTOR_DATA") else [])
+    path = decathlon.find([os.environ["MEDTUTOR_DATA"]] if os.environ.get("MEDTUTOR_DATA") else [])
     if path is None:
         pytest.skip("MEDTUTOR_DATA holds no hippocampus volumes")
-    return hippocampus.read(path)
+    return decathlon.read(path)
 
 
 def test_real_volumes(real):

@@ -17,13 +17,13 @@ Everything is drawn by medtutor; results say nothing about patients.
 import numpy as np
 import torch
 
-from .. import checks
-from ..errors import InputError, shown
-from .catalog import card
-from .dataset import SPLITS, Dataset, Split
+from ... import checks
+from ...errors import InputError, shown
+from ..card import PHANTOM, SPLITS, Card
+from ..dataset import Dataset, Split
+from .brushes import SIZE, streams, to_uint8
 
 KINDS = ("shapes", "patterns")
-SIZE = 28
 COUNTS = {"train": 20_000, "val": 500, "test": 2000}
 CELLS = ((2, 2), (3, 2), (2, 3), (4, 1), (5, 1), (6, 1))  # squares along a side of a pattern, pixels along a square
 GREY = 0.45  # of the ground, 0 black to 1 white
@@ -33,6 +33,22 @@ _CROSS[2, :] = _CROSS[:, 2] = 1
 _SQUARE = np.ones((5, 5), np.float32)
 _SQUARE[1:4, 1:4] = 0
 SHAPES = np.stack([_CROSS, _SQUARE])  # (2, 5, 5)
+
+
+def card(kind: str) -> Card:
+    """The card of the marks of a kind."""
+    return Card(
+        name=f"marks_{kind}",
+        title=f"Two {kind}",
+        modality="two marks in noise",
+        task="binary",
+        classes=("different", "same"),
+        channels=1,
+        shape=(SIZE, SIZE),
+        mirror=(-1, -2),
+        description="Two marks in opposite corners, drawn by medtutor; no patient's image.",
+        **PHANTOM,
+    )
 
 
 def draw_marks(kind="shapes", counts=None, *, noise=0.05, jitter=2, contrast=0.5, cells=6, cell=1, seed=0):
@@ -67,10 +83,9 @@ def draw_marks(kind="shapes", counts=None, *, noise=0.05, jitter=2, contrast=0.5
             f" {(SIZE // 2 - side - 1) // 2}"
         )
     splits = {}
-    for number, name in enumerate(SPLITS):
-        rng = np.random.default_rng([seed, KINDS.index(kind), number])
+    for name, rng in streams(seed, KINDS.index(kind)).items():
         splits[name] = _split(rng, kind, counts[name], noise, jitter, contrast, cells, cell)
-    return Dataset(**splits, card=card(f"marks_{kind}"), provenance="phantom")
+    return Dataset(**splits, card=card(kind), provenance="phantom")
 
 
 def _split(rng, kind, count, noise, jitter, contrast, cells, cell):
@@ -90,7 +105,7 @@ def _split(rng, kind, count, noise, jitter, contrast, cells, cell):
         every = np.arange(count)[:, None, None]
         picture[every, rows, columns] += contrast * mark
         evidence[every, rows, columns] = True
-    images = np.clip(np.rint(255 * picture), 0, 255).astype(np.uint8)
+    images = to_uint8(255 * picture)
     return Split(torch.from_numpy(images)[:, None], torch.from_numpy(labels), evidence=torch.from_numpy(evidence))
 
 

@@ -23,17 +23,18 @@ angle, brightness, phase and beats per clip are drawn anew for every clip, grain
 
 import numbers
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 import torch
 
-from .. import checks
-from ..errors import InputError, shown, unknown
+from ... import checks
+from ...errors import InputError, shown, unknown
+from ..card import PHANTOM, Card
+from .brushes import BATCH, SIZE, edge, from_middle, streams, to_uint8, uniform
 
 FRAMES = 16
-SIZE = 28  # pixels along each side
-BATCH = 50  # clips drawn at once: few enough to stay in the processor's cache
-SPLITS = ("train", "val", "test")
+BLUR = 0.7  # half the width of an edge, pixels
 COUNTS = {"train": 1500, "val": 300, "test": 2000}
 STRUCTURES = ("background", "cavity", "wall")
 FILLINGS = ("slow filling", "fast filling")
@@ -46,6 +47,7 @@ _USUAL = {
     "filling": {"ejection": (0.40, 0.75), "radius": (6.5, 9.0), "grain": 30.0},
 }
 TARGETS = tuple(_USUAL)
+_uniform = partial(uniform, axes=3)  # one random number a clip, (n, 1, 1, 1)
 _ALWAYS = {"systole": (0.20, 0.30), "beat": (9.0, 16.0)}
 
 
@@ -78,6 +80,24 @@ class Clips:
         return len(self.images)
 
 
+def card(name: str, target: str) -> Card:
+    """The card of clips of which `target` is asked."""
+    regression = target == "ejection fraction"
+    return Card(
+        name=name,
+        title=f"Cardiac cine, {target}",
+        modality="cardiac cine, short axis",
+        task="regression" if regression else "binary",
+        classes=(target,) if regression else FILLINGS,
+        channels=1,
+        shape=(SIZE, SIZE),
+        frames=FRAMES,
+        mirror=(-1, -2),
+        description="A beating ventricle in speckle, drawn by medtutor; no patient's image.",
+        **PHANTOM,
+    )
+
+
 def draw(target="ejection fraction", counts=None, seed=0, **difficulty):
     """Phantom clips: {"train": Clips, "val": Clips, "test": Clips}.
 
@@ -100,11 +120,7 @@ def draw(target="ejection fraction", counts=None, seed=0, **difficulty):
     checks.one_of("target", target, TARGETS)
     counts, seed = checks.counts(counts, COUNTS, 2, ", one clip a class"), checks.whole("seed", seed, 0)
     difficulty = _checked_difficulty({**_ALWAYS, **_USUAL[target]}, difficulty)
-    return {
-        # The number of the split is part of the seed: no two splits share a stream.
-        split: _clips(np.random.default_rng([seed, number]), counts[split], target, difficulty)
-        for number, split in enumerate(SPLITS)
-    }
+    return {split: _clips(rng, counts[split], target, difficulty) for split, rng in streams(seed).items()}
 
 
 # name: the least and the most that can be drawn
@@ -184,32 +200,22 @@ def _film(rng, volumes, difficulty):
     outside = np.sqrt(cavity**2 + wall_area)
 
     behind, muscle, blood = _uniform(rng, n, 0.22, 0.42), _uniform(rng, n, 0.55, 0.85), _uniform(rng, n, 0.06, 0.18)
-    echo = behind + (muscle - behind) * _edge(outside - distance)
-    echo = echo + (blood - muscle) * _edge(cavity - distance)
+    echo = behind + (muscle - behind) * edge(outside - distance, BLUR)
+    echo = echo + (blood - muscle) * edge(cavity - distance, BLUR)
     grain = rng.standard_gamma(difficulty["grain"], echo.shape, dtype=np.float32) / np.float32(difficulty["grain"])
-    images = np.clip(np.rint(255 * echo * grain), 0, 255).astype(np.uint8)
+    images = to_uint8(255 * echo * grain)
     masks = np.where(distance < cavity, 1, np.where(distance < outside, 2, 0)).astype(np.uint8)
     return images, masks
 
 
 def _distance(rng, n):
     """(n, 1, H, W): the place of each pixel in an ellipse that is shifted, turned and squeezed."""
-    line = np.arange(SIZE, dtype=np.float32) - (SIZE - 1) / 2
+    line = from_middle(SIZE)
     x = line - _uniform(rng, n, -2.0, 2.0)
     y = line[:, None] - _uniform(rng, n, -2.0, 2.0)
     turn, ratio = _uniform(rng, n, 0, np.pi), _uniform(rng, n, 1.0, 1.3)
     along, across = x * np.cos(turn) + y * np.sin(turn), y * np.cos(turn) - x * np.sin(turn)
     return np.sqrt(along**2 / ratio + across**2 * ratio)
-
-
-def _uniform(rng, n, low, high):
-    """One random number a clip, (n, 1, 1, 1)."""
-    return rng.uniform(low, high, (n, 1, 1, 1)).astype(np.float32)
-
-
-def _edge(depth, blur=0.7):
-    """0 outside (depth < 0), 1 inside, a ramp of that half-width (pixels) between."""
-    return np.clip(0.5 + 0.5 * depth / blur, 0, 1)
 
 
 # What can happen to a clip -------------------------------------------------------------------

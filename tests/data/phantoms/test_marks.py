@@ -8,7 +8,7 @@ import torch
 from sklearn.metrics import roc_auc_score
 
 import medtutor as mt
-from medtutor.data.marks import CELLS, COUNTS, GREY, KINDS, SHAPES, draw_marks
+from medtutor.data.phantoms.marks import CELLS, COUNTS, GREY, KINDS, SHAPES, draw_marks
 from medtutor.errors import InputError
 
 FEW = {"train": 40, "val": 10, "test": 10}
@@ -193,7 +193,7 @@ def test_turning_both_marks_over_keeps_the_label():
 
 
 def test_splits_left_out_keep_their_number(monkeypatch):
-    from medtutor.data import marks as module
+    from medtutor.data.phantoms import marks as module
 
     monkeypatch.setattr(module, "COUNTS", {"train": 12, "val": 8, "test": 6})
     assert [len(getattr(draw_marks(counts={"val": 5}), name)) for name in ("train", "val", "test")] == [12, 5, 6]

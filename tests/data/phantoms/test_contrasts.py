@@ -4,8 +4,19 @@ import numpy as np
 import pytest
 import torch
 
-from medtutor.data import contrasts
-from medtutor.data.contrasts import AIR, FLUID, GREY, IN_B_ONLY, IN_BOTH, LESION, LEVELS_A, LEVELS_B, NO_LESION, WHITE
+from medtutor.data.phantoms import contrasts
+from medtutor.data.phantoms.contrasts import (
+    AIR,
+    FLUID,
+    GREY,
+    IN_B_ONLY,
+    IN_BOTH,
+    LESION,
+    LEVELS_A,
+    LEVELS_B,
+    NO_LESION,
+    WHITE,
+)
 from medtutor.errors import InputError
 
 FEW = {"train": 8, "val": 4, "test": 4}

@@ -18,8 +18,8 @@ from filelock import FileLock
 from tqdm import tqdm
 from urllib3.exceptions import MaxRetryError
 
-from ..errors import FetchError
-from ..files import alone, resolve
+from ...errors import FetchError
+from ...files import alone, resolve
 
 RETRIES = 3
 TIMEOUT = (5, 30)  # seconds to connect, seconds between two pieces of the answer
@@ -70,6 +70,15 @@ def fetch(url, path, md5, *, progress=True):
             f"set MEDTUTOR_DATA to a folder {remedy}"
         ) from error
     return path
+
+
+def first_folder(folders):
+    """The folder to fetch to. Raises `FetchError` where there is none."""
+    if not folders:
+        raise FetchError(
+            "there is no home folder to fetch images to; set MEDTUTOR_DATA to a folder that can be written"
+        )
+    return folders[0]
 
 
 def _fetch_alone(url, path, md5, download):

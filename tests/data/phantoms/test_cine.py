@@ -8,7 +8,8 @@ import torch
 from scipy.stats import ks_2samp
 from sklearn.metrics import roc_auc_score
 
-from medtutor.data import cine
+from medtutor.data.card import SPLITS
+from medtutor.data.phantoms import cine
 from medtutor.errors import InputError
 
 FEW = {"train": 12, "val": 6, "test": 8}
@@ -25,7 +26,7 @@ def many():
 
 
 def test_shapes_types_and_ranges(few):
-    assert tuple(few) == cine.SPLITS
+    assert tuple(few) == SPLITS
     for split, count in FEW.items():
         clips = few[split]
         assert len(clips) == count
@@ -46,7 +47,7 @@ def test_targets_are_what_was_asked_for(few):
 
 def test_same_seed_same_clips_other_seed_other_clips():
     first, again, other = (cine.draw(counts=FEW, seed=seed) for seed in (3, 3, 4))
-    for split in cine.SPLITS:
+    for split in SPLITS:
         for part in ("images", "masks", "volumes", "ejection", "filling"):
             assert torch.equal(getattr(first[split], part), getattr(again[split], part))
         assert not torch.equal(first[split].images, other[split].images)

@@ -26,9 +26,8 @@ import numpy as np
 import torch
 from scipy import ndimage
 
-from .. import checks
-from .dataset import SPLITS
-from .phantoms import _axes, _clouds, _edge, _shrink, _to_uint8, _uniform
+from ... import checks
+from .brushes import clouds, edge, fine_axes, shrink, streams, to_uint8, uniform
 
 TISSUES = ("air", "scalp", "skull", "fluid", "grey matter", "white matter", "lesion")
 AIR, SCALP, SKULL, FLUID, GREY, WHITE, LESION = range(len(TISSUES))
@@ -80,11 +79,7 @@ def draw(counts=None, seed=0):
     is not a whole number from 0.
     """
     counts, seed = checks.counts(counts, COUNTS, 2, ", one case a class"), checks.whole("seed", seed, 0)
-    # The number of the split is part of the seed: no two splits share a stream.
-    splits = {
-        split: _pairs(np.random.default_rng([seed, number]), counts[split]) for number, split in enumerate(SPLITS)
-    }
-    return Contrasts(**splits)
+    return Contrasts(**{split: _pairs(rng, counts[split]) for split, rng in streams(seed).items()})
 
 
 def _pairs(rng, n):
@@ -100,7 +95,7 @@ def _pairs(rng, n):
 def _drawn(rng, tissues, lesion, seen, levels):
     """One contrast, and the main tissue of each of its pixels; one at a time, since the shares are large."""
     shares = _with_lesion(tissues, lesion * seen[:, None, None])
-    return _scan(rng, shares, levels), np.stack([_shrink(share) for share in shares]).argmax(0).astype(np.uint8)
+    return _scan(rng, shares, levels), np.stack([shrink(share) for share in shares]).argmax(0).astype(np.uint8)
 
 
 def _with_lesion(tissues, lesion):
@@ -114,9 +109,9 @@ def _scan(rng, shares, levels):
     Each tissue's brightness differs a little from case to case and contrast to contrast.
     """
     n = shares.shape[1]
-    picture = sum(level * _uniform(rng, n, 0.95, 1.05) * share for level, share in zip(levels, shares))
-    pixels = ndimage.gaussian_filter(_shrink(picture), (0, 0.4, 0.4))
-    return _to_uint8(pixels + NOISE * rng.standard_normal(pixels.shape, dtype=np.float32))
+    picture = sum(level * uniform(rng, n, 0.95, 1.05) * share for level, share in zip(levels, shares))
+    pixels = ndimage.gaussian_filter(shrink(picture), (0, 0.4, 0.4))
+    return to_uint8(255 * (pixels + NOISE * rng.standard_normal(pixels.shape, dtype=np.float32)))
 
 
 def _head(rng, n):
@@ -125,24 +120,24 @@ def _head(rng, n):
     The shares add up to 1. Ovals inside one another, from the scalp inwards. The border of the white
     matter is folded, the ventricles are two crescents back to back.
     """
-    y, x = _axes()
-    y, x = y - _uniform(rng, n, -0.06, 0.06), x - _uniform(rng, n, -0.06, 0.06)
-    turn = _uniform(rng, n, -0.15, 0.15)  # radians
+    y, x = fine_axes()
+    y, x = y - uniform(rng, n, -0.06, 0.06), x - uniform(rng, n, -0.06, 0.06)
+    turn = uniform(rng, n, -0.15, 0.15)  # radians
     y, x = y * np.cos(turn) - x * np.sin(turn), y * np.sin(turn) + x * np.cos(turn)
-    height, width = _uniform(rng, n, 0.86, 0.96), _uniform(rng, n, 0.74, 0.86)
+    height, width = uniform(rng, n, 0.86, 0.96), uniform(rng, n, 0.74, 0.86)
     inward = (1 - np.hypot(y / height, x / width)) * width  # distance from the skin, roughly
 
-    scalp = _uniform(rng, n, 0.05, 0.09)
-    skull = scalp + _uniform(rng, n, 0.05, 0.08)
-    brain = skull + _uniform(rng, n, 0.02, 0.08)  # thicker where the brain has shrunk
-    folds = 0.045 * _clouds(rng, n, 2.5, 2.5)
-    white = brain + _uniform(rng, n, 0.09, 0.13) + folds
+    scalp = uniform(rng, n, 0.05, 0.09)
+    skull = scalp + uniform(rng, n, 0.05, 0.08)
+    brain = skull + uniform(rng, n, 0.02, 0.08)  # thicker where the brain has shrunk
+    folds = 0.045 * clouds(rng, n, 2.5, 2.5)
+    white = brain + uniform(rng, n, 0.09, 0.13) + folds
     ventricles = _ventricles(rng, n, y, x)
 
     blur = 0.03
     layers = [np.ones_like(inward)]  # air, then each tissue covers what lies under it
     for depth in (0, scalp, skull, brain, white):
-        layers.append(_edge(inward - depth, blur))
+        layers.append(edge(inward - depth, blur))
     shares = np.zeros((LESION, *inward.shape), np.float32)
     for tissue, (own, next_one) in enumerate(zip(layers, layers[1:] + [0])):
         shares[tissue] = own - np.minimum(own, next_one)
@@ -154,11 +149,11 @@ def _head(rng, n):
 
 def _ventricles(rng, n, y, x):
     """Soft mask of the two ventricles."""
-    size, long = _uniform(rng, n, 0.05, 0.12), _uniform(rng, n, 0.22, 0.36)
-    low = _uniform(rng, n, -0.05, 0.05)
-    bend = _uniform(rng, n, 0.04, 0.1) + 0.9 * (y - low) ** 2
+    size, long = uniform(rng, n, 0.05, 0.12), uniform(rng, n, 0.22, 0.36)
+    low = uniform(rng, n, -0.05, 0.05)
+    bend = uniform(rng, n, 0.04, 0.1) + 0.9 * (y - low) ** 2
     inside = 1 - np.hypot((np.abs(x) - bend) / size, (y - low) / long)
-    return _edge(inside * size, 0.03)
+    return edge(inside * size, 0.03)
 
 
 def _lesion(rng, n, y, x, white):
@@ -170,5 +165,5 @@ def _lesion(rng, n, y, x, white):
     case = np.arange(n)
     y, x = np.broadcast_to(y, white.shape), np.broadcast_to(x, white.shape)
     centre_y, centre_x = (axis[case, rows, columns][:, None, None] for axis in (y, x))
-    radius = _uniform(rng, n, 0.12, 0.2)  # 1.7 to 2.8 pixels
-    return _edge(radius - np.hypot(y - centre_y, x - centre_x), 0.04) * (white > 0.3)
+    radius = uniform(rng, n, 0.12, 0.2)  # 1.7 to 2.8 pixels
+    return edge(radius - np.hypot(y - centre_y, x - centre_x), 0.04) * (white > 0.3)

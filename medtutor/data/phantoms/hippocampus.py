@@ -21,20 +21,22 @@ import numpy as np
 import torch
 from scipy import ndimage
 
-from .. import checks
-from ..errors import InputError
-from .dataset import SPLITS
-from .hippocampus import SHAPE, fit, grey_levels
+from ... import checks
+from ...errors import InputError
+from ..card import SPLITS
+from ..sources.nifti import SHAPE, fit, grey_levels
+from .brushes import edge, from_middle, lumps, paint, streams
 
 COUNTS = {"train": 30, "val": 6, "test": 12}
 CANVAS = tuple(size + 4 for size in SHAPE)  # drawn larger, then cut out around the structure
+BLUR = 0.6  # half the width of an edge, mm
 
 # Brightness of tissues in a T1 image, 0 to 1.
 FLUID, GREY, WHITE = 0.12, 0.45, 0.78
 
 
 def draw(counts=COUNTS, seed=0):
-    """Drawn volumes in the form of `hippocampus.read`.
+    """Drawn volumes in the form of `sources.decathlon.read`.
 
     counts  volumes to draw, such as {"train": 30, "val": 6, "test": 12}
     seed    a whole number from 0: the same seed draws the same volumes, bit for bit
@@ -50,9 +52,7 @@ def draw(counts=COUNTS, seed=0):
         raise InputError(f"counts is {counts!r}; give a dict such as {COUNTS}")
     counts, seed = checks.counts(counts, COUNTS, 1), checks.whole("seed", seed, 0)
     splits, last = {}, 0
-    for number, split in enumerate(SPLITS):
-        # The number of the split is part of the seed: no two splits share a stream.
-        rng = np.random.default_rng([seed, number])
+    for split, rng in streams(seed).items():
         images, masks = zip(*(_volume(rng) for _ in range(counts[split])))
         ids = torch.arange(last + 1, last + 1 + len(images))
         splits[split] = torch.from_numpy(np.stack(images))[:, None], torch.from_numpy(np.stack(masks)), ids
@@ -60,23 +60,17 @@ def draw(counts=COUNTS, seed=0):
     return splits
 
 
-# Brushes: volumes are float32 arrays of the shape CANVAS, distances positive inside.
+# Volumes are float32 arrays of the shape CANVAS, distances positive inside.
 
 
 def _axes():
     """Coordinates x, y, z in mm from the middle of the canvas; they broadcast to its shape."""
-    return np.meshgrid(*(np.arange(n, dtype=np.float32) - (n - 1) / 2 for n in CANVAS), indexing="ij", sparse=True)
+    return np.meshgrid(*map(from_middle, CANVAS), indexing="ij", sparse=True)
 
 
 def _lumps(rng, size):
-    """Random texture with lumps of that size (mm); mean 0, spread 1."""
-    noise = ndimage.gaussian_filter(rng.standard_normal(CANVAS, dtype=np.float32), size, mode="wrap", truncate=2.5)
-    return noise / noise.std()
-
-
-def _inside(distance, blur=0.6):
-    """Share of a voxel that lies inside: 0, 1, and a ramp of that half-width between."""
-    return np.clip(0.5 + 0.5 * distance / blur, 0, 1)
+    """Random texture with lumps of that size (mm)."""
+    return lumps(rng, CANVAS, size)
 
 
 def _ball(x, y, z, centre, radii):
@@ -85,22 +79,14 @@ def _ball(x, y, z, centre, radii):
     return (1 - np.sqrt(across)) * min(radii)
 
 
-def _paint(picture, share, level):
-    """Cover the picture with a level where share is 1; half where it is 0.5."""
-    return picture + share * (level - picture)
-
-
-# The drawing -------------------------------------------------------------------------------
-
-
 def _volume(rng):
     """One phantom: image and mask, uint8, of the shape SHAPE."""
     distance, tube, front = _hippocampus(rng)
     mask = np.where(distance > 0, np.where(_axes()[1] > front, 1, 2), 0).astype(np.uint8)
     picture = _surroundings(rng, tube)
     level = GREY + rng.uniform(-0.04, 0.04)
-    level = level + 0.1 * _inside(1.2 - distance, 1.2)  # its rim is a little brighter
-    picture = _scan(rng, _paint(picture, _inside(distance), level))
+    level = level + 0.1 * edge(1.2 - distance, 1.2)  # its rim is a little brighter
+    picture = _scan(rng, paint(picture, edge(distance, BLUR), level))
     window = _cut_out(rng, mask)
     return fit(grey_levels(picture[window], "the phantom")), fit(mask[window], 0)
 
@@ -152,26 +138,26 @@ def _surroundings(rng, tube):
     depth = -up - high - rng.uniform(2.0, 3.8) + 1.4 * fold
     wave = np.cos(2 * np.pi * (depth / rng.uniform(8, 12) - 0.4) + np.roll(fold, 9, axis=0))
     cortex = np.where(wave > 0.9, FLUID + 0.1, np.where(wave > -0.8, GREY, WHITE))
-    picture = _paint(picture, _inside(depth), cortex)
+    picture = paint(picture, edge(depth, BLUR), cortex)
     # Above: deep grey matter, brighter than cortex, as the thalamus is.
     deep = up - high - rng.uniform(4, 9) + 1.5 * np.roll(fold, 15, axis=1)
-    picture = _paint(picture, 0.8 * _inside(deep, 2), rng.uniform(0.58, 0.7))
+    picture = paint(picture, 0.8 * edge(deep, 2), rng.uniform(0.58, 0.7))
     # Towards the middle of the head: vessels and membranes in fluid, then the brain stem, which is bright.
     inner = out - wide - rng.uniform(2.0, 4.5) + 1.2 * np.roll(fold, 30, axis=1)
-    picture = _paint(picture, _inside(inner), FLUID + 0.12 * np.abs(_lumps(rng, 1.3)))
-    picture = _paint(picture, _inside(inner - rng.uniform(2.5, 7)), WHITE - 0.05)
+    picture = paint(picture, edge(inner, BLUR), FLUID + 0.12 * np.abs(_lumps(rng, 1.3)))
+    picture = paint(picture, edge(inner - rng.uniform(2.5, 7), BLUR), WHITE - 0.05)
     # In front: amygdala above, cortex below. They are as grey as the head and touch it.
     front = (along - rng.uniform(0.98, 1.06)) * 38 + 1.2 * np.roll(fold, 20, axis=0)
     amygdala = _ball(out, front, up, (rng.uniform(-1, 3), 1.5, rng.uniform(5, 8)), (9.0, 10.0, 7.0))
-    picture = _paint(picture, _inside(amygdala, 1.5), GREY + rng.uniform(-0.02, 0.06))
+    picture = paint(picture, edge(amygdala, 1.5), GREY + rng.uniform(-0.02, 0.06))
     ahead = np.minimum(front - 0.25 * up - 1.5, 2.0 - inner)
-    picture = _paint(picture, _inside(ahead, 1.5), GREY + rng.uniform(-0.05, 0.05) + 0.05 * fold)
+    picture = paint(picture, edge(ahead, 1.5), GREY + rng.uniform(-0.05, 0.05) + 0.05 * fold)
     # The ventricle: a thin cap of fluid over the body, open in places, and a pool behind the tail.
     gap = np.hypot(out / wide, np.maximum(up, 0) / high) * high - high
     cap = rng.uniform(0.1, 0.9) + 0.7 * np.roll(fold, 25, axis=1) - 0.05 * out - np.abs(gap - 0.5)
     pool = _ball(out, along * 38, up, (rng.uniform(-6, 0), rng.uniform(-7, -3), rng.uniform(2, 6)), (6.0, 5.0, 5.0))
-    picture = _paint(picture, _inside(np.minimum(cap, up)), FLUID + rng.uniform(0, 0.12))
-    return _paint(picture, _inside(pool + 0.8 * fold, 1), FLUID + rng.uniform(0, 0.08))
+    picture = paint(picture, edge(np.minimum(cap, up), BLUR), FLUID + rng.uniform(0, 0.12))
+    return paint(picture, edge(pool + 0.8 * fold, 1), FLUID + rng.uniform(0, 0.08))
 
 
 def _scan(rng, picture):
