@@ -8,6 +8,7 @@ import sys
 import threading
 import time
 import warnings
+from importlib import import_module
 from pathlib import Path
 
 import numpy as np
@@ -572,8 +573,9 @@ def test_a_right_answer_is_right_where_gradients_were_turned_off(name, mode):
 
 
 def test_two_exercises_of_one_name_are_refused(monkeypatch):
-    from medtutor.course.exercises import gan, start_here
-
+    gan, start_here = (
+        import_module(f"medtutor.course.lessons.{lesson}.exercises") for lesson in ("06_gan", "00_start_here")
+    )
     monkeypatch.setattr(gan, "EXERCISES", [*gan.EXERCISES, *start_here.EXERCISES])
     exercises.cache_clear()
     try:
