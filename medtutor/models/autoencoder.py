@@ -58,6 +58,12 @@ def corrupt(images, noise=0.25, hole=HOLE, generator=None):
     return corrupted.masked_fill(inside.to(images.device), 0.0)
 
 
+def with_frames_lost(clips, share=0.3, generator=None):
+    """Float clips (N, T, C, H, W) in which a share of the frames is black, at random."""
+    lost = torch.rand(clips.shape[:2], generator=generator) < share
+    return clips.masked_fill(lost[:, :, None, None, None], -1.0)
+
+
 class Encoder(nn.Module):
     """Two convolutions of stride 2, then one linear layer: (B, C, H, W) -> (B, outputs).
 
