@@ -762,10 +762,10 @@ helps
 
 # %%
 from medtutor.data.subsets import few_of
-from medtutor.review import generative_trials as trial
+from medtutor.training.few_shot import classifier_of, gan_of
 
 small_set = few_of(xray, 50, seed=0)
-own = trial.gan_of(xray, small_set, seed=0, steps=500)
+own = gan_of(xray, small_set, seed=0, steps=500)
 for label, name in enumerate(xray.card.classes):
     display(figures.images(
         of_class(own, label), [f"drawn: {name}"] + [""] * 6,
@@ -775,7 +775,7 @@ for label, name in enumerate(xray.card.classes):
 
 # %%
 for arm in ("none", "classical", "GAN", "both"):
-    run = trial.classifier_of(xray, small_set, arm, {"own": own}, seed=0)
+    run = classifier_of(xray, small_set, arm, {"own": own}, seed=0)
     print(f"{arm:10} test AUC {run.test.auc:.3f}")
 
 # %% [markdown]

@@ -2,7 +2,7 @@
 
 import torch
 
-from ..check import Exercise, Mistake
+from ...check import Exercise, Mistake
 
 
 def fill_lost(maps, lost):

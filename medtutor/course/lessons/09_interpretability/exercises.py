@@ -4,7 +4,7 @@ import numpy as np
 import torch
 from torch import nn
 
-from ..check import Exercise, Mistake
+from ...check import Exercise, Mistake
 
 CLASSES = 3
 

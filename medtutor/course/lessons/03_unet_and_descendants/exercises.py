@@ -5,7 +5,7 @@ import math
 import torch
 import torch.nn.functional as F
 
-from ..check import Exercise, Mistake
+from ...check import Exercise, Mistake
 
 
 def skip_join(below, skip):

@@ -1,4 +1,4 @@
-"""Experiments about features learned without labels: what they are worth with few, and what they find. See `trials`."""
+"""Experiments about features learned without labels: what they are worth with few, and what they find."""
 
 from dataclasses import replace
 from functools import partial
@@ -14,18 +14,19 @@ from sklearn.metrics import roc_auc_score
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from ..data import normalise
-from ..data.augmentation import corrupt
-from ..data.dataset import SPLITS
-from ..data.phantoms import contrasts
-from ..data.planting import SPOTS, plant_spots
-from ..data.subsets import few_of, rows_of_each_class
-from ..models import build
-from ..models.autoencoder import VAE, Autoencoder, Translator, kl
-from ..models.randomness import seeded
-from ..training import default_recipe, fit
-from ..training.reconstruction import fit_reconstruction
-from .evidence import between
+from ...data import normalise
+from ...data.augmentation import corrupt
+from ...data.dataset import SPLITS
+from ...data.phantoms import contrasts
+from ...data.planting import SPOTS, plant_spots
+from ...data.subsets import few_of, rows_of_each_class
+from ...metrics.generative import psnr
+from ...models import build
+from ...models.autoencoder import VAE, Autoencoder, Translator, kl
+from ...models.randomness import seeded
+from ...training import default_recipe, fit
+from ...training.reconstruction import fit_reconstruction
+from ..evidence import between
 
 LABELS = (10, 20, 50, 100)  # of each class
 DRAWS = 10
@@ -158,12 +159,6 @@ def redrawn(recipe, dataset):
             f"beta {beta:g} numbers": (each > SAYS).sum(),
         }
     return {name: float(value) for name, value in (found | _translated(recipe)).items()}
-
-
-def psnr(drawn, images):
-    """Peak signal-to-noise ratio in dB of images (N, C, H, W) whose range is 2: the mean over images."""
-    error = (drawn - images).square().flatten(1).mean(dim=1)
-    return (10 * torch.log10(4 / error)).mean().item()
 
 
 def _filtered(noisy, images, pca, noise):

@@ -1,44 +1,28 @@
 """Experiments about drawn images: whether they can be told from real ones, and whether they help a classifier that has
-few. See `trials`.
+few.
 """
 
 from dataclasses import replace
 
 import torch
 
-from ..data import as_uint8, normalise
-from ..data.subsets import few_of
-from ..metrics.classification import measure as measured
-from ..metrics.generative import domain_features, kernel_distance, precision_recall, two_sample_accuracy
-from ..models import build
-from ..models.autoencoder import VAE
-from ..models.gan import Discriminator, Generator
-from ..models.randomness import seeded
-from ..training import default_recipe, fit
-from ..training.adversarial import fit_gan, load_gan
-from ..training.reconstruction import fit_reconstruction
-from .evidence import between
+from ...data import as_uint8, normalise
+from ...data.subsets import few_of
+from ...metrics.classification import measure as measured
+from ...metrics.generative import domain_features, kernel_distance, precision_recall, two_sample_accuracy
+from ...models.autoencoder import VAE
+from ...models.randomness import seeded
+from ...training.adversarial import load_gan
+from ...training.few_shot import ARMS, classifier_of, gan_of, small_cnn
+from ...training.reconstruction import fit_reconstruction
+from ..evidence import between
 
-WIDTHS = (16, 32, 64)  # of every CNN here
 JUDGED = 2000  # real and as many drawn images, from which a judge learns to tell them apart
-EPOCHS = 4  # of every CNN here
 SIZES = dict(
     latents=64, widths=(64, 128)
 )  # of the VAE: its decoder has as many parameters as the generator, within a tenth
 
 LABELS = (25, 50, 100)  # of each class
-POOL = 800  # images of an epoch, whatever they are: every classifier sees 4 x 800
-STEPS = 1500  # of a GAN that learns from the few labelled images
-# No augmentation at all. The classical one is that of the shipped recipe: turned, moved, scaled, mirrored where the
-# labels allow it.
-PLAIN = dict(mirror=False, rotation=0.0, scale=0.0, shift=0.0)
-ARMS = {  # what a classifier is shown beside the few, and whether all of it is varied
-    "none": (None, False),
-    "classical": (None, True),
-    "GAN": ("own", False),
-    "both": ("own", True),
-    "GAN of all images": ("shipped", False),
-}
 
 
 def drawn_or_real(data, seeds, train):
@@ -117,7 +101,7 @@ def told_apart(recipe, dataset):
         found |= dict(zip((f"{name} precision", f"{name} recall"), precision_recall(features, of_unseen)))
     fake = replace(other, images=places["GAN"][:count], labels=labels[:count])
     unseen = replace(held_out, images=places["GAN"][count:], labels=labels[count:])
-    of_real, of_fake = (_trained(dataset, split, held_out, seed) for split in (real, fake))
+    of_real, of_fake = (small_cnn(dataset, split, held_out, seed) for split in (real, fake))
     found |= {
         "real learned from": of_real.test.auc,
         "GAN learned from": of_fake.test.auc,
@@ -146,21 +130,13 @@ def _told_by_cnn(dataset, learned_from, unseen, seed):
     (1).
     """
     learned_from, unseen = (_labelled(dataset.train, pair, (0, 1)) for pair in (learned_from, unseen))
-    return _trained(dataset, learned_from, unseen, seed).test.acc
+    return small_cnn(dataset, learned_from, unseen, seed).test.acc
 
 
 def _labelled(like, images, labels):
     """A split of several sets of images, those of a set with one label."""
     labels = torch.cat([torch.full((len(each),), label) for each, label in zip(images, labels)])
     return replace(like, images=torch.cat(images), labels=labels)
-
-
-def _trained(dataset, learned_from, unseen, seed, **changes):
-    """The `Run` of a CNN, with the classical augmentation unless that is changed; nothing is chosen on val."""
-    glance = replace(dataset.val, images=dataset.val.images[:50], labels=dataset.val.labels[:50])
-    own = replace(dataset, train=learned_from, val=glance, test=unseen)
-    recipe = default_recipe(dataset.card, **dict(epochs=EPOCHS, batch_size=20, seed=seed, shift_at_test=0) | changes)
-    return fit(build("cnn", own, widths=WIDTHS, seed=seed), own, recipe, progress=False)
 
 
 def augmented(recipe, dataset):
@@ -172,41 +148,3 @@ def augmented(recipe, dataset):
         for arm in ARMS:
             found[f"{arm} {count}"] = classifier_of(dataset, few, arm, sources, recipe.seed).test.auc
     return found
-
-
-def gan_of(dataset, few, seed, steps=STEPS, progress=False):
-    """An `Adversary` that has seen those few images and no others."""
-    shape = dict(channels=dataset.card.channels, shape=dataset.card.shape, classes=len(dataset.card.classes))
-    with seeded(seed):
-        networks = Generator(**shape, widths=(64, 32, 16)), Discriminator(**shape, widths=(16, 32, 64))
-    return fit_gan(
-        *networks,
-        normalise(few.images),
-        few.labels,
-        steps=steps,
-        batch_size=min(32, len(few)),
-        learning_rate=2e-3,
-        average=0.99,
-        seed=seed,
-        frames=2,
-        progress=progress,
-    )
-
-
-def classifier_of(dataset, few, arm, sources, seed):
-    """The `Run` of a CNN on `POOL` images an epoch: the few again and again, of these half in favour of drawn ones
-    where `ARMS` says so.
-
-    sources  {"own": Adversary, "shipped": Adversary}, those that the arm needs
-    """
-    source, varied = ARMS[arm]
-    rows = torch.arange(POOL // 2 if source else POOL) % len(few)
-    images, labels = few.images[rows], few.labels[rows]
-    if source:
-        asked = torch.arange(POOL - len(rows)) % len(dataset.card.classes)
-        images, labels = (
-            torch.cat([images, sources[source].sample(len(asked), asked, seed=seed)]),
-            torch.cat([labels, asked]),
-        )
-    pool = replace(few, images=images, labels=labels)
-    return _trained(dataset, pool, dataset.test, seed, **({} if varied else PLAIN))

@@ -2,8 +2,8 @@
 
 import torch
 
-from ...models.recurrent import lstm_step
-from ..check import Exercise, Mistake
+from ....models.recurrent import lstm_step
+from ...check import Exercise, Mistake
 
 
 def ejection_fraction(volumes):

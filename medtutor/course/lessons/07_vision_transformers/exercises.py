@@ -4,9 +4,9 @@ from math import sqrt
 
 import torch
 
-from ...explanation.attention import rollout
-from ...models.vit import attend
-from ..check import Exercise, Mistake
+from ....explanation.attention import rollout
+from ....models.vit import attend
+from ...check import Exercise, Mistake
 
 
 def patchify(images, patch):

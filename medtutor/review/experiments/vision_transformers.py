@@ -1,10 +1,9 @@
-"""Experiments about attention, and about networks of mixed parts. See `trials`."""
+"""Experiments about attention, and about networks of mixed parts."""
 
-from ..data.phantoms.marks import draw_marks
-from ..data.subsets import labelled, some_of
-from ..models import build
-from ..reports.cost import forward_flops
-from .evidence import DECIMALS, Contrast, between
+from ...data.phantoms.marks import draw_marks
+from ...data.subsets import labelled, some_of
+from ...reports.cost import MATCHED, equal_work
+from ..evidence import DECIMALS, Contrast, between
 
 # Two marks far apart -------------------------------------------------------------------------
 
@@ -12,25 +11,7 @@ from .evidence import DECIMALS, Contrast, between
 MARKS = {"shapes": (2_500, 10_000, 20_000), "shapes, noisy": (10_000,), "patterns": (20_000,)}
 # Images that the CNN sees in training, whatever their number; the others see more or fewer, for as many FLOPs.
 PASSES = 20_000
-# Smaller than the defaults, and all of 66 to 80 thousand parameters: trainings are many.
-ARMS = {
-    "cnn": ("cnn", {"widths": (16, 32, 64)}),
-    "bag": ("bag_of_patches", {}),
-    "together": ("patches_together", {}),
-    "vit": ("vit", {"patch": 7, "width": 48, "depth": 4}),
-    "hybrid": ("hybrid", {"widths": (16, 32), "width": 48, "depth": 2}),
-}
 NOISY = {"noise": 0.10, "contrast": 0.4, "jitter": 3}
-
-
-def equal_work(model, dataset, options=None, than=("cnn", {})):
-    """How many times as long a model may train as another one, a CNN, for as many floating-point operations."""
-    name, theirs = than
-    flops = [
-        forward_flops(build(each, dataset, **own), dataset.card)
-        for each, own in ((name, theirs), (model, options or {}))
-    ]
-    return flops[0] / flops[1]
 
 
 def two_marks(data, seeds, train):
@@ -46,7 +27,7 @@ def two_marks(data, seeds, train):
     for kind, counts in MARKS.items():
         for count in counts:
             part = some_of(images[kind], count)
-            of = {arm: [_with_equal_work(train, arm, part, seed) for seed in seeds] for arm in ARMS}
+            of = {arm: [_with_equal_work(train, arm, part, seed) for seed in seeds] for arm in MATCHED}
             for other in ("cnn", "bag", "together", "hybrid"):
                 yield between(
                     f"vit against {other}: {kind}, {count} images", ("vit", of["vit"], "0"), (other, of[other], "0")
@@ -59,8 +40,8 @@ def two_marks(data, seeds, train):
 
 
 def _with_equal_work(train, arm, dataset, seed):
-    model, options = ARMS[arm]
-    longer = PASSES / len(dataset.train) * equal_work(model, dataset, options, ARMS["cnn"])
+    model, options = MATCHED[arm]
+    longer = PASSES / len(dataset.train) * equal_work(model, dataset, options, MATCHED["cnn"])
     return train(model, dataset, seed, longer=longer, **options)
 
 
@@ -109,27 +90,3 @@ def _gap(name, of, few):
     return Contrast(
         f"lead of the cnn over the vit: {name}, {few:.0%} of labels against all", (f"{few:.0%}", "100%"), *leads
     )
-
-
-def transformer_at_the_bottom(data, seeds, train):
-    """A U-Net whose coarsest level holds a transformer, against a U-Net of as many parameters.
-
-    Yields contrasts of Dice, of surface Dice, and of HD95, the last turned round.
-    """
-    for dataset in data.values():
-        hybrid, unet = (
-            [train(model, dataset, seed, measure=scores_of_masks) for seed in seeds]
-            for model in ("transformer_unet", "unet")
-        )
-        for score, sign in (("dice", 1), ("surface dice", 1), ("hd95", -1)):
-            yield between(
-                f"transformer_unet against unet: {score}",
-                ("transformer_unet", hybrid, score),
-                ("unet", unet, score),
-                sign,
-            )
-
-
-def scores_of_masks(run, dataset):
-    """Mean test Dice over volumes and parts, surface Dice and HD95."""
-    return {"dice": run.test.dice, "surface dice": run.test.surface_dice, "hd95": run.test.hd95}

@@ -1,16 +1,16 @@
-"""Experiments about explanations, on evidence that was planted and is known. See `trials`."""
+"""Experiments about explanations, on evidence that was planted and is known."""
 
 from dataclasses import replace
 from statistics import fmean
 
 from sklearn.metrics import roc_auc_score
 
-from ..data.planting import SPOTS, plant_marker, plant_spots
-from ..explanation import explain_batch, methods_for, pointing, randomised
-from ..explanation.trust import WITHOUT_NETWORK, trust_table
-from ..models import build
-from ..training import default_recipe, fit
-from .evidence import DECIMALS, Contrast
+from ...data.planting import MARKED, SPOTS, plant_marker, plant_spots
+from ...explanation import explain_batch, methods_for, pointing, randomised
+from ...explanation.trust import WITHOUT_NETWORK, trust_table
+from ...models import build
+from ...training import default_recipe, fit
+from ..evidence import DECIMALS, Contrast
 
 # Test images that the methods explain, and of those, on how many deletion and insertion are drawn.
 IMAGES = 32
@@ -113,7 +113,7 @@ def planted_marker(data, seeds, train):
     one of how often its maps point to the marker.
     """
     for dataset in data.values():
-        marked = plant_marker(dataset, {"train": 0.95, "val": 0.95, "test": 0.05})
+        marked = plant_marker(dataset, MARKED)
         clean = plant_marker(dataset, {"train": None, "val": None, "test": 0.05})
         learned = [train("cnn", marked, seed, measure=marker_seen) for seed in seeds]
         control = [train("cnn", clean, seed, measure=marker_seen) for seed in seeds]

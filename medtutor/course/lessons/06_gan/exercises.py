@@ -3,8 +3,8 @@
 import torch
 import torch.nn.functional as F
 
-from ...training.adversarial import discriminator_loss, generator_loss
-from ..check import Exercise, Mistake
+from ....training.adversarial import discriminator_loss, generator_loss
+from ...check import Exercise, Mistake
 
 
 def covered(points, others, k):

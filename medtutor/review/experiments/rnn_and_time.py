@@ -1,18 +1,18 @@
-"""Experiments about time: what order is worth, on drawn clips and on real slices. See `trials`."""
+"""Experiments about time: what order is worth, on drawn clips and on real slices."""
 
 from functools import cache
 
 import torch
 from sklearn.metrics import roc_auc_score
 
-from ..data import load
-from ..data.phantoms import cine
-from ..metrics.regression import measure_regression
-from ..models import HEADS
-from ..models.randomness import seeded
-from ..models.recurrent import FEATURES
-from ..training.heads import features_of, fit_head
-from .evidence import between
+from ...data import load
+from ...data.phantoms import cine
+from ...metrics.regression import measure_regression
+from ...models import HEADS
+from ...models.randomness import seeded
+from ...models.recurrent import FEATURES
+from ...training.heads import features_of, fit_head
+from ..evidence import between
 
 BLIND = ("single_frame", "mean_frames", "max_min_frames", "fourier")
 SEEING = ("lstm", "gru", "bilstm", "temporal_conv")

@@ -3,8 +3,8 @@
 import torch
 import torch.nn.functional as F
 
-from ...models.autoencoder import kl, reparameterise
-from ..check import Exercise, Mistake
+from ....models.autoencoder import kl, reparameterise
+from ...check import Exercise, Mistake
 
 
 def pca_reconstruction(train, images, components):

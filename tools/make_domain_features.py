@@ -1,10 +1,10 @@
 """How the network behind `metrics.generative.domain_features` was made.
 
-    python -m medtutor.review.make_domain_features --out FOLDER
+    python tools/make_domain_features.py --out FOLDER
 
 It needs the published images of `SETS` on disk or the network, and takes about one
 minute of one core. What it writes, weights and what was measured of them, is what
-ships in metrics/features.
+ships in medtutor/metrics/features.
 """
 
 import argparse
@@ -14,12 +14,12 @@ import numpy as np
 import torch
 from safetensors.torch import save
 
-from ..data import from_arrays, load, normalise
-from ..data.augmentation import degrade
-from ..files import resolve, write_whole
-from ..metrics.generative import CHECKPOINT, SIDE, WIDTHS, standardised
-from ..models import build
-from ..training import Recipe, fit
+from medtutor.data import from_arrays, load, normalise
+from medtutor.data.augmentation import degrade
+from medtutor.files import resolve, write_whole
+from medtutor.metrics.generative import CHECKPOINT, SIDE, WIDTHS, standardised
+from medtutor.models import build
+from medtutor.training import Recipe, fit
 
 SETS = ("pneumoniamnist", "breastmnist")
 DEGRADED = ("noise", "blur", "contrast")
@@ -82,7 +82,7 @@ def make(out):
     out.mkdir(parents=True, exist_ok=True)
     write_whole(out / f"{CHECKPOINT}.safetensors", save(weights))
     story = {
-        "made by": "python -m medtutor.review.make_domain_features --out FOLDER",
+        "made by": "python tools/make_domain_features.py --out FOLDER",
         "network": (
             f"CNN, widths {list(WIDTHS)}, {SIDE} x {SIDE} pixels, one channel; "
             "features of mean 0 and variance 1 in place of its last layer"

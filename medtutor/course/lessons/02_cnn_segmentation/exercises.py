@@ -2,7 +2,7 @@
 
 import torch
 
-from ..check import Exercise, Mistake
+from ...check import Exercise, Mistake
 
 PLACES = (-2, -1)  # rows and columns of masks
 

@@ -2,7 +2,7 @@
 
 import torch
 
-from ..check import Exercise, Mistake
+from ...check import Exercise, Mistake
 
 
 def accuracy_of_the_commonest(labels):

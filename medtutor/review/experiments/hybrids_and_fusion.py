@@ -1,29 +1,27 @@
-"""Experiments about parts that are put together: an image with a table, a network of three families, a pipeline.
+"""Experiments about parts that are put together: an image with a table, a network of three families, a pipeline."""
 
-See `trials`.
-"""
-
-from dataclasses import replace
 from functools import partial
 
 import torch
 from sklearn.metrics import roc_auc_score
 
-from ..data import from_arrays, normalise, phantoms
-from ..data.catalog import card
-from ..data.cohort import KINDS, draw_cohort, with_table_of_others
-from ..data.planting import plant_marker
-from ..explanation import explain_batch, mass
-from ..models import build
-from ..models.autoencoder import Autoencoder
-from ..models.hybrid import CineSegmenter, Fusion
-from ..models.randomness import seeded
-from ..models.unet import UNet
-from ..training import default_recipe, fit
-from ..training.fusion import fit_fusion, predict_fusion
-from ..training.reconstruction import fit_reconstruction
-from .evidence import between
-from .transformer_trials import equal_work
+from ...data import normalise, phantoms
+from ...data.catalog import card
+from ...data.cohort import KINDS, draw_cohort, with_table_of_others
+from ...data.planting import MARKED, plant_marker
+from ...metrics.segmentation import dice
+from ...models import build
+from ...models.autoencoder import Autoencoder, with_frames_lost
+from ...models.hybrid import CineSegmenter, EachFrame, Fusion, as_masks
+from ...models.randomness import seeded
+from ...models.unet import UNet
+from ...reports.cost import equal_work
+from ...reports.shortcut import on_marker
+from ...training import default_recipe, fit
+from ...training.fusion import fit_fusion, predict_fusion
+from ...training.organ import cut_out, lung_segmenter
+from ...training.reconstruction import fit_reconstruction
+from ..evidence import between
 
 # An image and a table ------------------------------------------------------------------------
 
@@ -83,7 +81,6 @@ def fused(recipe, dataset):
 # Masks over a cine: autoencoder, CNN and LSTM --------------------------------------------------
 
 CLIPS, TESTED = 400, 300  # of those that are drawn: training, test
-LOST = 0.3  # share of frames that are black
 LATENTS = 16
 
 
@@ -101,28 +98,6 @@ def cine_of_parts(data, seeds, train):
                 yield between(name, ("hybrid", found, f"hybrid {what}"), (other, found, f"{other} {what}"))
             name = f"hybrid against {other}: ejection fraction nearer"
             yield between(name, ("hybrid", found, "hybrid error"), (other, found, f"{other} error"), -1)
-
-
-def with_frames_lost(clips, share=LOST, generator=None):
-    """Float clips (N, T, C, H, W) in which a share of the frames is black, at random."""
-    lost = torch.rand(clips.shape[:2], generator=generator) < share
-    return clips.masked_fill(lost[:, :, None, None, None], -1.0)
-
-
-def as_masks(numbers):
-    """Class numbers (…, H, W), 0 background, 1 cavity, 2 wall, as masks (…, 2, H, W) of -1 and 1."""
-    return torch.stack([numbers == 1, numbers == 2], dim=-3).float() * 2 - 1
-
-
-class EachFrame(torch.nn.Module):
-    """A network of single images on every frame of clips (B, T, C, H, W)."""
-
-    def __init__(self, network):
-        super().__init__()
-        self.network = network
-
-    def forward(self, x):
-        return self.network(x.flatten(0, 1)).unflatten(0, x.shape[:2])
 
 
 def cine_models(seed, masks, shape=(28, 28), epochs=6):
@@ -174,19 +149,7 @@ def masks_of_clips(recipe, dataset):
     return {name: float(value) for name, value in found.items()}
 
 
-def dice(found, wanted):
-    """Mean Dice of bool masks (N, H, W); 1 where both are empty."""
-    both, sizes = (found & wanted).flatten(1).sum(1), found.flatten(1).sum(1) + wanted.flatten(1).sum(1)
-    return torch.where(sizes > 0, 2 * both / sizes.clamp(min=1), 1.0).mean()
-
-
 # Organ first: segmenter, transformer, map ------------------------------------------------------
-
-MARKED = {
-    "train": 0.95,
-    "val": 0.95,
-    "test": 0.05,
-}  # how often a marker goes with the disease; at test it is turned round
 
 
 def organ_first(data, seeds, train):
@@ -212,32 +175,6 @@ def organ_first(data, seeds, train):
                 -1,
             )
         yield between("phantom: Dice of the lungs", ("unet", found, "Dice of the lungs"), ("nothing", found, "nothing"))
-
-
-LUNGS = {"train": 800, "val": 40, "test": 100}  # PHANTOM X-rays with masks, none of them classified later
-
-
-def lung_segmenter(seed=0, epochs=8, progress=False):
-    """A `Run` of a small U-Net that has learned to cut the lungs out of PHANTOM chest X-rays."""
-    drawn = phantoms.draw(card("pneumoniamnist"), LUNGS, seed=1000 + seed)
-    pairs = [
-        (split.images[:, 0].numpy(), ((split.masks == 1) | (split.masks == 2)).numpy().astype("uint8"))
-        for split in (drawn.train, drawn.val, drawn.test)
-    ]
-    lungs = from_arrays(*pairs, task="segmentation", classes=["elsewhere", "lungs"], name="lungs")
-    recipe = default_recipe(lungs.card, epochs=epochs, seed=seed)
-    return fit(build("unet", lungs, widths=(8, 16, 32), seed=seed), lungs, recipe, progress=progress)
-
-
-def cut_out(dataset, segmenter, grow=1):
-    """The data set with everything black but what the segmenter calls lungs, and `grow` pixels around."""
-    splits = {}
-    for name in ("train", "val", "test"):
-        split = getattr(dataset, name)
-        inside = (segmenter.predict(split.images).argmax(dim=1, keepdim=True) == 1).float()
-        inside = torch.nn.functional.max_pool2d(inside, 2 * grow + 1, 1, grow).to(torch.uint8)
-        splits[name] = replace(split, images=split.images * inside)
-    return replace(dataset, **splits)
 
 
 def lungs_alone(recipe, dataset):
@@ -266,11 +203,28 @@ def lungs_alone(recipe, dataset):
     return {name: float(value) for name, value in found.items()}
 
 
-def on_marker(run, dataset, count=32):
-    """Mean share of the positive attribution (integrated gradients) that lies on the place of the marker, images of
-    class 1.
+# A transformer in a U-Net ----------------------------------------------------------------------
+
+
+def transformer_at_the_bottom(data, seeds, train):
+    """A U-Net whose coarsest level holds a transformer, against a U-Net of as many parameters.
+
+    Yields contrasts of Dice, of surface Dice, and of HD95, the last turned round.
     """
-    chosen = (dataset.test.labels == 1).nonzero()[:count, 0]
-    maps = explain_batch(run, dataset.test.images[chosen], "integrated_gradients", target=1)
-    shares = [mass(one, truth) for one, truth in zip(maps, dataset.test.evidence[chosen])]
-    return sum(shares) / len(shares)
+    for dataset in data.values():
+        hybrid, unet = (
+            [train(model, dataset, seed, measure=scores_of_masks) for seed in seeds]
+            for model in ("transformer_unet", "unet")
+        )
+        for score, sign in (("dice", 1), ("surface dice", 1), ("hd95", -1)):
+            yield between(
+                f"transformer_unet against unet: {score}",
+                ("transformer_unet", hybrid, score),
+                ("unet", unet, score),
+                sign,
+            )
+
+
+def scores_of_masks(run, dataset):
+    """Mean test Dice over volumes and parts, surface Dice and HD95."""
+    return {"dice": run.test.dice, "surface dice": run.test.surface_dice, "hd95": run.test.hd95}
