@@ -34,7 +34,7 @@ from .models.autoencoder import Autoencoder
 from .models.hybrid import WAYS, Fusion
 from .reports.comparison import published_beside
 from .training import default_recipe, fit
-from .training.adversarial import load_gan
+from .training.gan import load_gan
 from .training.processes import choose_threads
 
 BATCH = 128

@@ -14,7 +14,7 @@ from ..models.autoencoder import VAE
 from ..models.gan import Discriminator, Generator
 from ..models.randomness import seeded
 from ..training import default_recipe, fit
-from ..training.adversarial import fit_gan, load_gan
+from ..training.gan import fit_gan, load_gan
 from ..training.reconstruction import fit_reconstruction
 from .evidence import between
 from .feature_trials import few_of
@@ -175,7 +175,7 @@ def augmented(recipe, dataset):
 
 
 def gan_of(dataset, few, seed, steps=STEPS, progress=False):
-    """An `Adversary` that has seen those few images and no others."""
+    """A `GANRun` that has seen those few images and no others."""
     shape = dict(channels=dataset.card.channels, shape=dataset.card.shape, classes=len(dataset.card.classes))
     with seeded(seed):
         networks = Generator(**shape, widths=(64, 32, 16)), Discriminator(**shape, widths=(16, 32, 64))
@@ -197,7 +197,7 @@ def classifier_of(dataset, few, arm, sources, seed):
     """The `Run` of a CNN on `POOL` images an epoch: the few again and again, of these half in favour of drawn ones
     where `ARMS` says so.
 
-    sources  {"own": Adversary, "shipped": Adversary}, those that the arm needs
+    sources  {"own": GANRun, "shipped": GANRun}, those that the arm needs
     """
     source, varied = ARMS[arm]
     rows = torch.arange(POOL // 2 if source else POOL) % len(few)

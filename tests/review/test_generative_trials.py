@@ -15,7 +15,7 @@ from medtutor.models.gan import Generator
 from medtutor.review import generative_trials as trials
 from medtutor.review.generative_trials import ARMS, LABELS, POOL, drawn_or_real, few_of, few_shot_augmentation
 from medtutor.training import Recipe
-from medtutor.training.adversarial import Adversary
+from medtutor.training.gan import GANRun
 
 
 @pytest.fixture(scope="module")
@@ -27,7 +27,7 @@ def xray():
 def quick(monkeypatch):
     """A generator that was never trained in place of the one that ships, and few steps everywhere."""
     torch.manual_seed(0)
-    untrained = Adversary(Generator(classes=2, widths=(16, 8, 8)).eval())
+    untrained = GANRun(Generator(classes=2, widths=(16, 8, 8)).eval())
     monkeypatch.setattr(trials, "load_gan", lambda name: untrained)
     for name, value in dict(
         EPOCHS=1, POOL=80, LABELS=(5,), SIZES=dict(latents=4, widths=(4, 8)), WIDTHS=(4, 8)

@@ -19,8 +19,8 @@ from medtutor.models.gan import Discriminator, Generator
 from medtutor.models.hybrid import Fusion
 from medtutor.models.recurrent import HEADS
 from medtutor.reports.cost import forward_flops, measure_cost
-from medtutor.training.adversarial import Adversary, draw, fit_gan
 from medtutor.training.fusion import fit_fusion, predict_fusion
+from medtutor.training.gan import GANRun, draw, fit_gan
 from medtutor.training.heads import features_of, fit_head
 from medtutor.training.reconstruction import fit_reconstruction
 from medtutor.training.run import predict_logits
@@ -69,7 +69,7 @@ ASKED = {
         lambda model: predict_fusion(model, IMAGES, torch.zeros(24, 2)),
     ),
     "draw": (generator, lambda model: draw(model, torch.zeros(3, 4))),
-    "sample": (generator, lambda model: Adversary(model).sample(3)),
+    "sample": (generator, lambda model: GANRun(model).sample(3)),
     "forward_flops": (of_images, lambda model: forward_flops(model, tiny().card)),
     "measure_cost": (of_images, lambda model: measure_cost(model, tiny().card, batch=2)),
     "measure_cost of clips": (of_clips, lambda model: measure_cost(model, clips().card, batch=2)),

@@ -10,8 +10,8 @@ from conftest import blobs
 import medtutor as mt
 from medtutor.errors import InputError
 from medtutor.models.hybrid import Fusion
-from medtutor.training.adversarial import spread
 from medtutor.training.fusion import predict_fusion
+from medtutor.training.gan import spread
 from medtutor.training.heads import features_of
 from medtutor.training.run import predict_logits
 

@@ -146,7 +146,7 @@ def spread(images):
 
 
 @dataclass(eq=False)
-class Adversary:
+class GANRun:
     """What came of the training of a GAN.
 
     generator    in eval mode, on the CPU; its weights are a running mean over the last steps
@@ -260,8 +260,8 @@ class Adversary:
 
 
 def gan_folder(path):
-    """The `Folder` of an `Adversary`. Raises `InputError` for what can be no path."""
-    absent, again = "give a folder that Adversary.save wrote", "copy the folder again"
+    """The `Folder` of a `GANRun`. Raises `InputError` for what can be no path."""
+    absent, again = "give a folder that GANRun.save wrote", "copy the folder again"
     remedies = {"absent": absent, "damaged": again, "outdated": "train the generator again"}
     return Folder(resolve(path), "gan.json", "generator", FORMAT, remedies)
 
@@ -275,7 +275,7 @@ class _Network(TypedDict):
 
 
 class _Record(TypedDict):
-    """`gan.json`: what it takes to build the `Adversary` again."""
+    """`gan.json`: what it takes to build the `GANRun` again."""
 
     format: int
     command: str
@@ -294,7 +294,7 @@ class _Record(TypedDict):
 
 
 def _check(made):
-    """Raises `InputError`, which names the part, for an `Adversary` whose parts cannot be or do not fit each other."""
+    """Raises `InputError`, which names the part, for a `GANRun` whose parts cannot be or do not fit each other."""
     network, film = made.generator, made.film
     one_of("provenance", made.provenance, PROVENANCES)
     number("seconds", made.seconds, 0)
@@ -323,7 +323,7 @@ def _check(made):
 
 
 def load_gan(name):
-    """An `Adversary` that ships with medtutor, trained for longer than a lesson has time.
+    """A `GANRun` that ships with medtutor, trained for longer than a lesson has time.
 
     name  "pneumoniamnist", "breastmnist", or "pneumoniamnist_memorised", which was trained on a few images
           until it knew them by heart
@@ -332,7 +332,7 @@ def load_gan(name):
     known = sorted(path.parent.name for path in CHECKPOINTS.glob("*/gan.json"))
     if name not in known:
         raise unknown("generator", name, known)
-    return Adversary.load(CHECKPOINTS / name)
+    return GANRun.load(CHECKPOINTS / name)
 
 
 @one_thread()
@@ -355,7 +355,7 @@ def fit_gan(
     folder=None,
     about=None,
 ):
-    """Train a generator against a discriminator; returns an `Adversary`.
+    """Train a generator against a discriminator; returns a `GANRun`.
 
     generator      a `Generator`; trained in place, on the device it is on, together with
     discriminator  a `Discriminator`, or a `Critic` for WGAN-GP
@@ -374,8 +374,8 @@ def fit_gan(
                    whatever other threads draw meanwhile
     frames         moments at which the film and the history go on, close to each other at first
     report         a function (step, images), called at each moment with uint8 (16, C, H, W)
-    folder         new, empty or of an `Adversary`: where the one of now is saved at each moment
-    about          dict of `provenance`, `classes` (names) and `command` for the `Adversary`
+    folder         new, empty or of a `GANRun`: where the one of now is saved at each moment
+    about          dict of `provenance`, `classes` (names) and `command` for the `GANRun`
 
     On the CPU one thread works, as in `fit_reconstruction`. Raises `InputError` for images, labels, networks
     and numbers that do not fit each other; both networks are then as they were. `MedtutorError` where a loss
@@ -411,7 +411,7 @@ def fit_gan(
     betas = (0.0, 0.9) if wasserstein else (0.5, 0.999)
     adam_g, adam_d = (torch.optim.Adam(n.parameters(), r, betas) for n, r in zip((generator, discriminator), rates))
     mean = copy.deepcopy(generator).requires_grad_(False).eval()
-    record = Adversary(mean, seed=seed, settings=settings, **about)
+    record = GANRun(mean, seed=seed, settings=settings, **about)
     if folder is not None:
         gan_folder(folder).check()
     record.real_spread = spread(as_uint8(images[torch.randperm(len(images), generator=random)[:256]]))
