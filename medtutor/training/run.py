@@ -13,16 +13,15 @@ import torch
 from torch import nn
 
 from ..checks import number, one_of, whole
-from ..data.augmentation import test_views
 from ..data.catalog import TASKS, Card, names
-from ..data.dataset import normalise
 from ..data.images import as_images, case_shape
 from ..data.loading import load as load_dataset
 from ..errors import InputError
 from ..files import Folder, resolve, typed
 from ..metrics import Metrics, RegressionMetrics, SegmentationMetrics, metrics_kind
 from ..models import build, frozen, parameter_count
-from ..models.inference import device_of, evaluating
+from ..models.inference import probabilities
+from .prediction import predict_logits
 from .recipe import Recipe
 
 FORMAT = 1
@@ -91,7 +90,8 @@ class Run:
 
     @property
     def interrupted(self):
-        return self.epochs_done < self.recipe.epochs
+        """Whether epochs are missing, or the reading of the test split after the last one."""
+        return self.epochs_done < self.recipe.epochs or self.state is not None
 
     @property
     def parameters(self):
@@ -297,50 +297,6 @@ def run_folder(path):
     again = f"train again with --out {path}"
     absent = f"make one with: medtutor train … --out {path}"
     return Folder(path, "run.json", "run", FORMAT, {"absent": absent, "damaged": again, "outdated": again})
-
-
-def predict_logits(model, images, mirror=(), shift=0, batch_size=64):
-    """(N, classes) float32 logits of uint8 images, averaged over their `test_views`.
-
-    Logits of pixels, (N, classes, H, W), are mirrored back before they are averaged.
-    The model is put in eval mode and back, whatever happens. Raises `InputError` for what is no uint8 tensor of one
-    image or more.
-    """
-    if not isinstance(images, torch.Tensor) or images.dtype != torch.uint8 or not len(images):
-        found = (
-            f"{images.dtype} of shape {tuple(images.shape)}"
-            if isinstance(images, torch.Tensor)
-            else type(images).__name__
-        )
-        raise InputError(
-            f"the images are {found}; give a uint8 tensor 0…255, as in dataset.test.images, of one image or more"
-        )
-    device, batches = device_of(model), []
-    with torch.inference_mode(), evaluating(model):
-        for start in range(0, len(images), batch_size):
-            x = normalise(images[start : start + batch_size]).to(device)
-            logits = []
-            for view, axes in test_views(x, mirror, shift):
-                answer = model(to_model(view, device)).float()
-                logits.append(answer.flip(axes) if axes and answer.dim() > 2 else answer)
-            batches.append(torch.stack(logits).mean(dim=0).cpu())
-    return torch.cat(batches)
-
-
-def probabilities(logits, task, scale=(0.0, 1.0)):
-    """Logits to probabilities: sigmoid for multi-label, softmax for the others; those of a regression to numbers, by
-    `Run.scale`.
-    """
-    if task == "regression":
-        mean, spread = scale
-        return logits * spread + mean
-    return logits.sigmoid() if task == "multi-label" else logits.softmax(dim=1)
-
-
-def to_model(images, device):
-    """A batch on the device, in the memory order that convolutions are fastest in."""
-    order = torch.channels_last if images.dim() == 4 else torch.channels_last_3d
-    return images.to(device=device, memory_format=order)
 
 
 # --- what is read is checked -------------------------------------------------------------

@@ -22,8 +22,8 @@ from medtutor.reports.cost import forward_flops, measure_cost
 from medtutor.training.fusion import fit_fusion, predict_fusion
 from medtutor.training.gan import GANRun, draw, fit_gan
 from medtutor.training.heads import features_of, fit_head
+from medtutor.training.prediction import predict_logits
 from medtutor.training.reconstruction import fit_reconstruction
-from medtutor.training.run import predict_logits
 
 IMAGES = torch.randint(0, 256, (24, 1, 16, 16), dtype=torch.uint8, generator=torch.Generator().manual_seed(0))
 FEATURES = torch.rand(16, 4, 48, generator=torch.Generator().manual_seed(0))
