@@ -16,14 +16,13 @@ from collections.abc import Callable
 from typing import TypeVar
 
 import torch
-import torch.nn.functional as F
 from torch import nn
 
 from ..errors import InputError, shown
-from ..models.autoencoder import kl
 from ..models.inference import device_of
 from . import given
 from .engine import Trainer
+from .losses import reconstruction_loss
 from .processes import one_thread
 
 Model = TypeVar("Model", bound=nn.Module)
@@ -94,25 +93,6 @@ def fit_reconstruction(
         progress=progress,
     ).train()
     return model
-
-
-def reconstruction_loss(
-    answer: torch.Tensor | tuple[torch.Tensor, ...], targets: torch.Tensor, beta: float | None = None
-) -> torch.Tensor:
-    """The loss of a batch: one number, the mean over its images.
-
-    answer   what the model gave: images like the targets, (B, C, H, W); with beta the three of a `VAE`:
-             images, mean and log variance of the codes, (B, latents) each
-    beta     None: the squared error, mean over the pixels. Else the squared error, summed over the pixels,
-             + beta * KL, summed over the latents: there the two have to be weighed against each other
-
-    >>> reconstruction_loss(torch.zeros(2, 1, 8, 8), torch.ones(2, 1, 8, 8))
-    tensor(1.)
-    """
-    if beta is None:
-        return F.mse_loss(answer, targets)
-    images, mean, log_variance = answer
-    return (images - targets).square().flatten(1).sum(1).mean() + beta * kl(mean, log_variance).sum(1).mean()
 
 
 def check_normalised(name: str, images: object, clips: bool = False) -> None:

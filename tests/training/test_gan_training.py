@@ -287,7 +287,7 @@ def test_a_loss_that_is_no_number_stops_it(halves):
 def test_the_shipped_generators_say_how_they_were_made():
     with pytest.raises(InputError, match="unknown generator 'nobody'"):
         load_gan("nobody")
-    from medtutor.training.gan import CHECKPOINTS
+    from medtutor.training.gan_run import CHECKPOINTS
 
     recipes = runpy.run_path(str(Path(__file__).parents[2] / "tools/make_gan_checkpoints.py"))["CHECKPOINTS"]
 
