@@ -58,6 +58,7 @@ class Trainer:
         self.schedule = torch.optim.lr_scheduler.OneCycleLR(
             self.optimiser, self.learning_rate, total_steps=self.steps * self.epochs + 1
         )
+        self.generator: torch.Generator | None
         self.generator, self.layers_draw = own_random(seed)
         self.bar = progress_bar(self.steps * self.epochs, title, progress)
 

@@ -5,6 +5,7 @@
 
 from typing import TypeVar
 
+import numpy as np
 import torch
 from numpy.typing import ArrayLike
 from torch import nn
@@ -91,7 +92,7 @@ def fit_fusion(
 
 
 def predict_fusion(
-    model: nn.Module, images: ArrayLike | torch.Tensor, table: ArrayLike | torch.Tensor, batch_size: int = 256
+    model: nn.Module, images: np.ndarray | torch.Tensor, table: ArrayLike | torch.Tensor, batch_size: int = 256
 ) -> torch.Tensor:
     """Probabilities (N, classes) of images with their rows of a table.
 
@@ -107,14 +108,15 @@ def predict_fusion(
     >>> predict_fusion(Fusion(shape=(16, 16)), torch.zeros(3, 1, 16, 16, dtype=torch.uint8), torch.zeros(3, 2)).shape
     torch.Size([3, 2])
     """
-    images, table, batch_size = as_images(images), _checked_table(table), given.count("batch_size", batch_size)
-    if len(images) != len(table) or not len(images):
+    pixels: torch.Tensor = as_images(images)
+    rows, batch_size = _checked_table(table), given.count("batch_size", batch_size)
+    if len(pixels) != len(rows) or not len(pixels):
         raise InputError(
-            f"there are {len(images)} images but {len(table)} rows of the table; give one row for each image, and at"
+            f"there are {len(pixels)} images but {len(rows)} rows of the table; give one row for each image, and at"
             " least one"
         )
-    with given.asking(model, _does_not_take(images, table), "give those that it was trained on"):
-        batches = zip(images.split(batch_size), table.split(batch_size))
+    with given.asking(model, _does_not_take(pixels, rows), "give those that it was trained on"):
+        batches = zip(pixels.split(batch_size), rows.split(batch_size))
         return torch.cat([_logits(model, *batch).softmax(dim=1).cpu() for batch in batches])
 
 
@@ -123,15 +125,15 @@ def _logits(model, images, table):
     return model(to_model(normalise(images), device), table.to(device))
 
 
-def _checked_table(table):
+def _checked_table(table: ArrayLike | torch.Tensor) -> torch.Tensor:
     try:
-        table = torch.as_tensor(table)
+        found: torch.Tensor | None = torch.as_tensor(table)
     except (TypeError, ValueError, RuntimeError):
-        table = None
-    if table is None or table.dim() != 2 or not table.is_floating_point() or table.isinf().any():
-        found = "no array" if table is None else f"{table.dtype} of shape {tuple(table.shape)}"
-        raise InputError(f"the table is {found}; give floats (N, columns), NaN where a value is missing, no infinity")
-    return table.float()
+        found = None
+    if found is None or found.dim() != 2 or not found.is_floating_point() or found.isinf().any():
+        held = "no array" if found is None else f"{found.dtype} of shape {tuple(found.shape)}"
+        raise InputError(f"the table is {held}; give floats (N, columns), NaN where a value is missing, no infinity")
+    return found.float()
 
 
 def _does_not_take(images, table):

@@ -83,7 +83,7 @@ def augment(
         place[:, 0, 0] *= 1 - 2 * torch.randint(2, (count,), generator=generator)
     place[:, 0, 2] = draw(shift + 0.5).round() * 2 / width  # whole pixels: nothing is blurred
     place[:, 1, 2] = draw(shift + 0.5).round() * 2 / height
-    grid = F.affine_grid(place.to(images.device), images.shape, align_corners=False)
+    grid = F.affine_grid(place.to(images.device), list(images.shape), align_corners=False)
     images = F.grid_sample(images, grid, padding_mode="reflection", align_corners=False)
 
     factor, offset = (
@@ -154,7 +154,7 @@ def fit_gan(
     _check_images(images, labels, batch_size, generator, discriminator)
     options = {True: {}, False: None}[augmentation] if isinstance(augmentation, bool) else augmentation
     _check_augmentation(images, options)
-    wasserstein, classes = isinstance(discriminator, Critic), generator.classes
+    wasserstein = isinstance(discriminator, Critic)
     settings = dict(
         images=len(images),
         batch_size=batch_size,
@@ -175,16 +175,15 @@ def fit_gan(
     record.real_spread = spread(as_uint8(images[torch.randperm(len(images), generator=random)[:256]]))
     watch = _Watch(record, _moments(steps, frames), random, report, folder)
 
-    def batch():
-        rows = torch.randperm(len(images), generator=random)[:batch_size]
-        return images[rows].to(device), labels[rows].to(device) if classes else None
+    def some(rows):
+        return images[rows].to(device), None if labels is None else labels[rows].to(device)
 
     def vary(x):
         return x if options is None else augment(x, generator=random, **options)
 
     # Spectral norms begin with a guess, which every look in training mode improves: one look before the first step.
     with torch.no_grad(), layers_draw:
-        discriminator(images[:2].to(device), labels[:2].to(device) if classes else None)
+        discriminator(*some(slice(2)))
     bar = progress_bar(steps, "gan", progress)
     generator.to(memory_format=torch.channels_last).train()  # in this memory order convolutions are fastest
     discriminator.to(memory_format=torch.channels_last).train()
@@ -192,7 +191,7 @@ def fit_gan(
         watch(0)
         for step in range(1, steps + 1):
             for _ in range(ROUNDS if wasserstein else 1):
-                real, kinds = batch()
+                real, kinds = some(torch.randperm(len(images), generator=random)[:batch_size])
                 with layers_draw:
                     with torch.no_grad():
                         fake = generator(generator.prior(batch_size, random), kinds)

@@ -10,7 +10,6 @@ from typing import TypeVar
 
 import numpy as np
 import torch
-from numpy.typing import ArrayLike
 from torch import nn
 
 from ..data.dataset import normalise
@@ -25,7 +24,7 @@ Head = TypeVar("Head", bound=nn.Module)
 TASKS = ("binary", "multi-class", "regression")
 
 
-def features_of(model: nn.Module, images: ArrayLike | torch.Tensor, batch_size: int = 128) -> torch.Tensor:
+def features_of(model: nn.Module, images: np.ndarray | torch.Tensor, batch_size: int = 128) -> torch.Tensor:
     """(N, T, 48) float32: what a model's encoder makes of each frame.
 
     model   a `FrameSequence`, such as `build("lstm", dataset)` or a run's model; it is
@@ -40,7 +39,8 @@ def features_of(model: nn.Module, images: ArrayLike | torch.Tensor, batch_size: 
     >>> features_of(FrameSequence(shape=(12, 12), frames=5), torch.zeros(3, 5, 1, 12, 12, dtype=torch.uint8)).shape
     torch.Size([3, 5, 48])
     """
-    if not callable(getattr(model, "features", None)):
+    features = getattr(model, "features", None)
+    if not callable(features):
         raise InputError(
             f"{type(model).__name__} has no features of frames; give a model such as build('lstm', dataset)"
         )
@@ -48,9 +48,10 @@ def features_of(model: nn.Module, images: ArrayLike | torch.Tensor, batch_size: 
         raise InputError("images must be clips, a uint8 tensor (N, T, C, H, W)")
     if getattr(images, "shape", (1,))[0] == 0:
         raise InputError("there is no clip among the images; give at least one")
-    images, batch_size, device = as_images(images, (None,) * 4), given.count("batch_size", batch_size), device_of(model)
-    with given.asking(model, f"the model does not take clips of shape {tuple(images.shape[1:])}"):
-        return torch.cat([model.features(normalise(some).to(device)).cpu() for some in images.split(batch_size)])
+    clips: torch.Tensor = as_images(images, (None,) * 4)
+    batch_size, device = given.count("batch_size", batch_size), device_of(model)
+    with given.asking(model, f"the model does not take clips of shape {tuple(clips.shape[1:])}"):
+        return torch.cat([features(normalise(some).to(device)).cpu() for some in clips.split(batch_size)])
 
 
 def fit_head(

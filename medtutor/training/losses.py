@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from functools import cache
+from typing import Any
 
 import torch
 import torch.nn.functional as F
@@ -45,9 +46,7 @@ def _dice_loss():
     )
 
 
-def reconstruction_loss(
-    answer: torch.Tensor | tuple[torch.Tensor, ...], targets: torch.Tensor, beta: float | None = None
-) -> torch.Tensor:
+def reconstruction_loss(answer: Any, targets: torch.Tensor, beta: float | None = None) -> torch.Tensor:
     """The loss of a batch: one number, the mean over its images.
 
     answer   what the model gave: images like the targets, (B, C, H, W); with beta the three of a `VAE`:

@@ -7,8 +7,8 @@ from dataclasses import asdict, dataclass, field, replace
 from os import PathLike
 from typing import Self
 
+import numpy as np
 import torch
-from numpy.typing import ArrayLike
 from torch import nn
 
 from ..data.catalog import Card, names
@@ -78,13 +78,13 @@ class Run:
     @property
     def interrupted(self) -> bool:
         """Whether epochs are missing, or the reading of the test split after the last one."""
-        return self.epochs_done < self.recipe.epochs or self.state is not None
+        return self.epochs_done < (self.recipe.epochs or 0) or self.state is not None
 
     @property
     def parameters(self) -> int:
         return parameter_count(self.model)
 
-    def predict(self, images: ArrayLike | torch.Tensor) -> torch.Tensor:
+    def predict(self, images: np.ndarray | torch.Tensor) -> torch.Tensor:
         """(N, classes) probabilities of images; of a segmentation (N, classes, H, W), of a regression numbers (N, 1) in
         its units.
 
@@ -92,16 +92,22 @@ class Run:
                 any number of frames; grey ones may lack the axis of the channel. One case alone is a batch of one
 
         Raises `InputError` for other images, for none, and for clips of a length that the model cannot take.
+
+        >>> from medtutor import load
+        >>> xray = load("pneumoniamnist", source="phantom")
+        >>> run = Run(build("mlp", xray), xray.card, Recipe(), "phantom")  # untrained
+        >>> run.predict(xray.test.images[:3]).sum(dim=1)
+        tensor([1., 1., 1.])
         """
         mirror = self.card.mirror if self.recipe.mirror else ()
-        images = self._checked(images)
+        cases = self._checked(images)
         try:
-            return self.read(predict_logits(self.model, images, mirror, self.recipe.shift_at_test))
+            return self.read(predict_logits(self.model, cases, mirror, self.recipe.shift_at_test or 0))
         except RuntimeError as error:
-            if not self.card.frames or images.shape[1] == self.card.frames:
+            if not self.card.frames or cases.shape[1] == self.card.frames:
                 raise
             raise InputError(
-                f"{self.model.name} does not take clips of {images.shape[1]} frames ({str(error).splitlines()[0]}); "
+                f"{self.model.name} does not take clips of {cases.shape[1]} frames ({str(error).splitlines()[0]}); "
                 f"give clips of {self.card.frames}, as it was trained on"
             ) from error
 
