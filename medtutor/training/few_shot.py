@@ -8,7 +8,7 @@ from ..data import normalise
 from ..models import build
 from ..models.gan import Discriminator, Generator
 from ..models.randomness import seeded
-from .adversarial import fit_gan
+from .gan import fit_gan
 from .loop import fit
 from .recipe import default_recipe
 
@@ -38,7 +38,7 @@ def small_cnn(dataset, learned_from, unseen, seed, **changes):
 
 
 def gan_of(dataset, few, seed, steps=STEPS, progress=False):
-    """An `Adversary` that has seen those few images and no others."""
+    """A `GANRun` that has seen those few images and no others."""
     shape = dict(channels=dataset.card.channels, shape=dataset.card.shape, classes=len(dataset.card.classes))
     with seeded(seed):
         networks = Generator(**shape, widths=(64, 32, 16)), Discriminator(**shape, widths=(16, 32, 64))
@@ -60,7 +60,7 @@ def classifier_of(dataset, few, arm, sources, seed):
     """The `Run` of a CNN on `POOL` images an epoch: the few again and again, of these half in favour of drawn ones
     where `ARMS` says so.
 
-    sources  {"own": Adversary, "shipped": Adversary}, those that the arm needs
+    sources  {"own": GANRun, "shipped": GANRun}, those that the arm needs
     """
     source, varied = ARMS[arm]
     rows = torch.arange(POOL // 2 if source else POOL) % len(few)

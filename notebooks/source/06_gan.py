@@ -52,7 +52,7 @@ from medtutor.course import Prediction, Quiz, check
 from medtutor.data import normalise
 from medtutor.metrics import generative
 from medtutor.models.gan import Discriminator, Generator
-from medtutor.training import adversarial
+from medtutor.training import gan as adversarial
 
 # %% [markdown]
 # ## The game, in one dimension
@@ -268,7 +268,7 @@ for layer in drawer.layers:
     print(f"{type(layer).__name__:20}{tuple(x.shape)}")
 
 # %% [markdown]
-# Three habits keep the game in balance in `medtutor/training/adversarial.py`,
+# Three habits keep the game in balance in `medtutor/training/gan.py`,
 # which is worth reading: the discriminator's layers may not stretch what they get
 # (spectral norm), it sees how much the images of a batch differ, and both real
 # and drawn images are moved and lit at random before it sees them, so that it

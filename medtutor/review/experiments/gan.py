@@ -12,8 +12,8 @@ from ...metrics.classification import measure as measured
 from ...metrics.generative import domain_features, kernel_distance, precision_recall, two_sample_accuracy
 from ...models.autoencoder import VAE
 from ...models.randomness import seeded
-from ...training.adversarial import load_gan
 from ...training.few_shot import ARMS, classifier_of, gan_of, small_cnn
+from ...training.gan import load_gan
 from ...training.reconstruction import fit_reconstruction
 from ..evidence import between
 

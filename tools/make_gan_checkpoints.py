@@ -1,6 +1,6 @@
 """Makes the generators that ship with medtutor; `load_gan` reads them.
 
-    python -m medtutor.training.make_gan_checkpoints pneumoniamnist --out FOLDER
+    python tools/make_gan_checkpoints.py pneumoniamnist --out FOLDER
 
 trains one of `CHECKPOINTS` and saves it to FOLDER again and again while it
 learns, so that a run that was cut off still leaves something. With FOLDER
@@ -12,10 +12,10 @@ import argparse
 
 import torch
 
-from ..data import load, normalise
-from ..models.gan import Discriminator, Generator
-from ..models.randomness import seeded
-from .adversarial import fit_gan
+from medtutor.data import load, normalise
+from medtutor.models.gan import Discriminator, Generator
+from medtutor.models.randomness import seeded
+from medtutor.training.gan import fit_gan
 
 # name: (data set, how many of its training images, what `fit_gan` is told).
 # Chest X-rays are not mirrored, though their labels would allow it: the heart has a side, and a picture is to look
@@ -36,7 +36,7 @@ CHECKPOINTS = {
 
 
 def make(name, folder, steps=None, progress=True):
-    """Train a generator of `CHECKPOINTS` and save it to a folder; returns the `Adversary`.
+    """Train a generator of `CHECKPOINTS` and save it to a folder; returns the `GANRun`.
 
     steps  fewer or more than the recipe has; the command that is noted says so
     """
@@ -52,7 +52,7 @@ def make(name, folder, steps=None, progress=True):
     about = {
         "provenance": dataset.provenance,
         "classes": dataset.card.classes,
-        "command": f"python -m medtutor.training.make_gan_checkpoints {name}{option} --out FOLDER",
+        "command": f"python tools/make_gan_checkpoints.py {name}{option} --out FOLDER",
     }
     settings = settings if steps is None else {**settings, "steps": steps}
     with seeded(0):

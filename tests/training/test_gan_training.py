@@ -1,7 +1,9 @@
 """GANs: the formulas, what the loop learns, the record, and what it says where something does not fit."""
 
 import json
+import runpy
 from functools import partial
+from pathlib import Path
 
 import pytest
 import torch
@@ -11,8 +13,8 @@ from mutations import check_altered
 from medtutor import files
 from medtutor.errors import InputError, MedtutorError
 from medtutor.models.gan import Critic, Discriminator, Generator
-from medtutor.training.adversarial import (
-    Adversary,
+from medtutor.training.gan import (
+    GANRun,
     augment,
     critic_loss,
     discriminator_loss,
@@ -174,7 +176,7 @@ def test_samples_are_of_the_asked_class_and_truncation_makes_them_more_alike(hal
     with pytest.raises(InputError, match="count from 1"):
         made.sample(0)
     with pytest.raises(InputError, match="leave the labels out"):
-        Adversary(pair()[0]).sample(2, 0)
+        GANRun(pair()[0]).sample(2, 0)
 
 
 def test_it_is_saved_while_it_learns_and_comes_back_whole(halves, tmp_path):
@@ -187,33 +189,33 @@ def test_it_is_saved_while_it_learns_and_comes_back_whole(halves, tmp_path):
         frames=3,
         folder=tmp_path,
         about=about,
-        report=lambda step, images: steps.append(Adversary.load(tmp_path).steps),
+        report=lambda step, images: steps.append(GANRun.load(tmp_path).steps),
     )
     assert steps == [0, 2, 9]
     assert len(list(tmp_path.iterdir())) == 3  # the files of earlier moments are gone
-    back = Adversary.load(tmp_path)
+    back = GANRun.load(tmp_path)
     assert torch.equal(back.sample(6), made.sample(6)) and torch.equal(back.film, made.film)
     assert back.history == made.history and back.settings == made.settings and back.real_spread == made.real_spread
     assert (back.provenance, back.classes, back.command) == ("phantom", ("top", "bottom"), "python make.py")
 
 
 def test_an_untrained_one_is_saved_too(tmp_path):
-    Adversary(pair()[0]).save(tmp_path)
-    assert Adversary.load(tmp_path).film is None
+    GANRun(pair()[0]).save(tmp_path)
+    assert GANRun.load(tmp_path).film is None
 
 
 def test_a_folder_that_does_not_fit_is_refused(halves, tmp_path):
     with pytest.raises(InputError, match="no gan.json"):
-        Adversary.load(tmp_path)
+        GANRun.load(tmp_path)
     train(*pair(), halves[0], steps=1, folder=tmp_path)
     (weights,) = tmp_path.glob("generator-*")
     record, content = (tmp_path / "gan.json").read_text(), weights.read_bytes()
     weights.write_bytes(content[:-1] + bytes([content[-1] ^ 1]))
     with pytest.raises(InputError, match="altered or damaged"):
-        Adversary.load(tmp_path)
+        GANRun.load(tmp_path)
     weights.unlink()
     with pytest.raises(InputError, match="is missing"):
-        Adversary.load(tmp_path)
+        GANRun.load(tmp_path)
     weights.write_bytes(content)
     for altered, part in (
         ("{", "damaged"),
@@ -222,7 +224,7 @@ def test_a_folder_that_does_not_fit_is_refused(halves, tmp_path):
     ):
         (tmp_path / "gan.json").write_text(altered)
         with pytest.raises(InputError, match=part):
-            Adversary.load(tmp_path)
+            GANRun.load(tmp_path)
 
 
 def test_a_folder_that_cannot_be_written_is_named(halves, tmp_path):
@@ -285,15 +287,16 @@ def test_a_loss_that_is_no_number_stops_it(halves):
 def test_the_shipped_generators_say_how_they_were_made():
     with pytest.raises(InputError, match="unknown generator 'nobody'"):
         load_gan("nobody")
-    from medtutor.training.adversarial import CHECKPOINTS
-    from medtutor.training.make_gan_checkpoints import CHECKPOINTS as RECIPES
+    from medtutor.training.gan_run import CHECKPOINTS
+
+    recipes = runpy.run_path(str(Path(__file__).parents[2] / "tools/make_gan_checkpoints.py"))["CHECKPOINTS"]
 
     shipped = {path.name for path in CHECKPOINTS.iterdir() if path.is_dir()} if CHECKPOINTS.exists() else set()
-    assert shipped <= set(RECIPES)
+    assert shipped <= set(recipes)
     for name in shipped:
         made = load_gan(name)
         assert name in made.command and made.provenance == "medmnist" and len(made.classes) == made.generator.classes
-        assert made.settings == json.loads(json.dumps(made.settings)) and made.steps == RECIPES[name][2]["steps"]
+        assert made.settings == json.loads(json.dumps(made.settings)) and made.steps == recipes[name][2]["steps"]
         assert all(path.stat().st_size < 2_000_000 for path in (CHECKPOINTS / name).iterdir())
 
 
@@ -305,14 +308,14 @@ def test_a_folder_with_other_files_is_refused_before_training(halves, tmp_path):
     with pytest.raises(InputError, match="no generator's, such as mine.safetensors"):
         train(*pair(), halves[0], steps=1, folder=tmp_path, report=lambda *_: pytest.fail("work had started"))
     with pytest.raises(InputError, match="no generator's, such as mine.safetensors"):
-        Adversary(pair()[0]).save(tmp_path)
+        GANRun(pair()[0]).save(tmp_path)
     assert (tmp_path / "mine.safetensors").read_text() == "mine"
 
 
 def test_weights_of_somebody_else_stay(tmp_path):
-    Adversary(pair()[0]).save(tmp_path)
+    GANRun(pair()[0]).save(tmp_path)
     (tmp_path / "mine.safetensors").write_text("mine")
-    Adversary(pair(seed=1)[0]).save(tmp_path)
+    GANRun(pair(seed=1)[0]).save(tmp_path)
     assert (tmp_path / "mine.safetensors").read_text() == "mine" and len(list(tmp_path.iterdir())) == 4
 
 
@@ -336,7 +339,7 @@ def signed(record):
 @pytest.mark.parametrize("resign", [None, signed])
 def test_an_altered_record_is_found_out_or_means_the_same(halves, tmp_path, resign):
     train(*pair(classes=2), *halves, steps=3, frames=3, folder=tmp_path)
-    check_altered(tmp_path / "gan.json", lambda: Adversary.load(tmp_path), same, resign=resign)
+    check_altered(tmp_path / "gan.json", lambda: GANRun.load(tmp_path), same, resign=resign)
 
 
 @pytest.mark.parametrize(
@@ -364,5 +367,5 @@ def test_a_record_that_cannot_be_names_the_field_and_the_remedy(halves, tmp_path
     change(record)
     (tmp_path / "gan.json").write_text(json.dumps(signed(record)))
     with pytest.raises(InputError, match=words) as raised:
-        Adversary.load(tmp_path)
+        GANRun.load(tmp_path)
     assert str(raised.value).endswith("copy the folder again")
