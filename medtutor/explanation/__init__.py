@@ -1,27 +1,14 @@
 """Why a model said so: attribution methods, and scores that say how far to trust each map."""
 
 from .attention import AttentionWeights, attention_of, receptive_field, rollout
-from .attribution import Attribution, explain, explain_batch, layers
+from .attribution import Attribution, explain, explain_batch
+from .maps import agreement, edge_map, mass, pointing, random_map, similarity
 from .methods import BASELINES, METHODS, methods_for
 from .overlay import colours, overlay
 from .parts import Background, Shares, shares
 from .randomisation import Stage, cascade, randomised, weighted_layers
-from .scores import (
-    Curve,
-    Scores,
-    agreement,
-    deletion,
-    edge_map,
-    infidelity,
-    insertion,
-    mass,
-    pointing,
-    random_map,
-    score,
-    sensitivity,
-    similarity,
-)
-from .subject import Target
+from .scores import Curve, Scores, deletion, infidelity, insertion, score, sensitivity
+from .subject import Target, layers
 from .trust import trust_table
 
 __all__ = [

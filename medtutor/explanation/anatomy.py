@@ -278,3 +278,10 @@ def last_feature_map(seen, dims):
     last = leaves[-1]
     same = [call.name for call in seen.calls if not call.is_leaf and call.output is last.output]
     return same[0] if same else last.name
+
+
+def covered(net, shape):
+    """The pixels under a network's grid of tokens: of images of `shape`, and what patches that do not divide it have
+    filled up.
+    """
+    return tuple(getattr(net, "covers", shape))

@@ -9,9 +9,9 @@ import torch.nn.functional as F
 
 from ..checks import one_of
 from ..errors import InputError, unknown
-from .anatomy import Trace, feature_maps, is_quantised, is_scripted, last_feature_map, trace
-from .attention import covered
-from .methods import METHODS, PIXELS, baseline
+from .anatomy import Trace, covered, feature_maps, is_quantised, is_scripted, last_feature_map, trace
+from .methods import METHODS
+from .methods.method import PIXELS, baseline
 from .subject import Subject, Target, is_about_memory
 
 
@@ -111,20 +111,6 @@ def explain_batch(run_or_model, images, method="integrated_gradients", *, target
     Otherwise as `explain`. For gradients this is several times faster than one by one.
     """
     return _explain(run_or_model, images, True, method, target, layer, options)
-
-
-def layers(run_or_model, shape=None):
-    """The layers that Grad-CAM can look at: {name: (C, h, w)} in the order of the forward pass.
-
-    shape  of one image (C, H, W) or (C, D, H, W); a `Run` knows it, a bare model
-           is tried with 28 pixels a side
-
-    Raises `InputError` for a shape that the model does not take.
-    """
-    subject = Subject.of(run_or_model)
-    with torch.inference_mode(False):
-        x = subject.blank(shape)
-        return feature_maps(trace(subject.net, x), x.dim() - 2)
 
 
 def attribute_floats(subject, x, attribution):

@@ -12,7 +12,9 @@ from ..checks import one_of
 from ..errors import InputError
 from ..models.randomness import seeded
 from .anatomy import check_weights, copied, is_quantised, title_of
+from .attribution import explain_batch
 from .draws import checked_seed
+from .maps import similarity
 from .subject import model_of
 
 NORMS = (nn.BatchNorm1d, nn.BatchNorm2d, nn.BatchNorm3d, nn.GroupNorm, nn.LayerNorm)
@@ -114,9 +116,6 @@ def cascade(run_or_model, images, method="integrated_gradients", *, target=None,
     is what the trained network predicts. Seconds: (layers + 1) times those of
     `explain_batch`.
     """
-    from .attribution import explain_batch
-    from .scores import similarity
-
     seed = checked_seed(seed)
 
     def maps(subject, target):

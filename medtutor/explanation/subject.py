@@ -15,7 +15,7 @@ from ..data.dataset import normalise
 from ..data.images import as_image, as_images
 from ..errors import InputError, shown, unknown
 from ..training.run import probabilities, to_model
-from .anatomy import RESHAPING, is_quantised, title_of, twin, unwrapped
+from .anatomy import RESHAPING, feature_maps, is_quantised, title_of, trace, twin, unwrapped
 from .draws import OwnDraws
 
 
@@ -291,6 +291,20 @@ class Subject:
         return (
             self.classes if self.classes and len(self.classes) == count else tuple(f"class {i}" for i in range(count))
         )
+
+
+def layers(run_or_model, shape=None):
+    """The layers that Grad-CAM can look at: {name: (C, h, w)} in the order of the forward pass.
+
+    shape  of one image (C, H, W) or (C, D, H, W); a `Run` knows it, a bare model
+           is tried with 28 pixels a side
+
+    Raises `InputError` for a shape that the model does not take.
+    """
+    subject = Subject.of(run_or_model)
+    with torch.inference_mode(False):
+        x = subject.blank(shape)
+        return feature_maps(trace(subject.net, x), x.dim() - 2)
 
 
 def checked_sides(shape):

@@ -13,9 +13,10 @@ from ..data.images import as_images
 from ..errors import InputError, shown
 from .attribution import checked_method, explain_batch
 from .draws import checked_seed
+from .maps import edge_map, mass, pointing, random_map, similarity
 from .methods import methods_for
 from .randomisation import randomised
-from .scores import deletion, edge_map, insertion, mass, pointing, random_map, similarity
+from .scores import deletion, insertion
 
 # What `trust_table` tells of each method; without evidence, the first four are missing.
 COLUMNS = {
