@@ -52,7 +52,7 @@ def agreement(maps):
     return matrix
 
 
-def pointing(attribution, evidence, *, tolerance=0, part="positive"):
+def pointing_game(attribution, evidence, *, tolerance=0, part="positive"):
     """The pointing game: does the highest value fall on the evidence? 1 yes, 0 no.
 
     Where several pixels are highest, their share on the evidence: a flat map gets
@@ -73,10 +73,10 @@ def pointing(attribution, evidence, *, tolerance=0, part="positive"):
     return (highest & evidence).sum().item() / highest.sum().item()
 
 
-def mass(attribution, evidence, *, part="positive"):
+def relevance_mass(attribution, evidence, *, part="positive"):
     """The share of the attribution that falls on the evidence, 0 to 1; chance is the evidence's share of the image.
 
-    0 for an empty map. Arguments as of `pointing`.
+    0 for an empty map. Arguments as of `pointing_game`.
     """
     values, evidence = _against(attribution, evidence, part)
     values = values.double()  # single precision would overflow, or add up to more than there is

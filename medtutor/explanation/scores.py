@@ -16,7 +16,7 @@ from ..checks import number, one_of, whole
 from ..errors import InputError, shown
 from .attribution import Attribution, attribute_floats, explain_batch
 from .draws import checked_seed, generator
-from .maps import as_evidence, mass, pointing, similarity, values_of
+from .maps import as_evidence, pointing_game, relevance_mass, similarity, values_of
 from .methods.method import BASELINES, MOST, at_once, baseline
 from .randomisation import randomised
 from .subject import Subject, Target
@@ -201,7 +201,8 @@ class Scores:
     completeness_error   from 0, low; None where the method promises no sum
     to_randomised        -1…1, similarity to the map of the same network with random
                          weights: near 0, or the map does not show what was learned
-    pointing, mass       on known evidence: high; None where none is known
+    pointing_game, relevance_mass
+                         on known evidence: high; None where none is known
     """
 
     deletion: float
@@ -210,8 +211,8 @@ class Scores:
     sensitivity: float
     completeness_error: float | None
     to_randomised: float
-    pointing: float | None = None
-    mass: float | None = None
+    pointing_game: float | None = None
+    relevance_mass: float | None = None
 
 
 def score(run_or_model, image, attribution, *, evidence=None, seed=0):
@@ -220,7 +221,11 @@ def score(run_or_model, image, attribution, *, evidence=None, seed=0):
     subject, seed = Subject.of(run_or_model), checked_seed(seed)
     _check_same_shape(attribution.map, subject.batch(image, many=False))
     known = evidence is not None and bool(as_evidence(evidence).any())
-    of_evidence = {"pointing": pointing(attribution, evidence), "mass": mass(attribution, evidence)} if known else {}
+    of_evidence = (
+        {"pointing_game": pointing_game(attribution, evidence), "relevance_mass": relevance_mass(attribution, evidence)}
+        if known
+        else {}
+    )
     again = {"target": attribution.target, "layer": attribution.layer, **attribution.options}
     unlearned = explain_batch(randomised(run_or_model, seed=seed), [image], attribution.method, **again)[0]
     return Scores(

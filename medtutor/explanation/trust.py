@@ -13,7 +13,7 @@ from ..data.images import as_images
 from ..errors import InputError, shown
 from .attribution import checked_method, explain_batch
 from .draws import checked_seed
-from .maps import edge_map, mass, pointing, random_map, similarity
+from .maps import edge_map, pointing_game, random_map, relevance_mass, similarity
 from .methods import methods_for
 from .randomisation import randomised
 from .scores import deletion, insertion
@@ -102,8 +102,8 @@ def _on_evidence(maps, evidence):
     if evidence is None:
         return {}
     return {
-        "hit": fmean(pointing(one, truth) for one, truth in zip(maps, evidence)),
-        "mass": fmean(mass(one, truth) for one, truth in zip(maps, evidence)),
+        "hit": fmean(pointing_game(one, truth) for one, truth in zip(maps, evidence)),
+        "mass": fmean(relevance_mass(one, truth) for one, truth in zip(maps, evidence)),
     }
 
 

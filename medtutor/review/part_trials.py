@@ -13,7 +13,7 @@ from ..data import from_arrays, normalise, phantoms
 from ..data.catalog import card
 from ..data.cohort import KINDS, draw_cohort, with_table_of_others
 from ..data.planting import plant_marker
-from ..explanation import explain_batch, mass
+from ..explanation import explain_batch, relevance_mass
 from ..models import build
 from ..models.autoencoder import Autoencoder
 from ..models.hybrid import CineSegmenter, Fusion
@@ -272,5 +272,5 @@ def on_marker(run, dataset, count=32):
     """
     chosen = (dataset.test.labels == 1).nonzero()[:count, 0]
     maps = explain_batch(run, dataset.test.images[chosen], "integrated_gradients", target=1)
-    shares = [mass(one, truth) for one, truth in zip(maps, dataset.test.evidence[chosen])]
+    shares = [relevance_mass(one, truth) for one, truth in zip(maps, dataset.test.evidence[chosen])]
     return sum(shares) / len(shares)
