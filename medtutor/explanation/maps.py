@@ -5,6 +5,8 @@ With the truth of a phantom: `pointing_game` (Zhang et al., arXiv:1608.00507, 20
 better than they do has shown nothing.
 """
 
+from math import prod
+
 import numpy as np
 import torch
 import torch.nn.functional as F
@@ -13,10 +15,8 @@ from scipy.stats import rankdata
 
 from ..checks import one_of, whole
 from ..data.images import as_image
-from ..errors import InputError
-from .attribution import Attribution
+from ..errors import InputError, shown
 from .draws import generator
-from .subject import checked_sides
 
 
 def similarity(one, other):
@@ -85,7 +85,7 @@ def relevance_mass(attribution, evidence, *, part="positive"):
 
 
 def _against(attribution, evidence, part):
-    values, evidence = values_of(attribution), as_evidence(evidence)
+    values, evidence = values_of(attribution), as_truth("evidence", evidence)
     one_of("part", part, ("positive", "absolute"))
     if evidence.shape != values.shape:
         raise InputError(f"the evidence has shape {tuple(evidence.shape)}, the map {tuple(values.shape)}")
@@ -94,14 +94,14 @@ def _against(attribution, evidence, part):
     return (values.abs() if part == "absolute" else values.clamp(min=0)), evidence
 
 
-def as_evidence(evidence):
-    """Evidence as a bool tensor; numbers are read as 0 for no and 1, or another whole number, for yes."""
-    evidence = _as_numbers("evidence", evidence)
-    if evidence.is_floating_point() and ((evidence != 0) & (evidence != 1)).any():
+def as_truth(what, values):
+    """An array as a bool tensor; numbers are read as 0 for no and 1, or another whole number, for yes."""
+    values = _as_numbers(what, values)
+    if values.is_floating_point() and ((values != 0) & (values != 1)).any():
         raise InputError(
-            "evidence must say yes or no of each pixel, True or False; decide from which value on it counts"
+            f"{what} must say yes or no of each pixel, True or False; decide from which value on it counts"
         )
-    return evidence.bool()
+    return values.bool()
 
 
 def random_map(shape, seed=0):
@@ -127,7 +127,7 @@ def values_of(attribution):
 
     Raises `InputError` where they are no finite numbers.
     """
-    values = _as_numbers("a map", attribution.map if isinstance(attribution, Attribution) else attribution)
+    values = _as_numbers("a map", getattr(attribution, "map", attribution))
     if not values.numel() or not torch.isfinite(values).all():
         raise InputError("the map is empty, or holds NaN or infinity; give finite numbers, one for each pixel")
     return values.float()
@@ -142,3 +142,15 @@ def _as_numbers(what, values):
     if values is None or values.is_complex() or values.is_quantized:
         raise InputError(f"{what} must be an array of numbers, one for each pixel")
     return values.to_dense() if values.layout != torch.strided else values
+
+
+def checked_sides(shape):
+    """The shape of an image or volume as a tuple of ints.
+
+    Raises `InputError` for what is none, or too large to be one.
+    """
+    sides = tuple(shape) if isinstance(shape, (tuple, list)) else (shape,)
+    sides = tuple(whole("each side of shape", side, 1, 100_000) for side in sides)
+    if not 1 <= len(sides) <= 4 or prod(sides) > 2**28:
+        raise InputError(f"shape is {shown(sides)}; give the sides of one image or volume, of at most 2**28 pixels")
+    return sides

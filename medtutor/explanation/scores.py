@@ -14,9 +14,9 @@ from captum.metrics import sensitivity_max
 
 from ..checks import number, one_of, whole
 from ..errors import InputError, shown
-from .attribution import Attribution, attribute_floats, explain_batch
+from .attribution import Attribution, attribute_floats, explain
 from .draws import checked_seed, generator
-from .maps import as_evidence, pointing_game, relevance_mass, similarity, values_of
+from .maps import as_truth, pointing_game, relevance_mass, similarity, values_of
 from .methods.method import BASELINES, MOST, at_once, baseline
 from .randomisation import randomised
 from .subject import Subject, Target
@@ -66,7 +66,7 @@ def _curve(run_or_model, image, attribution, steps, using, of, deleting):
     except InputError:
         raise InputError(f"steps is {shown(steps)}; give a whole number from 1") from None
     subject = Subject.of(run_or_model)
-    values, target = _map_and_target(attribution)
+    values, target, region = _parts(attribution)
     with torch.inference_mode(False), torch.no_grad():
         x = subject.batch(image, many=False)
         _check_same_shape(values, x)
@@ -75,11 +75,10 @@ def _curve(run_or_model, image, attribution, steps, using, of, deleting):
         # changed[k]: the pixels among the counts[k] most important ones
         changed = (_ranks(values)[None] < counts.view(-1, *[1] * values.dim())).unsqueeze(1).to(x.device)
         other = baseline(x, using)
-        answers = []
-        for part in changed.split(at_once(x)):
-            answers.append(subject.scores(torch.where(part, other, x) if deleting else torch.where(part, x, other)))
-        logits = torch.cat(answers)
-        rows = subject.probabilities(logits) if of == "probability" else logits
+        before, after = (x, other) if deleting else (other, x)
+        with subject.asked(x, target, region) as (target, _):
+            answers = [subject.answers(torch.where(part, after, before)) for part in changed.split(at_once(x))]
+        rows = torch.cat([probable if of == "probability" else logits for logits, probable in answers])
         value = rows[:, subject.target(target, rows.shape[1]).index].float().cpu()
     share = counts / values.numel()
     area = torch.trapezoid(value, share).item()
@@ -113,34 +112,35 @@ def infidelity(run_or_model, image, attribution, *, samples=64, using="blurred",
     samples, seed = whole("samples", samples, 1, MOST), checked_seed(seed)
     one_of("baseline", using, BASELINES)
     subject = Subject.of(run_or_model)
-    values, target = _map_and_target(attribution)
+    values, target, region = _parts(attribution)
     with torch.inference_mode(False), torch.no_grad():
         x = subject.batch(image, many=False)
         _check_same_shape(values, x)
-        index = subject.target(target, subject.scores(x).shape[1]).index
-        other = baseline(x, using)
-        spread = values[None, None].expand_as(x).to(x) / x.shape[1]  # each channel its share
+        with subject.asked(x, target, region) as (target, _):
+            index = subject.target(target, subject.scores(x).shape[1]).index
+            other = baseline(x, using)
+            spread = values[None, None].expand_as(x).to(x) / x.shape[1]  # each channel its share
 
-        def missed(values):
-            draws = generator(seed)
+            def missed(values):
+                draws = generator(seed)
 
-            def cover(copies):
-                inside = _squares(len(copies), x.shape[2:], draws).to(x.device)
-                return inside.expand_as(copies).to(copies), torch.where(inside, other, copies)
+                def cover(copies):
+                    inside = _squares(len(copies), x.shape[2:], draws).to(x.device)
+                    return inside.expand_as(copies).to(copies), torch.where(inside, other, copies)
 
-            return captum_infidelity(
-                subject.net,
-                cover,
-                x,
-                values,
-                target=index,
-                n_perturb_samples=samples,
-                max_examples_per_batch=min(samples, at_once(x)),
-                normalize=True,
-            ).item()
+                return captum_infidelity(
+                    subject.net,
+                    cover,
+                    x,
+                    values,
+                    target=index,
+                    n_perturb_samples=samples,
+                    max_examples_per_batch=min(samples, at_once(x)),
+                    normalize=True,
+                ).item()
 
-        nothing = missed(torch.zeros_like(spread))
-        return min(max(missed(spread) / nothing, 0.0), 1.0) if nothing > 0 else 0.0
+            nothing = missed(torch.zeros_like(spread))
+            return min(max(missed(spread) / nothing, 0.0), 1.0) if nothing > 0 else 0.0
 
 
 def _squares(count, shape, draws):
@@ -183,9 +183,10 @@ def sensitivity(run_or_model, image, attribution, *, radius=0.01, samples=10, se
             # A tuple of one: captum would take a bare tensor for a tuple of its rows, and answer wrongly.
             return (attribute_floats(subject, images[0], attribution),)
 
-        return sensitivity_max(
-            again, x, near, n_perturb_samples=samples, max_examples_per_batch=min(samples, at_once(x))
-        ).item()
+        with subject.asked(x, attribution.target, attribution.region):
+            return sensitivity_max(
+                again, x, near, n_perturb_samples=samples, max_examples_per_batch=min(samples, at_once(x))
+            ).item()
 
 
 # --- all of them --------------------------------------------------------------------------
@@ -220,14 +221,15 @@ def score(run_or_model, image, attribution, *, evidence=None, seed=0):
     _check_attribution(attribution)
     subject, seed = Subject.of(run_or_model), checked_seed(seed)
     _check_same_shape(attribution.map, subject.batch(image, many=False))
-    known = evidence is not None and bool(as_evidence(evidence).any())
+    known = evidence is not None and bool(as_truth("evidence", evidence).any())
     of_evidence = (
         {"pointing_game": pointing_game(attribution, evidence), "relevance_mass": relevance_mass(attribution, evidence)}
         if known
         else {}
     )
-    again = {"target": attribution.target, "layer": attribution.layer, **attribution.options}
-    unlearned = explain_batch(randomised(run_or_model, seed=seed), [image], attribution.method, **again)[0]
+    again = {"target": attribution.target, "layer": attribution.layer, "region": attribution.region}
+    random = randomised(run_or_model, seed=seed)
+    unlearned = explain(random, image, attribution.method, **again, **attribution.options)
     return Scores(
         deletion=deletion(run_or_model, image, attribution).auc,
         insertion=insertion(run_or_model, image, attribution).auc,
@@ -244,11 +246,12 @@ def _check_attribution(attribution):
         raise InputError(f"give an Attribution, as explain returns it, not {type(attribution).__name__}")
 
 
-def _map_and_target(attribution):
+def _parts(attribution):
+    """Map, target and region, None where it has none."""
     if isinstance(attribution, Attribution):
-        return values_of(attribution), attribution.target
+        return values_of(attribution), attribution.target, attribution.region
     if isinstance(attribution, tuple) and len(attribution) == 2 and not isinstance(attribution, Target):
-        return values_of(attribution[0]), attribution[1]
+        return values_of(attribution[0]), attribution[1], None
     raise InputError("give an Attribution, or a pair (map, target)")
 
 

@@ -11,6 +11,7 @@ from statistics import fmean
 from ..checks import whole
 from ..data.images import as_images
 from ..errors import InputError, shown
+from .anatomy import title_of
 from .attribution import checked_method, explain_batch
 from .draws import checked_seed
 from .maps import edge_map, pointing_game, random_map, relevance_mass, similarity
@@ -51,6 +52,11 @@ def trust_table(run, images, targets, evidence=None, *, methods=None, seed=0, cu
     if getattr(images, "ndim", 1) and hasattr(images, "__len__") and not len(images):
         raise InputError("there is no image to score methods on; choose a split with some of that class")
     images = as_images(images)
+    if getattr(getattr(run, "card", None), "task", None) == "segmentation":
+        raise InputError(
+            f"trust_table is about one answer for an image, but {title_of(run.model)} answers for each pixel;"
+            " take score, for one map after the other"
+        )
     seed, curves = checked_seed(seed), whole("curves", curves, 1)
     if methods is not None and not isinstance(methods, (list, tuple)):
         raise InputError(f'methods is {shown(methods)}; give a list of names, such as ["saliency"]')

@@ -23,5 +23,9 @@ METHODS.update(
 
 
 def methods_for(run_or_model):
-    """The names of `METHODS`, without those that need attention where the model has none."""
-    return [name for name, method in METHODS.items() if not method.needs_attention or is_transformer(run_or_model)]
+    """The names of `METHODS`, without those that need attention where the model has none, and those that cannot ask
+    about a region where a run is a segmentation.
+    """
+    dense = getattr(getattr(run_or_model, "card", None), "task", None) == "segmentation"
+    able = {name: method for name, method in METHODS.items() if method.regional or not dense}
+    return [name for name, method in able.items() if not method.needs_attention or is_transformer(run_or_model)]

@@ -217,6 +217,7 @@ LRP_METHOD = Method(
     "Bach et al., PLOS ONE 10:e0130140 (2015); rules of Kohlbrenner et al., arXiv:1910.09840 (2019)",
     relevance,
     signed=True,
+    regional=False,
     sums_to="score",
     guard=check,
     passes=lambda options: 3,

@@ -97,6 +97,7 @@ class Method:
     needs_layer it looks at feature maps of one layer
     needs_attention
                 it reads attention weights: only transformers have them
+    regional    it can ask about a region: it works on segmentations
     options     `Option`s
     guard       (seen, dims) -> None; raises `InputError` where it cannot work; None
                 for a method that only asks for scores and gradients
@@ -113,6 +114,7 @@ class Method:
     needs_gradient: bool = True
     needs_layer: bool = False
     needs_attention: bool = False
+    regional: bool = True
     options: tuple = ()
     guard: Callable | None = None
     passes: Callable = lambda options: 1

@@ -24,6 +24,7 @@ ATTENTION_ROLLOUT = Method(
     "Abnar & Zuidema, ACL 2020, arXiv:2005.00928",
     _attention_rollout,
     signed=False,
+    regional=False,
     needs_gradient=False,
     needs_attention=True,
     guard=_needs_attention,
