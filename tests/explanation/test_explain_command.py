@@ -98,11 +98,9 @@ def test_a_segmentation(tmp_path, capsys, monkeypatch):
     data = mt.load("hippocampus", source="phantom")
     run = mt.fit(mt.build("unet", data, widths=(4, 8)), data, mt.Recipe(epochs=1, seed=0), progress=False)
     run.save(tmp_path / "run")
-    given = (tmp_path / "run", "--index", 3, "--method", "grad_cam", "--target", 0, "--out", tmp_path / "map.png")
+    given = (tmp_path / "run", "--index", 1, "--method", "grad_cam", "--out", tmp_path / "map.png")
     assert command(*given, "--json") == 0
     answer = json.loads(capsys.readouterr().out)
-    assert answer["target"] == data.card.classes[0] and re.match(
-        r"\d+ pixels in rows \d+…\d+, columns", answer["region"]
-    )
-    assert command(*given) == 0
-    assert f"Grad-CAM for '{data.card.classes[0]}' over {answer['region']} (mean probability" in capsys.readouterr().out
+    assert answer["target"] in data.card.classes and re.match(r"\d+ pixels in rows \d+…", answer["region"])
+    assert command(*given, "--target", answer["target"]) == 0
+    assert f"Grad-CAM for '{answer['target']}' over {answer['region']} (mean probability" in capsys.readouterr().out
