@@ -28,7 +28,8 @@ from medtutor.explanation import (
     score,
     sensitivity,
 )
-from medtutor.explanation.methods import baseline, superpixels
+from medtutor.explanation.methods import baseline
+from medtutor.explanation.methods.shap import superpixels
 
 CHEAP = {
     "integrated_gradients": {"steps": 4},

@@ -24,10 +24,11 @@ from captum.attr._utils.lrp_rules import Alpha1_Beta0_Rule, EpsilonRule
 from torch import nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval, fuse_linear_bn_eval
 
-from ..errors import InputError
-from ..models.cnn import Add
-from .anatomy import RESHAPING, Copied, replace
-from .subject import Answer
+from ...errors import InputError
+from ...models.cnn import Add
+from ..anatomy import RESHAPING, Copied, replace
+from ..subject import Answer
+from .method import Method
 
 WEIGHTED = (nn.Conv1d, nn.Conv2d, nn.Conv3d, nn.Linear)
 NORMS = (nn.BatchNorm1d, nn.BatchNorm2d, nn.BatchNorm3d)
@@ -46,10 +47,11 @@ POOLS = (
 KNOWN = (*WEIGHTED, *NORMS, *SUMS, *PASSING, *POOLS, nn.ReLU)
 
 
-def check(seen):
+def check(seen, dims):
     """Raises `InputError` where LRP has no rule for something in the network.
 
     seen  the `Trace` of the network
+    dims  not asked for
     """
     for call in seen.leaves:
         if not isinstance(call.module, KNOWN):
@@ -80,7 +82,7 @@ def check(seen):
             )
 
 
-def relevance(seen, x, target):
+def relevance(seen, x, target, layer, options):
     """Relevance of each pixel, (B, C, *spatial); its sum over a sample is the score.
 
     seen    the `Trace` of the network, which is not changed
@@ -207,3 +209,16 @@ class PositiveRule(EpsilonRule):
         super().forward_hook_weights(module, inputs, outputs)
         for device, terms in module.activations.items():
             module.activations[device] = tuple(term.clamp(min=0) for term in terms)
+
+
+LRP_METHOD = Method(
+    "Layer-wise relevance propagation",
+    "The score shared out layer by layer, down to the pixels, none of it lost.",
+    "Bach et al., PLOS ONE 10:e0130140 (2015); rules of Kohlbrenner et al., arXiv:1910.09840 (2019)",
+    relevance,
+    signed=True,
+    regional=False,
+    sums_to="score",
+    guard=check,
+    passes=lambda options: 3,
+)
