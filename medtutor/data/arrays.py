@@ -1,16 +1,18 @@
 """`from_arrays`: your own arrays as a `Dataset`, and the checks that every split goes through."""
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 import numpy as np
 import torch
+from numpy.typing import ArrayLike
 
 from ..checks import flag, items, number, saying, text, whole
 from ..errors import InputError, shown
 from .card import SPLITS, TASKS, Card
 from .dataset import Dataset, Split, stacked
+from .images import case_shape
 from .subsets import warn_of_leaks
 
 MOST_MASKS = 256  # classes that uint8 masks can name
@@ -18,8 +20,18 @@ MANY = 1000  # classes that are named without asking whether there can be so man
 
 
 def from_arrays(
-    train, val, test, *, classes=None, task=None, name="arrays", sequence=False, mirror=(), spacing=None, patients=None
-):
+    train: Sequence[ArrayLike],
+    val: Sequence[ArrayLike],
+    test: Sequence[ArrayLike],
+    *,
+    classes: Sequence | Mapping | None = None,
+    task: str | None = None,
+    name: str = "arrays",
+    sequence: bool = False,
+    mirror: Sequence[int] = (),
+    spacing: Sequence[float] | None = None,
+    patients: Mapping[str, ArrayLike] | None = None,
+) -> Dataset:
     """A `Dataset` of your own uint8 arrays.
 
     train, val, test  pairs (images, labels). images: uint8, numpy or torch,
@@ -49,6 +61,12 @@ def from_arrays(
     Raises `InputError` with one sentence for anything that cannot be trained
     on: floats, NaN, unequal counts or sizes, a label out of range, an empty
     split, a split with one class, a patient in two splits.
+
+    >>> rng = np.random.default_rng(0)
+    >>> train, val, test = [(rng.integers(0, 256, (8, 28, 28), dtype=np.uint8), [0, 1] * 4) for _ in range(3)]
+    >>> mine = from_arrays(train, val, test, classes=["ill", "well"], name="mine")
+    >>> mine.card.task, mine.train.images.shape, mine.train.labels.dtype
+    ('binary', torch.Size([8, 1, 28, 28]), torch.int64)
     """
     if task is not None and (not isinstance(task, str) or task not in TASKS):
         raise InputError(f"unknown task {task!r}; choose one of {', '.join(TASKS)}")
@@ -59,11 +77,7 @@ def from_arrays(
             raise InputError(f"{split} must be a pair (images, labels)")
         pairs[split] = tuple(_as_numpy(array, f"{split} {what}") for array, what in zip(given, ("images", "labels")))
 
-    labels = (
-        _real_numbers("train", pairs["train"][1])
-        if task == "regression"
-        else _whole_numbers("train", pairs["train"][1])
-    )
+    labels = (_real_numbers if task == "regression" else _whole_numbers)("train", pairs["train"][1])
     if task is None and labels.ndim > 2:
         task = "segmentation"
     if task == "segmentation" and sequence:
@@ -78,7 +92,7 @@ def from_arrays(
                 " task='multi-label'"
             )
         task = "multi-label" if many else "binary" if labels.size and labels.max() < 2 else "multi-class"
-    classes = _class_names(classes, labels, task)
+    known = _class_names(classes, labels, task)
 
     for split, (given, labels) in pairs.items():
         # Before anything is copied: an array may be a view that claims far more than there is.
@@ -93,7 +107,7 @@ def from_arrays(
         title=name,
         modality="your own images",
         task=task,
-        classes=classes,
+        classes=known,
         channels=channels,
         shape=spatial,
         frames=frames,
@@ -231,7 +245,7 @@ def _check_one_split_each(splits):
             )
 
 
-def channels_first(images, split, sequence, copy=True):
+def channels_first(images: np.ndarray, split: str, sequence: bool, copy: bool = True) -> torch.Tensor:
     """(N[, T], *spatial[, C]) uint8 array to a tensor (N[, T], C, *spatial) of its own.
 
     copy  False: of an array that nobody else holds, which may be kept
@@ -262,7 +276,7 @@ def channels_first(images, split, sequence, copy=True):
     return torch.from_numpy(np.array(images, order="C") if copy else np.require(images, requirements=["C", "W"]))
 
 
-def make_split(name, images, labels, card):
+def make_split(name: str, images: torch.Tensor, labels: np.ndarray, card: Card) -> Split:
     """A checked `Split` of channels-first uint8 images and an array of labels.
 
     Raises `InputError` where images and labels do not fit each other or `card`.
@@ -272,13 +286,13 @@ def make_split(name, images, labels, card):
     labels = _real_numbers(name, labels) if card.task == "regression" else _whole_numbers(name, labels)
     if len(images) != len(labels):
         raise InputError(f"the {name} split has {len(images)} images but {len(labels)} labels")
-    expected = (card.channels, *card.shape) if card.frames is None else (card.frames, card.channels, *card.shape)
-    if tuple(images.shape[1:]) != expected:
-        raise InputError(f"{name} images have shape {tuple(images.shape[1:])}, expected {expected}")
+    _check_shape(name, images, card)
     return Split(images, torch.from_numpy(labels if card.task == "regression" else _checked_labels(name, labels, card)))
 
 
-def make_segmentation_split(name, images, masks, card, patients=None):
+def make_segmentation_split(
+    name: str, images: torch.Tensor, masks: np.ndarray, card: Card, patients: np.ndarray | None = None
+) -> Split:
     """A checked `Split` of channels-first uint8 images, an array of masks, and whose images they are.
 
     Raises `InputError` where images, masks and patients do not fit each other or `card`.
@@ -291,8 +305,7 @@ def make_segmentation_split(name, images, masks, card, patients=None):
             f"{name} masks have shape {tuple(masks.shape)}, expected {(len(images), *card.shape)}: one class number for"
             " each pixel"
         )
-    if tuple(images.shape[1:]) != (card.channels, *card.shape):
-        raise InputError(f"{name} images have shape {tuple(images.shape[1:])}, expected {(card.channels, *card.shape)}")
+    _check_shape(name, images, card)
     count = len(card.classes)
     out = masks[(masks < 0) | (masks >= count)]
     if out.size:
@@ -302,17 +315,22 @@ def make_segmentation_split(name, images, masks, card, patients=None):
         raise InputError(
             f"the {name} split has no pixel of {missing[0]}; what is not there cannot be learned or measured"
         )
-    masks = torch.from_numpy(masks.astype(np.uint8))
+    learned = torch.from_numpy(masks.astype(np.uint8))
     if patients is None:
-        return Split(images, None, masks=masks)
-    patients = torch.from_numpy(_int64(f"{name} patients:", _whole_numbers(f"{name} patients:", patients)))
-    if patients.shape != (len(images),):
+        return Split(images, None, masks=learned)
+    of_whom = torch.from_numpy(_int64(f"{name} patients:", _whole_numbers(f"{name} patients:", patients)))
+    if of_whom.shape != (len(images),):
         raise InputError(
-            f"the {name} split has {len(images)} images but {len(patients)} patient numbers; give one for each image"
+            f"the {name} split has {len(images)} images but {len(of_whom)} patient numbers; give one for each image"
         )
-    split = Split(images, None, masks=masks, patients=patients)
+    split = Split(images, None, masks=learned, patients=of_whom)
     stacked(split, f"the {name} split")  # refuses what cannot be stacked
     return split
+
+
+def _check_shape(name, images, card):
+    if tuple(images.shape[1:]) != case_shape(card):
+        raise InputError(f"{name} images have shape {tuple(images.shape[1:])}, expected {case_shape(card)}")
 
 
 def _real_numbers(name, labels):

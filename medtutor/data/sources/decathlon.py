@@ -18,6 +18,7 @@ split keeps each one's volumes together.
 
 import os
 import tarfile
+from collections.abc import Sequence
 from pathlib import Path, PurePosixPath
 
 import pooch
@@ -112,7 +113,7 @@ def _as_slices(volumes, card, provenance):
     return Dataset(**splits, card=card, provenance=provenance)
 
 
-def find(folders):
+def find(folders: Sequence[str | Path]) -> Path | None:
     """Where the set lies: a `Path` for `read`, or None.
 
     folders  looked through in order; in each, the folders "hippocampus" and
@@ -128,7 +129,7 @@ def find(folders):
     return None
 
 
-def fetch_tar(folder, progress=True):
+def fetch_tar(folder: str | Path, progress: bool = True) -> Path:
     """Fetch the published tar file (27 MB) into a folder, unless it is there; its path.
 
     Raises `FetchError` with what to do where that is impossible.
@@ -136,7 +137,7 @@ def fetch_tar(folder, progress=True):
     return fetch(URL, Path(folder) / TAR, MD5, progress=progress)
 
 
-def read(path):
+def read(path: str | Path) -> dict[str, tuple[torch.Tensor, torch.Tensor, torch.Tensor]]:
     """The volumes of `SPLIT`: {"train": (images, masks, ids), "val": …, "test": …}.
 
     path    what `find` gave: the folder that holds imagesTr and labelsTr, or
@@ -155,10 +156,10 @@ def read(path):
     _check_complete(files, path)
     splits = {}
     for split, ids in SPLIT.items():
-        pairs = [
-            pair(*(files[part, i] for part in PARTS), *(f"{part}/{_filename(i)}" for part in PARTS), len(CLASSES))
-            for i in ids
-        ]
+        pairs = []
+        for i in ids:
+            image, mask = ((files[part, i], f"{part}/{_filename(i)}") for part in PARTS)
+            pairs.append(pair(image, mask, len(CLASSES)))
         images, masks = (torch.stack(arrays) for arrays in zip(*pairs))
         splits[split] = images, masks, torch.tensor(ids, dtype=torch.int64)
     return splits

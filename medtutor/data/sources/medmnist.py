@@ -205,12 +205,12 @@ def _info():
     return ast.literal_eval(tables["INFO"])
 
 
-def filename(name, size=28):
+def filename(name: str, size: int = 28) -> str:
     """The name of the set's file, as the medmnist package writes it."""
     return f"{name}.npz" if size == 28 else f"{name}_{size}.npz"
 
 
-def address(name, size=28):
+def address(name: str, size: int = 28) -> tuple[str, str]:
     """(url, md5) of the set's file."""
     suffix = "" if size == 28 else f"_{size}"
     info = _info()[name]
