@@ -117,9 +117,8 @@ def from_arrays(
     )
     splits = {}
     for split in SPLITS:
-        make = make_segmentation_split if task == "segmentation" else make_split
-        more = () if patients is None else (of_whom.get(split, np.empty(0, np.int64)),)
-        splits[split] = make(split, images[split], pairs[split][1], card, *more)
+        whose = None if patients is None else of_whom.get(split, np.empty(0, np.int64))
+        splits[split] = make_split(split, images[split], pairs[split][1], card, whose)
     if patients is not None:
         _check_one_split_each(splits)
     leaks = warn_of_leaks({split: cases.images for split, cases in splits.items()}, stacklevel=2)
@@ -276,61 +275,43 @@ def channels_first(images: np.ndarray, split: str, sequence: bool, copy: bool = 
     return torch.from_numpy(np.array(images, order="C") if copy else np.require(images, requirements=["C", "W"]))
 
 
-def make_split(name: str, images: torch.Tensor, labels: np.ndarray, card: Card) -> Split:
-    """A checked `Split` of channels-first uint8 images and an array of labels.
-
-    Raises `InputError` where images and labels do not fit each other or `card`.
-    """
-    if len(images) == 0:
-        raise InputError(f"the {name} split is empty")
-    labels = _real_numbers(name, labels) if card.task == "regression" else _whole_numbers(name, labels)
-    if len(images) != len(labels):
-        raise InputError(f"the {name} split has {len(images)} images but {len(labels)} labels")
-    _check_shape(name, images, card)
-    return Split(images, torch.from_numpy(labels if card.task == "regression" else _checked_labels(name, labels, card)))
-
-
-def make_segmentation_split(
-    name: str, images: torch.Tensor, masks: np.ndarray, card: Card, patients: np.ndarray | None = None
+def make_split(
+    name: str, images: torch.Tensor, learned: np.ndarray, card: Card, patients: np.ndarray | None = None
 ) -> Split:
-    """A checked `Split` of channels-first uint8 images, an array of masks, and whose images they are.
+    """A checked `Split` of channels-first uint8 images.
 
-    Raises `InputError` where images, masks and patients do not fit each other or `card`.
+    learned   labels; of a segmentation masks
+    patients  of a segmentation by slices: (N,) whole numbers, whose slice it is
+
+    Raises `InputError` where images, what is learned and patients do not fit each other or `card`.
     """
     if len(images) == 0:
         raise InputError(f"the {name} split is empty")
-    masks = _whole_numbers(name, masks)
-    if tuple(masks.shape) != (len(images), *card.shape):
+    learned = (_real_numbers if card.task == "regression" else _whole_numbers)(name, learned)
+    wanted = (len(images), *card.shape)
+    if card.task == "segmentation" and tuple(learned.shape) != wanted:
         raise InputError(
-            f"{name} masks have shape {tuple(masks.shape)}, expected {(len(images), *card.shape)}: one class number for"
-            " each pixel"
+            f"{name} masks have shape {tuple(learned.shape)}, expected {wanted}: one class number for each pixel"
         )
-    _check_shape(name, images, card)
-    count = len(card.classes)
-    out = masks[(masks < 0) | (masks >= count)]
-    if out.size:
-        raise InputError(f"{name} masks hold {int(out[0])}, out of range 0…{count - 1} for {count} classes")
-    missing = [card.classes[i] for i in range(1, count) if not (masks == i).any()]
-    if missing:
-        raise InputError(
-            f"the {name} split has no pixel of {missing[0]}; what is not there cannot be learned or measured"
-        )
-    learned = torch.from_numpy(masks.astype(np.uint8))
+    if len(images) != len(learned):
+        raise InputError(f"the {name} split has {len(images)} images but {len(learned)} labels")
+    if tuple(images.shape[1:]) != case_shape(card):
+        raise InputError(f"{name} images have shape {tuple(images.shape[1:])}, expected {case_shape(card)}")
+    if card.task == "regression":
+        return Split(images, torch.from_numpy(learned))
+    if card.task != "segmentation":
+        return Split(images, torch.from_numpy(_checked_labels(name, learned, card)))
+    masks = torch.from_numpy(_checked_masks(name, learned, card))
     if patients is None:
-        return Split(images, None, masks=learned)
+        return Split(images, None, masks=masks)
     of_whom = torch.from_numpy(_int64(f"{name} patients:", _whole_numbers(f"{name} patients:", patients)))
     if of_whom.shape != (len(images),):
         raise InputError(
             f"the {name} split has {len(images)} images but {len(of_whom)} patient numbers; give one for each image"
         )
-    split = Split(images, None, masks=learned, patients=of_whom)
+    split = Split(images, None, masks=masks, patients=of_whom)
     stacked(split, f"the {name} split")  # refuses what cannot be stacked
     return split
-
-
-def _check_shape(name, images, card):
-    if tuple(images.shape[1:]) != case_shape(card):
-        raise InputError(f"{name} images have shape {tuple(images.shape[1:])}, expected {case_shape(card)}")
 
 
 def _real_numbers(name, labels):
@@ -387,9 +368,7 @@ def _checked_labels(name, labels, card):
         labels = labels.squeeze(1)
     if labels.ndim != 1:
         raise InputError(f"{name} labels have shape {labels.shape}, expected (N,)")
-    out = labels[(labels < 0) | (labels >= count)]
-    if out.size:
-        raise InputError(f"{name} labels hold {int(out[0])}, out of range 0…{count - 1} for {count} classes")
+    _check_range(f"{name} labels", labels, count)
     present = np.unique(labels.astype(np.int64))
     if len(present) == 1:
         raise InputError(f"the {name} split holds one class only ({card.classes[present[0]]}): nothing to tell apart")
@@ -399,3 +378,20 @@ def _checked_labels(name, labels, card):
             f"the train split has no case of {card.classes[missing]}; a class without examples cannot be learned"
         )
     return labels.astype(np.int64)
+
+
+def _checked_masks(name, masks, card):
+    """Masks as uint8, a copy. Raises `InputError` for those with other classes than the card's, or without one."""
+    _check_range(f"{name} masks", masks, len(card.classes))
+    missing = [each for number, each in enumerate(card.classes) if number and not (masks == number).any()]
+    if missing:
+        raise InputError(
+            f"the {name} split has no pixel of {missing[0]}; what is not there cannot be learned or measured"
+        )
+    return masks.astype(np.uint8)
+
+
+def _check_range(what, numbers, count):
+    out = numbers[(numbers < 0) | (numbers >= count)]
+    if out.size:
+        raise InputError(f"{what} hold {int(out[0])}, out of range 0…{count - 1} for {count} classes")

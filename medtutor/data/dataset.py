@@ -16,7 +16,7 @@ from ..checks import instance, one_of
 from ..errors import InputError
 from .card import SPLITS, Card
 
-SOURCES = {
+PROVENANCES = {
     "medmnist": "published images, MD5 checked",
     "decathlon": "published volumes, as found on disk",
     "phantom": "PHANTOM: drawn by medtutor, no patient's image",
@@ -101,7 +101,7 @@ class Dataset:
     provenance: str
 
     def __post_init__(self) -> None:
-        one_of("provenance", self.provenance, SOURCES)
+        one_of("provenance", self.provenance, PROVENANCES)
 
     @property
     def is_phantom(self) -> bool:
@@ -156,7 +156,7 @@ class Dataset:
         if self.train.patients is not None and len(self.train.patients.unique()) < len(self.train):
             of = ", ".join(f"{len(getattr(self, name).patients.unique())} {name}" for name in SPLITS)
             rows += f"\nvolumes: {of}"
-        return f"{self.card}\ncases: {rows}\nsource: {SOURCES[self.provenance]}"
+        return f"{self.card}\ncases: {rows}\nsource: {PROVENANCES[self.provenance]}"
 
     __repr__ = __str__
 

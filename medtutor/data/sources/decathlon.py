@@ -25,7 +25,7 @@ import pooch
 import torch
 
 from ...errors import InputError
-from ..arrays import make_segmentation_split
+from ..arrays import make_split
 from ..card import Card, phantom_card
 from ..dataset import Dataset
 from .fetching import fetch, first_folder
@@ -58,13 +58,13 @@ class Decathlon(Source):
     publisher = "decathlon"
     names = ("hippocampus",)
 
-    def sizes(self, name):
+    def sizes(self, name: str) -> tuple[int, ...]:
         return (SHAPE[-1],)
 
-    def counts(self, name):
+    def counts(self, name: str) -> dict[str, int]:
         return {split: len(ids) for split, ids in SPLIT.items()}  # of volumes
 
-    def card(self, name, size):
+    def card(self, name: str, size: int) -> Card:
         return Card(
             name=name,
             title="Hippocampus (Decathlon Task04)",
@@ -86,16 +86,16 @@ class Decathlon(Source):
             publisher=self.publisher,
         )
 
-    def find(self, card, folders):
+    def find(self, card: Card, folders: Sequence[Path]) -> Path | None:
         return find(folders)
 
-    def fetch(self, card, folders, progress=True):
+    def fetch(self, card: Card, folders: Sequence[Path], progress: bool = True) -> Path:
         return fetch_tar(first_folder(folders), progress=progress)
 
-    def read(self, path, card):
+    def read(self, path: Path, card: Card) -> Dataset:
         return _as_slices(read(path), card, self.publisher)
 
-    def draw(self, card):
+    def draw(self, card: Card) -> Dataset:
         from ..phantoms import hippocampus  # brings scipy, which only drawing needs
 
         return _as_slices(hippocampus.draw(), phantom_card(card), "phantom")
@@ -107,7 +107,7 @@ def _as_slices(volumes, card, provenance):
     for name, (images, masks, patients) in volumes.items():
         depth = images.shape[2]
         slices = images.transpose(1, 2).flatten(0, 1).contiguous()
-        splits[name] = make_segmentation_split(
+        splits[name] = make_split(
             name, slices, masks.flatten(0, 1).numpy(), card, patients.repeat_interleave(depth).numpy()
         )
     return Dataset(**splits, card=card, provenance=provenance)
