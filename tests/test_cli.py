@@ -8,6 +8,7 @@ import sys
 import time
 from dataclasses import replace
 from functools import partial
+from importlib.metadata import version
 
 import pytest
 from conftest import blobs
@@ -307,3 +308,10 @@ def test_lab_starts_on_the_lessons_and_saves_widgets(monkeypatch):
     manager = ConfigManager(config_dir_name="labconfig")
     found = manager.get("default_setting_overrides")
     assert found["@jupyter-widgets/jupyterlab-manager:plugin"] == {"saveState": True}
+
+
+def test_the_version_is_that_of_the_installed_package(capsys):
+    with pytest.raises(SystemExit) as ended:
+        cli.main(["--version"])
+    assert ended.value.code == 0
+    assert capsys.readouterr().out == f"medtutor {mt.__version__}\n" == f"medtutor {version('medtutor')}\n"

@@ -17,7 +17,7 @@ from medtutor.errors import FetchError, InputError
 from medtutor.figures import Picture
 from medtutor.models.gan import Discriminator, Generator
 from medtutor.review import read_evidence
-from medtutor.training.adversarial import Adversary, fit_gan
+from medtutor.training.gan import GANRun, fit_gan
 
 
 @pytest.fixture
@@ -101,7 +101,7 @@ TAKES = {
     "explain": lambda path: cli._checked_png(f"{path}/x.png"),
     "trial run": lambda path: cli.trial_run(cli._parser().parse_args(["trial", "run", "cnn-beats-mlp", "--out", path])),
     "Run.load": mt.Run.load,
-    "Adversary.load": Adversary.load,
+    "GANRun.load": GANRun.load,
     "fit_gan": lambda path: fit_gan(*NETWORKS, torch.zeros(8, 1, 8, 8), steps=1, batch_size=2, frames=2, folder=path),
     "read_evidence": lambda path: read_evidence("cnn-beats-mlp", path),
     "Picture.save": lambda path: Picture(b"png", "a picture").save(path),

@@ -155,11 +155,24 @@ def corrupt(
     if not 0 <= hole <= min(height, width):
         raise InputError(f"a hole of {hole} pixels does not fit into {height} x {width}; give 0…{min(height, width)}")
     corrupted = images + noise * torch.randn(images.shape, generator=generator).to(images.device)
-    top = torch.randint(height - hole + 1, (len(images), 1, 1, 1), generator=generator)
-    left = torch.randint(width - hole + 1, (len(images), 1, 1, 1), generator=generator)
+    return cut_out(corrupted, hole, generator)
+
+
+def cut_out(images: torch.Tensor, side: int, generator: torch.Generator | None = None) -> torch.Tensor:
+    """Float images (B, C, H, W) with a square of 0, mid-grey, at a place of its own in each.
+
+    side       of the square in pixels, at most the image's shortest side
+    generator  a `torch.Generator` on the CPU; the same one, the same places
+
+    >>> int((cut_out(torch.ones(1, 1, 8, 8), 3) == 0).sum())
+    9
+    """
+    count, (height, width) = len(images), images.shape[-2:]
+    top = torch.randint(height - side + 1, (count, 1, 1, 1), generator=generator)
+    left = torch.randint(width - side + 1, (count, 1, 1, 1), generator=generator)
     rows, columns = torch.arange(height).view(-1, 1), torch.arange(width)
-    inside = (rows >= top) & (rows < top + hole) & (columns >= left) & (columns < left + hole)  # (B, 1, H, W)
-    return corrupted.masked_fill(inside.to(images.device), 0.0)
+    inside = (rows >= top) & (rows < top + side) & (columns >= left) & (columns < left + side)  # (B, 1, H, W)
+    return images.masked_fill(inside.to(images.device), 0.0)
 
 
 def degrade(images: ArrayLike, kind: str, strength: float, generator: np.random.Generator | int = 0) -> np.ndarray:

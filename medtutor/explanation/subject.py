@@ -14,7 +14,7 @@ from ..checks import whole
 from ..data.dataset import normalise
 from ..data.images import as_image, as_images
 from ..errors import InputError, shown, unknown
-from ..training.run import probabilities, to_model
+from ..models.inference import probabilities, to_model
 from .anatomy import RESHAPING, is_quantised, title_of, twin, unwrapped
 from .draws import OwnDraws
 

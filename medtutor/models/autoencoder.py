@@ -28,6 +28,12 @@ from .options import SIDE, check
 SMALLEST = 8  # pixels: the encoders halve each side twice, and a 3 x 3 kernel wants more than one pixel
 
 
+def with_frames_lost(clips, share=0.3, generator=None):
+    """Float clips (N, T, C, H, W) in which a share of the frames is black, at random."""
+    lost = torch.rand(clips.shape[:2], generator=generator) < share
+    return clips.masked_fill(lost[:, :, None, None, None], -1.0)
+
+
 class Encoder(nn.Module):
     """Two convolutions of stride 2, then one linear layer: (B, C, H, W) -> (B, outputs).
 

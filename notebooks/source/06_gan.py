@@ -52,7 +52,7 @@ from medtutor.course import Prediction, Quiz, check
 from medtutor.data import normalise
 from medtutor.metrics import generative
 from medtutor.models.gan import Discriminator, Generator
-from medtutor.training import adversarial
+from medtutor.training import gan as adversarial
 
 # %% [markdown]
 # ## The game, in one dimension
@@ -268,7 +268,7 @@ for layer in drawer.layers:
     print(f"{type(layer).__name__:20}{tuple(x.shape)}")
 
 # %% [markdown]
-# Three habits keep the game in balance in `medtutor/training/adversarial.py`,
+# Three habits keep the game in balance in `medtutor/training/gan.py`,
 # which is worth reading: the discriminator's layers may not stretch what they get
 # (spectral norm), it sees how much the images of a batch differ, and both real
 # and drawn images are moved and lit at random before it sees them, so that it
@@ -762,10 +762,10 @@ helps
 
 # %%
 from medtutor.data.subsets import few_of
-from medtutor.review import generative_trials as trial
+from medtutor.training.few_shot import classifier_of, gan_of
 
 small_set = few_of(xray, 50, seed=0)
-own = trial.gan_of(xray, small_set, seed=0, steps=500)
+own = gan_of(xray, small_set, seed=0, steps=500)
 for label, name in enumerate(xray.card.classes):
     display(figures.images(
         of_class(own, label), [f"drawn: {name}"] + [""] * 6,
@@ -775,7 +775,7 @@ for label, name in enumerate(xray.card.classes):
 
 # %%
 for arm in ("none", "classical", "GAN", "both"):
-    run = trial.classifier_of(xray, small_set, arm, {"own": own}, seed=0)
+    run = classifier_of(xray, small_set, arm, {"own": own}, seed=0)
     print(f"{arm:10} test AUC {run.test.auc:.3f}")
 
 # %% [markdown]

@@ -392,16 +392,16 @@ figures.gallery(marks, columns=6)
 # it may combine them.)
 
 # %%
+from medtutor.reports.cost import MATCHED, equal_work
 from medtutor.data.subsets import some_of
-from medtutor.review.transformer_trials import ARMS, equal_work
 
 some = some_of(marks, 2500)  # the first 2500 of 20,000
 
 
 def train_on_marks(arm, epochs=4):
     """A `Run`, with the work of so many epochs of the CNN"""
-    name, options = ARMS[arm]
-    longer = equal_work(name, some, options, than=ARMS["cnn"])
+    name, options = MATCHED[arm]
+    longer = equal_work(name, some, options, than=MATCHED["cnn"])
     recipe = mt.default_recipe(some.card, name,
                                epochs=round(epochs * longer))
     return mt.fit(mt.build(name, some, **options), some, recipe)

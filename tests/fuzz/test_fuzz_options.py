@@ -19,8 +19,8 @@ from medtutor.models.autoencoder import Autoencoder
 from medtutor.models.gan import Discriminator, Generator
 from medtutor.models.hybrid import Fusion
 from medtutor.models.recurrent import HEADS
-from medtutor.training.adversarial import fit_gan
 from medtutor.training.fusion import fit_fusion
+from medtutor.training.gan import fit_gan
 from medtutor.training.heads import fit_head
 from medtutor.training.reconstruction import fit_reconstruction
 
