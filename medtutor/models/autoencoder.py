@@ -81,14 +81,13 @@ class Encoder(nn.Module):
 
     def __init__(self, channels, shape, outputs, widths):
         super().__init__()
-        layers, before = [], channels
-        for width in widths:
-            layers += [nn.Conv2d(before, width, 3, stride=2, padding=1), nn.ReLU()]
-            before = width
+        layers: list[nn.Module] = []
+        for in_channels, out_channels in zip((channels, *widths), widths):
+            layers += [nn.Conv2d(in_channels, out_channels, 3, stride=2, padding=1), nn.ReLU()]
         self.features = nn.Sequential(*layers)  # (B, 1, 28, 28) -> (B, 32, 14, 14) -> (B, 64, 7, 7)
         self.flatten = nn.Flatten()  # (B, 3136)
         height, width = _sides(shape, len(widths))[-1]
-        self.code = nn.Linear(before * height * width, outputs)
+        self.code = nn.Linear(widths[-1] * height * width, outputs)
 
     def forward(self, x):
         return self.code(self.flatten(self.features(x)))
@@ -111,8 +110,8 @@ class Decoder(nn.Module):
             nn.ReLU(),
         )
         layers = []
-        for before, width, small, large in zip(widths, widths[1:], sides, sides[1:]):
-            layers += [_doubling(before, width, small, large), nn.ReLU()]
+        for in_channels, out_channels, small, large in zip(widths, widths[1:], sides, sides[1:]):
+            layers += [_doubling(in_channels, out_channels, small, large), nn.ReLU()]
         layers.append(_doubling(widths[-1], channels, *sides[-2:]))
         self.layers = nn.Sequential(*layers)  # (B, 64, 7, 7) -> (B, 32, 14, 14) -> (B, 1, 28, 28)
 
@@ -239,11 +238,11 @@ class Translator(nn.Module):
         self.skips = skips
         pairs = list(zip(widths, widths[1:]))  # (16, 32), (32, 64)
         self.down = nn.ModuleList([_conv(channels, widths[0])])
-        self.down.extend(_conv(before, width, stride=2) for before, width in pairs)
+        self.down.extend(_conv(fine, coarse, stride=2) for fine, coarse in pairs)
         self.up = nn.ModuleList(
-            nn.ConvTranspose2d(width, before, 4, stride=2, padding=1) for before, width in pairs[::-1]
+            nn.ConvTranspose2d(coarse, fine, 4, stride=2, padding=1) for fine, coarse in pairs[::-1]
         )
-        self.merge = nn.ModuleList(_conv(2 * before if skips else before, before) for before, _ in pairs[::-1])
+        self.merge = nn.ModuleList(_conv(2 * fine if skips else fine, fine) for fine, _ in pairs[::-1])
         self.head = nn.Conv2d(widths[0], out_channels, 1)
 
     def encode(self, x):
@@ -267,16 +266,15 @@ class Translator(nn.Module):
         return self.decode(self.encode(x))
 
 
-def _conv(before, width, stride=1):
-    return nn.Sequential(
-        nn.Conv2d(before, width, 3, stride=stride, padding=1, bias=False), nn.BatchNorm2d(width), nn.ReLU()
-    )
+def _conv(in_channels, out_channels, stride=1):
+    conv = nn.Conv2d(in_channels, out_channels, 3, stride=stride, padding=1, bias=False)
+    return nn.Sequential(conv, nn.BatchNorm2d(out_channels), nn.ReLU())
 
 
-def _doubling(before, width, small, large):
+def _doubling(in_channels, out_channels, small, large):
     """A transposed convolution from the sides `small` to the sides `large`, twice as long or one less."""
     extra = tuple(big - (2 * little - 1) for little, big in zip(small, large))
-    return nn.ConvTranspose2d(before, width, 3, stride=2, padding=1, output_padding=extra)
+    return nn.ConvTranspose2d(in_channels, out_channels, 3, stride=2, padding=1, output_padding=extra)
 
 
 def _sides(shape, halvings):

@@ -1,4 +1,4 @@
-"""Convolutional networks for classification, and the MLP they are judged against.
+"""Convolutional networks for classification, and the MLP, their baseline.
 
 Every model takes float images (B, C, H, W), or volumes (B, C, D, H, W) where
 its docstring says so, in the range -1…1, and returns logits (B, classes).
@@ -92,16 +92,20 @@ class VGG(nn.Module):
     def __init__(self, channels=1, shape=(28, 28), classes=2, widths=(32, 64, 128), activation=nn.ReLU):
         super().__init__()
         check(channels=channels, classes=classes, widths=widths), check_shape(shape, volumes=False)
-        layers, before = [], channels
-        for width in widths:
+        layers, in_channels = [], channels
+        for out_channels in widths:
             for _ in range(2):
-                layers += [nn.Conv2d(before, width, 3, padding=1, bias=False), nn.BatchNorm2d(width), activation()]
-                before = width
+                layers += [
+                    nn.Conv2d(in_channels, out_channels, 3, padding=1, bias=False),
+                    nn.BatchNorm2d(out_channels),
+                    activation(),
+                ]
+                in_channels = out_channels
             layers.append(nn.MaxPool2d(2))  # 28 -> 14 -> 7 -> 3
         self.features = nn.Sequential(*layers)
         self.pool = nn.AdaptiveAvgPool2d(1)  # (B, 128, 3, 3) -> (B, 128, 1, 1)
         self.flatten = nn.Flatten()  # (B, 128)
-        self.classifier = nn.Linear(before, classes)
+        self.classifier = nn.Linear(in_channels, classes)
 
     def forward(self, x):
         return self.classifier(self.flatten(self.pool(self.features(x))))
@@ -121,20 +125,20 @@ class SwishCNN(VGG):
 class ResidualBlock(nn.Module):
     """Two 3 x 3 convolutions and a skip connection (He et al., arXiv:1512.03385).
 
-    The skip is the identity, or a 1 x 1 convolution where width or stride change.
+    The skip is the identity, or a 1 x 1 convolution where channels or stride change.
     """
 
-    def __init__(self, before, width, stride=1, dims=2):
+    def __init__(self, in_channels, out_channels, stride=1, dims=2):
         super().__init__()
         conv, norm = CONV[dims], BATCH_NORM[dims]
-        self.conv1 = conv(before, width, 3, stride=stride, padding=1, bias=False)
-        self.norm1 = norm(width)
+        self.conv1 = conv(in_channels, out_channels, 3, stride=stride, padding=1, bias=False)
+        self.norm1 = norm(out_channels)
         self.relu1 = nn.ReLU()
-        self.conv2 = conv(width, width, 3, padding=1, bias=False)
-        self.norm2 = norm(width)
+        self.conv2 = conv(out_channels, out_channels, 3, padding=1, bias=False)
+        self.norm2 = norm(out_channels)
         self.skip = nn.Identity()
-        if stride != 1 or before != width:
-            self.skip = nn.Sequential(conv(before, width, 1, stride=stride, bias=False), norm(width))
+        if stride != 1 or in_channels != out_channels:
+            self.skip = nn.Sequential(conv(in_channels, out_channels, 1, stride=stride, bias=False), norm(out_channels))
         self.add = Add()
         self.relu2 = nn.ReLU()
 
@@ -164,14 +168,14 @@ class CNN(nn.Module):
             BATCH_NORM[dims](widths[0]),
             nn.ReLU(),
         )
-        blocks, before = [], widths[0]
-        for i, width in enumerate(widths):
-            blocks.append(ResidualBlock(before, width, stride=1 if i == 0 else 2, dims=dims))
-            before = width
+        blocks, in_channels = [], widths[0]
+        for i, out_channels in enumerate(widths):
+            blocks.append(ResidualBlock(in_channels, out_channels, stride=1 if i == 0 else 2, dims=dims))
+            in_channels = out_channels
         self.blocks = nn.Sequential(*blocks)  # (B, 24, 28, 28) -> (B, 48, 14, 14) -> (B, 96, 7, 7)
         self.pool = GLOBAL_MAX[dims](1)
         self.flatten = nn.Flatten()  # (B, 96)
-        self.classifier = nn.Linear(before, classes)
+        self.classifier = nn.Linear(in_channels, classes)
 
     def forward(self, x):
         return self.classifier(self.flatten(self.pool(self.blocks(self.stem(x)))))
@@ -192,16 +196,20 @@ class BagOfPatches(nn.Module):
     def __init__(self, channels=1, shape=(28, 28), classes=2, widths=(24, 48, 48, 80), together=False):
         super().__init__()
         check(channels=channels, classes=classes, widths=widths, together=together), check_shape(shape, volumes=False)
-        layers, before = [], channels
-        for width, stride in zip(widths, (1, 2, 1, 2)):  # each place sees 3, 5, 9, 13 pixels
-            layers += [nn.Conv2d(before, width, 3, stride, 1, bias=False), nn.BatchNorm2d(width), nn.ReLU()]
-            before = width
+        layers, in_channels = [], channels
+        for out_channels, stride in zip(widths, (1, 2, 1, 2)):  # each place sees 3, 5, 9, 13 pixels
+            layers += [
+                nn.Conv2d(in_channels, out_channels, 3, stride, 1, bias=False),
+                nn.BatchNorm2d(out_channels),
+                nn.ReLU(),
+            ]
+            in_channels = out_channels
         self.features = nn.Sequential(*layers)
         if together:
             self.pool = nn.AdaptiveMaxPool2d(1)
-            self.classifier = nn.Sequential(nn.Flatten(), nn.Linear(before, 48), nn.ReLU(), nn.Linear(48, classes))
+            self.classifier = nn.Sequential(nn.Flatten(), nn.Linear(in_channels, 48), nn.ReLU(), nn.Linear(48, classes))
         else:
-            self.pool = nn.Sequential(nn.Conv2d(before, classes, 1), nn.AdaptiveAvgPool2d(1))
+            self.pool = nn.Sequential(nn.Conv2d(in_channels, classes, 1), nn.AdaptiveAvgPool2d(1))
             self.classifier = nn.Flatten()
 
     def forward(self, x):
@@ -221,10 +229,13 @@ class ResNet18(nn.Module):
         check(channels=channels, classes=classes), check_shape(shape)
         dims = len(shape)
         self.stem = nn.Sequential(CONV[dims](channels, 64, 3, padding=1, bias=False), BATCH_NORM[dims](64), nn.ReLU())
-        blocks, before = [], 64
-        for width, stride in ((64, 1), (128, 2), (256, 2), (512, 2)):
-            blocks += [ResidualBlock(before, width, stride, dims), ResidualBlock(width, width, 1, dims)]
-            before = width
+        blocks, in_channels = [], 64
+        for out_channels, stride in ((64, 1), (128, 2), (256, 2), (512, 2)):
+            blocks += [
+                ResidualBlock(in_channels, out_channels, stride, dims),
+                ResidualBlock(out_channels, out_channels, 1, dims),
+            ]
+            in_channels = out_channels
         self.blocks = nn.Sequential(*blocks)  # 28 -> 14 -> 7 -> 4 pixels
         self.pool = GLOBAL_MEAN[dims](1)
         self.flatten = nn.Flatten()  # (B, 512)

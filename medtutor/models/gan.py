@@ -39,13 +39,8 @@ class Generator(nn.Module):
         _check(shape, classes)
         if latents < 1:
             raise InputError(f"a code of {latents} numbers holds nothing; give latents from 1")
-        self.channels, self.shape, self.classes, self.latents, self.widths = (
-            channels,
-            tuple(shape),
-            classes,
-            latents,
-            tuple(widths),
-        )
+        self.channels, self.classes, self.latents = channels, classes, latents
+        self.shape, self.widths = tuple(shape), tuple(widths)
         doublings = 2 ** (len(widths) - 1)
         self.coarse = tuple(-(-side // doublings) for side in shape)  # (7, 7), rounded up
         height, width = self.coarse
@@ -55,12 +50,9 @@ class Generator(nn.Module):
             nn.BatchNorm2d(widths[0]),
             nn.ReLU(),
         ]
-        for before, after in zip(widths, widths[1:]):  # (B, 64, 14, 14), (B, 32, 28, 28)
-            layers += [
-                nn.ConvTranspose2d(before, after, 4, stride=2, padding=1, bias=False),
-                nn.BatchNorm2d(after),
-                nn.ReLU(),
-            ]
+        for in_channels, out_channels in zip(widths, widths[1:]):  # (B, 64, 14, 14), (B, 32, 28, 28)
+            doubled = nn.ConvTranspose2d(in_channels, out_channels, 4, stride=2, padding=1, bias=False)
+            layers += [doubled, nn.BatchNorm2d(out_channels), nn.ReLU()]
         self.layers = nn.Sequential(*layers, nn.Conv2d(widths[-1], channels, 3, padding=1), nn.Tanh())
 
     def prior(self, count, generator=None):
@@ -93,14 +85,16 @@ class Discriminator(nn.Module):
         check(channels=channels, widths=widths, spectral=spectral, minibatch=minibatch)
         _check(shape, classes)
         self.classes, self.minibatch = classes, minibatch
-        held = spectral_norm if spectral else lambda layer: layer
-        layers, before = [], channels
+        normed = spectral_norm if spectral else lambda layer: layer
+        layers: list[nn.Module] = []
         height, width = shape
-        for after in widths:  # (B, 32, 14, 14), (B, 64, 7, 7), (B, 128, 3, 3)
-            layers += [held(nn.Conv2d(before, after, 4, stride=2, padding=1)), nn.LeakyReLU(0.2)]
-            before, height, width = after, height // 2, width // 2
+        for in_channels, out_channels in zip(
+            (channels, *widths), widths
+        ):  # (B, 32, 14, 14), (B, 64, 7, 7), (B, 128, 3, 3)
+            layers += [normed(nn.Conv2d(in_channels, out_channels, 4, stride=2, padding=1)), nn.LeakyReLU(0.2)]
+            height, width = height // 2, width // 2
         self.features = nn.Sequential(*layers)
-        self.score = held(nn.Linear((before + minibatch) * height * width, max(classes, 1)))
+        self.score = normed(nn.Linear((widths[-1] + minibatch) * height * width, max(classes, 1)))
 
     def forward(self, images, labels=None):
         maps = self.features(images)

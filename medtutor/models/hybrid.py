@@ -65,10 +65,10 @@ class Hybrid(ViT):
             BATCH_NORM[dims](first),
             nn.ReLU(),
         ]
-        widths_in = (first, *self.widths)
+        steps = enumerate(zip((first, *self.widths), self.widths))
         stem += [
-            ResidualBlock(before, after, stride=1 if i == 0 else 2, dims=dims)
-            for i, (before, after) in enumerate(zip(widths_in, self.widths))
+            ResidualBlock(in_channels, out_channels, stride=1 if i == 0 else 2, dims=dims)
+            for i, (in_channels, out_channels) in steps
         ]
         stem.append(CONV[dims](self.widths[-1], width, 3, stride=2, padding=1))
         halvings = len(self.widths) + (dims == 3)
@@ -168,10 +168,8 @@ class ImageFeatures(nn.Sequential):
     def __init__(self, channels=1, widths=(16, 32, 64)):
         check(channels=channels, widths=widths)
         stem = [nn.Conv2d(channels, widths[0], 3, padding=1, bias=False), nn.BatchNorm2d(widths[0]), nn.ReLU()]
-        widths_in = (widths[0], *widths)
-        blocks = [
-            ResidualBlock(before, after, 1 if i == 0 else 2) for i, (before, after) in enumerate(zip(widths_in, widths))
-        ]
+        steps = enumerate(zip((widths[0], *widths), widths))
+        blocks = [ResidualBlock(*channels_in_out, stride=1 if i == 0 else 2) for i, channels_in_out in steps]
         super().__init__(*stem, *blocks, GLOBAL_MAX[2](1), nn.Flatten())
 
 

@@ -70,8 +70,8 @@ class FrameEncoder(nn.Module):
         return self.layers(x)
 
 
-def _halving(before, width):
-    return nn.Conv2d(before, width, 3, stride=2, padding=1), nn.ReLU()
+def _halving(in_channels, out_channels):
+    return nn.Conv2d(in_channels, out_channels, 3, stride=2, padding=1), nn.ReLU()
 
 
 # Heads that forget the order ---------------------------------------------------------------
@@ -165,7 +165,8 @@ class Fourier(Head):
 class Recurrent(nn.Module):
     """A recurrent layer and, after the last frame, a linear one."""
 
-    layer, both_ways = nn.LSTM, False
+    layer: type[nn.RNNBase] = nn.LSTM
+    both_ways = False
 
     def __init__(self, features=FEATURES, outputs=2, frames=16, hidden=HIDDEN):
         super().__init__()

@@ -13,6 +13,8 @@ them is then one of their wiring and not of their size. Shapes and parameters
 below are for one grey channel, 56 x 40 pixels and three classes.
 """
 
+from collections.abc import Callable
+
 import torch
 from torch import nn
 
@@ -24,14 +26,14 @@ from .options import check, check_shape
 class PlainBlock(nn.Sequential):
     """Two 3 x 3 convolutions, each with batch normalisation and ReLU."""
 
-    def __init__(self, before, width, dims=2):
+    def __init__(self, in_channels, out_channels, dims=2):
         conv, norm = CONV[dims], BATCH_NORM[dims]
         super().__init__(
-            conv(before, width, 3, padding=1, bias=False),
-            norm(width),
+            conv(in_channels, out_channels, 3, padding=1, bias=False),
+            norm(out_channels),
             nn.ReLU(),
-            conv(width, width, 3, padding=1, bias=False),
-            norm(width),
+            conv(out_channels, out_channels, 3, padding=1, bias=False),
+            norm(out_channels),
             nn.ReLU(),
         )
 
@@ -54,7 +56,7 @@ class FCN(nn.Module):
     Raises `InputError` for fewer than two widths.
     """
 
-    block = PlainBlock
+    block: Callable[..., nn.Module] = PlainBlock
 
     def __init__(self, channels=1, shape=(56, 40), classes=3, widths=(12, 24, 48, 100)):
         super().__init__()
@@ -62,8 +64,10 @@ class FCN(nn.Module):
         if len(widths) < 2:
             raise InputError(f"widths={widths} gives too few levels; give two or more, such as widths=(12, 24, 48)")
         dims, deeper = len(shape), widths[1:]
-        widths_in = (channels, *widths)
-        self.encoder = nn.ModuleList(self.block(before, width, dims=dims) for before, width in zip(widths_in, widths))
+        steps = zip((channels, *widths), widths)
+        self.encoder = nn.ModuleList(
+            self.block(in_channels, out_channels, dims=dims) for in_channels, out_channels in steps
+        )
         self.pools = nn.ModuleList(MAX_POOL[dims](2, ceil_mode=True) for _ in deeper)
         # A transposed 2 x 2 convolution takes 1.4 to 1.8 times as long as these two on a CPU (forward and backward,
         # channels_last), which the whole network hardly feels, and has four times their parameters.
@@ -190,11 +194,11 @@ class AttentionUNet(UNet):
 class Bring(nn.Sequential):
     """Features of one encoder level for another: fewer channels by a 1 x 1 convolution, and the other's size."""
 
-    def __init__(self, before, width, source, target, dims=2):
+    def __init__(self, in_channels, out_channels, source, target, dims=2):
         factor = 2 ** abs(target - source)
         finer = source < target
         resize = MAX_POOL[dims](factor, ceil_mode=True) if finer else nn.Upsample(scale_factor=factor)
-        super().__init__(CONV[dims](before, width, 1), resize)
+        super().__init__(CONV[dims](in_channels, out_channels, 1), resize)
 
 
 class MultiLevelUNet(UNet):

@@ -27,18 +27,18 @@ PAD = {2: nn.ConstantPad2d, 3: nn.ConstantPad3d}
 BLACK = -1.0
 
 
-def attend(queries, keys, values, softmax=None, apart=None):
+def attend(queries, keys, values, softmax=None, attn_mask=None):
     """Scaled dot-product attention: what each query gathers from all values.
 
     queries, keys, values  (…, N, d) each -> (…, N, d)
     softmax                what turns scores into weights; left out: softmax over the keys
-    apart                  bool (…, N, N), true where a query must not see a key
+    attn_mask              bool (…, N, N), true where a query must not see a key
 
     softmax(Q K^T / sqrt(d)) V; Vaswani et al., arXiv:1706.03762 (2017), eq. 1.
     """
     scores = queries @ keys.transpose(-2, -1) / sqrt(queries.shape[-1])  # (…, N, N)
-    if apart is not None:
-        scores = scores.masked_fill(apart, float("-inf"))
+    if attn_mask is not None:
+        scores = scores.masked_fill(attn_mask, float("-inf"))
     return (scores.softmax(dim=-1) if softmax is None else softmax(scores)) @ values
 
 
@@ -56,10 +56,10 @@ class Attention(nn.Module):
         self.softmax = nn.Softmax(dim=-1)  # a module, so that a hook sees the weights
         self.mix = nn.Linear(width, width)
 
-    def forward(self, x, apart=None):
+    def forward(self, x, attn_mask=None):
         parts = self.queries_keys_values(x).unflatten(2, (3, self.heads, -1))  # (B, N, 3, heads, d)
         queries, keys, values = parts.permute(2, 0, 3, 1, 4)  # (B, heads, N, d) each
-        gathered = attend(queries, keys, values, self.softmax, apart)
+        gathered = attend(queries, keys, values, self.softmax, attn_mask)
         return self.mix(gathered.transpose(1, 2).flatten(2))  # (B, N, heads * d)
 
     def everywhere(self, weights):
@@ -86,7 +86,7 @@ class WindowedAttention(nn.Module):
         self.grid, self.window, self.shift = grid, window, shift
 
     def forward(self, x):
-        return self._joined(self.inside(self._split(x), self._apart(x)))
+        return self._joined(self.inside(self._split(x), self._attn_mask(x)))
 
     def _split(self, x):
         """(B, N, D) -> (B * windows, window², D). Rolled, the shifted windows are a plain grid."""
@@ -100,7 +100,7 @@ class WindowedAttention(nn.Module):
         maps = windows.view(-1, rows, columns, self.window, self.window, windows.shape[-1]).transpose(2, 3)
         return maps.reshape(maps.shape[0], *self.grid, -1).roll((self.shift, self.shift), (1, 2)).flatten(1, 2)
 
-    def _apart(self, x):
+    def _attn_mask(self, x):
         """bool (B * windows, 1, window², window²): what rolling has brought together from opposite edges must not
         meet.
         """
