@@ -9,6 +9,7 @@ run.test
 
 import os
 from importlib import import_module
+from importlib.metadata import version
 
 # Threads that wait for each other sleep. Otherwise they spin: on a machine that also does other work two of them then
 # take several times as long as one. LLVM's OpenMP knows the policy alone; GNU's goes by its own count before that, and
@@ -37,10 +38,12 @@ __all__ = sorted(_HOME)
 
 
 def __getattr__(name):
+    if name == "__version__":
+        return version("medtutor")
     if name in _HOME:
         return getattr(import_module(f".{_HOME[name]}", __name__), name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 
 def __dir__():
-    return __all__
+    return [*__all__, "__version__"]

@@ -11,7 +11,8 @@ import torch
 import medtutor as mt
 from medtutor import cli
 from medtutor.data import catalog, loading
-from medtutor.data.hippocampus import read_pair
+from medtutor.data.sources import medmnist
+from medtutor.data.sources.nifti import read_pair
 from medtutor.errors import FetchError, InputError
 from medtutor.figures import Picture
 from medtutor.models.gan import Discriminator, Generator
@@ -30,7 +31,7 @@ def homeless(monkeypatch, tmp_path):
         raise KeyError("uid not found")
 
     monkeypatch.setattr(pwd, "getpwuid", unknown)
-    monkeypatch.setattr(catalog, "address", lambda name, size=28: ("http://127.0.0.1:9/x.npz", "0" * 32))
+    monkeypatch.setattr(medmnist, "address", lambda name, size=28: ("http://127.0.0.1:9/x.npz", "0" * 32))
     monkeypatch.chdir(tmp_path)
     with pytest.raises(RuntimeError):
         Path.home()
@@ -145,13 +146,13 @@ import os, socket, sys, warnings
 import medtutor as mt
 from medtutor import cli
 from medtutor.course import Prediction
-from medtutor.data import catalog
+from medtutor.data.sources import medmnist
 
 def no_network(*_, **__):
     raise OSError("no network")
 
 socket.create_connection = no_network
-catalog.address = lambda name, size=28: ("http://127.0.0.1:9/x.npz", "0" * 32)
+medmnist.address = lambda name, size=28: ("http://127.0.0.1:9/x.npz", "0" * 32)
 warnings.simplefilter("ignore")
 
 def use():

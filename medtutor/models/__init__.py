@@ -69,6 +69,7 @@ def models_for(dataset: Any) -> list[str]:
     dataset  a `Dataset` or a `Card`
 
     >>> from medtutor.data import card
+    >>> from medtutor.models import models_for
     >>> models_for(card("pneumoniamnist"))[:2]
     ['cnn', 'mlp']
     """
@@ -96,6 +97,8 @@ def build(name: str, dataset: Any, *, seed: int = 0, **options: Any) -> nn.Modul
     Raises `InputError` for an unknown name or option, for numbers out of range, for a model that
     would be too large, and for images that the model cannot take: before memory is taken.
 
+    >>> import torch
+    >>> from medtutor import build
     >>> from medtutor.data import card
     >>> build("cnn", card("pneumoniamnist"), widths=(4, 8))(torch.zeros(5, 1, 28, 28)).shape
     torch.Size([5, 2])
@@ -142,6 +145,8 @@ def parameter_count(model: nn.Module) -> int:
 
     A network that is frozen as a whole, such as a finished generator, is counted whole.
 
+    >>> from torch import nn
+    >>> from medtutor.models import parameter_count
     >>> parameter_count(nn.Linear(3, 2))  # six weights, two offsets
     8
     """
@@ -153,6 +158,8 @@ def parameter_count(model: nn.Module) -> int:
 def frozen(model: nn.Module) -> list[str]:
     """The names of the weights that are not trained, such as those of an encoder that was handed over.
 
+    >>> from torch import nn
+    >>> from medtutor.models import frozen
     >>> frozen(nn.Sequential(nn.Linear(2, 2).requires_grad_(False), nn.Linear(2, 1)))
     ['0.weight', '0.bias']
     """

@@ -194,6 +194,32 @@ class CineSegmenter(nn.Module):
 WAYS = ("image", "table", "early", "late", "gated")
 
 
+def as_masks(numbers: torch.Tensor) -> torch.Tensor:
+    """What `CineSegmenter` is to draw, (…, 2, H, W) of -1 and 1: cavity and wall of masks (…, H, W).
+
+    numbers  of classes: 0 background, 1 cavity, 2 wall
+
+    >>> as_masks(torch.tensor([[0, 1, 2]])).tolist()
+    [[[-1.0, 1.0, -1.0]], [[-1.0, -1.0, 1.0]]]
+    """
+    return torch.stack([numbers == 1, numbers == 2], dim=-3).float() * 2 - 1
+
+
+class EachFrame(nn.Module):
+    """A network of single images on every frame of clips (B, T, C, H, W).
+
+    >>> EachFrame(nn.Conv2d(1, 2, 1))(torch.zeros(3, 5, 1, 8, 8)).shape
+    torch.Size([3, 5, 2, 8, 8])
+    """
+
+    def __init__(self, network: nn.Module) -> None:
+        super().__init__()
+        self.network = network
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return self.network(x.flatten(0, 1)).unflatten(0, x.shape[:2])
+
+
 class ImageFeatures(nn.Sequential):
     """A small residual CNN without its last layer: (B, C, H, W) -> (B, 64). 77 k parameters."""
 

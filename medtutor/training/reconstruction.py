@@ -51,7 +51,7 @@ def fit_reconstruction(
     epochs, batch_size, learning_rate
              of AdamW without weight decay on a one-cycle schedule; the rate is its highest
     corrupt  a function (images, generator=…) -> images, applied to each batch of inputs anew: a denoising
-             autoencoder, with `functools.partial(models.autoencoder.corrupt, noise=0.5)`
+             autoencoder, with `functools.partial(data.augmentation.corrupt, noise=0.5)`
     beta     of a VAE, see `reconstruction_loss`
     seed     of the batch order, the corruption and the noise of a VAE, and of nothing else: initial weights
              are the caller's. On one machine the same weights and seed give the same model, bit for bit, whatever
@@ -126,7 +126,7 @@ def _check_model(model, inputs, targets, corrupt, beta):
     two = inputs[:2]
     if corrupt is not None and not callable(corrupt):
         raise InputError(
-            f"corrupt is {shown(corrupt)}; give a function of images, such as models.autoencoder.corrupt, or leave"
+            f"corrupt is {shown(corrupt)}; give a function of images, such as data.augmentation.corrupt, or leave"
             " it out"
         )
     if corrupt is not None:

@@ -11,7 +11,8 @@ import numpy as np
 import torch
 from torch import nn
 
-from ..data.catalog import Card, names
+from ..data.card import Card
+from ..data.catalog import names
 from ..data.dataset import Dataset
 from ..data.images import as_images, case_shape
 from ..data.loading import load as load_dataset

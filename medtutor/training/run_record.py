@@ -11,7 +11,7 @@ from typing import NotRequired, TypedDict
 import torch
 
 from ..checks import number, one_of, whole
-from ..data.catalog import TASKS, Card
+from ..data.card import TASKS, Card
 from ..errors import InputError
 from ..metrics import metrics_kind
 from .recipe import Recipe

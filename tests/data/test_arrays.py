@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from medtutor.data import from_arrays
-from medtutor.data.catalog import TASKS
+from medtutor.data.card import TASKS
 from medtutor.data.dataset import SPLITS, Dataset
 from medtutor.errors import InputError
 
