@@ -25,9 +25,9 @@ from tqdm import tqdm
 
 from .data import load, normalise
 from .data.augmentation import apply_affine, draw_affine
+from .data.card import SPLITS
 from .data.catalog import counts
 from .data.cohort import draw_cohort
-from .data.dataset import SPLITS
 from .data.phantoms import draw
 from .data.sources.medmnist import filename
 from .models import build

@@ -341,7 +341,7 @@ def explain_command(options):
     from dataclasses import asdict
 
     from . import figures
-    from .data.dataset import SPLITS
+    from .data.card import SPLITS
     from .explanation import explain, score
     from .explanation.attribution import checked_method
     from .explanation.subject import Subject

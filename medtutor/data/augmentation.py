@@ -124,16 +124,16 @@ def corrupt(
     if not 0 <= hole <= min(height, width):
         raise InputError(f"a hole of {hole} pixels does not fit into {height} x {width}; give 0…{min(height, width)}")
     corrupted = images + noise * torch.randn(images.shape, generator=generator).to(images.device)
-    return cut_square(corrupted, hole, generator)
+    return cut_out(corrupted, hole, generator)
 
 
-def cut_square(images: torch.Tensor, side: int, generator: torch.Generator | None = None) -> torch.Tensor:
+def cut_out(images: torch.Tensor, side: int, generator: torch.Generator | None = None) -> torch.Tensor:
     """Float images (B, C, H, W) with a square of 0, mid-grey, at a place of its own in each.
 
     side       of the square in pixels, at most the image's shortest side
     generator  a `torch.Generator` on the CPU; the same one, the same places
 
-    >>> int((cut_square(torch.ones(1, 1, 8, 8), 3) == 0).sum())
+    >>> int((cut_out(torch.ones(1, 1, 8, 8), 3) == 0).sum())
     9
     """
     count, (height, width) = len(images), images.shape[-2:]

@@ -13,7 +13,8 @@ import torch
 
 from .. import checks
 from ..errors import InputError, shown
-from .dataset import SPLITS, Dataset, Split
+from .card import SPLITS
+from .dataset import Dataset, Split
 
 SPOTS = ("bright", "dark", "texture")
 # kind: (smallest and largest radius in pixels, change in grey levels). A spot of

@@ -13,7 +13,7 @@ import ipywidgets
 import numpy as np
 import torch.nn.functional as F
 
-from ..data.dataset import SPLITS
+from ..data.card import SPLITS
 from ..errors import InputError, unknown
 from ..explanation import attention_of, layers, receptive_field
 from ..explanation.attention import ANSWER, enlarged, is_transformer

@@ -10,8 +10,7 @@ import ipywidgets
 import numpy as np
 
 from ..data import catalog, loading, phantoms
-from ..data.card import NOT_CLINICAL
-from ..data.dataset import SPLITS
+from ..data.card import NOT_CLINICAL, SPLITS
 from ..errors import InputError
 from ..figures import BLUE, VERMILION
 from . import drawing

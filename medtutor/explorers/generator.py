@@ -16,7 +16,7 @@ import numpy as np
 import torch
 from PIL import ImageDraw
 
-from ..data.dataset import SPLITS
+from ..data.card import SPLITS
 from ..errors import InputError, unknown
 from ..figures import GREY
 from ..metrics.generative import domain_features, two_sample_accuracy

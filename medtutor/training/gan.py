@@ -19,7 +19,7 @@ import torch.nn.functional as F
 
 from .. import checks
 from ..data import as_uint8
-from ..data.augmentation import cut_square
+from ..data.augmentation import cut_out
 from ..errors import InputError, MedtutorError, shown
 from ..models.gan import Critic, Discriminator, Generator
 from ..models.inference import device_of
@@ -91,7 +91,7 @@ def augment(
     )
     mean = images.mean(dim=(1, 2, 3), keepdim=True)
     images = (images - mean) * factor + mean + offset
-    return cut_square(images, cutout, generator) if cutout else images
+    return cut_out(images, cutout, generator) if cutout else images
 
 
 @one_thread()

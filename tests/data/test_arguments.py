@@ -11,8 +11,8 @@ from conftest import blobs
 
 import medtutor as mt
 from medtutor.data import card, phantoms
+from medtutor.data.card import SPLITS
 from medtutor.data.cohort import chance, draw_cohort, with_table_of_others, without_table
-from medtutor.data.dataset import SPLITS
 from medtutor.data.loading import find
 from medtutor.data.phantoms import cine, contrasts
 from medtutor.data.phantoms import hippocampus as hippocampus_phantom

@@ -18,7 +18,8 @@ import torch
 import medtutor as mt
 import medtutor.data
 from medtutor.data import PhantomWarning, catalog, from_arrays, load, normalise
-from medtutor.data.dataset import SPLITS, Dataset, Split
+from medtutor.data.card import SPLITS
+from medtutor.data.dataset import Dataset, Split
 from medtutor.data.loading import fetch_set, find, folders
 from medtutor.data.sources import decathlon, medmnist
 from medtutor.data.sources.published import published_rows

@@ -16,7 +16,7 @@ from sklearn.preprocessing import StandardScaler
 
 from ...data import normalise
 from ...data.augmentation import corrupt
-from ...data.dataset import SPLITS
+from ...data.card import SPLITS
 from ...data.phantoms import contrasts
 from ...data.planting import SPOTS, plant_spots
 from ...data.subsets import few_of, rows_of_each_class

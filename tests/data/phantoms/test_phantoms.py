@@ -8,7 +8,7 @@ import torch
 from sklearn.metrics import roc_auc_score
 
 from medtutor.data import catalog, phantoms
-from medtutor.data.dataset import SPLITS
+from medtutor.data.card import SPLITS
 from medtutor.errors import InputError
 
 FLAT = ("pneumoniamnist", "breastmnist")
