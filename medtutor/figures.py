@@ -25,6 +25,7 @@ from .data.dataset import SPLITS, Dataset
 from .errors import InputError
 from .files import resolve, write_whole
 from .metrics import metrics_kind
+from .metrics.intervals import bootstrap
 from .reports import compare
 from .training.run import Run
 
@@ -276,10 +277,9 @@ def patients(scores, alt, *, labels=None, phantom=False):
     for ax, column in zip(figure.subplots(1, len(columns), sharey=True, squeeze=False)[0], columns):
         for place, (method, values) in enumerate(scores.items()):
             each = np.asarray(values[column], dtype=float)
-            drawn = each[np.random.default_rng(0).integers(len(each), size=(1000, len(each)))].mean(axis=1)
             ax.plot(each, np.full(len(each), place), ".", color=GREY, alpha=0.6, markersize=5)
             ax.plot(
-                np.percentile(drawn, [2.5, 97.5]),
+                bootstrap(lambda drawn: drawn.mean(axis=-1), each),
                 [place, place],
                 color=BLUE,
                 linewidth=5,

@@ -8,7 +8,8 @@ import torch
 from ..checks import one_of
 from ..data.dataset import SPLITS, Dataset
 from ..errors import InputError
-from ..metrics.classification import Metrics, with_interval
+from ..metrics.classification import Metrics
+from ..metrics.intervals import with_interval
 from ..metrics.regression import measure_regression
 from ..metrics.segmentation import measure_segmentation
 from ..models.classical import Atlas

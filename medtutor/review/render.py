@@ -97,7 +97,7 @@ def pivot(evidence: Evidence, columns: Sequence[str], where: str = "") -> str:
     >>> from medtutor.review import read_evidence
     >>> print(pivot(read_evidence("gan-augmentation-beats-classical"), ["25 labels", "50 labels"]))
     mean ± half of 95 % interval  25 labels    50 labels
-    GAN against classical         +0.01 ±0.02  -0.01 ±0.01
+    GAN against classical         -0.00 ±0.08  -0.02 ±0.02
     """
     with_keys = [contrast for contrast in evidence.contrasts if contrast.keys]
     cells = {(contrast.keys["row"], contrast.keys["column"]): contrast for contrast in with_keys}
