@@ -133,7 +133,6 @@ LONG = (
     "data.phantoms",
     "explanation.methods",
     "explorers.",
-    "figures",
     "files",
     "models.recurrent",
     "training.",

@@ -23,7 +23,7 @@ def test_intervals_are_those_of_scipy(skewed, statistic, bca, method):
     """With the same seed: the same resamples."""
     ours = bootstrap(statistic, skewed, resamples=2_000, bca=bca)
     theirs = stats.bootstrap(
-        (skewed,), lambda x, axis: statistic(x), n_resamples=2_000, method=method, rng=np.random.default_rng(0)
+        (skewed,), lambda x, axis: statistic(x), n_resamples=2_000, method=method, random_state=np.random.default_rng(0)
     ).confidence_interval
     assert ours == pytest.approx(tuple(theirs))
 
