@@ -469,7 +469,7 @@ def trial_list(options):
 def trial_run(options):
     from functools import partial
 
-    from .review import card, claim, claims, verdict
+    from .review import claim, claims, verdict
 
     # Everything that can be wrong is found before the work starts.
     chosen = [claim(claim_id) for claim_id in options.claims] or claims()
@@ -498,9 +498,9 @@ def trial_run(options):
         path = evidence.save(out)
         remark(f"evidence: {path}")
         found = verdict(each, evidence)
-        records.append(card.as_record(each, evidence, found))
+        records.append(each.as_record(evidence, found))
         if not options.json:
-            print(card.as_text(each, evidence, found), end="\n\n", flush=True)
+            print(each.card(evidence, found).as_text(), end="\n\n", flush=True)
     # Kept for the case of an interruption, and for claims that share them.
     forget_trainings(out)
     if options.json:
@@ -528,18 +528,22 @@ def _evidence_folder(options, chosen):
 def trial_report(options):
     from functools import partial
 
-    from .review import card, claims, judge, side_by_side
+    from .review import claims, judge, side_by_side
     from .training.processes import choose_threads
 
     found = [(claim, *judge(claim)) for claim in claims()]
     choose_threads()
     table = side_by_side(timed=not options.untimed, report=partial(print, file=sys.stderr, flush=True))
     if options.json:
-        _print_json({"claims": [card.as_record(*each) for each in found], "families": table.as_records()})
+        _print_json({"claims": [claim.as_record(*judged) for claim, *judged in found], "families": table.as_records()})
     else:
         print(
             "\n\n".join(
-                ["# The review's claims on trial", *(card.as_markdown(*each) for each in found), table.as_markdown()]
+                [
+                    "# The review's claims on trial",
+                    *(claim.card(*judged).as_markdown() for claim, *judged in found),
+                    table.as_markdown(),
+                ]
             )
         )
     return 0

@@ -851,7 +851,7 @@ print(f"truth  interaction {truly:.2f}")
 found = review.read_evidence("multimodal-data-helps")
 means = {}
 for each in found.contrasts if found else ():
-    kind = each.name.split(": ")[0]
+    kind = each.keys["cohort"]
     for arm, all in zip(each.arms, (each.first, each.second)):
         means[kind, arm] = np.mean(all)
 print("PHANTOM table and outcome, five seeds")
