@@ -1142,6 +1142,7 @@ Quiz("08_hybrids_and_fusion")
 #
 # - Abnar S., Zuidema W., *Quantifying attention flow in transformers*, ACL (2020),
 #   arXiv:2005.00928.
+# - Achtibat R. et al., *AttnLRP*, ICML (2024), arXiv:2402.05602.
 # - Antonelli M. et al., *The Medical Segmentation Decathlon*, Nature
 #   Communications 13:4128 (2022).
 # - Chen J. et al., *TransUNet*, arXiv:2102.04306 (2021).
