@@ -345,7 +345,7 @@ def explain_command(options):
     from dataclasses import asdict
 
     from . import figures
-    from .data.dataset import SPLITS
+    from .data.card import SPLITS
     from .explanation import explain, score
     from .explanation.attribution import checked_method
     from .explanation.region import in_words

@@ -21,7 +21,8 @@ from matplotlib.ticker import LogFormatter, LogLocator, NullFormatter
 from sklearn.metrics import average_precision_score, confusion_matrix, precision_recall_curve, roc_curve
 
 from .checks import one_of, whole
-from .data.dataset import SPLITS, Dataset
+from .data.card import SPLITS
+from .data.dataset import Dataset
 from .errors import InputError
 from .files import resolve, write_whole
 from .metrics import metrics_kind

@@ -20,7 +20,9 @@ from scipy.special import ndtri
 
 from .. import checks
 from ..errors import InputError, shown
-from .dataset import SPLITS, Dataset
+from .card import SPLITS, Card
+from .dataset import Dataset
+from .phantoms.brushes import streams
 
 KINDS = ("additive", "interaction")
 COLUMNS = ("lab value", "age")
@@ -66,7 +68,7 @@ class Cohort:
     test: Patients
     kind: str
     title: str
-    card: object
+    card: Card
     missing: float
     provenance: str
 
@@ -97,10 +99,10 @@ def draw_cohort(dataset, kind="interaction", *, missing=0.0, most=2000, seed=0):
     checks.instance("dataset", dataset, Dataset, "a Dataset, such as load and from_arrays give")
     if dataset.card.task != "binary" or dataset.card.dims != 2 or dataset.card.frames:
         raise InputError(f"a cohort is made of images with two classes; {dataset.card.name} holds others")
-    splits = {}
-    for number, name in enumerate(SPLITS):
-        rng = np.random.default_rng([seed, number])
-        splits[name] = _patients(rng, getattr(dataset, name), kind, missing, most if name == "train" else None)
+    splits = {
+        name: _patients(rng, getattr(dataset, name), kind, missing, most if name == "train" else None)
+        for name, rng in streams(seed).items()
+    }
     title = f"{dataset.title}, with a PHANTOM table and outcome, {kind}"
     return Cohort(**splits, kind=kind, title=title, card=dataset.card, missing=missing, provenance=dataset.provenance)
 

@@ -13,7 +13,8 @@ import torch
 
 from .. import checks
 from ..errors import InputError, shown
-from .dataset import SPLITS, Dataset, Split
+from .card import SPLITS
+from .dataset import Dataset, Split
 
 SPOTS = ("bright", "dark", "texture")
 # kind: (smallest and largest radius in pixels, change in grey levels). A spot of
@@ -22,6 +23,9 @@ _SPOT = {"bright": (1.6, 2.4, 70), "dark": (1.6, 2.4, -70), "texture": (2.6, 3.4
 MARGIN = 4  # pixels from the border to a spot's centre
 MARKER = (slice(1, 4), slice(1, 5))  # rows and columns: 3 x 4 pixels, top left
 WHITE = 255
+
+# How often a marker goes with the disease: at test it is turned round.
+MARKED = {"train": 0.95, "val": 0.95, "test": 0.05}
 
 
 def plant_spots(dataset, kind="bright", *, share=0.5, seed=0):

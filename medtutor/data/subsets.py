@@ -5,7 +5,7 @@ it: what it scores on such images says little about new patients.
 """
 
 import warnings
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -170,3 +170,43 @@ def _same(images, others):
 
 def _contents(images):
     return (image.numpy().tobytes() for image in images)
+
+
+# Fewer training cases ------------------------------------------------------------------------
+
+
+def some_of(dataset, count):
+    """The data set with its first `count` training cases alone: for sets in random order, as drawn ones are."""
+    return replace(dataset, train=_only(dataset.train, slice(count)))
+
+
+def labelled(dataset, share, seed):
+    """The data set with a share of its training cases, drawn at random from each class; all of them for 1.0."""
+    if share >= 1:
+        return dataset
+    labels, generator = dataset.train.labels, torch.Generator().manual_seed(seed)
+    rows = []
+    for each in range(len(dataset.card.classes)):
+        of_class = (labels == each).nonzero()[:, 0]
+        count = max(1, round(share * len(of_class)))
+        rows.append(of_class[torch.randperm(len(of_class), generator=generator)[:count]])
+    card = replace(dataset.card, name=f"{dataset.card.name}-{share:.0%}")
+    return replace(dataset, card=card, train=_only(dataset.train, torch.cat(rows)))
+
+
+def few_of(dataset, count, seed):
+    """`count` random training cases of each class, a `Split`."""
+    return _only(dataset.train, rows_of_each_class(dataset, count, seed))
+
+
+def rows_of_each_class(dataset, count, seed):
+    """The numbers of `count` random training cases of each class, (classes * count,)."""
+    labels, generator = dataset.train.labels.numpy(), np.random.default_rng(seed)
+    return np.concatenate(
+        [generator.choice(np.flatnonzero(labels == c), count, replace=False) for c in range(len(dataset.card.classes))]
+    )
+
+
+def _only(split, rows):
+    """Those cases of a split, with all that is known of them."""
+    return replace(split, **{name: tensor[rows] for name, tensor in vars(split).items() if tensor is not None})

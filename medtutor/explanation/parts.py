@@ -26,8 +26,7 @@ from ..data.cohort import COLUMNS, Patients
 from ..data.dataset import normalise
 from ..data.images import as_image, as_images
 from ..errors import InputError, shown
-from ..models.inference import device_of
-from ..training.run import to_model
+from ..models.inference import device_of, to_model
 from .anatomy import twin
 from .draws import generator
 from .subject import is_about_memory

@@ -13,7 +13,7 @@ from ..checks import whole
 from ..data.dataset import normalise
 from ..data.images import as_image, as_images
 from ..errors import InputError, unknown
-from ..training.run import probabilities, to_model
+from ..models.inference import probabilities, to_model
 from .anatomy import RESHAPING, feature_maps, is_quantised, title_of, trace, twin, unwrapped
 from .draws import OwnDraws
 from .maps import checked_sides

@@ -21,8 +21,8 @@ from PIL import Image, ImageDraw
 from scipy.special import expit
 from torch import nn
 
+from ..data.card import SPLITS
 from ..data.cohort import AGE, COLUMNS, KINDS, OUTCOMES, Cohort, chance
-from ..data.dataset import SPLITS
 from ..errors import InputError, unknown
 from ..explanation.parts import Background, check_answers, log_odds, see, shapley_values
 from ..figures import BLUE, GREEN, GREY, VERMILION

@@ -131,6 +131,12 @@ def segmentation_scores(predicted, truth, classes, spacing=None, distances=True)
     return scores
 
 
+def dice(found, wanted):
+    """Mean Dice of bool masks (N, H, W); 1 where both are empty."""
+    both, sizes = (found & wanted).flatten(1).sum(1), found.flatten(1).sum(1) + wanted.flatten(1).sum(1)
+    return torch.where(sizes > 0, 2 * both / sizes.clamp(min=1), 1.0).mean()
+
+
 def _class_numbers(what, masks, classes):
     """Masks as a tensor int64 (P, [D,] H, W)."""
     masks = as_numbers(what, masks)

@@ -6,7 +6,7 @@ hold what the images have in common.
 
 model        what it learns                          after
 Autoencoder  x -> z -> x                             Hinton & Salakhutdinov, Science 313:504 (2006)
-  denoising  the same, from `corrupt(x)` to x        Vincent et al., ICML 2008
+  denoising  the same, from a spoilt x to x          Vincent et al., ICML 2008
 VAE          x -> a cloud of z -> x; new images too  Kingma & Welling, arXiv:1312.6114 (2013)
 Translator   one contrast -> another one             encoder and decoder, as all of these
 
@@ -21,41 +21,17 @@ Sizes below are for one grey channel, 28 x 28 pixels and 32 latents.
 import torch
 from torch import nn
 
-from ..checks import number, whole, wholes
+from ..checks import wholes
 from ..errors import InputError
 from .options import SIDE, check
 
 SMALLEST = 8  # pixels: the encoders halve each side twice, and a 3 x 3 kernel wants more than one pixel
-HOLE = 9  # pixels along each side of the square that `corrupt` takes out
 
 
-def corrupt(images, noise=0.25, hole=HOLE, generator=None):
-    """Images as a denoising autoencoder sees them: with noise, and with a hole.
-
-    images     float (B, C, H, W), -1…1; left as they are
-    noise      standard deviation of the Gaussian noise, in the same units:
-               the whole range from black to white is 2
-    hole       pixels along each side of a square that becomes 0, mid-grey, at
-               a place of its own in each image; 0 leaves it out
-    generator  a `torch.Generator` on the CPU; the same one, the same corruption
-
-    Returns new images, not clamped: noise that is cut off is no longer
-    Gaussian. Raises `InputError` for images of whole numbers, negative noise and a hole that does not fit.
-    """
-    if not images.is_floating_point():
-        raise InputError(f"images are {images.dtype}; give floats -1…1, such as normalise(images)")
-    height, width = images.shape[-2:]
-    noise, hole = number("noise", noise), whole("hole", hole)
-    if noise < 0:
-        raise InputError(f"noise is a standard deviation, {noise} cannot be one; give 0 or more")
-    if not 0 <= hole <= min(height, width):
-        raise InputError(f"a hole of {hole} pixels does not fit into {height} x {width}; give 0…{min(height, width)}")
-    corrupted = images + noise * torch.randn(images.shape, generator=generator).to(images.device)
-    top = torch.randint(height - hole + 1, (len(images), 1, 1, 1), generator=generator)
-    left = torch.randint(width - hole + 1, (len(images), 1, 1, 1), generator=generator)
-    rows, columns = torch.arange(height).view(-1, 1), torch.arange(width)
-    inside = (rows >= top) & (rows < top + hole) & (columns >= left) & (columns < left + hole)  # (B, 1, H, W)
-    return corrupted.masked_fill(inside.to(images.device), 0.0)
+def with_frames_lost(clips, share=0.3, generator=None):
+    """Float clips (N, T, C, H, W) in which a share of the frames is black, at random."""
+    lost = torch.rand(clips.shape[:2], generator=generator) < share
+    return clips.masked_fill(lost[:, :, None, None, None], -1.0)
 
 
 class Encoder(nn.Module):
@@ -111,7 +87,7 @@ class Autoencoder(nn.Module):
     """Convolutional autoencoder: an image through a bottleneck of a few numbers.
 
     Trained to give back its input (Hinton & Salakhutdinov, 2006); trained to
-    give back what `corrupt` was applied to, it is a denoising autoencoder
+    give back what was spoilt, as by `data.augmentation.corrupt`, it is a denoising autoencoder
     (Vincent et al., 2008), the same network. 242 k parameters. Images of at
     least 8 pixels.
     """

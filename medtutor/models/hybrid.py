@@ -162,6 +162,28 @@ class CineSegmenter(nn.Module):
 WAYS = ("image", "table", "early", "late", "gated")
 
 
+def as_masks(numbers):
+    """What `CineSegmenter` is to draw, (…, 2, H, W) of -1 and 1: cavity and wall of masks (…, H, W).
+
+    numbers  of classes: 0 background, 1 cavity, 2 wall
+
+    >>> as_masks(torch.tensor([[0, 1, 2]])).tolist()
+    [[[-1.0, 1.0, -1.0]], [[-1.0, -1.0, 1.0]]]
+    """
+    return torch.stack([numbers == 1, numbers == 2], dim=-3).float() * 2 - 1
+
+
+class EachFrame(nn.Module):
+    """A network of single images on every frame of clips (B, T, C, H, W)."""
+
+    def __init__(self, network):
+        super().__init__()
+        self.network = network
+
+    def forward(self, x):
+        return self.network(x.flatten(0, 1)).unflatten(0, x.shape[:2])
+
+
 class ImageFeatures(nn.Sequential):
     """A small residual CNN without its last layer: (B, C, H, W) -> (B, 64). 77 k parameters."""
 

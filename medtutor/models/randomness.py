@@ -43,6 +43,7 @@ class seeded(TorchDispatchMode):
         drawing = _with_generator(operation)
         if drawing is None or kwargs.get("generator") is not None:
             return operation(*args, **kwargs)
+        kwargs = {name: value for name, value in kwargs.items() if name != "generator"}  # one that is None
         tensor = next((each for each in args if isinstance(each, torch.Tensor)), None)
         device = torch.device(kwargs.get("device") or (torch.get_default_device() if tensor is None else tensor.device))
         if device.type == "meta":  # shapes alone: there is nothing to draw

@@ -11,7 +11,7 @@ import torch
 from torch.utils.flop_counter import FlopCounterMode
 
 from .. import checks
-from ..models import parameter_count
+from ..models import build, parameter_count
 from ..models.inference import device_of, evaluating
 from ..models.randomness import seeded
 
@@ -51,6 +51,26 @@ def forward_flops(model, card):
     with FlopCounterMode(display=False) as counter, torch.no_grad(), evaluating(model):
         model(torch.zeros(1, *case_shape(card), device=device_of(model)))
     return counter.get_total_flops()
+
+
+# Smaller than the defaults, and all of 66 to 80 thousand parameters: trainings are many.
+MATCHED = {
+    "cnn": ("cnn", {"widths": (16, 32, 64)}),
+    "bag": ("bag_of_patches", {}),
+    "together": ("patches_together", {}),
+    "vit": ("vit", {"patch": 7, "width": 48, "depth": 4}),
+    "hybrid": ("hybrid", {"widths": (16, 32), "width": 48, "depth": 2}),
+}
+
+
+def equal_work(model, dataset, options=None, than=("cnn", {})):
+    """How many times as long a model may train as another one, a CNN, for as many floating-point operations."""
+    name, theirs = than
+    flops = [
+        forward_flops(build(each, dataset, **own), dataset.card)
+        for each, own in ((name, theirs), (model, options or {}))
+    ]
+    return flops[0] / flops[1]
 
 
 def measure_cost(model, card, *, batch=32, timed=True):

@@ -119,10 +119,10 @@ narrow = Prediction(
 narrow
 
 # %%
-from medtutor.explorers.draw_mask import beginnings, measures
+from medtutor.metrics.masks import mask_measures, wrong_masks
 
 truth = (mask > 0).numpy()
-wrong = beginnings(truth)
+wrong = wrong_masks(truth)
 names = ["the tip missed", "one pixel too narrow", "one pixel too wide",
          "moved by two pixels", "a speck far off"]
 figures.outlines(
@@ -134,10 +134,10 @@ figures.outlines(
 )
 
 # %%
-columns = list(measures(truth, truth))
+columns = list(mask_measures(truth, truth))
 print(" " * 20, *columns)
 numbers = {
-    name: measures(wrong[name], truth, brain.card.spacing[1:])
+    name: mask_measures(wrong[name], truth, brain.card.spacing[1:])
     for name in names
 }
 for name, row in numbers.items():
@@ -552,7 +552,8 @@ figures.outlines(
 # validation images worse, little by little.
 
 # %%
-from medtutor.reports.quality import degrade, uncertainty_features
+from medtutor.data.augmentation import degrade
+from medtutor.reports.quality import uncertainty_features
 
 
 def judged(cases, kind, strength):

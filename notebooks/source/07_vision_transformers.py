@@ -392,15 +392,16 @@ figures.gallery(marks, columns=6)
 # it may combine them.)
 
 # %%
-from medtutor.review.transformer_trials import ARMS, equal_work, some_of
+from medtutor.reports.cost import MATCHED, equal_work
+from medtutor.data.subsets import some_of
 
 some = some_of(marks, 2500)  # the first 2500 of 20,000
 
 
 def train_on_marks(arm, epochs=4):
     """A `Run`, with the work of so many epochs of the CNN"""
-    name, options = ARMS[arm]
-    longer = equal_work(name, some, options, than=ARMS["cnn"])
+    name, options = MATCHED[arm]
+    longer = equal_work(name, some, options, than=MATCHED["cnn"])
     recipe = mt.default_recipe(some.card, name,
                                epochs=round(epochs * longer))
     return mt.fit(mt.build(name, some, **options), some, recipe)
@@ -517,7 +518,7 @@ for where in settings:
 # ViT.
 
 # %%
-from medtutor.review.transformer_trials import labelled
+from medtutor.data.subsets import labelled
 
 few = labelled(xray, 0.05, seed=0)
 glance = {"images": few.val.images[:50], "labels": few.val.labels[:50]}

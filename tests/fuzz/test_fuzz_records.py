@@ -254,7 +254,7 @@ def test_a_question_is_asked_and_answered_or_refused(data):
 
 # --- quizzes --------------------------------------------------------------------------
 
-QUIZZES = sorted((Path(builder.__file__).parent / "quizzes").glob("*.txt"))
+QUIZZES = sorted((Path(builder.__file__).parent / "lessons").glob("*/quiz.txt"))
 LINES = st.lists(
     st.sampled_from(
         ["? q", "?", "- no", "+ yes", "+", "-", "  why", " ", "", "# x", "x", "\t", "?\0", "+ <b>", "\x0c"]

@@ -18,11 +18,13 @@ from medtutor.data import catalog
 from medtutor.data.phantoms import draw
 from medtutor.errors import InputError
 from medtutor.models import build, parameter_count
-from medtutor.review import Rule, claim, kept, spot_trials, trials, verdict
+from medtutor.review import Rule, claim, kept, trials, verdict
 from medtutor.review.card import pivot
 from medtutor.review.evidence import Contrast
+from medtutor.review.experiments import interpretability as spot_trials
+from medtutor.review.experiments.cnn_classification import matching_width, moved, moved_auc
 from medtutor.review.kept import forget_trainings
-from medtutor.review.trials import matching_width, moved, moved_auc, run_trial
+from medtutor.review.trials import run_trial
 from medtutor.training import Interrupted
 
 
