@@ -12,9 +12,13 @@ from itertools import chain
 import torch
 from torch import nn
 from torch.nn.parameter import UninitializedTensorMixin
+from torch.nn.utils.fusion import fuse_conv_bn_eval, fuse_linear_bn_eval
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from ..errors import InputError
+
+WEIGHTED = (nn.Conv1d, nn.Conv2d, nn.Conv3d, nn.Linear)
+NORMS = (nn.BatchNorm1d, nn.BatchNorm2d, nn.BatchNorm3d)
 
 # torch's names of operations that move numbers about without changing them …
 RESHAPING = frozenset(
@@ -164,6 +168,20 @@ def replace(net, name, module):
     """Put a module in the place of the one of that name."""
     parent, _, child = name.rpartition(".")
     setattr(net.get_submodule(parent), child, module)
+
+
+def fold_norms(net, seen):
+    """Fold each batch normalisation of a copy into the layer before it: in eval mode, that changes no answer.
+
+    seen  the `Trace` of the network that was copied
+    """
+    before = {id(call.output): call.name for call in seen.leaves if isinstance(call.module, WEIGHTED)}
+    for call in seen.leaves:
+        if isinstance(call.module, NORMS):
+            layer = net.get_submodule(before[id(call.input)])
+            fuse = fuse_linear_bn_eval if isinstance(layer, nn.Linear) else fuse_conv_bn_eval
+            replace(net, before[id(call.input)], fuse(layer, net.get_submodule(call.name)))
+            replace(net, call.name, nn.Identity())
 
 
 @dataclass(frozen=True, eq=False)
