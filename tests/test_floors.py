@@ -17,6 +17,7 @@ FLOORS = [
     ["training"],
     ["explanation"],
     ["figures"],
+    ["widgets"],
     ["explorers"],
     ["review"],
     ["course"],
@@ -59,6 +60,15 @@ def test_data_and_models_know_nothing_of_each_other():
     for own, other in (("data", "models"), ("models", "data")):
         for path in (ROOT / own).rglob("*.py"):
             assert other not in set(imports(path)), path
+
+
+def test_only_what_shows_widgets_imports_ipywidgets():
+    for path in ROOT.rglob("*.py"):
+        nodes = list(ast.walk(ast.parse(path.read_text(encoding="utf-8"))))
+        names = [node.module or "" for node in nodes if isinstance(node, ast.ImportFrom)]
+        names += [alias.name for node in nodes if isinstance(node, ast.Import) for alias in node.names]
+        if any(name.split(".")[0] == "ipywidgets" for name in names):
+            assert path.relative_to(ROOT).parts[0] in ("widgets", "explorers", "course"), path
 
 
 def test_import_is_light():

@@ -18,7 +18,7 @@ from importlib.resources import files
 import ipywidgets
 
 from ..errors import InputError, unknown
-from ..explorers.explorer import Explorer, answering
+from ..widgets.explorer import Explorer, answering
 from .box import Box
 
 

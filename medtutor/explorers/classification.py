@@ -19,11 +19,11 @@ from ..data.dataset import Dataset
 from ..errors import InputError
 from ..figures import BLUE, GREY, ORANGE, VERMILION
 from ..training.run import Run
-from . import drawing
+from ..widgets import drawing
+from ..widgets.controls import blocks
+from ..widgets.explorer import Explorer, answering
+from ..widgets.pages import Pages
 from .cases import check_classes
-from .explorer import Explorer, answering
-from .forms import blocks
-from .pages import Pages
 
 # outcome: (short name, colour of its frames). Right in blue, wrong in orange and red: Okabe & Ito.
 OUTCOMES = {

@@ -16,8 +16,8 @@ from scipy import ndimage
 from ..data.dataset import SPLITS
 from ..errors import InputError
 from ..evaluation import segmentation_scores
-from . import drawing, panels
-from .explorer import Explorer, answering
+from ..widgets import drawing, panels
+from ..widgets.explorer import Explorer, answering
 
 HEIGHT = 448  # page pixels of the drawing, at most
 MINE, BEYOND = (86, 180, 233), (230, 159, 0)  # sky blue and orange of Okabe & Ito

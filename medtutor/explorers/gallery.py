@@ -13,10 +13,10 @@ from ..data import catalog, loading, phantoms
 from ..data.dataset import SPLITS
 from ..errors import InputError
 from ..figures import BLUE, VERMILION
-from . import drawing
-from .explorer import Explorer, answering
-from .job import Job
-from .pages import Pages
+from ..widgets import drawing
+from ..widgets.explorer import Explorer, answering
+from ..widgets.job import Job
+from ..widgets.pages import Pages
 
 COLUMNS, ROWS, SIDE = 8, 3, 84  # of the images; page pixels
 ALL = "all classes"

@@ -16,7 +16,7 @@ import medtutor as mt
 from medtutor.errors import InputError
 from medtutor.evaluation import segmentation_scores
 from medtutor.explorers.draw_mask import MEASURES, NOTES, beginnings, draw_mask, hausdorff, measures, moved
-from medtutor.explorers.explorer import VIEW
+from medtutor.widgets.explorer import VIEW
 
 
 @cache

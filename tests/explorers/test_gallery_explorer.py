@@ -11,7 +11,7 @@ import pytest
 
 from medtutor.data import catalog, loading, phantoms
 from medtutor.explorers import gallery
-from medtutor.explorers.explorer import VIEW
+from medtutor.widgets.explorer import VIEW
 
 
 def alt(explorer):

@@ -20,7 +20,6 @@ from medtutor.evaluation.postprocessing import MeanShape, largest_component
 from medtutor.evaluation.segmentation import segmentation_scores
 from medtutor.explorers import SegmentationExplorer, segmentation
 from medtutor.explorers import segmentation_panels as panels
-from medtutor.explorers.explorer import VIEW
 from medtutor.explorers.segmentation import (
     ABOVE,
     BEST,
@@ -37,6 +36,7 @@ from medtutor.explorers.segmentation import (
     entropy,
 )
 from medtutor.training.run import Run
+from medtutor.widgets.explorer import VIEW
 
 DEPTH, SIDES = 6, (18, 14)
 CLASSES = ("background", "front", "back")

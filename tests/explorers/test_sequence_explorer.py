@@ -15,7 +15,6 @@ import medtutor as mt
 from medtutor.data import cine
 from medtutor.data.dataset import normalise
 from medtutor.errors import InputError
-from medtutor.explorers.explorer import VIEW
 from medtutor.explorers.sequence import (
     AS_FILMED,
     AS_STORED,
@@ -35,6 +34,7 @@ from medtutor.explorers.sequence import (
     sequence,
 )
 from medtutor.training.run import Run
+from medtutor.widgets.explorer import VIEW
 
 
 @cache

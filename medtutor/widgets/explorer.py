@@ -21,7 +21,7 @@ import ipywidgets
 from ..errors import MedtutorError
 from ..figures import Picture
 from . import drawing, shown
-from .forms import as_shown
+from .controls import as_shown
 from .silence import Silence
 
 VIEW = "application/vnd.jupyter.widget-view+json"
