@@ -11,7 +11,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 # ipywidgets as pyproject.toml allows it at the least; the rest is .venv's.
 OLDEST := .venv/oldest
-WIDGETS := tests/explorers tests/course/test_prediction.py tests/course/test_quiz.py
+WIDGETS := tests/widgets tests/explorers tests/course/test_prediction.py tests/course/test_quiz.py
 
 .PHONY: lab lint test test-oldest fuzz
 

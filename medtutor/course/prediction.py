@@ -12,8 +12,8 @@ from filelock import Timeout
 
 from ..checks import items, number, text
 from ..errors import InputError, shown
-from ..explorers.explorer import Explorer, answering
 from ..files import home, locked, read_json, remove_partial, resolve, write_whole
+from ..widgets.explorer import Explorer, answering
 from .box import Box
 
 

@@ -17,7 +17,7 @@ from dataclasses import dataclass
 import ipywidgets
 
 from ..errors import InputError, unknown
-from ..explorers.explorer import Explorer, answering
+from ..widgets.explorer import Explorer, answering
 from .box import Box
 from .lessons import lessons_with
 

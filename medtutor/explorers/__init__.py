@@ -1,10 +1,10 @@
 """The widgets, one explorer a file."""
 
+from ..widgets.explorer import Explorer
 from .attention import AttentionExplorer, attention
 from .attribution import AttributionExplorer, explore
 from .classification import ClassificationExplorer, classification
 from .draw_mask import DrawMaskExplorer, draw_mask
-from .explorer import Explorer
 from .fusion import FusionExplorer, fusion
 from .gallery import GalleryExplorer, gallery
 from .generator import GeneratorExplorer, generator

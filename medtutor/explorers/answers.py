@@ -23,7 +23,7 @@ from ..explanation import (
     similarity,
 )
 from ..explanation.subject import Subject
-from .recent import Recent
+from ..widgets.recent import Recent
 
 WEIGHTS = {"trained": None, "head at random": "head", "all at random": "all"}
 KEPT = 64  # maps, and as many scores

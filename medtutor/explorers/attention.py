@@ -21,14 +21,14 @@ from ..explanation.subject import Subject
 from ..models.vit import WindowedViT
 from ..training.prediction import predict_logits
 from ..training.run import Run
+from ..widgets import drawing
+from ..widgets.controls import buttons, choice, column, heading, slider, status
+from ..widgets.drawing import GAP, SCALE
+from ..widgets.explorer import Explorer, answering
+from ..widgets.recent import Recent
 from . import attention_panels as panels
-from . import drawing
 from .attention_panels import SHEET
 from .cases import case_of, own_dataset
-from .drawing import GAP, SCALE
-from .explorer import Explorer, answering
-from .forms import buttons, choice, column, heading, slider, status
-from .recent import Recent
 
 PATCH, THE_ANSWER = "a patch", "the answer"
 OVER, ALONE = "over the image", "alone"

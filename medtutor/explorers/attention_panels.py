@@ -6,9 +6,9 @@ import numpy as np
 from PIL import Image, ImageDraw
 
 from ..figures import BLUE
-from . import drawing
-from .drawing import FAINT, GAP, INK, SCALE
-from .panels import ABOVE, COLOURS, SIDE, alone, framed, outlined, over, panel, row, tile, words
+from ..widgets import drawing
+from ..widgets.drawing import FAINT, GAP, INK, SCALE
+from ..widgets.panels import ABOVE, COLOURS, SIDE, alone, framed, outlined, over, panel, row, tile, words
 
 ACROSS = 5  # tiles in a row
 SHEET = ACROSS * (SIDE + GAP) + GAP  # page pixels

@@ -20,7 +20,11 @@ from ..explanation import METHODS, Attribution, layers, methods_for, similarity
 from ..explanation.overlay import scale, strength, strongest_slice
 from ..files import resolve
 from ..training.run import Run
-from . import drawing, panels
+from ..widgets import drawing, panels
+from ..widgets.controls import choice, column, heading, number_of, of_option, slider, status
+from ..widgets.explorer import Explorer, answering
+from ..widgets.job import Job
+from ..widgets.pages import Pages
 from .answers import WEIGHTS, Answers, Busy, Question, few_threads
 from .as_code import lines_of_code
 from .cases import (
@@ -39,11 +43,7 @@ from .cases import (
     with_outcome,
 )
 from .classification import OUTCOMES
-from .explorer import Explorer, answering
-from .forms import choice, column, heading, number_of, of_option, slider, status
-from .job import Job
 from .own_image import emptied, read_image, uploaded
-from .pages import Pages
 from .segmentation import segmentation
 from .sentences import SIGNS, answer_table, described, score_table
 from .sequence import sequence

@@ -6,10 +6,8 @@ behind it, the points on both curves, the usual numbers and the images
 themselves all follow one slider.
 """
 
-import html
 from dataclasses import dataclass
 
-import ipywidgets
 import numpy as np
 from matplotlib.figure import Figure
 from PIL import ImageDraw
@@ -19,11 +17,8 @@ from ..data.dataset import Dataset
 from ..errors import InputError
 from ..figures import BLUE, GREY, ORANGE, VERMILION
 from ..training.run import Run
-from . import drawing
+from ..widgets import MESSAGE, Buttons, Choice, Explorer, Pages, Slider, Steps, derived, drawing, panel, sentences
 from .cases import check_classes
-from .explorer import Explorer, answering
-from .forms import blocks
-from .pages import Pages
 
 # outcome: (short name, colour of its frames). Right in blue, wrong in orange and red: Okabe & Ito.
 OUTCOMES = {
@@ -143,81 +138,49 @@ class ClassificationExplorer(Explorer):
     listed      the numbers of the cases that are shown, in the split
     """
 
+    heading = "Where to put the threshold?"
+
+    positive = Choice(
+        "positive class",
+        lambda self: [(name, number) for number, name in enumerate(self._run.card.classes)],
+        start=lambda self: 1 if self._run.card.task == "binary" else 0,
+        meaning="the class that counts as positive, against all others",
+        width="22em",
+        label="8em",
+    )
+    threshold = Slider(
+        "threshold",
+        0.0,
+        1.0,
+        0.01,
+        start=0.5,
+        meaning="a case is called positive where its score is above",
+        readout_format=".2f",
+        width="780px",
+        label="8em",
+    )
+    prevalence = Steps(
+        "prevalence",
+        [(f"{100 * share:g} %", share) for share in PREVALENCES],
+        start=0.01,
+        meaning="the share of positives among those seen in practice",
+        width="30em",
+        label="8em",
+    )
+    outcome = Buttons(
+        "show", list(OUTCOMES), start="false negative", meaning="whose images are shown below", label="8em"
+    )
+    order = Choice(
+        "order", [CONFIDENT, CLOSEST, AS_STORED], meaning="which of these images come first", width="24em", label="8em"
+    )
+
     def __init__(self, run, dataset, split="test"):
-        super().__init__()
         self._labels, self._scores = _predictions(run, dataset, split)
         self._run, self._split = run, split
+        self._phantom = run.provenance == "phantom"
         self._images = getattr(dataset, split).images
         self._title = f"{run.model.name} on {dataset.title}, {split} split"
-        classes = run.card.classes
-
-        wide = {"description_width": "8em"}
-        self.positive = ipywidgets.Dropdown(
-            options=[(name, number) for number, name in enumerate(classes)],
-            value=1 if run.card.task == "binary" else 0,
-            description="positive class",
-            style=wide,
-            layout={"width": "22em", "max_width": "98%"},
-        )
-        self.threshold = ipywidgets.FloatSlider(
-            value=0.5,
-            min=0.0,
-            max=1.0,
-            step=0.01,
-            readout_format=".2f",
-            description="threshold",
-            style=wide,
-            layout={"width": "98%", "max_width": "780px"},
-        )
-        self.prevalence = ipywidgets.SelectionSlider(
-            options=[(f"{100 * share:g} %", share) for share in PREVALENCES],
-            value=0.01,
-            description="prevalence",
-            style=wide,
-            layout={"width": "30em", "max_width": "98%"},
-        )
-        self.outcome = ipywidgets.ToggleButtons(
-            options=list(OUTCOMES),
-            value="false negative",
-            description="show",
-            style={"description_width": "8em", "button_width": "auto"},
-            layout={"width": "98%"},
-        )
-        self.order = ipywidgets.Dropdown(
-            options=[CONFIDENT, CLOSEST, AS_STORED],
-            value=CONFIDENT,
-            description="order",
-            style=wide,
-            layout={"width": "24em", "max_width": "98%"},
-        )
-        self.pages = Pages(COLUMNS * ROWS, self._turned)
-        self._matrix, self._curves, self._shown = (ipywidgets.HTML(layout={"max_width": "100%"}) for _ in range(3))
-        self._numbers, self._elsewhere = ipywidgets.HTML(), ipywidgets.HTML()
-        self._note = ipywidgets.HTML()
-
-        wrapping = ipywidgets.Layout(flex_flow="row wrap", align_items="center")
-        self.box.children = (
-            ipywidgets.HTML(f"<h3 style='margin:0'>Where to put the threshold?</h3>{html.escape(self._title)}"),
-            self.positive,
-            self.threshold,
-            self.message,
-            self._note,
-            ipywidgets.HBox([self._matrix, self._curves], layout=ipywidgets.Layout(flex_flow="row wrap")),
-            self._numbers,
-            ipywidgets.HBox([self.prevalence, self._elsewhere], layout=wrapping),
-            ipywidgets.HTML("<h4 style='margin:0.3em 0 0 0'>The images behind the counts</h4>"),
-            self.outcome,
-            ipywidgets.HBox([self.order, self.pages.box], layout=wrapping),
-            self._shown,
-            self.keys,
-        )
-        self._on(self.positive, self._chosen)
-        self._on(self.threshold, self._moved)
-        self._on(self.outcome, self._other_images)
-        self._on(self.order, self._other_images)
-        self._on(self.prevalence, self._other_prevalence)
-        self._take_class()
-        self._draw()
+        super().__init__()
 
     @property
     def name(self):
@@ -230,80 +193,40 @@ class ClassificationExplorer(Explorer):
         card = self._run.card
         return card.classes[1 - self.positive.value] if card.task == "binary" else f"not {self.name}"
 
-    def _composed(self):
-        sheet = drawing.below(
-            drawing.written([f"{self._title}. Threshold {self.threshold.value:.2f}."], 2 * PANEL * 2),
-            drawing.beside(self._matrix_sheet, self._curves_sheet),
-            drawing.written([*self._sentences(), self._prevalence_sentence()], 2 * PANEL * 2),
-            self._shown_sheet,
-        )
-        alt = f"{self._title}. {self._matrix_alt} {self._curves_alt} {self._shown_alt}"
-        return sheet, alt
+    # What follows from the controls ---------------------------------------------------------
 
-    # What the user did ----------------------------------------------------------------------
+    @derived
+    def _truth(self):
+        column, labels = self.positive.value, self._labels
+        return labels[:, column] == 1 if labels.ndim == 2 else labels == column
 
-    @answering
-    def _chosen(self, _):
-        self._take_class()
-        self._draw()
+    @derived
+    def _score(self):
+        return self._scores[:, self.positive.value]
 
-    @answering
-    def _moved(self, _):
-        self._draw()
+    @derived
+    def _histogram(self):
+        return _histogram(self._truth, self._score, self.name, self.rest)
 
-    @answering
-    def _other_images(self, _):
-        self._list_images()
-        self._draw_matrix()  # the cell of the outcome is marked there
-        self._draw_images()
+    @derived
+    def _plots(self):
+        """Both curves with their areas; None where there is one class only."""
+        if not self._truth.any() or self._truth.all():
+            return None
+        areas = roc_auc_score(self._truth, self._score), average_precision_score(self._truth, self._score)
+        return _plots(self._truth, self._score, *areas), *areas
 
-    @answering
-    def _turned(self):
-        self._draw_images()
+    @derived
+    def _found(self):
+        return outcomes(self._truth, self._score, self.threshold.value)
 
-    @answering
-    def _other_prevalence(self, _):
-        self._elsewhere.value = html.escape(self._prevalence_sentence())
+    @derived
+    def counts(self):
+        return counted(self._found)
 
-    # The state ------------------------------------------------------------------------------
-
-    @property
-    def _phantom(self):
-        return self._run.provenance == "phantom"
-
-    def _take_class(self):
-        """Truth and scores of the positive class, and all that no threshold changes."""
-        column = self.positive.value
-        multi = self._labels.ndim == 2
-        self._truth = self._labels[:, column] == 1 if multi else self._labels == column
-        self._score = self._scores[:, column]
-        present = self._truth.any() and not self._truth.all()
-        self._area = roc_auc_score(self._truth, self._score) if present else float("nan")
-        self._average = average_precision_score(self._truth, self._score) if present else float("nan")
-        self._histogram = _histogram(self._truth, self._score, self.name, self.rest)
-        self._plots = _plots(self._truth, self._score, self._area, self._average) if present else None
-        only = self.name if self._truth.any() else self.rest
-        self._note.value = (
-            ""
-            if present
-            else (
-                f'<div role="status">In the {self._split} split every case is {html.escape(only)}: there is no one to'
-                " tell apart, so no curve and no AUC; choose another class or split.</div>"
-            )
-        )
-
-    def _draw(self):
-        self._found = outcomes(self._truth, self._score, self.threshold.value)
-        self.counts = counted(self._found)
-        self._list_images()
-        self._draw_matrix()
-        self._draw_curves()
-        self._numbers.value = blocks(self._sentences())
-        self._elsewhere.value = html.escape(self._prevalence_sentence())
-        self._draw_images()
-
-    def _list_images(self):
-        """Order the cases of the chosen outcome, and go to their first page."""
+    @derived
+    def _cases(self):
+        """The cases of the chosen outcome, in order."""
         cases = np.flatnonzero(self._found[self.outcome.value])
         scores = self._score[cases]
         if self.order.value == CONFIDENT:
@@ -311,12 +234,31 @@ class ClassificationExplorer(Explorer):
             cases = cases[np.argsort(-scores if called else scores, kind="stable")]
         elif self.order.value == CLOSEST:
             cases = cases[np.argsort(np.abs(scores - self.threshold.value), kind="stable")]
-        self._cases = cases
-        self.pages.restart(len(cases))
+        return cases
+
+    pages = Pages(COLUMNS * ROWS, _cases, meaning="of the images below")
+
+    @derived
+    def listed(self):
+        return self._cases[self.pages.shown]
 
     # Words ----------------------------------------------------------------------------------
 
-    def _sentences(self):
+    def _first_line(self):
+        return f"{self._title}. Threshold {self.threshold.value:.2f}."
+
+    @sentences(read_out=True)
+    def _note(self):
+        if self._plots is not None:
+            return []
+        only = self.name if self._truth.any() else self.rest
+        return (
+            f"In the {self._split} split every case is {only}: there is no one to tell apart, so no curve and no AUC;"
+            " choose another class or split."
+        )
+
+    @sentences(as_blocks=True)
+    def _numbers(self):
         """The five numbers, each with what it counts."""
         c, name, rest = self.counts, self.name, self.rest
         return [
@@ -327,7 +269,8 @@ class ClassificationExplorer(Explorer):
             f"accuracy {_number(c.accuracy)}: {c.tp + c.tn} of {len(self._truth)} right",
         ]
 
-    def _prevalence_sentence(self):
+    @sentences
+    def _elsewhere(self):
         share, here = self.prevalence.value, self._truth.mean()
         precision = self.counts.precision_at(share)
         if np.isnan(precision):
@@ -342,60 +285,72 @@ class ClassificationExplorer(Explorer):
 
     # Pictures -------------------------------------------------------------------------------
 
-    def _draw_matrix(self):
+    @panel
+    def _matrix(self):
         threshold, c = self.threshold.value, self.counts
-        scores = self._histogram.at(threshold)
-        matrix = _matrix(c, self.name, self.rest, self.outcome.value)
-        self._matrix_sheet = drawing.beside(matrix, scores)
-        self._matrix_alt = (
+        sheet = drawing.beside(_matrix(c, self.name, self.rest, self.outcome.value), self._histogram.at(threshold))
+        return sheet, (
             f"Confusion matrix at threshold {threshold:.2f}: of {c.tp + c.fn} {self.name}, {c.tp} are called so (true"
             f" positives) and {c.fn} missed (false negatives); of {c.tn + c.fp} {self.rest}, {c.tn} are left alone"
             f" (true negatives) and {c.fp} called {self.name} (false positives). Beside it the histogram of the scores,"
             f" {self.name} upward and {self.rest} downward, with a line at the threshold."
         )
-        self._put(self._matrix, self._matrix_sheet, self._matrix_alt)
+
+    @panel
+    def _curves(self):
+        return self._draw_curves()
 
     def _draw_curves(self):
         c = self.counts
         if self._plots is None:
-            self._curves_sheet = drawing.written(["No curves: every case has the same label."], 2 * PANEL)
-            self._curves_alt = "No curves: every case has the same label."
-        else:
-            self._curves_sheet = self._plots.at([(1 - c.specificity, c.sensitivity), (c.sensitivity, c.precision)])
-            nothing = "and no precision, since nothing is called positive"
-            precise = nothing if np.isnan(c.precision) else f"and precision {c.precision:.3f}"
-            self._curves_alt = (
-                f"Two curves with the point of threshold {self.threshold.value:.2f}. ROC curve, area {self._area:.3f}:"
-                f" at the point sensitivity is {c.sensitivity:.3f} and the false positive rate {1 - c.specificity:.3f}."
-                f" Precision-recall curve, average precision {self._average:.3f}: at the point recall is"
-                f" {c.sensitivity:.3f} {precise}."
-            )
-        self._put(self._curves, self._curves_sheet, self._curves_alt)
+            words = "No curves: every case has the same label."
+            return drawing.written([words], 2 * PANEL), words
+        plots, area, average = self._plots
+        nothing = "and no precision, since nothing is called positive"
+        precise = nothing if np.isnan(c.precision) else f"and precision {c.precision:.3f}"
+        return plots.at([(1 - c.specificity, c.sensitivity), (c.sensitivity, c.precision)]), (
+            f"Two curves with the point of threshold {self.threshold.value:.2f}. ROC curve, area {area:.3f}:"
+            f" at the point sensitivity is {c.sensitivity:.3f} and the false positive rate {1 - c.specificity:.3f}."
+            f" Precision-recall curve, average precision {average:.3f}: at the point recall is"
+            f" {c.sensitivity:.3f} {precise}."
+        )
 
-    def _draw_images(self):
-        self.listed = self._cases[self.pages.shown]
-        outcome, scores = self.outcome.value, self._score[self.listed]
-        title = f"{outcome}s, {self.order.value}: {self.pages.place}. Below each: score, number in the split"
-        self._shown_sheet = drawing.tiles(
-            drawing.flat(self._images[self.listed]),
-            [f"{score:.3f}  #{case}" for score, case in zip(scores, self.listed)],
-            title=title,
+    @panel
+    def _shown(self):
+        listed, outcome, threshold = self.listed, self.outcome.value, self.threshold.value
+        scores = self._score[listed]
+        sheet = drawing.tiles(
+            drawing.flat(self._images[listed]),
+            [f"{score:.3f}  #{case}" for score, case in zip(scores, listed)],
+            title=f"{outcome}s, {self.order.value}: {self.pages.place}. Below each: score, number in the split",
             columns=COLUMNS,
             rows=ROWS,
             side=SIDE,
             colour=OUTCOMES[outcome][1],
-            empty=f"no {outcome} at threshold {self.threshold.value:.2f}",
+            empty=f"no {outcome} at threshold {threshold:.2f}",
         )
+        if not len(listed):
+            return sheet, f"No image: there is no {outcome} at threshold {threshold:.2f}."
         slices = ", middle slices of volumes" if self._run.card.dims == 3 else ""
-        if len(self.listed):
-            each = ", ".join(f"{case} ({score:.3f})" for score, case in zip(scores, self.listed))
-            self._shown_alt = (
-                f"Images{slices} of {outcome}s at threshold {self.threshold.value:.2f}, {self.order.value},"
-                f" {self.pages.place}. Case numbers with scores: {each}."
-            )
-        else:
-            self._shown_alt = f"No image: there is no {outcome} at threshold {self.threshold.value:.2f}."
-        self._put(self._shown, self._shown_sheet, self._shown_alt)
+        each = ", ".join(f"{case} ({score:.3f})" for score, case in zip(scores, listed))
+        return sheet, (
+            f"Images{slices} of {outcome}s at threshold {threshold:.2f}, {self.order.value}, {self.pages.place}."
+            f" Case numbers with scores: {each}."
+        )
+
+    layout = [
+        positive,
+        threshold,
+        MESSAGE,
+        _note,
+        [_matrix, _curves],
+        _numbers,
+        [prevalence, _elsewhere],
+        "The images behind the counts",
+        outcome,
+        [order, pages],
+        _shown,
+    ]
 
 
 def _predictions(run, dataset, split):

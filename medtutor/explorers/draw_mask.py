@@ -15,8 +15,8 @@ from scipy import ndimage
 from ..data.card import SPLITS
 from ..errors import InputError
 from ..metrics.masks import CROSS, MEASURES, mask_measures, moved, wrong_masks
-from . import drawing, panels
-from .explorer import Explorer, answering
+from ..widgets import drawing, panels
+from ..widgets.explorer import Explorer, answering
 
 HEIGHT = 448  # page pixels of the drawing, at most
 MINE, BEYOND = (86, 180, 233), (230, 159, 0)  # sky blue and orange of Okabe & Ito

@@ -26,10 +26,10 @@ from ..data.cohort import AGE, COLUMNS, KINDS, OUTCOMES, Cohort, chance
 from ..errors import InputError, unknown
 from ..explanation.parts import Background, check_answers, log_odds, see, shapley_values
 from ..figures import BLUE, GREEN, GREY, VERMILION
-from . import drawing
-from .drawing import FAINT, GAP, INK, SCALE
-from .explorer import Explorer, answering
-from .forms import choice, column, heading, number_of, slider, status
+from ..widgets import drawing
+from ..widgets.controls import choice, column, heading, number_of, slider, status
+from ..widgets.drawing import FAINT, GAP, INK, SCALE
+from ..widgets.explorer import Explorer, answering
 
 MODELS = 8  # beside each other; more would not be live
 REACH = 3.0  # standard deviations, to either side, that the sliders and the curves go

@@ -6,17 +6,27 @@ is not, its phantom is, and says so.
 
 import html
 
-import ipywidgets
 import numpy as np
 
 from ..data import catalog, loading, phantoms
 from ..data.card import NOT_CLINICAL, SPLITS
 from ..errors import InputError
 from ..figures import BLUE, VERMILION
-from . import drawing
-from .explorer import Explorer, answering
-from .job import Job
-from .pages import Pages
+from ..widgets import (
+    MESSAGE,
+    Background,
+    Buttons,
+    Choice,
+    Explorer,
+    Pages,
+    Slider,
+    derived,
+    drawing,
+    markup,
+    on,
+    panel,
+    slow,
+)
 
 COLUMNS, ROWS, SIDE = 8, 3, 84  # of the images; page pixels
 ALL = "all classes"
@@ -48,127 +58,27 @@ class GalleryExplorer(Explorer):
     listed   the numbers of the cases that are shown, in the split
     """
 
-    def __init__(self, root=None):
-        super().__init__()
-        self._root, self.dataset = root, None
-        # Images with labels: masks and clips have explorers of their own.
-        labelled = [name for name in catalog.names() if catalog.publisher(name) == "medmnist"]
-        self._sizes = {name: _sizes_on_disk(name, root) for name in labelled}
-        choices = [(name, False) for name, sizes in self._sizes.items() if sizes]
-        choices += [(name, True) for name in phantoms.NAMES if not self._sizes[name]]
+    heading = "Look at the images first"
 
-        wide = {"description_width": "6em"}
-        narrow = ipywidgets.Layout(width="26em", max_width="98%")
-        self.name = ipywidgets.Dropdown(
-            options=[(_title(*choice), choice) for choice in choices],
-            description="data set",
-            style=wide,
-            layout={"width": "36em", "max_width": "98%"},
-        )
-        self.size = ipywidgets.Dropdown(options=[28], description="pixels", style=wide, layout={"width": "12em"})
-        self.split = ipywidgets.ToggleButtons(
-            options=list(SPLITS),
-            description="split",
-            style={"description_width": "6em", "button_width": "auto"},
-            layout={"width": "22em"},
-        )
-        self.of = ipywidgets.Dropdown(options=[(ALL, -1)], description="class", style=wide, layout=narrow)
-        self.depth = ipywidgets.IntSlider(
-            value=1, min=1, max=1, description="slice", style=wide, layout={"width": "98%", "max_width": "500px"}
-        )
-        self.pages = Pages(COLUMNS * ROWS, self._turned)
-        self.job = Job(self._lock, always=False)
-        self._shown, self._about = (
-            ipywidgets.HTML(layout={"max_width": "100%"}),
-            ipywidgets.HTML(layout={"max_width": "100%"}),
-        )
+    name = Choice(
+        "data set",
+        lambda self: [(_title(*choice), choice) for choice in self._choices],
+        meaning="what is on disk, and drawn phantoms of what is not",
+        width="36em",
+        label="6em",
+    )
+    size = Choice(
+        "pixels",
+        lambda self: [28] if self.name.value[1] else self._sizes[self.name.value[0]],
+        visible=lambda self: len(self.size.options) > 1,
+        meaning="the side of an image, of the sizes on disk",
+        width="12em",
+        label="6em",
+    )
+    job = Background(always=False)
 
-        wrapping = ipywidgets.Layout(flex_flow="row wrap", align_items="center")
-        self.box.children = (
-            ipywidgets.HTML("<h3 style='margin:0'>Look at the images first</h3>"),
-            ipywidgets.HBox([self.name, self.size, self.job.box], layout=wrapping),
-            ipywidgets.HBox([self.split, self.of], layout=wrapping),
-            self.depth,
-            self.pages.box,
-            self.message,
-            self._shown,
-            self.keys,
-            self._about,
-        )
-        self._on(self.name, self._other_name)
-        self._on(self.size, self._other_size)
-        for control in (self.split, self.of):
-            self._on(control, self._other_cases)
-        self._on(self.depth, self._other_slice)
-        self._on(self.job.stop, self._gave_up)
-        self._begin()
-
-    def _composed(self):
-        if self.dataset is None:
-            words = f"{self.name.label} {'is being read' if self.job.running else 'cannot be shown'}."
-            return drawing.written([words], 600), words
-        card = self.dataset.card
-        lines = [f"{self.dataset.title}: {card.modality}, {card.task}. Licence: {card.licence}. {NOT_CLINICAL}"]
-        sheet = drawing.below(self._sheet, drawing.written(lines, self._sheet.width / drawing.SCALE))
-        return sheet, f"{self._alt} {lines[0]}"
-
-    # What the user did ----------------------------------------------------------------------
-
-    @answering
-    def _begin(self):
-        self._list_sizes()
-        self._take(self._reading()(lambda *_: None))
-
-    @answering
-    def _other_name(self, _):
-        self._list_sizes()
-        self._read()
-
-    @answering
-    def _gave_up(self, _):
-        if self.dataset is None:
-            raise InputError(f"{self.name.label} was not read; choose another set, then this one again")
-
-    @answering
-    def _other_size(self, _):
-        self._read()
-
-    @answering
-    def _other_cases(self, _):
-        if self.dataset is not None:
-            self._list_cases()
-            self._draw()
-
-    @answering
-    def _turned(self):
-        if self.dataset is not None:
-            self._draw()
-
-    @answering
-    def _other_slice(self, _):
-        if self.dataset is not None:
-            self._draw()
-
-    # The state ------------------------------------------------------------------------------
-
-    @property
-    def _phantom(self):
-        return self.dataset is not None and self.dataset.is_phantom
-
-    def _list_sizes(self):
-        name, phantom = self.name.value
-        self._set(self.size, options=[28] if phantom else self._sizes[name])
-        self.size.layout.display = None if len(self.size.options) > 1 else "none"
-
-    def _read(self):
-        """Read the chosen set; the one before is let go first, so that two are never in memory."""
-        self.dataset = None
-        self._shown.value = self._about.value = ""
-        self.pages.restart(0)
-        self._begin_job(self._reading(), self._take)
-
-    def _reading(self):
-        """Work of the `Job`: the chosen set."""
+    @slow
+    def dataset(self):
         (name, phantom), size, root = self.name.value, self.size.value, self._root
 
         def work(tell):
@@ -181,51 +91,110 @@ class GalleryExplorer(Explorer):
 
         return work
 
-    @answering
-    def _take(self, dataset):
-        self.dataset, card = dataset, dataset.card
-        self._set(
-            self.of, options=[(ALL, -1), *((f"{number} {label}", number) for number, label in enumerate(card.classes))]
-        )
-        slices = card.shape[0] if card.dims == 3 else 1
-        self._set(self.depth, max=slices, value=slices // 2 + 1)
-        self.depth.layout.display = None if card.dims == 3 else "none"
-        self._about.value = _about(self.dataset)
-        self._list_cases()
-        self._draw()
+    split = Buttons("split", list(SPLITS), meaning="whose images are shown", width="22em", label="6em")
+    of = Choice(
+        "class",
+        lambda self: [(ALL, -1), *((f"{number} {label}", number) for number, label in enumerate(self._classes))],
+        meaning="only images of this class",
+        width="26em",
+        label="6em",
+    )
+    depth = Slider(
+        "slice",
+        1,
+        lambda self: self._slices,
+        start=lambda self: self._slices // 2 + 1,
+        visible=lambda self: self._slices > 1,
+        meaning="which slice of the volumes",
+        width="500px",
+        label="6em",
+    )
 
-    def _list_cases(self):
+    def __init__(self, root=None):
+        self._root = root
+        # Images with labels: masks and clips have explorers of their own.
+        labelled = [name for name in catalog.names() if catalog.publisher(name) == "medmnist"]
+        self._sizes = {name: _sizes_on_disk(name, root) for name in labelled}
+        self._choices = [(name, False) for name, sizes in self._sizes.items() if sizes]
+        self._choices += [(name, True) for name in phantoms.NAMES if not self._sizes[name]]
+        super().__init__()
+
+    @on(job)
+    def _gave_up(self):
+        if self.dataset is None:
+            raise InputError(f"{self.name.label} was not read; choose another set, then this one again")
+
+    # What follows from the controls ---------------------------------------------------------
+
+    @property
+    def _phantom(self):
+        return self.dataset is not None and self.dataset.is_phantom
+
+    @property
+    def _classes(self):
+        return () if self.dataset is None else self.dataset.card.classes
+
+    @property
+    def _slices(self):
+        return self.dataset.card.shape[0] if self.dataset is not None and self.dataset.card.dims == 3 else 1
+
+    @derived
+    def _cases(self):
+        """The numbers of the cases of the chosen class."""
+        if self.dataset is None:
+            return np.arange(0)
         labels, number = getattr(self.dataset, self.split.value).labels.numpy(), self.of.value
         if number < 0:
-            self._cases = np.arange(len(labels))
-        else:
-            self._cases = np.flatnonzero(labels[:, number] == 1 if labels.ndim == 2 else labels == number)
-        self.pages.restart(len(self._cases))
+            return np.arange(len(labels))
+        return np.flatnonzero(labels[:, number] == 1 if labels.ndim == 2 else labels == number)
 
-    def _draw(self):
-        dataset, cases = self.dataset, getattr(self.dataset, self.split.value)
-        card, label = dataset.card, self.of.label
-        self.listed = self._cases[self.pages.shown]
+    pages = Pages(COLUMNS * ROWS, _cases, meaning="of the images below")
+
+    @derived
+    def listed(self):
+        return self._cases[self.pages.shown]
+
+    # Pictures and words ---------------------------------------------------------------------
+
+    @panel
+    def _shown(self):
+        if self.dataset is None:
+            return None
+        dataset, split, label, listed = self.dataset, self.split.value, self.of.label, self.listed
+        cases, card = getattr(dataset, split), dataset.card
         depth = self.depth.value - 1 if card.dims == 3 else None
         where = f", slice {self.depth.value} of {self.depth.max}" if card.dims == 3 else ""
-        title = f"{dataset.title}, {self.split.value}, {label}{where}: {self.pages.place}"
-        names = [_labels(cases.labels[case], card) for case in self.listed]
-        self._sheet = drawing.tiles(
-            drawing.flat(cases.images[self.listed], depth),
+        names = [_labels(cases.labels[case], card) for case in listed]
+        sheet = drawing.tiles(
+            drawing.flat(cases.images[listed], depth),
             names,
-            title=title,
+            title=f"{dataset.title}, {split}, {label}{where}: {self.pages.place}",
             columns=COLUMNS,
             rows=ROWS,
             side=SIDE,
             colour=VERMILION if dataset.is_phantom else BLUE,
-            empty=f"no image of {label} in the {self.split.value} split",
+            empty=f"no image of {label} in the {split} split",
         )
         counted = ", ".join(f"{names.count(name)} of {name}" for name in dict.fromkeys(names)) or "none"
-        self._alt = (
-            f"{len(names)} {card.modality} images of {dataset.title}, {self.split.value} split, {label}{where}, "
+        return sheet, (
+            f"{len(names)} {card.modality} images of {dataset.title}, {split} split, {label}{where}, "
             f"{self.pages.place}: {counted}."
         )
-        self._put(self._shown, self._sheet, self._alt)
+
+    @markup
+    def _about(self):
+        return None if self.dataset is None else _about(self.dataset)
+
+    def _composed(self):
+        if self.dataset is None:
+            words = f"{self.name.label} {'is being read' if self.job.running else 'cannot be shown'}."
+            return drawing.written([words], 600), words
+        card = self.dataset.card
+        line = f"{self.dataset.title}: {card.modality}, {card.task}. Licence: {card.licence}. {NOT_CLINICAL}"
+        sheet, alt = super()._composed()
+        return drawing.below(sheet, drawing.written([line], sheet.width / drawing.SCALE)), f"{alt} {line}"
+
+    layout = [[name, size, job], [split, of], depth, pages, MESSAGE, _shown, _about]
 
 
 def _sizes_on_disk(name, root):

@@ -21,14 +21,14 @@ from ..errors import InputError, unknown
 from ..figures import GREY
 from ..metrics.generative import domain_features, two_sample_accuracy
 from ..training.gan import GANRun, draw, spread
-from . import drawing
+from ..widgets import drawing
+from ..widgets.controls import buttons, choice, column, film, heading, number_of, slider, status
+from ..widgets.drawing import GAP, SCALE
+from ..widgets.explorer import Explorer, answering
+from ..widgets.job import Job
 from . import generator_panels as panels
-from .drawing import GAP, SCALE
-from .explorer import Explorer, answering
-from .forms import buttons, choice, column, film, heading, number_of, slider, status
 from .generator_panels import DRAWN, REAL, YELLOW
 from .generator_parts import NO_PATIENT, Game, Reference, code_of, directions, labels_of, ratio
-from .job import Job
 
 REACH = 4.0  # how far a slider of an axis goes, in standard deviations of the prior
 STOPS = (-3.0, -1.5, 0.0, 1.5, 3.0)  # of an axis, where the sheet of the axes shows it

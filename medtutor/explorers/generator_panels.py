@@ -9,8 +9,8 @@ from matplotlib.figure import Figure
 from PIL import Image, ImageDraw
 
 from ..figures import BLUE, GREEN, ORANGE, VERMILION
-from . import drawing
-from .drawing import GAP, INK, SCALE
+from ..widgets import drawing
+from ..widgets.drawing import GAP, INK, SCALE
 
 DPI = 100
 YELLOW = "#F0E442"  # the present place: Okabe & Ito's, which nothing else has here

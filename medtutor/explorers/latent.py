@@ -22,10 +22,10 @@ from ..data.dataset import normalise
 from ..errors import InputError, unknown
 from ..figures import BLUE, GREEN, GREY, ORANGE, OUTLINES, VERMILION
 from ..models.inference import device_of, evaluating
-from . import drawing, panels
-from .drawing import GAP, INK, SCALE
-from .explorer import Explorer, answering
-from .forms import column, heading, number_of, slider, status
+from ..widgets import drawing, panels
+from ..widgets.controls import column, heading, number_of, slider, status
+from ..widgets.drawing import GAP, INK, SCALE
+from ..widgets.explorer import Explorer, answering
 
 AXES, REACH = 6, 4.0  # sliders, and how far each goes, in standard deviations
 STOPS = (-3.0, -1.5, 0.0, 1.5, 3.0)  # of an axis, where the sheet of the axes shows it

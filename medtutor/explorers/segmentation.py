@@ -21,12 +21,12 @@ from ..models.inference import device_of, evaluating, to_model
 from ..models.postprocessing import MeanShape, largest_component
 from ..models.unet import AttentionUNet
 from ..training.run import Run
-from . import drawing
+from ..widgets import drawing
+from ..widgets.controls import buttons, choice, column, heading, slider
+from ..widgets.explorer import Explorer, answering
+from ..widgets.job import Job
 from . import segmentation_panels as panels
 from .cases import own_dataset
-from .explorer import Explorer, answering
-from .forms import buttons, choice, column, heading, slider
-from .job import Job
 from .segmentation_panels import COLUMNS, EXTRA, MISSED, PROBABILITY, SWAPPED, UNCERTAINTY
 
 ALL = 0  # in place of a class: the whole foreground. The background's number is free

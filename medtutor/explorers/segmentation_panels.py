@@ -12,9 +12,9 @@ import numpy as np
 from PIL import Image, ImageDraw
 
 from ..figures import BLUE, GREY, OUTLINES, VERMILION
-from . import drawing
-from .drawing import FAINT, GAP, INK, SCALE
-from .panels import PIXELATED
+from ..widgets import drawing
+from ..widgets.drawing import FAINT, GAP, INK, SCALE
+from ..widgets.panels import PIXELATED
 
 COLUMNS = 5
 TILE, TALLEST = 164, 232  # page pixels: no tile is wider or higher

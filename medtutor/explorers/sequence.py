@@ -24,11 +24,11 @@ from ..errors import InputError, unknown
 from ..figures import BLUE, GREEN, GREY, VERMILION
 from ..models.inference import evaluating
 from ..training.run import Run
-from . import drawing, panels
-from .explorer import Explorer, answering
-from .forms import blocks, buttons, choice, column, film, heading, slider, status
-from .job import Job
-from .pages import Pages
+from ..widgets import drawing, panels
+from ..widgets.controls import blocks, buttons, choice, column, film, heading, slider, status
+from ..widgets.explorer import Explorer, answering
+from ..widgets.job import Job
+from ..widgets.pages import Pages
 
 AS_FILMED, REVERSED, SHUFFLED = "as filmed", "reversed", "shuffled"
 BLACK, HELD, HALF = "every 2nd black", "every 2nd held", "first half"

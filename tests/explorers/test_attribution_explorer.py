@@ -21,12 +21,13 @@ from medtutor.data import phantoms
 from medtutor.data.planting import plant_spots
 from medtutor.errors import InputError
 from medtutor.explanation import METHODS, explain, methods_for, overlay, randomised, score, similarity
-from medtutor.explorers import AttributionExplorer, answers, explore, panels, recent
+from medtutor.explorers import AttributionExplorer, answers, explore
 from medtutor.explorers.cases import as_image
-from medtutor.explorers.explorer import VIEW
 from medtutor.explorers.own_image import read_image, uploaded
 from medtutor.explorers.sentences import place
 from medtutor.training.run import Run
+from medtutor.widgets import panels, recent
+from medtutor.widgets.explorer import VIEW
 
 
 def fitted(model, dataset, epochs=2):

@@ -17,8 +17,8 @@ import medtutor as mt
 from medtutor.errors import InputError
 from medtutor.explorers import ClassificationExplorer, classification
 from medtutor.explorers.classification import CLOSEST, CONFIDENT, OUTCOMES, counted, outcomes
-from medtutor.explorers.explorer import VIEW
 from medtutor.training.run import Run
+from medtutor.widgets.explorer import VIEW
 
 
 def predicted(dataset, seed=0, strength=0.4):

@@ -15,9 +15,9 @@ from sklearn.metrics import f1_score, jaccard_score, precision_score, recall_sco
 import medtutor as mt
 from medtutor.errors import InputError
 from medtutor.explorers.draw_mask import NOTES, draw_mask
-from medtutor.explorers.explorer import VIEW
 from medtutor.metrics import segmentation_scores
 from medtutor.metrics.masks import MEASURES, hausdorff, mask_measures, moved, wrong_masks
+from medtutor.widgets.explorer import VIEW
 
 
 @cache

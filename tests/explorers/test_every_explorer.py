@@ -24,7 +24,6 @@ from medtutor.explorers import (
     attention,
     classification,
     draw_mask,
-    drawing,
     explore,
     fusion,
     gallery,
@@ -32,16 +31,16 @@ from medtutor.explorers import (
     latent,
     segmentation,
     sequence,
-    shown,
 )
-from medtutor.explorers.explorer import VIEW, Explorer, answering
-from medtutor.explorers.forms import as_shown
-from medtutor.explorers.job import Job
 from medtutor.models.autoencoder import Autoencoder
 from medtutor.models.gan import Generator
 from medtutor.models.hybrid import Fusion
 from medtutor.training.gan import GANRun
 from medtutor.training.run import Run
+from medtutor.widgets import drawing, shown
+from medtutor.widgets.controls import as_shown
+from medtutor.widgets.explorer import VIEW, Explorer, answering
+from medtutor.widgets.job import Job
 
 
 @cache

@@ -17,10 +17,10 @@ from medtutor.data import phantoms
 from medtutor.data.cohort import chance, draw_cohort
 from medtutor.errors import InputError
 from medtutor.explanation import Background, shapley_values
-from medtutor.explorers.explorer import VIEW
 from medtutor.explorers.fusion import GRID, FusionExplorer, fusion
 from medtutor.models.hybrid import WAYS, Fusion
 from medtutor.training.fusion import fit_fusion, predict_fusion
+from medtutor.widgets.explorer import VIEW
 
 
 @cache

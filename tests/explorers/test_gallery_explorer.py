@@ -12,7 +12,7 @@ import pytest
 from medtutor.data import catalog, loading, phantoms
 from medtutor.data.sources import medmnist
 from medtutor.explorers import gallery
-from medtutor.explorers.explorer import VIEW
+from medtutor.widgets.explorer import VIEW
 
 
 def alt(explorer):

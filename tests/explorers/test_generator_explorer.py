@@ -18,12 +18,12 @@ import medtutor as mt
 from medtutor.data import normalise, phantoms
 from medtutor.errors import InputError
 from medtutor.explorers import generator_panels
-from medtutor.explorers.explorer import VIEW
 from medtutor.explorers.generator import GeneratorExplorer, _verdict, generator
 from medtutor.explorers.generator_parts import Game, Reference, code_of, directions, on_arc, seeded
 from medtutor.metrics.generative import nearest
 from medtutor.models.gan import Discriminator, Generator
 from medtutor.training.gan import GANRun, draw, fit_gan
+from medtutor.widgets.explorer import VIEW
 
 SIZE = dict(shape=(16, 16), widths=(16, 8))
 

@@ -15,9 +15,9 @@ from sklearn.decomposition import PCA
 import medtutor as mt
 from medtutor.data import normalise, phantoms
 from medtutor.errors import InputError
-from medtutor.explorers.explorer import VIEW
 from medtutor.explorers.latent import LatentExplorer, Space, encoded, latent
 from medtutor.models.autoencoder import VAE, Autoencoder, Translator, kl
+from medtutor.widgets.explorer import VIEW
 
 
 def trained(model, images, steps=80):

@@ -18,7 +18,6 @@ from medtutor.data.phantoms import hippocampus as hippocampus_phantom
 from medtutor.errors import InputError
 from medtutor.explorers import SegmentationExplorer, segmentation
 from medtutor.explorers import segmentation_panels as panels
-from medtutor.explorers.explorer import VIEW
 from medtutor.explorers.segmentation import (
     ABOVE,
     BEST,
@@ -37,6 +36,7 @@ from medtutor.explorers.segmentation import (
 from medtutor.metrics.segmentation import segmentation_scores
 from medtutor.models.postprocessing import MeanShape, largest_component
 from medtutor.training.run import Run
+from medtutor.widgets.explorer import VIEW
 
 DEPTH, SIDES = 6, (18, 14)
 CLASSES = ("background", "front", "back")

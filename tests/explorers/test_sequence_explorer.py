@@ -16,7 +16,6 @@ from medtutor.data.card import SPLITS
 from medtutor.data.dataset import normalise
 from medtutor.data.phantoms import cine
 from medtutor.errors import InputError
-from medtutor.explorers.explorer import VIEW
 from medtutor.explorers.sequence import (
     AS_FILMED,
     AS_STORED,
@@ -36,6 +35,7 @@ from medtutor.explorers.sequence import (
     sequence,
 )
 from medtutor.training.run import Run
+from medtutor.widgets.explorer import VIEW
 
 
 @cache

@@ -3,7 +3,7 @@
 import ipywidgets
 import pytest
 
-from medtutor.explorers.forms import as_shown, film, number_of, slider
+from medtutor.widgets.controls import as_shown, film, number_of, slider
 
 
 @pytest.mark.parametrize(

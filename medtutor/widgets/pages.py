@@ -13,11 +13,11 @@ class Pages:
     box  the widgets to put into an explorer: previous, page number, next
     """
 
-    def __init__(self, per_page, turned):
+    def __init__(self, per_page, turned=None):
         """`turned()`, a method, is called when the user has chosen another page."""
         self.per_page, self.items = per_page, 0
         # ipywidgets keeps every widget alive, and a widget must not keep the explorer alive.
-        self._turned, self._quiet = weakref.WeakMethod(turned), Silence()
+        self._turned, self._quiet = turned and weakref.WeakMethod(turned), Silence()
         self.previous = ipywidgets.Button(description="previous", icon="arrow-left", layout={"width": "7em"})
         self.next = ipywidgets.Button(description="next", icon="arrow-right", layout={"width": "7em"})
         self.number = ipywidgets.BoundedIntText(
@@ -31,7 +31,8 @@ class Pages:
         # A button is never disabled at an end: it would throw the keyboard's focus away.
         self.previous.on_click(lambda _: self._go(-1))
         self.next.on_click(lambda _: self._go(+1))
-        self.number.observe(self._changed, "value")
+        if turned:
+            self.number.observe(self._changed, "value")
 
     @property
     def count(self):

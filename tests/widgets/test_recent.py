@@ -1,7 +1,7 @@
 """What is kept is bounded by its bytes, not by its number alone."""
 
-from medtutor.explorers import recent
-from medtutor.explorers.recent import Recent
+from medtutor.widgets import recent
+from medtutor.widgets.recent import Recent
 
 
 def test_the_oldest_go_where_there_are_too_many():

@@ -7,7 +7,7 @@ import pytest
 import torch
 from PIL import Image
 
-from medtutor.explorers import drawing
+from medtutor.widgets import drawing
 
 
 def read(content):

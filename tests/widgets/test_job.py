@@ -5,7 +5,7 @@ import time
 
 import pytest
 
-from medtutor.explorers.job import Job
+from medtutor.widgets.job import Job
 
 LONG = 5  # seconds after which a test gives up
 

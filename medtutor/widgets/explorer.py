@@ -1,5 +1,26 @@
 """What every explorer is: a box of widgets, a picture for where no kernel runs, sentences for errors.
 
+An explorer is declared, not wired: controls, values that follow from them, and panels are named in its class.
+
+    class Squares(Explorer):
+        heading = "How do squares grow?"
+        side = Slider("side", 1, 9, start=3, meaning="length of a side")
+        colour = Choice("colour", lambda self: self._colours, meaning="of the square")
+
+        def __init__(self, colours):
+            self._colours = colours
+            super().__init__()  # last: it makes the widgets, and draws
+
+        @derived
+        def area(self):  # computed when it is asked for, kept until the slider moves
+            return self.side.value**2
+
+        @panel
+        def picture(self):
+            return drawing.written([f"{self.colour.value}, {self.area}"], 200), f"A square of {self.area}"
+
+        layout = [[side, colour], "The square", picture]
+
 The same cell output must serve three readers. With a kernel, JupyterLab takes
 the widget. In a published notebook, on GitHub or on a static page there is
 none: the reader gets the picture, with its alt text. And where something inside
@@ -12,6 +33,7 @@ cell is run, unless "Save Widget State Automatically" is on. `medtutor lab` turn
 
 import functools
 import html
+import inspect
 import threading
 import traceback
 import weakref
@@ -21,7 +43,11 @@ import ipywidgets
 from ..errors import MedtutorError
 from ..figures import Picture
 from . import drawing, shown
-from .forms import as_shown
+from .arrangement import arrange, composed
+from .cells import Cell, Cells
+from .controls import as_shown
+from .declared import Background, Control
+from .output import Shown, slow
 from .silence import Silence
 
 VIEW = "application/vnd.jupyter.widget-view+json"
@@ -35,7 +61,7 @@ def answering(method):
     """Decorator for an explorer's callbacks: an error becomes a sentence, the widget lives on.
 
     Where one callback calls another, the outermost speaks: what went wrong within is not wiped away by what went well
-    around it.
+    around it. It also brings up to date what follows from what was changed.
     """
 
     @functools.wraps(method)
@@ -44,31 +70,51 @@ def answering(method):
             if self._in_callback:
                 return method(self, *arguments, **options)
             with self._in_callback:
+                result = problem = None
                 try:
                     result = method(self, *arguments, **options)
                 except Exception as error:
-                    self.say(sentence(error))
-                else:
-                    self.say("")
-                    return result
+                    problem = error
+                problem = self._refresh(problem)
+                self.say(sentence(problem) if problem is not None else "")
+                return result
 
     return careful
 
 
 class Explorer:
-    """Base of the explorers. A subclass fills `box`, lets its controls be answered with `_on`, and answers `_composed`.
+    """Base of the explorers. A subclass declares controls, values and panels, and where they stand.
+
+    heading  the title, a question; `self._title`, where there is one, is written below it
+    layout   what stands below each other: controls, panels and words; a string is a small title; a list is a row, a
+             `Column` within it stands beside the rest; `MESSAGE` is where errors are said, else below the heading
+    width    CSS width that no row exceeds
 
     box      the ipywidgets container that is shown where a kernel runs
-    message  an HTML widget for sentences about errors; put it into the box
-    keys     an HTML widget that says how to do without a mouse; put it below
+    message  an HTML widget for sentences about errors
+    keys     an HTML widget that says how to do without a mouse
     job      the `Job` of what takes longer than a control may wait; None where nothing does
+
+    A subclass that declares nothing fills `box`, lets its controls be answered with `_on`, and answers `_composed`.
 
     An explorer that a cell shows lives as long as the cell shows it. One that stands nowhere and that nobody holds
     takes its widgets along; so hold it as long as its `box` stands in a container of your own.
     """
 
+    heading, layout, width = "", (), None
     job = None
     _phantom = False  # whether the pictures are of phantoms
+    _title = ""
+    _declared = {}
+
+    def __init_subclass__(cls, **options):
+        super().__init_subclass__(**options)
+        named = {name: each for klass in reversed(cls.__mro__) for name, each in vars(klass).items()}
+        cls._declared = {name: each for name, each in named.items() if isinstance(each, Cell)}
+        cls._handlers = {}
+        for name, method in named.items():
+            for control, given in getattr(method, "_answers", ()) if inspect.isfunction(method) else ():
+                cls._handlers.setdefault(control, []).append((name, given))
 
     def __init__(self):
         self.message = ipywidgets.HTML()
@@ -77,7 +123,98 @@ class Explorer:
         self._lock = threading.RLock()  # a job may show what it has found just when the user moves something
         self._quiet, self._in_callback = Silence(), Silence()
         self._roots = [self.box, self.message, self.keys]
+        self._cells, self._widgets, self._several = Cells(), {}, {}
+        self._computing = None
         weakref.finalize(self, shown.close, self._roots).atexit = False
+        if self._declared:
+            self._begin_declared()
+
+    # What is declared -----------------------------------------------------------------------------
+
+    def _begin_declared(self):
+        """Make the controls, arrange them, and draw."""
+        problem = None
+        for cell in self._declared.values():
+            try:
+                cell.begin(self)
+            except Exception as error:
+                if not isinstance(cell, slow):
+                    raise
+                problem = error
+        arrange(self)
+        self._draw_first(problem)
+        self._starts = {name: cell.value(self) for name, cell in self._declared_controls.items()}
+
+    @answering
+    def _draw_first(self, problem):
+        if problem is not None:
+            raise problem
+
+    @property
+    def _declared_controls(self):
+        """{name: its declaration} of the controls."""
+        return {name: cell for name, cell in self._declared.items() if isinstance(cell, Control)}
+
+    def _hear(self, cell, widget, *which):
+        """Let a declared control be heard."""
+        self._roots.append(widget)
+        weak = weakref.WeakMethod(self._heard)  # ipywidgets keeps every widget alive, and must not keep the explorer
+
+        def heard(told):
+            method = weak()
+            if method is not None and not _is_echo(told):
+                method(cell, which)
+
+        if isinstance(widget, ipywidgets.Button):
+            widget.on_click(heard)
+        else:
+            widget.observe(heard, "value")
+
+    def _heard(self, cell, which):
+        """A declared control has another value, or was pressed."""
+        self._cells.changed(cell)
+        if not self._quiet:
+            self._handle(cell, which)
+
+    @answering
+    def _handle(self, cell, which):
+        if isinstance(cell, Background):
+            self._computing = None
+        for each in self._declared.values():
+            if isinstance(each, slow) and each.pressed is cell:
+                each.start(self)
+        for name, given in self._handlers.get(cell, ()):
+            getattr(self, name)(*which, *given)
+
+    def _refresh(self, problem=None):
+        """Bring up to date whatever follows from something that has changed.
+
+        Returns the first error: the one that is given, or one of its own. What else can be drawn is drawn.
+        """
+        if not self._declared:
+            return problem
+        for act, kinds in (("follow", (Control, slow)), ("draw", (Shown,))):
+            for cell in self._declared.values():
+                if isinstance(cell, kinds):
+                    try:
+                        getattr(cell, act)(self)
+                    except Exception as error:
+                        problem = problem or error
+        return problem
+
+    def _compute_beside(self, cell, work):
+        """Let the job compute a `slow` value."""
+        self._computing = cell
+        self._begin_job(work, functools.partial(self._computed, cell))
+
+    @answering
+    def _computed(self, cell, result):
+        self._computing = None
+        cell._found(self, result)
+
+    def _first_line(self):
+        """The first line of the still picture."""
+        return f"{self._title}." if self._title else ""
 
     def still(self, small=False):
         """A `Picture` of the present state, for pages without a kernel.
@@ -89,8 +226,8 @@ class Explorer:
             return self._finished(*self._composed(), small=small)
 
     def _composed(self):
-        """(sheet, alt text) of what is on the page."""
-        raise NotImplementedError
+        """(sheet, alt text) of what is on the page; by itself as `layout` has it."""
+        return composed(self)
 
     def _finished(self, sheet, alt, small=False):
         """A `Picture` of a sheet, which says so where it is of phantoms."""
@@ -98,7 +235,11 @@ class Explorer:
 
     def _put(self, widget, sheet, alt):
         """Show a sheet in an HTML widget."""
-        widget.value = img(self._finished(sheet, alt), width=f"{sheet.width / drawing.SCALE:.0f}px")
+        widget.value = self._shown_as(widget, sheet, alt)
+
+    def _shown_as(self, cell, sheet, alt):
+        """The HTML of a sheet."""
+        return img(self._finished(sheet, alt), width=f"{sheet.width / drawing.SCALE:.0f}px")
 
     def _on(self, control, answer, *given):
         """Let a method answer a control: its new value, or the press of a button.
@@ -139,6 +280,7 @@ class Explorer:
 
     @answering
     def _failed(self, error):
+        self._computing = None
         raise error
 
     def close(self):

@@ -1,0 +1,83 @@
+"""Where controls and panels stand: on the page, and in the still picture."""
+
+import html
+
+import ipywidgets
+
+from . import drawing
+from .cells import Cell
+from .controls import column, heading
+from .output import panel, sentences
+
+MESSAGE = object()  # in a layout: where errors are said
+NARROW = 600  # page pixels of a still picture without panels
+
+
+class Column:
+    """In a row of a layout: items below each other; columns stand side by side where the page is wide enough.
+
+    width  CSS width that it has at least, where there is room
+    """
+
+    def __init__(self, width, *items):
+        self.width, self.items = width, items
+
+
+def arrange(explorer):
+    """Fill the box of an explorer as its `layout` has it."""
+    title = html.escape(explorer._title)
+    above = [ipywidgets.HTML(f"<h3 style='margin:0'>{html.escape(explorer.heading)}</h3>{title}")]
+    if MESSAGE not in explorer.layout:
+        above.append(explorer.message)
+    explorer.box.children = (*above, *(_placed(explorer, item) for item in explorer.layout), explorer.keys)
+
+
+def _placed(explorer, item):
+    """The widget of one item of a layout."""
+    if item is MESSAGE:
+        return explorer.message
+    if isinstance(item, Cell):
+        return item.box(explorer)
+    if isinstance(item, str):
+        return heading(item)
+    if isinstance(item, Column):
+        return column(item.width, *(_placed(explorer, each) for each in item.items))
+    if isinstance(item, ipywidgets.Widget):
+        return item
+    align = "flex-start" if any(isinstance(each, Column) for each in item) else "center"
+    look = {"width": "98%", "max_width": explorer.width} if explorer.width else {}
+    return ipywidgets.HBox(
+        [_placed(explorer, each) for each in item],
+        layout=ipywidgets.Layout(flex_flow="row wrap", align_items=align, **look),
+    )
+
+
+def composed(explorer):
+    """(sheet, alt text): what is shown, in the order of the layout; rows of panels beside each other."""
+    rows = [_row(explorer, item) for item in explorer.layout]
+    width = max((sheet.width for sheet, _ in rows if sheet is not None), default=NARROW * drawing.SCALE)
+    caption = explorer._first_line()
+    sheets, alts = [], []
+    for sheet, said in [(None, [(caption, True)] if caption else []), *rows]:
+        if sheet is not None:
+            sheets.append(sheet)
+        lines = [line for line, is_written in said if is_written]
+        if lines:
+            sheets.append(drawing.written(lines, width / drawing.SCALE))
+        alts += [line for line, _ in said]
+    return drawing.below(*sheets), " ".join(alts)
+
+
+def _row(explorer, item):
+    """(sheet or None, [(sentence, whether it is to be written)]) of one item of a layout."""
+    if isinstance(item, panel):
+        kept = explorer._cells.values.get(item)
+        return (None, []) if kept is None else (kept[0], [(kept[1], False)])
+    if isinstance(item, sentences):
+        kept = explorer._cells.values.get(item) or []
+        return None, [(line, True) for line in ([kept] if isinstance(kept, str) else kept) if line]
+    inside = item.items if isinstance(item, Column) else item if isinstance(item, (list, tuple)) else ()
+    parts = [_row(explorer, each) for each in inside]
+    sheets = [sheet for sheet, _ in parts if sheet is not None]
+    join = drawing.below if isinstance(item, Column) else drawing.beside
+    return (join(*sheets) if sheets else None), [line for _, said in parts for line in said]

@@ -1,0 +1,227 @@
+"""The base of the explorers: what is declared is made, followed, drawn, kept and put back."""
+
+import threading
+
+import pytest
+
+from medtutor.errors import InputError
+from medtutor.widgets import (
+    MESSAGE,
+    Background,
+    Button,
+    Choice,
+    Column,
+    Explorer,
+    Pages,
+    Several,
+    Slider,
+    State,
+    derived,
+    drawing,
+    markup,
+    on,
+    panel,
+    sentences,
+    slow,
+)
+
+
+class Example(Explorer):
+    """Everything that can be declared, and how often each was computed."""
+
+    heading = "How does it work?"
+    group = Choice("group", ["few", "many"], meaning="how many items there are")
+    number = Choice("item", lambda self: list(range(3 if self.group.value == "few" else 9)), meaning="one of them")
+    depth = Slider(
+        "depth",
+        1,
+        lambda self: 3 if self.group.value == "few" else 9,
+        start=lambda self: 2 if self.group.value == "few" else 5,
+        visible=lambda self: self.number.value > 0,
+        meaning="how deep",
+    )
+    shade = Slider("shade", 0.0, 1.0, 0.1, start=0.5, meaning="how dark")
+    parts = Several(lambda self: [Slider(f"part {i}", 0, 9, meaning="of the whole") for i in range(3)])
+    mark = Button("mark", meaning="count one more")
+    drop = Button("drop", meaning="count one less")
+    measure = Button("measure", meaning="take the time that it takes")
+    marks = State(0)
+    job = Background()
+
+    def __init__(self):
+        self.counted = []
+        self._title = "an example"
+        self.gate = threading.Event()
+        super().__init__()
+
+    @on(mark, 1)
+    @on(drop, -1)
+    def _marked(self, by):
+        if self.marks + by < 0:
+            raise InputError("there is no mark left; press mark first")
+        self.marks += by
+
+    @on(parts)
+    def _part(self, number):
+        self.counted.append(f"part {number}")
+
+    @derived
+    def items(self):
+        self.counted.append("items")
+        return list(range(10 * self.number.value))
+
+    pages = Pages(4, items, meaning="of the items")
+
+    @slow(measure)
+    def measured(self):
+        depth = self.depth.value
+        return lambda tell: (self.gate.wait(5), depth)[1]
+
+    @panel
+    def first(self):
+        self.counted.append("first")
+        return drawing.blank(100, 40), f"Items {self.items[self.pages.shown]}."
+
+    @panel
+    def second(self):
+        self.counted.append("second")
+        if self.shade.value > 0.85:
+            raise InputError("too dark; take less shade")
+        return drawing.blank(100, 40), f"Shade {self.shade.value:.1f}, {self.marks} marks, measured {self.measured}."
+
+    @sentences
+    def said(self):
+        return [f"depth: {self.depth.value} <of> {self.depth.max}"]
+
+    @markup
+    def table(self):
+        return f"<b>{sum(part.value for part in self.parts)}</b>"
+
+    layout = [
+        group,
+        [number, depth, pages],
+        MESSAGE,
+        [Column("200px", first, second), Column("100px", shade, mark, drop)],
+        parts,
+        [measure, job],
+        "Words",
+        said,
+        table,
+    ]
+
+
+@pytest.fixture
+def example():
+    made = Example()
+    made.counted.clear()
+    return made
+
+
+def test_only_what_depends_on_a_change_is_computed(example):
+    example.shade.value = 0.3
+    assert example.counted == ["second"] and "Shade 0.3" in example.second.value
+    example.counted.clear()
+    example.number.value = 1
+    assert example.counted == ["items", "first"] and "Items [0, 1, 2, 3]" in example.first.value
+    example.counted.clear()
+    example.pages.next.click()
+    assert example.counted == ["first"] and "Items [4, 5, 6, 7]" in example.first.value
+    example.counted.clear()
+    example.depth.value = 1
+    assert example.counted == [] and "depth: 1 &lt;of&gt; 3" in example.said.value
+
+
+def test_what_a_browser_sends_back_is_no_change(example):
+    example.shade.value += 1e-12
+    assert example.counted == []
+
+
+def test_options_ends_starts_and_what_is_visible_follow(example):
+    example.number.value, example.depth.value = 2, 3
+    example.group.value = "many"
+    assert example.number.options == tuple(range(9)) and example.number.value == 0
+    assert (example.depth.max, example.depth.value) == (9, 5) and example.depth.layout.display == "none"
+    example.number.value, example.depth.value = 8, 9
+    assert example.depth.layout.display is None
+    example.group.value = "few"
+    assert example.number.value == 0 and (example.depth.max, example.depth.value) == (3, 2)
+
+
+def test_pages_go_back_to_the_first_of_other_items(example):
+    example.number.value = 1
+    example.pages.number.value = 3
+    example.number.value = 2
+    assert example.pages.number.value == 1 and example.pages.items == 20
+
+
+def test_buttons_change_what_is_remembered(example):
+    example.mark.click()
+    example.mark.click()
+    example.drop.click()
+    assert example.marks == 1 and "1 marks" in example.second.value
+    example.drop.click()
+    example.drop.click()
+    assert "no mark left" in example.message.value and "0 marks" in example.second.value
+    example.mark.click()
+    assert example.message.value == ""
+
+
+def test_several_controls_of_one_name(example):
+    example.parts[1].value = 4
+    assert example.counted == ["part 1"] and example.table.value == "<b>4</b>"
+
+
+def test_an_error_is_a_sentence_and_the_rest_is_drawn(example):
+    example.shade.value = 0.9
+    assert "too dark" in example.message.value and example.second.value == ""
+    example.number.value = 1
+    assert "too dark" in example.message.value and "Items [0" in example.first.value
+    assert "Shade" not in example.still().alt
+    example.shade.value = 0.5
+    assert example.message.value == "" and "Shade 0.5" in example.second.value
+
+
+def test_what_is_slow_is_computed_at_the_press_and_dropped_with_its_inputs(example):
+    assert example.measured is None
+    example.depth.value = 1
+    example.measure.click()
+    assert example.measured is None and example.job.running
+    example.gate.set()
+    example.job.wait()
+    assert example.measured == 1 and "measured 1" in example.second.value
+    example.depth.value = 2
+    assert example.measured is None and "measured None" in example.second.value
+
+
+def test_the_job_is_stopped_with_its_inputs(example):
+    example.measure.click()
+    example.depth.value = 3
+    assert not example.job.running
+    example.gate.set()
+    example.job.wait()
+    assert example.measured is None
+
+
+def test_the_still_picture_is_composed_of_the_layout(example):
+    picture = example.still()
+    assert picture.alt == "an example. Items []. Shade 0.5, 0 marks, measured None. depth: 2 <of> 3"
+
+
+def test_a_declaration_without_a_meaning_is_refused():
+    with pytest.raises(InputError, match="the control 'size' has no meaning; say in meaning="):
+        Slider("size", 0, 9)
+
+
+def test_each_instance_has_its_own_controls(example):
+    other = Example()
+    other.shade.value = 0.1
+    assert example.shade.value == 0.5 and example.counted == []
+
+
+def test_what_follows_cannot_be_set(example):
+    with pytest.raises(AttributeError, match="items follows from other values"):
+        example.items = []
+
+
+def test_every_control_says_what_it_means(example):
+    assert "how dark (0 to 1)" in (getattr(example.shade, "tooltip", None) or example.shade.description_tooltip)
