@@ -83,7 +83,7 @@ def fit(
     then as it was. `MedtutorError` where the loss stops being a number, `Interrupted` for
     a Ctrl-C in the first epoch.
 
-    >>> from medtutor import build, load
+    >>> from medtutor import Recipe, build, fit, load
     >>> xray = load("pneumoniamnist", source="phantom")
     >>> run = fit(build("mlp", xray, width=16), xray, Recipe(epochs=1), progress=False)
     >>> run.epochs_done, run.test.n == len(xray.test)
