@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 import torch
 
-from ..checks import number
+from ..checks import number, whole
 from ..errors import InputError
 from .dataset import Dataset, Split
 
@@ -187,25 +187,28 @@ def _contents(images):
 def some_of(dataset: Dataset, count: int) -> Dataset:
     """The data set with its first `count` training cases alone: for sets in random order, as drawn ones are.
 
+    Where there are fewer, all of them. Raises `InputError` for a count below 1.
+
     >>> from medtutor.data import card, phantoms
     >>> xray = phantoms.draw(card("pneumoniamnist"), {"train": 40, "val": 4, "test": 4})
     >>> some = some_of(xray, 10)
     >>> len(some.train), len(some.test)
     (10, 4)
     """
-    return replace(dataset, train=_only(dataset.train, slice(count)))
+    return replace(dataset, train=_only(dataset.train, slice(whole("count", count, 1))))
 
 
 def labelled(dataset: Dataset, share: float, seed: int) -> Dataset:
     """The data set with a share of its training cases, drawn at random from each class; all of them for 1.0.
 
-    Raises `InputError` for a set whose images are not of one class each.
+    Raises `InputError` for a share that is not above 0, and for a set whose images are not of one class each.
 
     >>> from medtutor.data import card, phantoms
     >>> xray = phantoms.draw(card("pneumoniamnist"), {"train": 40, "val": 4, "test": 4})  # 10 normal, 30 ill
     >>> labelled(xray, 0.1, seed=0).train.labels
     tensor([0, 1, 1, 1])
     """
+    share = number("share", share, above=0)
     if share >= 1:
         return dataset
     labels, generator = _classes_of(dataset), torch.Generator().manual_seed(seed)
@@ -221,7 +224,7 @@ def labelled(dataset: Dataset, share: float, seed: int) -> Dataset:
 def few_of(dataset: Dataset, count: int, seed: int) -> Split:
     """`count` random training cases of each class, a `Split`.
 
-    Raises `InputError` for a set whose images are not of one class each.
+    Raises `InputError` for more than the smallest class has, and for a set whose images are not of one class each.
 
     >>> from medtutor.data import card, phantoms
     >>> xray = phantoms.draw(card("pneumoniamnist"), {"train": 40, "val": 4, "test": 4})
@@ -234,9 +237,9 @@ def few_of(dataset: Dataset, count: int, seed: int) -> Split:
 def rows_of_each_class(dataset: Dataset, count: int, seed: int) -> np.ndarray:
     """The numbers of `count` random training cases of each class, (classes * count,)."""
     labels, generator = _classes_of(dataset).numpy(), np.random.default_rng(seed)
-    return np.concatenate(
-        [generator.choice(np.flatnonzero(labels == c), count, replace=False) for c in range(len(dataset.card.classes))]
-    )
+    of_class = [np.flatnonzero(labels == each) for each in range(len(dataset.card.classes))]
+    count = whole("count", count, 1, min(map(len, of_class)))
+    return np.concatenate([generator.choice(rows, count, replace=False) for rows in of_class])
 
 
 def _classes_of(dataset: Dataset) -> torch.Tensor:

@@ -161,6 +161,17 @@ def test_fewer_cases_keep_their_evidence_and_masks(fewer):
         assert torch.equal(few.masks[place], xray.train.masks[was])
 
 
+def test_what_there_is_not_cannot_be_drawn():
+    xray = phantoms.draw(card("pneumoniamnist"), {"train": 40, "val": 4, "test": 4})  # 10 normal, 30 ill
+    assert len(few_of(xray, 10, 0)) == 20 and len(some_of(xray, 99).train) == 40
+    with pytest.raises(InputError, match="count must be from 1 to 10"):
+        few_of(xray, 11, 0)
+    with pytest.raises(InputError, match="count must be from 1"):
+        some_of(xray, 0)
+    with pytest.raises(InputError, match="share must be a number above 0"):
+        labelled(xray, 0, seed=0)
+
+
 def test_a_share_of_each_class_needs_classes():
     masks = np.zeros((4, 8, 8), np.uint8)
     masks[:, 2:5] = 1

@@ -146,7 +146,7 @@ def read(path: str | Path) -> dict[str, tuple[torch.Tensor, torch.Tensor, torch.
 
     images uint8 (N, 1, 48, 56, 40), masks uint8 (N, 48, 56, 40) of 0, 1, 2,
     ids int64 (N,): the numbers in the files' names. How a volume becomes
-    uint8, see `read_pair`.
+    uint8, see `nifti.read_pair`.
 
     Raises `InputError` for a volume that is not there, has no mask or cannot
     be read, with the file's name.
