@@ -13,7 +13,8 @@ from filelock import Timeout
 from ..checks import items, number, text
 from ..errors import InputError, shown
 from ..explorers.explorer import Explorer, answering
-from ..files import home, locked, read_json, remove_partial, resolve, write_whole
+from ..files import home, locked, remove_partial, resolve, write_whole
+from ..records import read_json
 from .box import Box
 
 
