@@ -287,8 +287,8 @@ def as_json(out):
 # The table ------------------------------------------------------------------------------------
 
 NO_SEQUENCES = {"segmentation sequences": "sequences cannot be segmented yet"}
-PIXELS, CLIPS, NUMBER = "answers for each pixel", "holds sequences", "is a regression and predicts a number"
-CELL = {"sequences": CLIPS, "segmentation": PIXELS}
+CLIPS, NUMBER = "holds sequences", "is a regression and predicts a number"
+CELL = {"sequences": CLIPS}
 ABOUT_CLIPS = "about sequences; use explorers.sequence"
 
 WHOSE = {form: "does not say which images are of one patient" for form in FORMS} | {"segmentation images": None}

@@ -244,7 +244,7 @@ def test_a_dollar_in_a_name_starts_no_formula(quick):
 
 
 def test_numbers_along_an_axis_stay_formulas():
-    figure = figures._figure(3, 2)
+    figure = figures.canvas.new_figure(3, 2)
     figure.subplots().semilogx([1, 1e5], [0, 1])
     figure.axes[0].set_title("$5 and $6")
     figures.picture(figure, "a line")

@@ -1,16 +1,18 @@
 """`from_arrays`: your own arrays as a `Dataset`, and the checks that every split goes through."""
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 import numpy as np
 import torch
+from numpy.typing import ArrayLike
 
 from ..checks import flag, items, number, saying, text, whole
 from ..errors import InputError, shown
 from .card import SPLITS, TASKS, Card
 from .dataset import Dataset, Split, stacked
+from .images import case_shape
 from .subsets import warn_of_leaks
 
 MOST_MASKS = 256  # classes that uint8 masks can name
@@ -18,8 +20,18 @@ MANY = 1000  # classes that are named without asking whether there can be so man
 
 
 def from_arrays(
-    train, val, test, *, classes=None, task=None, name="arrays", sequence=False, mirror=(), spacing=None, patients=None
-):
+    train: Sequence[ArrayLike],
+    val: Sequence[ArrayLike],
+    test: Sequence[ArrayLike],
+    *,
+    classes: Sequence | Mapping | None = None,
+    task: str | None = None,
+    name: str = "arrays",
+    sequence: bool = False,
+    mirror: Sequence[int] = (),
+    spacing: Sequence[float] | None = None,
+    patients: Mapping[str, ArrayLike] | None = None,
+) -> Dataset:
     """A `Dataset` of your own uint8 arrays.
 
     train, val, test  pairs (images, labels). images: uint8, numpy or torch,
@@ -49,6 +61,12 @@ def from_arrays(
     Raises `InputError` with one sentence for anything that cannot be trained
     on: floats, NaN, unequal counts or sizes, a label out of range, an empty
     split, a split with one class, a patient in two splits.
+
+    >>> rng = np.random.default_rng(0)
+    >>> train, val, test = [(rng.integers(0, 256, (8, 28, 28), dtype=np.uint8), [0, 1] * 4) for _ in range(3)]
+    >>> mine = from_arrays(train, val, test, classes=["ill", "well"], name="mine")
+    >>> mine.card.task, mine.train.images.shape, mine.train.labels.dtype
+    ('binary', torch.Size([8, 1, 28, 28]), torch.int64)
     """
     if task is not None and (not isinstance(task, str) or task not in TASKS):
         raise InputError(f"unknown task {task!r}; choose one of {', '.join(TASKS)}")
@@ -59,11 +77,7 @@ def from_arrays(
             raise InputError(f"{split} must be a pair (images, labels)")
         pairs[split] = tuple(_as_numpy(array, f"{split} {what}") for array, what in zip(given, ("images", "labels")))
 
-    labels = (
-        _real_numbers("train", pairs["train"][1])
-        if task == "regression"
-        else _whole_numbers("train", pairs["train"][1])
-    )
+    labels = (_real_numbers if task == "regression" else _whole_numbers)("train", pairs["train"][1])
     if task is None and labels.ndim > 2:
         task = "segmentation"
     if task == "segmentation" and sequence:
@@ -78,7 +92,7 @@ def from_arrays(
                 " task='multi-label'"
             )
         task = "multi-label" if many else "binary" if labels.size and labels.max() < 2 else "multi-class"
-    classes = _class_names(classes, labels, task)
+    known = _class_names(classes, labels, task)
 
     for split, (given, labels) in pairs.items():
         # Before anything is copied: an array may be a view that claims far more than there is.
@@ -93,7 +107,7 @@ def from_arrays(
         title=name,
         modality="your own images",
         task=task,
-        classes=classes,
+        classes=known,
         channels=channels,
         shape=spatial,
         frames=frames,
@@ -103,9 +117,8 @@ def from_arrays(
     )
     splits = {}
     for split in SPLITS:
-        make = make_segmentation_split if task == "segmentation" else make_split
-        more = () if patients is None else (of_whom.get(split, np.empty(0, np.int64)),)
-        splits[split] = make(split, images[split], pairs[split][1], card, *more)
+        whose = None if patients is None else of_whom.get(split, np.empty(0, np.int64))
+        splits[split] = make_split(split, images[split], pairs[split][1], card, whose)
     if patients is not None:
         _check_one_split_each(splits)
     leaks = warn_of_leaks({split: cases.images for split, cases in splits.items()}, stacklevel=2)
@@ -231,7 +244,7 @@ def _check_one_split_each(splits):
             )
 
 
-def channels_first(images, split, sequence, copy=True):
+def channels_first(images: np.ndarray, split: str, sequence: bool, copy: bool = True) -> torch.Tensor:
     """(N[, T], *spatial[, C]) uint8 array to a tensor (N[, T], C, *spatial) of its own.
 
     copy  False: of an array that nobody else holds, which may be kept
@@ -262,55 +275,41 @@ def channels_first(images, split, sequence, copy=True):
     return torch.from_numpy(np.array(images, order="C") if copy else np.require(images, requirements=["C", "W"]))
 
 
-def make_split(name, images, labels, card):
-    """A checked `Split` of channels-first uint8 images and an array of labels.
+def make_split(
+    name: str, images: torch.Tensor, learned: np.ndarray, card: Card, patients: np.ndarray | None = None
+) -> Split:
+    """A checked `Split` of channels-first uint8 images.
 
-    Raises `InputError` where images and labels do not fit each other or `card`.
+    learned   labels; of a segmentation masks
+    patients  of a segmentation by slices: (N,) whole numbers, whose slice it is
+
+    Raises `InputError` where images, what is learned and patients do not fit each other or `card`.
     """
     if len(images) == 0:
         raise InputError(f"the {name} split is empty")
-    labels = _real_numbers(name, labels) if card.task == "regression" else _whole_numbers(name, labels)
-    if len(images) != len(labels):
-        raise InputError(f"the {name} split has {len(images)} images but {len(labels)} labels")
-    expected = (card.channels, *card.shape) if card.frames is None else (card.frames, card.channels, *card.shape)
-    if tuple(images.shape[1:]) != expected:
-        raise InputError(f"{name} images have shape {tuple(images.shape[1:])}, expected {expected}")
-    return Split(images, torch.from_numpy(labels if card.task == "regression" else _checked_labels(name, labels, card)))
-
-
-def make_segmentation_split(name, images, masks, card, patients=None):
-    """A checked `Split` of channels-first uint8 images, an array of masks, and whose images they are.
-
-    Raises `InputError` where images, masks and patients do not fit each other or `card`.
-    """
-    if len(images) == 0:
-        raise InputError(f"the {name} split is empty")
-    masks = _whole_numbers(name, masks)
-    if tuple(masks.shape) != (len(images), *card.shape):
+    learned = (_real_numbers if card.task == "regression" else _whole_numbers)(name, learned)
+    wanted = (len(images), *card.shape)
+    if card.task == "segmentation" and tuple(learned.shape) != wanted:
         raise InputError(
-            f"{name} masks have shape {tuple(masks.shape)}, expected {(len(images), *card.shape)}: one class number for"
-            " each pixel"
+            f"{name} masks have shape {tuple(learned.shape)}, expected {wanted}: one class number for each pixel"
         )
-    if tuple(images.shape[1:]) != (card.channels, *card.shape):
-        raise InputError(f"{name} images have shape {tuple(images.shape[1:])}, expected {(card.channels, *card.shape)}")
-    count = len(card.classes)
-    out = masks[(masks < 0) | (masks >= count)]
-    if out.size:
-        raise InputError(f"{name} masks hold {int(out[0])}, out of range 0…{count - 1} for {count} classes")
-    missing = [card.classes[i] for i in range(1, count) if not (masks == i).any()]
-    if missing:
-        raise InputError(
-            f"the {name} split has no pixel of {missing[0]}; what is not there cannot be learned or measured"
-        )
-    masks = torch.from_numpy(masks.astype(np.uint8))
+    if len(images) != len(learned):
+        raise InputError(f"the {name} split has {len(images)} images but {len(learned)} labels")
+    if tuple(images.shape[1:]) != case_shape(card):
+        raise InputError(f"{name} images have shape {tuple(images.shape[1:])}, expected {case_shape(card)}")
+    if card.task == "regression":
+        return Split(images, torch.from_numpy(learned))
+    if card.task != "segmentation":
+        return Split(images, torch.from_numpy(_checked_labels(name, learned, card)))
+    masks = torch.from_numpy(_checked_masks(name, learned, card))
     if patients is None:
         return Split(images, None, masks=masks)
-    patients = torch.from_numpy(_int64(f"{name} patients:", _whole_numbers(f"{name} patients:", patients)))
-    if patients.shape != (len(images),):
+    of_whom = torch.from_numpy(_int64(f"{name} patients:", _whole_numbers(f"{name} patients:", patients)))
+    if of_whom.shape != (len(images),):
         raise InputError(
-            f"the {name} split has {len(images)} images but {len(patients)} patient numbers; give one for each image"
+            f"the {name} split has {len(images)} images but {len(of_whom)} patient numbers; give one for each image"
         )
-    split = Split(images, None, masks=masks, patients=patients)
+    split = Split(images, None, masks=masks, patients=of_whom)
     stacked(split, f"the {name} split")  # refuses what cannot be stacked
     return split
 
@@ -369,9 +368,7 @@ def _checked_labels(name, labels, card):
         labels = labels.squeeze(1)
     if labels.ndim != 1:
         raise InputError(f"{name} labels have shape {labels.shape}, expected (N,)")
-    out = labels[(labels < 0) | (labels >= count)]
-    if out.size:
-        raise InputError(f"{name} labels hold {int(out[0])}, out of range 0…{count - 1} for {count} classes")
+    _check_range(f"{name} labels", labels, count)
     present = np.unique(labels.astype(np.int64))
     if len(present) == 1:
         raise InputError(f"the {name} split holds one class only ({card.classes[present[0]]}): nothing to tell apart")
@@ -381,3 +378,20 @@ def _checked_labels(name, labels, card):
             f"the train split has no case of {card.classes[missing]}; a class without examples cannot be learned"
         )
     return labels.astype(np.int64)
+
+
+def _checked_masks(name, masks, card):
+    """Masks as uint8, a copy. Raises `InputError` for those with other classes than the card's, or without one."""
+    _check_range(f"{name} masks", masks, len(card.classes))
+    missing = [each for number, each in enumerate(card.classes) if number and not (masks == number).any()]
+    if missing:
+        raise InputError(
+            f"the {name} split has no pixel of {missing[0]}; what is not there cannot be learned or measured"
+        )
+    return masks.astype(np.uint8)
+
+
+def _check_range(what, numbers, count):
+    out = numbers[(numbers < 0) | (numbers >= count)]
+    if out.size:
+        raise InputError(f"{what} hold {int(out[0])}, out of range 0…{count - 1} for {count} classes")

@@ -6,11 +6,13 @@ so that a run repeats bit for bit whatever the device.
 """
 
 import math
+from collections.abc import Iterator, Sequence
 from itertools import combinations, product
 
 import numpy as np
 import torch
 import torch.nn.functional as F
+from numpy.typing import ArrayLike
 from scipy import ndimage
 
 from ..checks import number, seed, whole
@@ -20,7 +22,17 @@ HOLE = 9  # pixels along each side of the square that `corrupt` takes out
 DEGRADATIONS = ("noise", "blur", "bias field", "contrast", "ghost", "shift")  # what `degrade` does
 
 
-def draw_affine(count, shape, *, mirror=(), rotation=0.0, scale=0.0, shift=0.0, spacing=None, generator=None):
+def draw_affine(
+    count: int,
+    shape: Sequence[int],
+    *,
+    mirror: Sequence[int] = (),
+    rotation: float = 0.0,
+    scale: float = 0.0,
+    shift: float = 0.0,
+    spacing: Sequence[float] | None = None,
+    generator: torch.Generator | None = None,
+) -> torch.Tensor:
     """`count` random affine maps for images or volumes of a spatial `shape`.
 
     mirror    axes (-1, -2, -3) that are flipped with probability one half:
@@ -32,6 +44,10 @@ def draw_affine(count, shape, *, mirror=(), rotation=0.0, scale=0.0, shift=0.0, 
               that unit. Left out: pixels are as long as wide
 
     Returns (count, d, d + 1) float32, as `torch.nn.functional.affine_grid` takes it.
+
+    >>> turned = draw_affine(3, (28, 28), rotation=10, generator=torch.Generator().manual_seed(0))
+    >>> turned.shape, bool((turned[:, 0, 0] > math.cos(math.radians(10))).all())
+    (torch.Size([3, 2, 3]), True)
     """
     dims = len(shape)
 
@@ -61,27 +77,41 @@ def draw_affine(count, shape, *, mirror=(), rotation=0.0, scale=0.0, shift=0.0, 
     return torch.cat([matrix, moved.unsqueeze(-1)], dim=-1)
 
 
-def apply_affine(images, affine, mode="bilinear"):
+def apply_affine(images: torch.Tensor, affine: torch.Tensor, mode: str = "bilinear") -> torch.Tensor:
     """The float images (B, C, H, W) or volumes (B, C, D, H, W), moved.
 
     Beyond the border the border's own value continues: no black frame that a
     network could learn from.
+
+    >>> mirrored = torch.tensor([[[-1.0, 0.0, 0.0], [0.0, 1.0, 0.0]]])
+    >>> apply_affine(torch.tensor([[[[1.0, 2.0, 3.0]]]]), mirrored)
+    tensor([[[[3., 2., 1.]]]])
     """
     grid = F.affine_grid(affine.to(images.device), list(images.shape), align_corners=False)
     return F.grid_sample(images, grid, mode=mode, padding_mode="border", align_corners=False)
 
 
-def apply_affine_to_masks(masks, affine):
-    """Class numbers (B, H, W) or (B, D, H, W), moved as `apply_affine` moves their images."""
+def apply_affine_to_masks(masks: torch.Tensor, affine: torch.Tensor) -> torch.Tensor:
+    """Class numbers (B, H, W) or (B, D, H, W), moved as `apply_affine` moves their images.
+
+    >>> mirrored = torch.tensor([[[-1.0, 0.0, 0.0], [0.0, 1.0, 0.0]]])
+    >>> apply_affine_to_masks(torch.tensor([[[0, 0, 2]]], dtype=torch.uint8), mirrored)
+    tensor([[[2, 0, 0]]], dtype=torch.uint8)
+    """
     # The nearest pixel decides: between class 0 and class 2 lies no class 1.
     return apply_affine(masks.unsqueeze(1).float(), affine, mode="nearest").squeeze(1).to(masks.dtype)
 
 
-def test_views(images, mirror=(), shift=0):
+def test_views(
+    images: torch.Tensor, mirror: Sequence[int] = (), shift: int = 0
+) -> Iterator[tuple[torch.Tensor, tuple[int, ...]]]:
     """Yields (float images as seen when predicting, axes along which they are mirrored), to be averaged over.
 
     Every combination of flips along the `mirror` axes, times every move by up to
     `shift` whole pixels along each axis: 2 x 9 views for one axis and one pixel.
+
+    >>> len(list(test_views(torch.zeros(1, 1, 28, 28), mirror=(-1,), shift=1)))
+    18
     """
     dims = images.dim() - 2
     padded = F.pad(images, [shift] * (2 * dims), mode="replicate") if shift else images
@@ -94,7 +124,7 @@ def test_views(images, mirror=(), shift=0):
             yield (view.flip(axes) if axes else view), axes
 
 
-test_views.__test__ = False  # named for the test split; pytest collects what starts with test
+test_views.__test__ = False  # type: ignore[attr-defined]  # named for the test split; pytest collects what starts with test
 
 
 def corrupt(
@@ -112,8 +142,9 @@ def corrupt(
     Returns new images, not clamped: noise that is cut off is no longer
     Gaussian. Raises `InputError` for images of whole numbers, negative noise and a hole that does not fit.
 
-    >>> corrupt(torch.zeros(2, 1, 28, 28), noise=0.5).shape
-    torch.Size([2, 1, 28, 28])
+    >>> seen = corrupt(torch.ones(2, 1, 28, 28), noise=0, hole=9)
+    >>> (seen == 0).sum((1, 2, 3))  # 9 x 9 pixels
+    tensor([81, 81])
     """
     if not images.is_floating_point():
         raise InputError(f"images are {images.dtype}; give floats -1…1, such as normalise(images)")
@@ -144,7 +175,7 @@ def cut_out(images: torch.Tensor, side: int, generator: torch.Generator | None =
     return images.masked_fill(inside.to(images.device), 0.0)
 
 
-def degrade(images, kind, strength, generator=0):
+def degrade(images: ArrayLike, kind: str, strength: float, generator: np.random.Generator | int = 0) -> np.ndarray:
     """The images made worse, as scanners and patients do: uint8 of the same shape.
 
     images     uint8 (P, H, W) or volumes (P, D, H, W)
@@ -160,6 +191,11 @@ def degrade(images, kind, strength, generator=0):
 
     A shift moves the truth too: `degrade(masks, "shift", strength, seed)` with the same
     seed moves the masks alike. Raises `InputError` for another kind, strength or images.
+
+    >>> flat = np.full((1, 28, 28), 100, np.uint8)
+    >>> worse = degrade(flat, "noise", 0.5, 0)
+    >>> worse.dtype, bool(28 < worse.std() < 32)  # half of 60 grey levels
+    (dtype('uint8'), True)
     """
     images = np.asarray(images)
     if images.ndim not in (3, 4) or images.dtype != np.uint8:

@@ -38,6 +38,10 @@ class Card:
     licence, citation, description, warnings: to be shown with the data
     publisher "medmnist", "decathlon", or "phantom" of what medtutor drew; None of your own
               arrays, whatever their name
+
+    >>> card = Card("mine", "My X-rays", "chest X-ray", "binary", ("ill", "well"), 1, (64, 48))
+    >>> card.dims, card.size
+    (2, 48)
     """
 
     name: str

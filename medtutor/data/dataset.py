@@ -16,7 +16,7 @@ from ..checks import instance, one_of
 from ..errors import InputError
 from .card import SPLITS, Card
 
-SOURCES = {
+PROVENANCES = {
     "medmnist": "published images, MD5 checked",
     "decathlon": "published volumes, as found on disk",
     "phantom": "PHANTOM: drawn by medtutor, no patient's image",
@@ -41,6 +41,10 @@ class Split:
               hippocampus the number of the volume: a patient may have two, one a side)
 
     Raises `InputError` for images of another type, and where what is learned has not N cases.
+
+    >>> split = Split(torch.zeros(3, 1, 28, 28, dtype=torch.uint8), torch.tensor([0, 1, 0]))
+    >>> len(split), split.targets
+    (3, tensor([0, 1, 0]))
     """
 
     images: torch.Tensor
@@ -49,7 +53,7 @@ class Split:
     masks: torch.Tensor | None = None
     patients: torch.Tensor | None = None
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         if (
             not isinstance(self.images, torch.Tensor)
             or self.images.dtype != torch.uint8
@@ -65,11 +69,11 @@ class Split:
                     " None"
                 )
 
-    def __len__(self):
+    def __len__(self) -> int:
         return len(self.images)
 
     @property
-    def targets(self):
+    def targets(self) -> torch.Tensor | None:
         """What is learned: the labels, or the masks of a segmentation."""
         return self.masks if self.labels is None else self.labels
 
@@ -81,6 +85,13 @@ class Dataset:
     provenance: "medmnist" (the published file, MD5 checked), "decathlon" (published
     volumes of the Medical Segmentation Decathlon), "phantom" (drawn by medtutor, no
     patients) or "arrays" (the user's own).
+
+    >>> from medtutor.data import card, phantoms
+    >>> drawn = phantoms.draw(card("vesselmnist3d"), {"train": 5, "val": 4, "test": 3})
+    >>> drawn.is_phantom, len(drawn.val), drawn.train.images.shape
+    (True, 4, torch.Size([5, 1, 28, 28, 28]))
+    >>> drawn.as_sequence().train.images.shape  # 28 slices of each volume
+    torch.Size([5, 28, 1, 28, 28])
     """
 
     train: Split
@@ -89,19 +100,20 @@ class Dataset:
     card: Card
     provenance: str
 
-    def __post_init__(self):
-        one_of("provenance", self.provenance, SOURCES)
+    def __post_init__(self) -> None:
+        one_of("provenance", self.provenance, PROVENANCES)
 
     @property
-    def is_phantom(self):
+    def is_phantom(self) -> bool:
+        """Whether medtutor drew the images."""
         return self.provenance == "phantom"
 
     @property
-    def title(self):
+    def title(self) -> str:
         """The name for print; a phantom says that it is one."""
         return f"{self.card.title} (PHANTOM, drawn by medtutor)" if self.is_phantom else self.card.title
 
-    def as_sequence(self):
+    def as_sequence(self) -> "Dataset":
         """Volumes read as sequences of slices: (N, C, D, H, W) -> (N, D, C, H, W).
 
         A data set of its own: it shares no tensor with this one. Raises `InputError` for a set that does not hold
@@ -123,7 +135,7 @@ class Dataset:
         }
         return Dataset(**splits, card=card, provenance=self.provenance)
 
-    def as_volumes(self):
+    def as_volumes(self) -> "Dataset":
         """Slices stacked to a volume per patient: (N, C, H, W) -> (patients, C, D, H, W), masks alike.
 
         A data set of its own: it shares no tensor with this one. Raises `InputError` where it is not known whose slice
@@ -139,12 +151,12 @@ class Dataset:
         card = replace(self.card, shape=tuple(splits["train"].images.shape[2:]))
         return Dataset(**splits, card=card, provenance=self.provenance)
 
-    def __str__(self):
+    def __str__(self) -> str:
         rows = ", ".join(f"{len(getattr(self, name))} {name}" for name in SPLITS)
         if self.train.patients is not None and len(self.train.patients.unique()) < len(self.train):
             of = ", ".join(f"{len(getattr(self, name).patients.unique())} {name}" for name in SPLITS)
             rows += f"\nvolumes: {of}"
-        return f"{self.card}\ncases: {rows}\nsource: {SOURCES[self.provenance]}"
+        return f"{self.card}\ncases: {rows}\nsource: {PROVENANCES[self.provenance]}"
 
     __repr__ = __str__
 
@@ -177,20 +189,26 @@ def stacked(split, name):
     )
 
 
-def normalise(images):
+def normalise(images: torch.Tensor) -> torch.Tensor:
     """uint8 0…255 to float32 -1…1, the range that all models here expect; the images are left as they are.
 
     Raises `InputError` for anything but a tensor.
+
+    >>> normalise(torch.tensor([0, 51, 255], dtype=torch.uint8))
+    tensor([-1.0000, -0.6000,  1.0000])
     """
     instance("images", images, torch.Tensor, "a tensor (torch.from_numpy makes one of an array)")
     # A copy, also of float32 images, so that the rest may work in place.
     return images.to(torch.float32, copy=True).div_(127.5).sub_(1.0)
 
 
-def as_uint8(images):
+def as_uint8(images: torch.Tensor) -> torch.Tensor:
     """Back from `normalise`: float -1…1 to uint8 0…255; what lies beyond is cut off. The images are left as they are.
 
     Raises `InputError` for anything but a tensor.
+
+    >>> as_uint8(torch.tensor([-1.0, 0.0, 1.5]))
+    tensor([  0, 128, 255], dtype=torch.uint8)
     """
     instance("images", images, torch.Tensor, "a tensor (torch.from_numpy makes one of an array)")
     return images.add(1).mul(127.5).round().clamp(0, 255).to(torch.uint8)

@@ -10,20 +10,16 @@ multi-label  mean over labels                        mean over labels, score abo
 """
 
 from dataclasses import dataclass
+from functools import partial
 from typing import ClassVar
 
 import numpy as np
 
 from ..checks import as_numbers, as_probabilities, check_class_numbers, whole
 from ..errors import InputError
+from .intervals import RESAMPLES, counts, percentiles, with_interval
 
 TASKS = ("binary", "multi-class", "ordinal", "multi-label")
-RESAMPLES = 1000
-
-
-def with_interval(value, interval, digits=3):
-    """A number and its interval, where there is one, as text: "0.912 [0.874, 0.943]"."""
-    return f"{value:.{digits}f}" + (f" [{interval[0]:.{digits}f}, {interval[1]:.{digits}f}]" if interval else "")
 
 
 @dataclass(frozen=True)
@@ -78,13 +74,13 @@ def measure(labels, scores, task, *, resamples=RESAMPLES, seed=0):
     left_out = tuple(i for i, (truth, _) in enumerate(columns, first) if truth.all() or not truth.any())
     if not resamples:
         return Metrics(auc, float(right.mean()), len(labels), left_out=left_out)
-    draws = _draws(len(labels), resamples, seed)
+    drawn = partial(counts, len(labels), resamples, seed)  # the same each time it is called
     return Metrics(
         auc,
         float(right.mean()),
         len(labels),
-        auc_interval=_interval(_resampled_auc(columns, draws())),
-        acc_interval=_interval(np.concatenate([counts @ right / len(right) for counts in draws()])),
+        auc_interval=percentiles(_resampled_auc(columns, drawn())),
+        acc_interval=percentiles(np.concatenate([of_case @ right / len(right) for of_case in drawn()])),
         left_out=left_out,
     )
 
@@ -128,22 +124,6 @@ def _right(labels, scores, task):
     return (scores.argmax(axis=1) == labels).astype(np.float64)
 
 
-def _draws(n, resamples, seed):
-    """A function that yields the same bootstrap counts (some, n) each time it is called.
-
-    How often each case is drawn says all of a resample, and counts make the
-    AUC of many resamples one matrix product.
-    """
-
-    def draws():
-        generator = np.random.default_rng(seed)
-        share = max(1, min(resamples, 4_000_000 // n))
-        for start in range(0, resamples, share):
-            yield generator.multinomial(n, np.full(n, 1 / n), size=min(share, resamples - start)).astype(np.float64)
-
-    return draws
-
-
 def _resampled_auc(columns, draws):
     """(resamples,) mean AUC over the columns in each resample."""
     return np.concatenate([_mean_over_columns(columns, counts) for counts in draws])
@@ -173,8 +153,3 @@ def _weighted_auc(truth, score, counts):
     below = np.cumsum(negatives, axis=1) - negatives / 2
     pairs = positives.sum(axis=1) * negatives.sum(axis=1)
     return np.divide((positives * below).sum(axis=1), pairs, out=np.full(len(counts), np.nan), where=pairs > 0)
-
-
-def _interval(values):
-    low, high = np.nanpercentile(values, [2.5, 97.5])
-    return float(low), float(high)

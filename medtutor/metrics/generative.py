@@ -32,7 +32,7 @@ from .. import checks
 from ..errors import InputError
 from ..models.cnn import CNN
 from ..models.randomness import seeded
-from .classification import RESAMPLES, with_interval
+from .intervals import RESAMPLES, draws, percentiles, with_interval
 
 CHECKPOINT = "domain"  # in the folder features, .safetensors and .json
 SIDE = 28  # pixels that the network was trained on
@@ -233,10 +233,9 @@ def memorisation_ratio(samples, train, test, resamples=RESAMPLES, seed=0):
     rng = np.random.default_rng(seed)
     means = []
     for pair in distances:
-        drawn = rng.integers(len(pair[0]), size=(resamples, len(pair[0])))
+        drawn = draws(len(pair[0]), resamples, rng)
         means += [each[drawn].mean(axis=1) for each in pair]
-    low, high = np.percentile(_ratio(*means), [2.5, 97.5])
-    return Ratio(float(value), float(low), float(high))
+    return Ratio(float(value), *percentiles(_ratio(*means)))
 
 
 def _ratio(to_train, to_held_out, honest_to_train, honest_to_held_out):

@@ -7,7 +7,7 @@ import numpy as np
 
 from ..checks import as_numbers, whole
 from ..errors import InputError
-from .classification import RESAMPLES, with_interval
+from .intervals import RESAMPLES, bootstrap, with_interval
 
 
 @dataclass(frozen=True)
@@ -54,9 +54,9 @@ def measure_regression(labels, answers, *, resamples=RESAMPLES, seed=0):
     mae, r2 = _scores(labels[None], answers[None])
     if not resamples:
         return RegressionMetrics(float(mae[0]), float(r2[0]), len(labels))
-    drawn = np.random.default_rng(seed).integers(len(labels), size=(resamples, len(labels)))
     intervals = [
-        tuple(np.nanpercentile(values, [2.5, 97.5]).tolist()) for values in _scores(labels[drawn], answers[drawn])
+        bootstrap(lambda *drawn, at=at: _scores(*drawn)[at], labels, answers, resamples=resamples, seed=seed)
+        for at in (0, 1)
     ]
     return RegressionMetrics(float(mae[0]), float(r2[0]), len(labels), *intervals)
 

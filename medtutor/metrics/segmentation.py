@@ -26,7 +26,7 @@ import torch
 from .. import checks
 from ..checks import as_numbers, check_class_numbers
 from ..errors import InputError
-from .classification import RESAMPLES, with_interval
+from .intervals import RESAMPLES, bootstrap, with_interval
 
 TOLERANCE = 1.0
 SCORES = ("dice", "hd95", "surface_dice")
@@ -193,10 +193,10 @@ def measure_segmentation(masks, scores, card, patients=None, *, distances=True, 
     means = {score: float(column.mean()) for score, column in of_patient.items()}
     intervals = {}
     if resamples:
-        drawn = np.random.default_rng(seed).integers(len(found), size=(resamples, len(found)))
         for score, column in of_patient.items():
-            low, high = np.percentile(column[drawn].mean(axis=1), [2.5, 97.5])
-            intervals[f"{score}_interval"] = (float(low), float(high))
+            intervals[f"{score}_interval"] = bootstrap(
+                lambda drawn: drawn.mean(axis=-1), column, resamples=resamples, seed=seed
+            )
     return SegmentationMetrics(
         means["dice"], means.get("hd95"), means.get("surface_dice"), len(found), of_class, **intervals
     )

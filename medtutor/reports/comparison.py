@@ -9,7 +9,8 @@ from ..checks import one_of
 from ..data.card import SPLITS
 from ..data.dataset import Dataset
 from ..errors import InputError
-from ..metrics.classification import Metrics, with_interval
+from ..metrics.classification import Metrics
+from ..metrics.intervals import with_interval
 from ..metrics.regression import measure_regression
 from ..metrics.segmentation import measure_segmentation
 from ..models.classical import Atlas

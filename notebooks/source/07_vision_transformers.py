@@ -340,7 +340,7 @@ def arms_of(evidence, where):
     """{network: test AUC of each seed} on one kind of images"""
     found = {}
     for contrast in evidence.contrasts if evidence else ():
-        if contrast.name.endswith(f": {where}"):
+        if contrast.keys["column"] == where:
             pair = contrast.first, contrast.second
             found |= dict(zip(contrast.arms, pair))
     return found
@@ -482,7 +482,7 @@ figures.curves(
 # %%
 trial = review.read_evidence("vits-see-globally")
 settings = dict.fromkeys(
-    contrast.name.split(": ")[1] for contrast in trial.contrasts
+    contrast.keys["column"] for contrast in trial.contrasts
 ) if trial else ()
 arms = ("bag", "together", "cnn", "vit", "hybrid")
 print(f"{'PHANTOM':28}" + "".join(f"{arm:>13}" for arm in arms))
@@ -902,7 +902,7 @@ attention = review.read_evidence("attention-explains")
 kinds = ("bright", "dark", "texture")
 print("PHANTOM, test AUC of each of five seeds")
 for contrast in attention.contrasts if attention else ():
-    if "AUC on" in contrast.name:
+    if contrast.keys["score"] == "AUC":
         print(f"{contrast.name:26}" + " ".join(
             f"{auc:.2f}" for auc in contrast.first))
 

@@ -633,26 +633,20 @@ leak.reconcile(
 # outline, and in training this went with the disease in 95 of 100 images. A
 # pipeline is as robust as its first step.
 #
-# Step three, the map. Ask for LRP, as the pipeline of that paper does:
+# Step three, the map. For each of the two readers, the same X-ray as it sees it:
 
 # %%
-from medtutor.errors import InputError
-
 ill = int((everywhere.test.labels == 1).nonzero()[0])
 shown = {name: view(everywhere).test.images[ill]
          for name, view in views.items()}
-try:
-    mt.explain(readers["whole"], shown["whole"], "lrp")
-except InputError as sentence:
-    print(sentence)
 
 # %% [markdown]
-# LRP hands relevance back layer by layer, with a rule for each kind of layer, and
-# the sentence names the first layer that has none. The next ones would be harder:
-# attention multiplies what two layers made of the same input, layer normalisation
-# divides by it. There are rules for those, too, but they have to be chosen, and which
-# ones that paper chose we could not read. Two maps that can be had without:
-# **integrated gradients** of [lesson 09](09_interpretability.ipynb), and
+# The pipeline of that paper asks for LRP, which hands relevance back layer by layer,
+# with a rule for each kind of layer. For attention, which multiplies what two layers
+# made of the same input, and for layer normalisation, which divides by it, a rule has
+# to be chosen: `mt.explain(…, "lrp")` here takes those of AttnLRP (Achtibat et al.
+# 2024), and which ones that paper took we could not read. Two maps that need no such
+# rules: **integrated gradients** of [lesson 09](09_interpretability.ipynb), and
 # **attention rollout** (Abnar & Zuidema 2020), which multiplies the attention of
 # all blocks and so says from where tokens were gathered, whatever for.
 
@@ -851,7 +845,7 @@ print(f"truth  interaction {truly:.2f}")
 found = review.read_evidence("multimodal-data-helps")
 means = {}
 for each in found.contrasts if found else ():
-    kind = each.name.split(": ")[0]
+    kind = each.keys["cohort"]
     for arm, all in zip(each.arms, (each.first, each.second)):
         means[kind, arm] = np.mean(all)
 print("PHANTOM table and outcome, five seeds")
@@ -1158,6 +1152,7 @@ Quiz("08_hybrids_and_fusion")
 #
 # - Abnar S., Zuidema W., *Quantifying attention flow in transformers*, ACL (2020),
 #   arXiv:2005.00928.
+# - Achtibat R. et al., *AttnLRP*, ICML (2024), arXiv:2402.05602.
 # - Antonelli M. et al., *The Medical Segmentation Decathlon*, Nature
 #   Communications 13:4128 (2022).
 # - Chen J. et al., *TransUNet*, arXiv:2102.04306 (2021).

@@ -18,7 +18,9 @@ from PIL import Image
 
 import medtutor as mt
 from medtutor.data import catalog
-from medtutor.data.sources import decathlon, medmnist, nifti
+from medtutor.data.sources import decathlon, medmnist
+from medtutor.data.sources.nifti import SHAPE as FITTED
+from medtutor.data.sources.nifti import read_pair
 from medtutor.explorers.own_image import read_image
 
 from . import things
@@ -386,12 +388,12 @@ def test_a_nifti_pair_is_read_as_it_is_meant_or_refused(place, data):
     paths = place / "scan.nii.gz", place / "mask.nii.gz"
     for path, content in zip(paths, (image, truth)):
         path.write_bytes(content)
-    found = attempt(nifti.read_pair, *paths)
+    found = attempt(read_pair, *paths)
     if found is REFUSED:
         return
     pixels, labels = found
     assert pixels.dtype == labels.dtype == torch.uint8
-    assert tuple(pixels.shape) == (1, *nifti.SHAPE) and tuple(labels.shape) == nifti.SHAPE
+    assert tuple(pixels.shape) == (1, *FITTED) and tuple(labels.shape) == FITTED
     assert pixels.float().std() > 0 and labels.any() and labels.max() <= 2
     for content, name in ((image, "image"), (truth, "mask")):
         by_hand = read_nifti(content)

@@ -75,7 +75,7 @@ ASKED = {
     "measure_cost of clips": (of_clips, lambda model: measure_cost(model, clips().card, batch=2)),
     "shares": (
         partial(Fusion, shape=(16, 16)),
-        lambda model: parts.shares(model, patients().images[0], patients().table[0], patients()),
+        lambda model: parts.shapley_values(model, patients().images[0], patients().table[0], patients()),
     ),
     "explain": (of_images, lambda model: mt.explain(model, IMAGES[0], method="saliency")),
 }

@@ -24,9 +24,11 @@ angle, brightness, phase and beats per clip are drawn anew for every clip, grain
 import numbers
 from dataclasses import dataclass
 from functools import partial
+from typing import Any
 
 import numpy as np
 import torch
+from numpy.typing import ArrayLike
 
 from ... import checks
 from ...errors import InputError, shown, unknown
@@ -72,11 +74,11 @@ class Clips:
     target: str
 
     @property
-    def targets(self):
+    def targets(self) -> torch.Tensor:
         """(N,): `ejection` or `filling`, whichever is asked for."""
         return self.ejection if self.target == "ejection fraction" else self.filling
 
-    def __len__(self):
+    def __len__(self) -> int:
         return len(self.images)
 
 
@@ -98,7 +100,9 @@ def card(name: str, target: str) -> Card:
     )
 
 
-def draw(target="ejection fraction", counts=None, seed=0, **difficulty):
+def draw(
+    target: str = "ejection fraction", counts: dict[str, int] | None = None, seed: int = 0, **difficulty: Any
+) -> dict[str, Clips]:
     """Phantom clips: {"train": Clips, "val": Clips, "test": Clips}.
 
     target      "ejection fraction" or "filling"; the usual difficulty differs
@@ -116,6 +120,10 @@ def draw(target="ejection fraction", counts=None, seed=0, **difficulty):
     Raises `InputError` for an unknown target or difficulty, a range that cannot
     be drawn from, fewer than two clips in a split, and a seed that is not a whole
     number from 0.
+
+    >>> clips = draw("filling", {"train": 6, "val": 2, "test": 2})["train"]
+    >>> clips.images.shape, sorted(clips.targets.tolist())
+    (torch.Size([6, 16, 1, 28, 28]), [0, 0, 0, 1, 1, 1])
     """
     checks.one_of("target", target, TARGETS)
     counts, seed = checks.counts(counts, COUNTS, 2, ", one clip a class"), checks.whole("seed", seed, 0)
@@ -221,16 +229,25 @@ def _distance(rng, n):
 # What can happen to a clip -------------------------------------------------------------------
 
 
-def reversed_in_time(images):
-    """Clips (N, T, C, H, W) with the last frame first."""
+def reversed_in_time(images: torch.Tensor) -> torch.Tensor:
+    """Clips (N, T, C, H, W) with the last frame first.
+
+    >>> clips = torch.arange(4).reshape(1, 4, 1, 1, 1)
+    >>> reversed_in_time(clips).flatten()
+    tensor([3, 2, 1, 0])
+    """
     return _checked(images).flip(1)
 
 
-def shuffled(images, generator=None):
+def shuffled(images: torch.Tensor, generator: torch.Generator | None = None) -> torch.Tensor:
     """Clips (N, T, C, H, W), the frames of each in a random order of its own.
 
     generator: a `torch.Generator`; torch's own random state where left out.
     Raises `InputError` for another one.
+
+    >>> clips = torch.arange(4).reshape(1, 4, 1, 1, 1)
+    >>> shuffled(clips, torch.Generator().manual_seed(0)).flatten().sort().values
+    tensor([0, 1, 2, 3])
     """
     if generator is not None:
         checks.instance("generator", generator, torch.Generator, "a torch.Generator, or left out")
@@ -238,7 +255,7 @@ def shuffled(images, generator=None):
     return images[torch.arange(len(images))[:, None], order]
 
 
-def dropped(images, keep, mode="black"):
+def dropped(images: torch.Tensor, keep: int | ArrayLike, mode: str = "black") -> torch.Tensor:
     """Clips with frames missing: uint8 (N, T, C, H, W).
 
     keep  a whole number: the first so many frames are there; or bool (T,) or
@@ -248,6 +265,10 @@ def dropped(images, keep, mode="black"):
           all); or "cut", which gives shorter clips and needs a whole number
 
     Raises `InputError` for an unknown mode, and for a `keep` of another form.
+
+    >>> clips = torch.arange(1, 5).reshape(1, 4, 1, 1, 1)
+    >>> dropped(clips, 2).flatten(), dropped(clips, [False, True, False, True], "held").flatten()
+    (tensor([1, 2, 0, 0]), tensor([2, 2, 2, 4]))
     """
     count, frames = _checked(images).shape[:2]
     checks.one_of("mode", mode, MODES)

@@ -54,7 +54,7 @@ class Pairs:
     tissues: torch.Tensor
     kinds: torch.Tensor
 
-    def __len__(self):
+    def __len__(self) -> int:
         return len(self.a)
 
 
@@ -68,7 +68,7 @@ class Contrasts:
     title: str = "Head in two contrasts (PHANTOM, drawn by medtutor)"
 
 
-def draw(counts=None, seed=0):
+def draw(counts: dict[str, int] | None = None, seed: int = 0) -> Contrasts:
     """The phantom pairs, `Contrasts`.
 
     counts  cases to draw, such as {"train": 100}; a split left out keeps its
@@ -77,6 +77,10 @@ def draw(counts=None, seed=0):
 
     Raises `InputError` for fewer than two cases in a split, and for a seed that
     is not a whole number from 0.
+
+    >>> heads = draw({"train": 8, "val": 2, "test": 2})
+    >>> heads.train.a.shape, heads.train.kinds.bincount()  # half without a lesion
+    (torch.Size([8, 1, 28, 28]), tensor([4, 2, 2]))
     """
     counts, seed = checks.counts(counts, COUNTS, 2, ", one case a class"), checks.whole("seed", seed, 0)
     return Contrasts(**{split: _pairs(rng, counts[split]) for split, rng in streams(seed).items()})

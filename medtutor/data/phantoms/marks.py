@@ -51,7 +51,17 @@ def card(kind: str) -> Card:
     )
 
 
-def draw_marks(kind="shapes", counts=None, *, noise=0.05, jitter=2, contrast=0.5, cells=6, cell=1, seed=0):
+def draw_marks(
+    kind: str = "shapes",
+    counts: dict[str, int] | None = None,
+    *,
+    noise: float = 0.05,
+    jitter: int = 2,
+    contrast: float = 0.5,
+    cells: int = 6,
+    cell: int = 1,
+    seed: int = 0,
+) -> Dataset:
     """A phantom `Dataset` of images (N, 1, 28, 28) with two marks; label 1 where they are the same.
 
     kind      of `KINDS`
@@ -66,6 +76,10 @@ def draw_marks(kind="shapes", counts=None, *, noise=0.05, jitter=2, contrast=0.5
     `evidence` marks the two places. Classes are equally frequent, and so are upper left
     with lower right, and upper right with lower left. Raises `InputError` for values that
     cannot be drawn.
+
+    >>> marks = draw_marks("patterns", {"train": 6, "val": 4, "test": 4})
+    >>> marks.card.classes, marks.train.labels.bincount()
+    (('different', 'same'), tensor([3, 3]))
     """
     checks.one_of("kind of marks", kind, KINDS)
     with checks.saying(f"counts is {shown(counts)}; give a whole number from 4 for each of {', '.join(SPLITS)}"):

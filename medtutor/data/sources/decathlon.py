@@ -18,13 +18,14 @@ split keeps each one's volumes together.
 
 import os
 import tarfile
+from collections.abc import Sequence
 from pathlib import Path, PurePosixPath
 
 import pooch
 import torch
 
 from ...errors import InputError
-from ..arrays import make_segmentation_split
+from ..arrays import make_split
 from ..card import Card, phantom_card
 from ..dataset import Dataset
 from .fetching import fetch, first_folder
@@ -57,13 +58,13 @@ class Decathlon(Source):
     publisher = "decathlon"
     names = ("hippocampus",)
 
-    def sizes(self, name):
+    def sizes(self, name: str) -> tuple[int, ...]:
         return (SHAPE[-1],)
 
-    def counts(self, name):
+    def counts(self, name: str) -> dict[str, int]:
         return {split: len(ids) for split, ids in SPLIT.items()}  # of volumes
 
-    def card(self, name, size):
+    def card(self, name: str, size: int) -> Card:
         return Card(
             name=name,
             title="Hippocampus (Decathlon Task04)",
@@ -85,16 +86,16 @@ class Decathlon(Source):
             publisher=self.publisher,
         )
 
-    def find(self, card, folders):
+    def find(self, card: Card, folders: Sequence[Path]) -> Path | None:
         return find(folders)
 
-    def fetch(self, card, folders, progress=True):
+    def fetch(self, card: Card, folders: Sequence[Path], progress: bool = True) -> Path:
         return fetch_tar(first_folder(folders), progress=progress)
 
-    def read(self, path, card):
+    def read(self, path: Path, card: Card) -> Dataset:
         return _as_slices(read(path), card, self.publisher)
 
-    def draw(self, card):
+    def draw(self, card: Card) -> Dataset:
         from ..phantoms import hippocampus  # brings scipy, which only drawing needs
 
         return _as_slices(hippocampus.draw(), phantom_card(card), "phantom")
@@ -106,13 +107,13 @@ def _as_slices(volumes, card, provenance):
     for name, (images, masks, patients) in volumes.items():
         depth = images.shape[2]
         slices = images.transpose(1, 2).flatten(0, 1).contiguous()
-        splits[name] = make_segmentation_split(
+        splits[name] = make_split(
             name, slices, masks.flatten(0, 1).numpy(), card, patients.repeat_interleave(depth).numpy()
         )
     return Dataset(**splits, card=card, provenance=provenance)
 
 
-def find(folders):
+def find(folders: Sequence[str | Path]) -> Path | None:
     """Where the set lies: a `Path` for `read`, or None.
 
     folders  looked through in order; in each, the folders "hippocampus" and
@@ -128,7 +129,7 @@ def find(folders):
     return None
 
 
-def fetch_tar(folder, progress=True):
+def fetch_tar(folder: str | Path, progress: bool = True) -> Path:
     """Fetch the published tar file (27 MB) into a folder, unless it is there; its path.
 
     Raises `FetchError` with what to do where that is impossible.
@@ -136,7 +137,7 @@ def fetch_tar(folder, progress=True):
     return fetch(URL, Path(folder) / TAR, MD5, progress=progress)
 
 
-def read(path):
+def read(path: str | Path) -> dict[str, tuple[torch.Tensor, torch.Tensor, torch.Tensor]]:
     """The volumes of `SPLIT`: {"train": (images, masks, ids), "val": …, "test": …}.
 
     path    what `find` gave: the folder that holds imagesTr and labelsTr, or
@@ -155,10 +156,10 @@ def read(path):
     _check_complete(files, path)
     splits = {}
     for split, ids in SPLIT.items():
-        pairs = [
-            pair(*(files[part, i] for part in PARTS), *(f"{part}/{_filename(i)}" for part in PARTS), len(CLASSES))
-            for i in ids
-        ]
+        pairs = []
+        for i in ids:
+            image, mask = ((files[part, i], f"{part}/{_filename(i)}") for part in PARTS)
+            pairs.append(pair(image, mask, len(CLASSES)))
         images, masks = (torch.stack(arrays) for arrays in zip(*pairs))
         splits[split] = images, masks, torch.tensor(ids, dtype=torch.int64)
     return splits

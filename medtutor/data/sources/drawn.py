@@ -3,6 +3,7 @@
 from dataclasses import replace
 
 from ..arrays import make_split
+from ..card import Card
 from ..dataset import Dataset
 from ..phantoms import cine, marks
 from .source import Source
@@ -17,16 +18,16 @@ class Drawn(Source):
     publisher = "phantom"
     names = (*_TARGETS, *_KINDS)
 
-    def sizes(self, name):
+    def sizes(self, name: str) -> tuple[int, ...]:
         return (cine.SIZE,) if name in _TARGETS else (marks.SIZE,)
 
-    def counts(self, name):
+    def counts(self, name: str) -> dict[str, int]:
         return dict(cine.COUNTS if name in _TARGETS else marks.COUNTS)
 
-    def card(self, name, size):
+    def card(self, name: str, size: int) -> Card:
         return cine.card(name, _TARGETS[name]) if name in _TARGETS else marks.card(_KINDS[name])
 
-    def draw(self, card):
+    def draw(self, card: Card) -> Dataset:
         if card.name in _KINDS:
             return marks.draw_marks(_KINDS[card.name])
         splits = {}

@@ -9,6 +9,8 @@ ours; which failures are worth another try; and errors that say what to do.
 import errno
 import os
 import shutil
+from collections.abc import Sequence
+from os import PathLike
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -28,7 +30,7 @@ TIMEOUT = (5, 30)  # seconds to connect, seconds between two pieces of the answe
 pooch.get_logger().setLevel("WARNING")
 
 
-def fetch(url, path, md5, *, progress=True):
+def fetch(url: str, path: str | PathLike, md5: str, *, progress: bool = True) -> Path:
     """Fetch the file at `url` to `path`, unless it is there already; its path.
 
     url       http or https address
@@ -43,36 +45,36 @@ def fetch(url, path, md5, *, progress=True):
     as after an interrupt, no part of the file is left behind; what a kill leaves
     goes with the next fetch.
     """
-    path = resolve(path).absolute()
+    target = resolve(path).absolute()
     host, attempts = urlsplit(url).netloc, f"{RETRIES + 1} attempts"
-    download = _Download(url, path, progress)
+    download = _Download(url, target, progress)
     try:
-        if path.is_file() and pooch.file_hash(str(path), alg="md5") == md5:
-            return path  # before the lock: the folder may be read-only
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with alone(FileLock(path.with_name(f".{path.name}.lock"))):
-            _fetch_alone(url, path, md5, download)
+        if target.is_file() and pooch.file_hash(str(target), alg="md5") == md5:
+            return target  # before the lock: the folder may be read-only
+        target.parent.mkdir(parents=True, exist_ok=True)
+        with alone(FileLock(target.with_name(f".{target.name}.lock"))):
+            _fetch_alone(url, target, md5, download)
     except requests.RequestException as error:
         cause = "the connection was cut" if error.response is None else f"HTTP {error.response.status_code}"
         raise FetchError(
-            f"{path.name} did not arrive from {host} in {attempts} ({cause}); try again later, or {download.by_hand}"
+            f"{target.name} did not arrive from {host} in {attempts} ({cause}); try again later, or {download.by_hand}"
         ) from error
     except ValueError as error:  # pooch's word for a wrong MD5
         raise FetchError(
-            f"what {host} sends is not the published {path.name} (wrong MD5 in {attempts}); "
+            f"what {host} sends is not the published {target.name} (wrong MD5 in {attempts}); "
             "try again later, or from another network"
         ) from error
     except OSError as error:  # below RequestException, which is an OSError too
         full = error.errno in (errno.ENOSPC, errno.EDQUOT)
         remedy = f"with {download.bytes // 10**6 + 1} MB free" if full else "that you can write to"
         raise FetchError(
-            f"cannot write {path.name} to {path.parent} ({error.strerror or error}); "
+            f"cannot write {target.name} to {target.parent} ({error.strerror or error}); "
             f"set MEDTUTOR_DATA to a folder {remedy}"
         ) from error
-    return path
+    return target
 
 
-def first_folder(folders):
+def first_folder(folders: Sequence[Path]) -> Path:
     """The folder to fetch to. Raises `FetchError` where there is none."""
     if not folders:
         raise FetchError(

@@ -14,6 +14,7 @@ import math
 import os
 import zipfile
 import zlib
+from collections.abc import Sequence
 from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
@@ -30,6 +31,9 @@ from .source import Source
 
 CITATION = "Yang et al., MedMNIST v2, Scientific Data 10:41 (2023)"
 HEADER = 2**16  # bytes that the header of an npy file may take
+# What numpy and zipfile raise for a broken npz file; a way of packing that zipfile does not know is a
+# NotImplementedError, a password a RuntimeError.
+_UNREADABLE = (zipfile.BadZipFile, zlib.error, KeyError, EOFError, OSError, ValueError, RuntimeError)
 
 _TASK = {
     "binary-class": "binary",
@@ -107,13 +111,13 @@ class MedMNIST(Source):
     publisher = "medmnist"
     names = tuple(_MODALITY)
 
-    def sizes(self, name):
+    def sizes(self, name: str) -> tuple[int, ...]:
         return (28, *(size for size in (64, 128, 224) if f"MD5_{size}" in _info()[name]))
 
-    def counts(self, name):
+    def counts(self, name: str) -> dict[str, int]:
         return dict(_info()[name]["n_samples"])
 
-    def card(self, name, size):
+    def card(self, name: str, size: int) -> Card:
         info = _info()[name]
         modality, mirror = _MODALITY[name]
         return Card(
@@ -132,15 +136,15 @@ class MedMNIST(Source):
             publisher=self.publisher,
         )
 
-    def find(self, card, folders):
+    def find(self, card: Card, folders: Sequence[Path]) -> Path | None:
         paths = (folder / filename(card.name, card.size) for folder in folders)
         return next((path for path in paths if os.path.isfile(path)), None)  # False also where nobody may look
 
-    def fetch(self, card, folders, progress=True):
+    def fetch(self, card: Card, folders: Sequence[Path], progress: bool = True) -> Path:
         url, md5 = address(card.name, card.size)
         return fetch(url, first_folder(folders) / filename(card.name, card.size), md5, progress=progress)
 
-    def read(self, path, card):
+    def read(self, path: Path, card: Card) -> Dataset:
         """The file's arrays as a `Dataset`, after its MD5 and the sizes that it declares were checked.
 
         `allow_pickle=False`: an npz that holds Python objects is refused, since
@@ -170,24 +174,14 @@ class MedMNIST(Source):
                 }
         except InputError:
             raise
-        # The last two: a way of packing that zipfile does not know, and a password.
-        except (
-            zipfile.BadZipFile,
-            zlib.error,
-            KeyError,
-            EOFError,
-            OSError,
-            ValueError,
-            NotImplementedError,
-            RuntimeError,
-        ) as error:
+        except _UNREADABLE as error:
             raise InputError(f"{path.name} cannot be read as a MedMNIST file ({error}); {remedy}") from error
         return Dataset(**splits, card=card, provenance=self.publisher)
 
-    def has_phantom(self, card):
+    def has_phantom(self, card: Card) -> bool:
         return card.name in phantoms.NAMES and card.size == 28
 
-    def draw(self, card):
+    def draw(self, card: Card) -> Dataset:
         return phantoms.draw(card)
 
 
@@ -205,12 +199,12 @@ def _info():
     return ast.literal_eval(tables["INFO"])
 
 
-def filename(name, size=28):
+def filename(name: str, size: int = 28) -> str:
     """The name of the set's file, as the medmnist package writes it."""
     return f"{name}.npz" if size == 28 else f"{name}_{size}.npz"
 
 
-def address(name, size=28):
+def address(name: str, size: int = 28) -> tuple[str, str]:
     """(url, md5) of the set's file."""
     suffix = "" if size == 28 else f"_{size}"
     info = _info()[name]

@@ -4,6 +4,7 @@ import gzip
 import io
 import math
 import zlib
+from os import PathLike
 from pathlib import Path
 
 import numpy as np
@@ -18,7 +19,9 @@ SPACING = (1.0, 1.0, 1.0)  # mm between voxels along each of them
 LARGEST = 2**28  # bytes of a file, unpacked: 256 MB hold a whole head, and no more is read into memory
 
 
-def read_pair(image_path, mask_path, labels=3):
+def read_pair(
+    image_path: str | PathLike, mask_path: str | PathLike, labels: int = 3
+) -> tuple[torch.Tensor, torch.Tensor]:
     """One volume and its mask from NIfTI files (.nii or .nii.gz), as the Decathlon's are read.
 
     labels  how many values the mask may have: 3 allows 0, 1 and 2
@@ -33,6 +36,15 @@ def read_pair(image_path, mask_path, labels=3):
     where they are not 1 mm volumes with the usual order of axes, for a mask
     that is empty or holds other labels, for NaN and constant images, for
     files that are no NIfTI, or larger than `LARGEST`.
+
+    >>> import nibabel, tempfile
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     for name, array in (("scan", np.arange(8000.0)), ("mask", np.arange(8000) % 3)):
+    ...         volume = nibabel.Nifti1Image(array.reshape(20, 20, 20).astype(np.float32), np.eye(4))
+    ...         nibabel.save(volume, f"{folder}/{name}.nii.gz")
+    ...     image, mask = read_pair(f"{folder}/scan.nii.gz", f"{folder}/mask.nii.gz")
+    >>> image.shape, mask.shape
+    (torch.Size([1, 48, 56, 40]), torch.Size([48, 56, 40]))
     """
     labels = whole("labels", labels, 2, 256)
     files = []
@@ -44,7 +56,8 @@ def read_pair(image_path, mask_path, labels=3):
     names = [Path(path).name for path in (image_path, mask_path)]
     if names[0] == names[1]:  # as in the published set: only the folders differ
         names = [str(Path(path)) for path in (image_path, mask_path)]
-    return pair(*files, *names, labels)
+    image, mask = zip(files, names)
+    return pair(image, mask, labels)
 
 
 def content(path):
@@ -58,10 +71,11 @@ def _too_large(name):
     return InputError(f"{name} holds more than {LARGEST // 2**20} MB; crop the volume around the structure first")
 
 
-def pair(image_bytes, mask_bytes, image_name, mask_name, labels):
-    """A checked pair of NIfTI files as tensors: image (1, *SHAPE), mask SHAPE, both uint8."""
-    image, image_affine = _nifti(image_bytes, image_name)
-    mask, mask_affine = _nifti(mask_bytes, mask_name)
+def pair(image_file, mask_file, labels):
+    """A checked pair of NIfTI files, (bytes, name) each, as tensors: image (1, *SHAPE), mask SHAPE, both uint8."""
+    (_, image_name), (_, mask_name) = image_file, mask_file
+    image, image_affine = _nifti(*image_file)
+    mask, mask_affine = _nifti(*mask_file)
     _check_grid(image_affine, image_name)
     if mask.shape != image.shape:
         raise InputError(

@@ -34,11 +34,15 @@ def _table():
     )
 
 
-def published_rows(name, size=None):
+def published_rows(name: str, size: int | str | None = None) -> tuple[Published, ...]:
     """The published results on a set, ResNet-18 at 28 pixels first.
 
     With `size` only those at that image size in pixels (28: the small images
     as they are, not the ones enlarged to 224). A set without any: ().
+
+    >>> row = published_rows("breastmnist", 28)[0]
+    >>> row.model, row.auc
+    ('ResNet-18', 0.901)
     """
     if not isinstance(name, str) or not (size is None or isinstance(size, (str, int))):
         return ()

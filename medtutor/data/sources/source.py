@@ -1,4 +1,7 @@
-"""`Source`: where data sets come from. A new one is one file here, and one line in `catalog.SOURCES`."""
+"""`Source`: where data sets come from. A new one is one file here, and one line in `catalog.SOURCES`.
+
+What it calls its images (`publisher`) gets a line in `dataset.PROVENANCES`, which says what such images are.
+"""
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
@@ -12,7 +15,7 @@ from ..dataset import Dataset
 class Source(ABC):
     """A publisher of data sets: what there is, where it lies, how it is read, and what stands in for it.
 
-    publisher  its name, also the provenance of its data sets (one of `dataset.SOURCES`)
+    publisher  its name, also the provenance of its data sets (one of `dataset.PROVENANCES`)
     names      of its sets, in the order in which they are listed
 
     The names, sizes and cards that the methods are given have been checked by `catalog`.

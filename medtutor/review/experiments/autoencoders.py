@@ -58,7 +58,11 @@ def features_without_labels(data, seeds, train):
                 for other in ("raw pixels", "random weights", "PCA", "PCA standardised", "CNN"):
                     keys = (f"{code} {count}", f"{other} {count}")
                     yield between(
-                        f"{code} against {other}: {count} labels", (code, probes, keys[0]), (other, probes, keys[1])
+                        f"{code} against {other}",
+                        f"{count} labels",
+                        (code, probes, keys[0]),
+                        (other, probes, keys[1]),
+                        labels=count,
                     )
 
 
@@ -71,24 +75,27 @@ def reconstruction_errors(data, seeds, train):
     for dataset in data.values():
         found = [train(None, dataset, seed, measure=errors_of_normals) for seed in seeds]
         yield between(
-            "disease: reconstruction error against chance",
+            "disease",
+            "reconstruction error against chance",
             ("autoencoder", found, "disease"),
             ("chance", found, "chance"),
         )
         yield between(
-            "disease: reconstruction error against smoothness",
+            "disease",
+            "reconstruction error against smoothness",
             ("autoencoder", found, "disease"),
             ("smoothness", found, "smoothness"),
         )
-        yield between("disease: PCA error against chance", ("PCA", found, "disease PCA"), ("chance", found, "chance"))
+        yield between("disease", "PCA error against chance", ("PCA", found, "disease PCA"), ("chance", found, "chance"))
         for kind in SPOTS:
             yield between(
-                f"{kind} spots: reconstruction error against chance",
+                f"{kind} spots",
+                "reconstruction error against chance",
                 ("autoencoder", found, kind),
                 ("chance", found, "chance"),
             )
             yield between(
-                f"{kind} spots: autoencoder against PCA", ("autoencoder", found, kind), ("PCA", found, f"{kind} PCA")
+                f"{kind} spots", "autoencoder against PCA", ("autoencoder", found, kind), ("PCA", found, f"{kind} PCA")
             )
 
 
@@ -102,23 +109,23 @@ def drawn_again(data, seeds, train):
     for dataset in data.values():
         found = [train(None, dataset, seed, measure=redrawn) for seed in seeds]
 
-        def against(name, first, second, key, found=found):
-            return between(name, (first, found, f"{first} {key}"), (second, found, f"{second} {key}"))
+        def against(row, column, first, second, key, found=found):
+            return between(row, column, (first, found, f"{first} {key}"), (second, found, f"{second} {key}"))
 
         for size in SIZES:
-            yield against(f"autoencoder against PCA: {size} numbers", "autoencoder", "PCA", str(size))
+            yield against("autoencoder against PCA", f"{size} numbers", "autoencoder", "PCA", str(size))
         for noise in NOISES:
             for rival in ("best filter", "PCA of noisy"):
-                yield against(f"denoising against {rival}: noise {noise}", "denoising", rival, str(noise))
+                yield against(f"denoising against {rival}", f"noise {noise}", "denoising", rival, str(noise))
         for beta in BETAS[::2]:
             for key in ("PSNR", "divergence", "numbers"):
-                yield against(f"VAE of beta {beta:g} against beta 1: {key}", f"beta {beta:g}", "beta 1", key)
+                yield against(f"VAE of beta {beta:g} against beta 1", key, f"beta {beta:g}", "beta 1", key)
         for tissue in contrasts.TISSUES[:-1]:
-            yield against(f"PHANTOM heads, translated against a straight line: {tissue}", "skips", "line", tissue)
-            yield against(f"PHANTOM heads, skips against none: {tissue}", "skips", "no skips", tissue)
+            yield against("PHANTOM heads, translated against a straight line", tissue, "skips", "line", tissue)
+            yield against("PHANTOM heads, skips against none", tissue, "skips", "no skips", tissue)
         for kind in (contrasts.IN_BOTH, contrasts.IN_B_ONLY):
             where = f"lesion {contrasts.KINDS[kind]}"
-            yield against(f"PHANTOM heads, share drawn against all of it: {where}", "skips", "all", where)
+            yield against("PHANTOM heads, share drawn against all of it", where, "skips", "all", where)
 
 
 def redrawn(recipe, dataset):

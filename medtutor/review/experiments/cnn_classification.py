@@ -7,7 +7,7 @@ import torch
 
 from ...metrics.classification import measure as measured
 from ...models import build, parameter_count
-from ..evidence import Contrast
+from ..evidence import between
 
 
 def cnn_against_mlp(data, seeds, train):
@@ -33,11 +33,12 @@ def resnet18_against_cnn(data, seeds, train):
 def contrasts(name, first, second):
     """[Contrast, …]: first minus second, trainings with the same seeds, at every move measured."""
     return [
-        Contrast(
+        between(
             name if pixels == "0" else f"{name} moved {pixels} px",
-            (first[0].model, second[0].model),
-            tuple(training.values[pixels] for training in first),
-            tuple(training.values[pixels] for training in second),
+            "",
+            *((trainings[0].model, trainings, pixels) for trainings in (first, second)),
+            dataset=name,
+            pixels=int(pixels),
         )
         for pixels in first[0].values
     ]

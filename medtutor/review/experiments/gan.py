@@ -36,14 +36,13 @@ def drawn_or_real(data, seeds, train):
         for source in ("GAN", "VAE"):
             for score in ("told by a CNN", "told by features", "KID", "precision", "recall"):
                 yield between(
-                    f"{source} against real: {score}",
+                    f"{source} against real",
+                    score,
                     (source, found, f"{source} {score}"),
                     ("real", found, f"real {score}"),
                 )
         for score in ("labels right", "learned from"):
-            yield between(
-                f"GAN against real: {score}", ("GAN", found, f"GAN {score}"), ("real", found, f"real {score}")
-            )
+            yield between("GAN against real", score, ("GAN", found, f"GAN {score}"), ("real", found, f"real {score}"))
 
 
 def few_shot_augmentation(data, seeds, train):
@@ -65,7 +64,11 @@ def few_shot_augmentation(data, seeds, train):
             ):
                 keys = (f"{first} {count}", f"{second} {count}")
                 yield between(
-                    f"{first} against {second}: {count} labels", (first, found, keys[0]), (second, found, keys[1])
+                    f"{first} against {second}",
+                    f"{count} labels",
+                    (first, found, keys[0]),
+                    (second, found, keys[1]),
+                    labels=count,
                 )
 
 

@@ -39,9 +39,11 @@ def parts_of_a_cohort(data, seeds, train):
 
         def against(kind, first, second, found=found):
             return between(
-                f"{kind}: {first} against {second}",
+                kind,
+                f"{first} against {second}",
                 (first, found, f"{kind} {first}"),
                 (second, found, f"{kind} {second}"),
+                cohort=kind,
             )
 
         for kind in KINDS:
@@ -94,10 +96,19 @@ def cine_of_parts(data, seeds, train):
         found = [train(None, dataset, seed, measure=masks_of_clips) for seed in seeds]
         for other in ("without lstm", "unet"):
             for what in ("seen", "lost"):
-                name = f"hybrid against {other}: {what} frames, Dice"
-                yield between(name, ("hybrid", found, f"hybrid {what}"), (other, found, f"{other} {what}"))
-            name = f"hybrid against {other}: ejection fraction nearer"
-            yield between(name, ("hybrid", found, "hybrid error"), (other, found, f"{other} error"), -1)
+                yield between(
+                    f"hybrid against {other}",
+                    f"{what} frames, Dice",
+                    ("hybrid", found, f"hybrid {what}"),
+                    (other, found, f"{other} {what}"),
+                )
+            yield between(
+                f"hybrid against {other}",
+                "ejection fraction nearer",
+                ("hybrid", found, "hybrid error"),
+                (other, found, f"{other} error"),
+                -1,
+            )
 
 
 def cine_models(seed, masks, shape=(28, 28), epochs=6):
@@ -163,18 +174,22 @@ def organ_first(data, seeds, train):
         found = [train(None, dataset, seed, measure=lungs_alone) for seed in seeds]
         for where in ("phantom", "real"):
             for what in ("turned round", "no marker"):
-                name = f"{where}: lungs alone against whole, {what}"
                 yield between(
-                    name, ("lungs alone", found, f"{where} lungs {what}"), ("whole", found, f"{where} whole {what}")
+                    where,
+                    f"lungs alone against whole, {what}",
+                    ("lungs alone", found, f"{where} lungs {what}"),
+                    ("whole", found, f"{where} whole {what}"),
                 )
-            name = f"{where}: lungs alone against whole, less attribution on the marker"
             yield between(
-                name,
+                where,
+                "lungs alone against whole, less attribution on the marker",
                 ("lungs alone", found, f"{where} lungs on marker"),
                 ("whole", found, f"{where} whole on marker"),
                 -1,
             )
-        yield between("phantom: Dice of the lungs", ("unet", found, "Dice of the lungs"), ("nothing", found, "nothing"))
+        yield between(
+            "phantom", "Dice of the lungs", ("unet", found, "Dice of the lungs"), ("nothing", found, "nothing")
+        )
 
 
 def lungs_alone(recipe, dataset):
@@ -218,10 +233,12 @@ def transformer_at_the_bottom(data, seeds, train):
         )
         for score, sign in (("dice", 1), ("surface dice", 1), ("hd95", -1)):
             yield between(
-                f"transformer_unet against unet: {score}",
+                "transformer_unet against unet",
+                score,
                 ("transformer_unet", hybrid, score),
                 ("unet", unet, score),
                 sign,
+                score=score,
             )
 
 

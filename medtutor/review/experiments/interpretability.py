@@ -6,11 +6,11 @@ from statistics import fmean
 from sklearn.metrics import roc_auc_score
 
 from ...data.planting import MARKED, SPOTS, plant_marker, plant_spots
-from ...explanation import explain_batch, methods_for, pointing, randomised
+from ...explanation import explain_batch, methods_for, pointing_game, randomised
 from ...explanation.trust import WITHOUT_NETWORK, trust_table
 from ...models import build
 from ...training import default_recipe, fit
-from ..evidence import DECIMALS, Contrast
+from ..evidence import between, contrast
 
 # Test images that the methods explain, and of those, on how many deletion and insertion are drawn.
 IMAGES = 32
@@ -33,8 +33,8 @@ def planted_spots(data, seeds, train):
         plain = [train("cnn", dataset, seed, measure=trust_of_methods) for seed in seeds]
         for method in (*methods_for(build("cnn", dataset)), *WITHOUT_NETWORK):
             yield from _about_spots(method, of_kind)
-            yield from _about_method(method, [*of_kind.values()], "")
-            yield from _about_method(method, [plain], " on the plain images")
+            yield from _about_method(method, [*of_kind.values()], "all")
+            yield from _about_method(method, [plain], None)
 
 
 # Of those that work on attention, the quick ones and what attention itself shows.
@@ -51,12 +51,12 @@ def attention_on_spots(data, seeds, train):
         found = [train(None, dataset, seed, measure=trust_of_attention) for seed in seeds]
         of_kind = {kind: [_of(training, kind) for training in found] for kind in SPOTS}
         for kind, trainings in of_kind.items():
-            yield _averaged(
-                f"vit: AUC on {kind} spots", [trainings], ("trained", "AUC"), ("untrained", "AUC untrained")
-            )
+            row, column = "vit", f"AUC on {kind} spots"
+            arms = ("trained", "AUC"), ("untrained", "AUC untrained")
+            yield _averaged(row, column, [trainings], *arms, model="vit", score="AUC", spots=kind)
         for method in OF_ATTENTION:
-            yield from _about_spots(method, of_kind, "vit, ")
-            yield from _about_method(method, [*of_kind.values()], "", "vit, ")
+            yield from _about_spots(method, of_kind, "vit")
+            yield from _about_method(method, [*of_kind.values()], "all", "vit")
 
 
 def _of(training, kind):
@@ -68,42 +68,39 @@ def _of(training, kind):
     )
 
 
-def _about_spots(method, of_kind, model=""):
+def _row(method, model):
+    return method if model == "cnn" else f"{model}, {method}"
+
+
+def _about_spots(method, of_kind, model="cnn"):
     """Hit and mass of one method, averaged over the kinds of spot, and hit for each kind."""
-    every = list(of_kind.values())
+    every, row = list(of_kind.values()), _row(method, model)
     if method in WITHOUT_NETWORK:
         return
-    for column in ("hit", "mass"):
-        yield _averaged(
-            f"{model}{method}: {column}",
-            every,
-            ("trained", f"{method} {column}"),
-            ("untrained", f"{method} {column} untrained"),
-        )
+    keys = {"method": method, "model": model}
+    for score in ("hit", "mass"):
+        arms = ("trained", f"{method} {score}"), ("untrained", f"{method} {score} untrained")
+        yield _averaged(row, score, every, *arms, **keys, score=score, spots="all")
     for kind, trainings in of_kind.items():
-        yield _averaged(
-            f"{model}{method}: hit on {kind} spots",
-            [trainings],
-            ("trained", f"{method} hit"),
-            ("untrained", f"{method} hit untrained"),
-        )
+        arms = ("trained", f"{method} hit"), ("untrained", f"{method} hit untrained")
+        yield _averaged(row, f"hit on {kind} spots", [trainings], *arms, **keys, score="hit", spots=kind)
 
 
-def _about_method(method, every, where, model=""):
-    """Contrasts of one method that need no evidence, averaged over lists of trainings."""
+def _about_method(method, every, spots, model="cnn"):
+    """Contrasts of one method that need no evidence, averaged over lists of trainings.
+
+    spots  "all" kinds, or None of the plain images
+    """
+    row, where = _row(method, model), "" if spots else " on the plain images"
+    keys = {"method": method, "model": model, "spots": spots}
     if method != "random map":
-        for column in ("deletion", "insertion"):
-            yield _averaged(
-                f"{model}{method}: {column}{where}",
-                every,
-                (method, f"{method} {column}"),
-                ("random map", f"random map {column}"),
-            )
+        for score in ("deletion", "insertion"):
+            arms = (method, f"{method} {score}"), ("random map", f"random map {score}")
+            yield _averaged(row, f"{score}{where}", every, *arms, **keys, score=score)
     if method not in WITHOUT_NETWORK:
-        for column in ("similar all", "similar head"):
-            yield _averaged(
-                f"{model}{method}: {column}{where}", every, ("randomised", f"{method} {column}"), ("none", None)
-            )
+        for score in ("similar all", "similar head"):
+            arms = ("randomised", f"{method} {score}"), ("none", None)
+            yield _averaged(row, f"{score}{where}", every, *arms, **keys, score=score)
 
 
 def planted_marker(data, seeds, train):
@@ -117,10 +114,11 @@ def planted_marker(data, seeds, train):
         clean = plant_marker(dataset, {"train": None, "val": None, "test": 0.05})
         learned = [train("cnn", marked, seed, measure=marker_seen) for seed in seeds]
         control = [train("cnn", clean, seed, measure=marker_seen) for seed in seeds]
-        for key in learned[0].values:
-            arms = ("clean", "shortcut") if key == SWAP else ("shortcut", "clean")
-            first, second = (control, learned) if key == SWAP else (learned, control)
-            yield Contrast(key, arms, tuple(t.values[key] for t in first), tuple(t.values[key] for t in second))
+        yield between(SWAP, "", ("clean", control, SWAP), ("shortcut", learned, SWAP))
+        for method in learned[0].values:
+            if method != SWAP:
+                arms = ("shortcut", learned, method), ("clean", control, method)
+                yield between(method, "points to the marker", *arms, method=method)
 
 
 SWAP = "AUC with the marker turned round"
@@ -162,21 +160,17 @@ def marker_seen(run, dataset):
     hits = {}
     for method in methods_for(run):
         maps = explain_batch(run, marked.images[chosen], method, target=1)
-        hits[f"{method}: points to the marker"] = fmean(map(pointing, maps, marked.evidence[chosen]))
+        hits[method] = fmean(map(pointing_game, maps, marked.evidence[chosen]))
     return {SWAP: run.test.auc} | hits
 
 
-def _averaged(name, every, first, second):
-    """A `Contrast` of two measured keys, each averaged over lists of trainings with the same seeds.
+def _averaged(row, column, every, first, second, **keys):
+    """A `contrast` of two measured keys, each averaged over lists of trainings with the same seeds.
 
     first, second  (name of the arm, key in `Training.values`, or None for zero)
     """
 
     def values(key):
-        return tuple(fmean(training.values[key] if key else 0.0 for training in same_seed) for same_seed in zip(*every))
+        return [fmean(training.values[key] if key else 0.0 for training in same_seed) for same_seed in zip(*every)]
 
-    return Contrast(name, (first[0], second[0]), _rounded(values(first[1])), _rounded(values(second[1])))
-
-
-def _rounded(values):
-    return tuple(round(value, DECIMALS) for value in values)
+    return contrast(row, column, *((arm, values(key)) for arm, key in (first, second)), **keys)

@@ -33,26 +33,27 @@ def order_of_frames(data, seeds, train):
     }
     for name in of:
         if name != "lstm":
-            yield between(f"lstm against {name}: ejection R²", ("lstm", of["lstm"], "r2"), (name, of[name], "r2"))
-    yield between("bilstm against lstm: ejection R²", ("bilstm", of["bilstm"], "r2"), ("lstm", of["lstm"], "r2"))
+            yield between(f"lstm against {name}", "ejection R²", ("lstm", of["lstm"], "r2"), (name, of[name], "r2"))
+    yield between("bilstm against lstm", "ejection R²", ("bilstm", of["bilstm"], "r2"), ("lstm", of["lstm"], "r2"))
     for name, trainings in of.items():
         yield between(
-            f"{name}: all frames against half the film cut off", ("all", trainings, "r2"), ("cut", trainings, "r2 cut")
+            name, "all frames against half the film cut off", ("all", trainings, "r2"), ("cut", trainings, "r2 cut")
         )
         for way in ("held", "black"):
-            yield between(f"{name}: cut against {way}", ("cut", trainings, "r2 cut"), (way, trainings, f"r2 {way}"))
+            yield between(name, f"cut against {way}", ("cut", trainings, "r2 cut"), (way, trainings, f"r2 {way}"))
         yield between(
-            f"{name}: as filmed against shuffled, ejection R²",
+            name,
+            "as filmed against shuffled, ejection R²",
             ("as filmed", trainings, "r2"),
             ("shuffled", trainings, "r2 shuffled"),
         )
     heads = [train("max_min_frames", ejection, seed, measure=direction_of_time) for seed in seeds]
     for name in (*BLIND, SHUFFLED, "gru", "temporal_conv"):
-        yield between(f"lstm against {name}: filling", ("lstm", heads, "lstm"), (name, heads, name))
-    yield between("bilstm against lstm: filling", ("bilstm", heads, "bilstm"), ("lstm", heads, "lstm"))
+        yield between(f"lstm against {name}", "filling", ("lstm", heads, "lstm"), (name, heads, name))
+    yield between("bilstm against lstm", "filling", ("bilstm", heads, "bilstm"), ("lstm", heads, "lstm"))
     for name in ("lstm", "temporal_conv"):
         for way in ("reversed", "shuffled"):
-            yield between(f"{name}: as filmed against {way}", ("as filmed", heads, name), (way, heads, f"{name} {way}"))
+            yield between(name, f"as filmed against {way}", ("as filmed", heads, name), (way, heads, f"{name} {way}"))
 
 
 def order_of_slices(data, seeds, train):
@@ -66,7 +67,13 @@ def order_of_slices(data, seeds, train):
             model: [train(model, slices, seed) for seed in seeds] for model in ("lstm", "max_min_frames", "mean_frames")
         }
         for other in ("max_min_frames", "mean_frames"):
-            yield between(f"lstm against {other}: slices of {name}", ("lstm", of["lstm"], "0"), (other, of[other], "0"))
+            yield between(
+                f"lstm against {other}",
+                f"slices of {name}",
+                ("lstm", of["lstm"], "0"),
+                (other, of[other], "0"),
+                dataset=name,
+            )
 
 
 def share_explained(run, dataset):

@@ -33,7 +33,7 @@ def _of_masks(name, first, second, first_key="network", second_key="network"):
             (trainings[0].model if key == "network" else key, trainings, f"{key} {score}")
             for trainings, key in ((first, first_key), (second, second_key))
         ]
-        yield between(f"{name}: {title}", *arms, sign)
+        yield between(name, title, *arms, sign, score=score)
 
 
 # How strongly the mean shape pulls; the best on val is taken.

@@ -3,7 +3,7 @@
 from ...data.phantoms.marks import draw_marks
 from ...data.subsets import labelled, some_of
 from ...reports.cost import MATCHED, equal_work
-from ..evidence import DECIMALS, Contrast, between
+from ..evidence import between, contrast
 
 # Two marks far apart -------------------------------------------------------------------------
 
@@ -28,14 +28,11 @@ def two_marks(data, seeds, train):
         for count in counts:
             part = some_of(images[kind], count)
             of = {arm: [_with_equal_work(train, arm, part, seed) for seed in seeds] for arm in MATCHED}
+            where, keys = f"{kind}, {count} images", {"kind": kind, "images": count}
             for other in ("cnn", "bag", "together", "hybrid"):
-                yield between(
-                    f"vit against {other}: {kind}, {count} images", ("vit", of["vit"], "0"), (other, of[other], "0")
-                )
+                yield between(f"vit against {other}", where, ("vit", of["vit"], "0"), (other, of[other], "0"), **keys)
             yield between(
-                f"together against bag: {kind}, {count} images",
-                ("together", of["together"], "0"),
-                ("bag", of["bag"], "0"),
+                "together against bag", where, ("together", of["together"], "0"), ("bag", of["bag"], "0"), **keys
             )
 
 
@@ -70,23 +67,30 @@ def families(data, seeds, train):
             }
             for first, second in (("cnn", "vit"), ("hybrid", "cnn"), ("hybrid", "vit")):
                 arms = ((arm, of[share][arm], "0") for arm in (first, second))
-                yield between(f"{first} against {second}: {name}, {share:.0%} of labels", *arms)
+                yield between(
+                    f"{first} against {second}", f"{name}, {share:.0%} of labels", *arms, dataset=name, labels=share
+                )
         if len(of) > 1:
             yield _gap(name, of, min(of))
             bag = [train("vit", dataset, seed, longer=work["vit"], positions=False) for seed in seeds]
             yield between(
-                f"vit with positions against none: {name}", ("positions", of[1.0]["vit"], "0"), ("none", bag, "0")
+                "vit with positions against none",
+                name,
+                ("positions", of[1.0]["vit"], "0"),
+                ("none", bag, "0"),
+                dataset=name,
             )
 
 
 def _gap(name, of, few):
     """The lead of the CNN over the ViT with few labels, against its lead with all."""
     leads = [
-        tuple(
-            round(cnn.values["0"] - vit.values["0"], DECIMALS) for cnn, vit in zip(of[share]["cnn"], of[share]["vit"])
-        )
+        [cnn.values["0"] - vit.values["0"] for cnn, vit in zip(of[share]["cnn"], of[share]["vit"])]
         for share in (few, 1.0)
     ]
-    return Contrast(
-        f"lead of the cnn over the vit: {name}, {few:.0%} of labels against all", (f"{few:.0%}", "100%"), *leads
+    return contrast(
+        "lead of the cnn over the vit",
+        f"{name}, {few:.0%} of labels against all",
+        *zip((f"{few:.0%}", "100%"), leads),
+        dataset=name,
     )

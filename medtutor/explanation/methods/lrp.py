@@ -1,4 +1,4 @@
-"""Layer-wise relevance propagation (Bach et al., PLOS ONE 10:e0130140, 2015) on convolutional networks.
+"""Layer-wise relevance propagation (Bach et al., PLOS ONE 10:e0130140, 2015), on convolutional networks.
 
 Captum's `LRP` does the propagation. Its default rule, epsilon in every layer,
 loses most of the score to the biases of a network with batch normalisation, and
@@ -13,6 +13,7 @@ last layer    epsilon rule, the only one with a sign: for or against the class
 
 Before that, on a copy, batch normalisation is folded into the convolution
 before it, which changes nothing that the network computes in eval mode.
+Transformers have rules of their own, see `.attention_lrp`.
 """
 
 from copy import deepcopy
@@ -22,15 +23,14 @@ from captum.attr import LRP
 from captum.attr._utils.custom_modules import Addition_Module
 from captum.attr._utils.lrp_rules import Alpha1_Beta0_Rule, EpsilonRule
 from torch import nn
-from torch.nn.utils.fusion import fuse_conv_bn_eval, fuse_linear_bn_eval
 
-from ..errors import InputError
-from ..models.cnn import Add
-from .anatomy import RESHAPING, Copied, replace
-from .subject import Answer
+from ...errors import InputError
+from ...models.cnn import Add
+from ..anatomy import NORMS, RESHAPING, WEIGHTED, Copied, fold_norms, replace
+from ..subject import Answer
+from . import attention_lrp
+from .method import Method
 
-WEIGHTED = (nn.Conv1d, nn.Conv2d, nn.Conv3d, nn.Linear)
-NORMS = (nn.BatchNorm1d, nn.BatchNorm2d, nn.BatchNorm3d)
 SUMS = (Add, Addition_Module)
 PASSING = (nn.Identity, nn.Flatten, nn.Dropout, nn.Dropout2d, nn.Dropout3d)
 POOLS = (
@@ -46,16 +46,20 @@ POOLS = (
 KNOWN = (*WEIGHTED, *NORMS, *SUMS, *PASSING, *POOLS, nn.ReLU)
 
 
-def check(seen):
+def check(seen, dims):
     """Raises `InputError` where LRP has no rule for something in the network.
 
     seen  the `Trace` of the network
+    dims  not asked for
     """
+    if type(seen.net) in attention_lrp.TRANSFORMERS:
+        return
     for call in seen.leaves:
         if not isinstance(call.module, KNOWN):
             raise InputError(
                 f"lrp has no rule for {type(call.module).__name__} (layer {call.name}); it works on convolutions,"
-                " linear layers, ReLU, pooling and batch normalisation; choose integrated_gradients"
+                " linear layers, ReLU, pooling and batch normalisation, and on 'vit', 'windowed_vit' and 'hybrid' as"
+                " they are built here; choose integrated_gradients"
             )
     if hidden := [name for name in seen.hidden if name not in RESHAPING]:
         raise InputError(
@@ -80,13 +84,15 @@ def check(seen):
             )
 
 
-def relevance(seen, x, target):
+def relevance(seen, x, target, layer, options):
     """Relevance of each pixel, (B, C, *spatial); its sum over a sample is the score.
 
     seen    the `Trace` of the network, which is not changed
     x       float images -1…1, (B, C, *spatial)
     target  class of each sample, (B,)
     """
+    if type(seen.net) in attention_lrp.TRANSFORMERS:
+        return attention_lrp.relevance(seen, x, target)
     net = deepcopy(seen.net)
     first = _simplify(net, seen)
     low, high = torch.full_like(x, -1.0), torch.full_like(x, 1.0)
@@ -105,12 +111,7 @@ def relevance(seen, x, target):
 def _simplify(net, seen):
     """Fold, exchange and give each layer of the copy its rule; returns the first weighted layer."""
     places = {id(call.output): call.name for call in seen.leaves if isinstance(call.module, WEIGHTED)}
-    for call in seen.leaves:
-        if isinstance(call.module, NORMS):
-            before = places[id(call.input)]
-            fuse = fuse_linear_bn_eval if isinstance(net.get_submodule(before), nn.Linear) else fuse_conv_bn_eval
-            replace(net, before, fuse(net.get_submodule(before), net.get_submodule(call.name)))
-            replace(net, call.name, nn.Identity())
+    fold_norms(net, seen)
     for name, module in list(net.named_modules()):
         if next(module.children(), None) is None:
             if isinstance(module, PASSING) and not isinstance(module, nn.Flatten):
@@ -207,3 +208,16 @@ class PositiveRule(EpsilonRule):
         super().forward_hook_weights(module, inputs, outputs)
         for device, terms in module.activations.items():
             module.activations[device] = tuple(term.clamp(min=0) for term in terms)
+
+
+LRP_METHOD = Method(
+    "Layer-wise relevance propagation",
+    "The score shared out layer by layer, down to the pixels, none of it lost.",
+    "Bach et al., PLOS ONE 10:e0130140 (2015); rules of Kohlbrenner et al., arXiv:1910.09840 (2019)",
+    relevance,
+    signed=True,
+    regional=False,
+    sums_to="score",
+    guard=check,
+    passes=lambda options: 3,
+)
