@@ -8,7 +8,9 @@ bool is no number.
 import math
 import numbers
 import unicodedata
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from typing import Any
 
 import numpy as np
 
@@ -17,7 +19,7 @@ from .errors import InputError, shown, unknown
 ROUNDING = 1e-3  # how far a probability in half precision may lie beyond 0…1
 
 
-def whole(what, value, low=None, high=None):
+def whole(what: str, value: object, low: int | None = None, high: int | None = None) -> int:
     """`value` as an int. Raises `InputError`, which calls it `what`, for anything else and outside low…high."""
     found = _single(value)
     if isinstance(found, (bool, np.bool_)) or not isinstance(found, numbers.Integral):
@@ -25,7 +27,15 @@ def whole(what, value, low=None, high=None):
     return _within(what, int(found), low, high)
 
 
-def number(what, value, low=None, high=None, *, above=None, below=None):
+def number(
+    what: str,
+    value: object,
+    low: float | None = None,
+    high: float | None = None,
+    *,
+    above: float | None = None,
+    below: float | None = None,
+) -> float:
     """`value` as a finite float. Raises `InputError`, which calls it `what`, for anything else and outside the range.
 
     low, high     the range, both ends within; `above` and `below` leave the end out
@@ -33,12 +43,12 @@ def number(what, value, low=None, high=None, *, above=None, below=None):
     found = _single(value)
     if isinstance(found, (bool, np.bool_)) or not isinstance(found, numbers.Real) or not _finite(found):
         raise InputError(f"{what} must be a finite number{_range(low, high, above, below)}, not {shown(value)}")
-    if (above is not None and found <= above) or (below is not None and found >= below):
+    if (above is not None and float(found) <= above) or (below is not None and float(found) >= below):
         raise InputError(f"{what} must be a number{_range(low, high, above, below)}, not {shown(value)}")
     return _within(what, float(found), low, high)
 
 
-def flag(what, value):
+def flag(what: str, value: object) -> bool:
     """`value` as a bool. Raises `InputError`, which calls it `what`, for anything but True and False."""
     found = _single(value)
     if not isinstance(found, (bool, np.bool_)):
@@ -46,7 +56,7 @@ def flag(what, value):
     return bool(found)
 
 
-def one_of(kind, value, known):
+def one_of(kind: str, value: Any, known: Iterable[str]) -> str:
     """`value`, one of the names in `known`. Raises `InputError`, with the nearest names, for any other."""
     if not isinstance(value, str) or value not in known:
         raise unknown(kind, value, list(known))
@@ -83,7 +93,7 @@ def _range(low=None, high=None, above=None, below=None):
     return f" {words}" if words else ""
 
 
-def instance(what, value, kind, words):
+def instance(what: str, value: Any, kind: type, words: str) -> Any:
     """`value`, an instance of the class `kind`.
 
     Raises `InputError`, which says in `words` what was expected, for any other.
@@ -93,14 +103,14 @@ def instance(what, value, kind, words):
     return value
 
 
-def items(values):
+def items(values: Any) -> list | None:
     """What stands in a list, a tuple, or an array or tensor with one axis, as a list; None of anything else."""
     if isinstance(values, (list, tuple)):
         return list(values)
     return list(values) if getattr(values, "ndim", None) == 1 else None
 
 
-def text(what, value):
+def text(what: str, value: object) -> str:
     """`value` as one line: line breaks and runs of blanks become one blank.
 
     Raises `InputError`, which calls it `what`, for anything but text, for text of blanks alone, and for
@@ -119,7 +129,7 @@ def text(what, value):
 MOST = 100_000  # cases of a split that are drawn: more fill the memory of a machine
 
 
-def counts(given, usual, least, why=""):
+def counts(given: Any, usual: dict[str, int], least: int, why: str = "") -> dict[str, int]:
     """How many cases of each split: {"train": 100, …}, `usual` where nothing is given. `why` follows the least number.
 
     Raises `InputError` for anything but a dict of whole numbers from `least`, and for splits that `usual` does not
@@ -136,7 +146,7 @@ def counts(given, usual, least, why=""):
 
 
 @contextmanager
-def saying(sentence):
+def saying(sentence: str) -> Iterator[None]:
     """Checks inside speak with this sentence, where one fits better than their own."""
     try:
         yield
@@ -147,12 +157,12 @@ def saying(sentence):
 LARGEST_SEED = 2**46 - 1  # that of an epoch is 100,003 times as large, and torch takes 64 bits
 
 
-def seed(value, what="seed"):
+def seed(value: object, what: str = "seed") -> int:
     """`value` as a seed that every generator here takes. Raises `InputError`, which calls it `what`, for any other."""
     return whole(what, value, 0, LARGEST_SEED)
 
 
-def wholes(what, values, low, high, least=1, most=12):
+def wholes(what: str, values: Any, low: int, high: int, least: int = 1, most: int = 12) -> tuple[int, ...]:
     """`values` as a tuple of ints, `least` to `most` of them, each from `low` to `high`; else an `InputError` about
     `what`.
     """
@@ -163,7 +173,7 @@ def wholes(what, values, low, high, least=1, most=12):
     return tuple(whole(f"each of {what}", value, low, high) for value in values)
 
 
-def as_numbers(what, values):
+def as_numbers(what: str, values: Any) -> np.ndarray:
     """Tensor, array or list as a numpy array of finite numbers.
 
     Raises `InputError`, which calls it `what`, for anything else.
@@ -181,7 +191,7 @@ def as_numbers(what, values):
     return array
 
 
-def as_probabilities(what, values):
+def as_probabilities(what: str, values: Any) -> np.ndarray:
     """As `as_numbers`, float64, all of it in 0…1 but for rounding. Raises `InputError` for logits."""
     array = as_numbers(what, values).astype(np.float64)
     if array.size and (array.min() < -ROUNDING or array.max() > 1 + ROUNDING):
@@ -192,7 +202,7 @@ def as_probabilities(what, values):
     return array
 
 
-def check_class_numbers(what, numbers, classes):
+def check_class_numbers(what: str, numbers: np.ndarray, classes: int) -> None:
     """Raises `InputError` where the numbers are not whole and in 0…classes - 1."""
     wrong = (numbers < 0) | (numbers >= classes)
     if numbers.dtype.kind == "f":

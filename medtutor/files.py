@@ -1,25 +1,20 @@
 """Files that are there whole or not at all, whenever the power goes, and folders that are written by one process at a
 time.
-
-What is read is believed only after it was checked: `typed` holds values out of JSON
-against type hints, and a SHA-256 over all of them shows what was altered.
 """
 
 import errno
 import hashlib
 import json
-import math
 import os
 import re
-from contextlib import contextmanager, suppress
-from dataclasses import MISSING, fields, is_dataclass
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager, suppress
 from pathlib import Path
-from types import UnionType
-from typing import TypedDict, get_args, get_origin, get_type_hints, is_typeddict
+from typing import Any, TypedDict
 from uuid import uuid4
 
-from .checks import flag, number, whole
 from .errors import InputError, MedtutorError
+from .records import digest, read_json, typed
 
 LOCK = ".medtutor-lock"
 WAIT = 60  # seconds for another process to end its writing
@@ -28,7 +23,7 @@ WAIT = 60  # seconds for another process to end its writing
 # --- paths ---------------------------------------------------------------------------
 
 
-def home():
+def home() -> Path | None:
     """The user's home folder, or None where there is none: an unknown user in a container, without $HOME."""
     try:
         return Path.home()
@@ -36,7 +31,7 @@ def home():
         return None
 
 
-def resolve(path):
+def resolve(path: str | os.PathLike) -> Path:
     """The `Path` of what a user gave as a file or folder: `~` is the home folder, as in a shell.
 
     Every path that comes from outside goes through here. Raises `InputError` for what can be no path, and for `~` where
@@ -61,7 +56,7 @@ def resolve(path):
 # --- whole files, one writer -----------------------------------------------------------
 
 
-def write_whole(path, content):
+def write_whole(path: Path, content: str | bytes) -> None:
     """Write text or bytes to a `Path`; what stood there before stands until the new is on the disk.
 
     Raises `OSError` where the file cannot be written.
@@ -80,7 +75,7 @@ def write_whole(path, content):
         raise
 
 
-def remove_partial(folder, names):
+def remove_partial(folder: Path, names: str) -> None:
     """Delete what killed processes left of `write_whole` in a folder, of files whose name the pattern `names` fits.
 
     Only for whoever holds the folder's lock: what a living process writes looks the same.
@@ -91,7 +86,7 @@ def remove_partial(folder, names):
 
 
 @contextmanager
-def alone(lock):
+def alone(lock: Any) -> Iterator[None]:
     """Within, this process alone holds a `FileLock`, whose file is gone afterwards.
 
     A lock whose file is deleted could have two holders: one of the deleted file, which it had
@@ -122,104 +117,11 @@ def _is_file(descriptor, path):
         return False
 
 
-def locked(folder, wait=WAIT):
+def locked(folder: Path, wait: float = WAIT) -> AbstractContextManager[None]:
     """`alone` in a folder that is there. Raises `filelock.Timeout` where another process does not end its writing."""
     from filelock import FileLock
 
     return alone(FileLock(folder / LOCK, timeout=wait))
-
-
-# --- values out of JSON ------------------------------------------------------------------
-
-
-def read_json(path):
-    """What a JSON file holds; NaN, which is no JSON, is None.
-
-    Raises `OSError` where it cannot be read, `ValueError` for what is no JSON, names a key twice or is nested deeply.
-    """
-    try:
-        return json.loads(path.read_text(encoding="utf-8"), object_pairs_hook=_each_once, parse_constant=_no_number)
-    except RecursionError:
-        raise ValueError("it is nested too deeply") from None
-
-
-def _each_once(pairs):
-    found = dict(pairs)
-    if len(found) < len(pairs):
-        raise ValueError("a key stands in it twice")
-    return found
-
-
-def _no_number(name):
-    if name != "NaN":
-        raise ValueError(f"it holds {name}")
-
-
-def digest(record):
-    """SHA-256 of plain values, in one spelling."""
-    return hashlib.sha256(json.dumps(record, sort_keys=True, allow_nan=False).encode()).hexdigest()
-
-
-def typed(what, value, hint, gaps=False):
-    """`value`, as JSON gives it, checked against a type hint: with tuples for lists, and dataclasses for objects.
-
-    hint  int, float, bool, str, dict, list, dict[str, …], list[…], tuple[…], a dataclass, a `TypedDict`, or one of them
-          | None
-    gaps  None stands for a number that could not be computed, and becomes NaN
-
-    Raises `InputError`, which calls it `what`, for another type, a number that is not finite, and a key too many or too
-    few.
-    """
-    kind, inner = get_origin(hint), get_args(hint)
-    if kind is UnionType:
-        return None if value is None else typed(what, value, inner[0], gaps)
-    if is_dataclass(hint) or is_typeddict(hint):
-        return _built(what, value, hint, gaps)
-    if hint is float:
-        if gaps and value is None:
-            return math.nan
-        number(what, value)  # a whole one stays whole, as it stands in the file
-    elif hint is int:
-        whole(what, value)
-    elif hint is bool:
-        flag(what, value)
-    elif hint is str and not isinstance(value, str):
-        raise InputError(f"{what} must be text, not {_shown(value)}")
-    elif (kind or hint) is dict:
-        if not isinstance(value, dict):
-            raise InputError(f"{what} must be an object, not {_shown(value)}")
-        if inner:
-            return {key: typed(f"{what}.{key}", each, inner[1], gaps) for key, each in value.items()}
-    elif (kind or hint) in (list, tuple):
-        if not isinstance(value, list):
-            raise InputError(f"{what} must be a list, not {_shown(value)}")
-        hints = inner if kind is tuple and inner[-1] is not ... else inner[:1] * len(value) or [object] * len(value)
-        if len(hints) != len(value):
-            raise InputError(f"{what} must hold {len(hints)} values, not {len(value)}")
-        return (kind or hint)(typed(f"{what}[{i}]", each, of, gaps) for i, (each, of) in enumerate(zip(value, hints)))
-    return value
-
-
-def _built(what, value, kind, gaps):
-    typed(what, value, dict)
-    hints, within = get_type_hints(kind), f"{what}." if what else ""
-    if is_dataclass(kind):
-        needed = {field.name for field in fields(kind) if field.default is MISSING and field.default_factory is MISSING}
-        hints = {field.name: hints[field.name] for field in fields(kind)}
-    else:
-        needed = set(kind.__required_keys__)
-    for name in sorted(needed - set(value)):
-        raise InputError(f"{within}{name} is missing")
-    for name in value:
-        if name not in hints:
-            raise InputError(f"{within}{_shown(name)[1:-1]} is not known")
-    return kind(**{name: typed(f"{within}{name}", each, hints[name], gaps) for name, each in value.items()})
-
-
-def _shown(value):
-    """What was found, short enough for a sentence."""
-    text = repr(value)
-    return text if len(text) <= 60 else f"{text[:57]}…"
 
 
 # --- folders of tensors ------------------------------------------------------------------
@@ -248,11 +150,11 @@ class Folder:
     # Names that a save is about to write, one a line: what it leaves when it is killed is known by them.
     NOTES = ".medtutor-writing"
 
-    def __init__(self, path, manifest, holds, version, remedies):
+    def __init__(self, path: Path, manifest: str, holds: str, version: int, remedies: dict[str, str]) -> None:
         self.path, self.manifest = path, path / manifest
         self.holds, self.version, self.remedies = holds, version, remedies
 
-    def check(self):
+    def check(self) -> None:
         """Raises `InputError` where the folder holds files, but not what `save` wrote there: nothing is lost by
         mistake.
         """
@@ -285,7 +187,7 @@ class Folder:
         # Damaged: ours, if our files lie beside it.
         return any(re.fullmatch(self.TENSORS, name) for name in visible)
 
-    def save(self, record, tensors):
+    def save(self, record: dict, tensors: dict[str, dict]) -> None:
         """Write a record of plain values, and groups of tensors {name: {key: tensor}}; what was saved here before is
         replaced.
 
@@ -362,7 +264,7 @@ class Folder:
             return set()
         return {name for name in names if re.fullmatch(self.TENSORS, name)}
 
-    def load(self):
+    def load(self) -> tuple[dict, dict[str, dict]]:
         """(record, {name: tensors}). Raises `InputError` for what is missing, damaged, or of another version.
 
         The record's own values are for the caller to check, within `checked`; then `verify`.
@@ -398,7 +300,7 @@ class Folder:
         return record
 
     @contextmanager
-    def checked(self):
+    def checked(self) -> Iterator[None]:
         """Whatever goes wrong within, with values of the record, is an `InputError` that says so."""
         try:
             yield
@@ -416,7 +318,7 @@ class Folder:
                 f"{self.manifest} was altered and does not fit its files ({reason}); {self.remedies['damaged']}"
             ) from error
 
-    def verify(self, record):
+    def verify(self, record: dict) -> None:
         """Raises `ValueError` where any value of the record was altered.
 
         One of an earlier medtutor bears no SHA-256.
@@ -433,7 +335,7 @@ def _plain(value):
     return value.tolist()
 
 
-def read_tensors(folder, entry):
+def read_tensors(folder: Path, entry: dict) -> dict:
     """The tensors of one safetensors file, {"file": …, "sha256": …}.
 
     Raises `InputError` for one that is missing or altered.

@@ -17,7 +17,8 @@ from filelock import FileLock
 
 from medtutor import files
 from medtutor.errors import InputError, MedtutorError
-from medtutor.files import Folder, alone, locked, read_json, remove_partial, resolve, typed, write_whole
+from medtutor.files import Folder, alone, locked, remove_partial, resolve, write_whole
+from medtutor.records import read_json, typed
 
 REMEDIES = {"absent": "make one", "damaged": "make it again", "outdated": "make it again"}
 

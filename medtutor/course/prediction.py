@@ -12,7 +12,8 @@ from filelock import Timeout
 
 from ..checks import items, number, text
 from ..errors import InputError, shown
-from ..files import home, locked, read_json, remove_partial, resolve, write_whole
+from ..files import home, locked, remove_partial, resolve, write_whole
+from ..records import read_json
 from ..widgets.explorer import Explorer, answering
 from .box import Box
 

@@ -11,9 +11,10 @@ from .. import checks
 from ..errors import InputError
 from . import options as given
 from .cnn import CNN, MLP, VGG, BagOfPatches, LeNet, ResNet18, SwishCNN
+from .conv_lstm import ConvLSTM
 from .hybrid import Hybrid, TransformerUNet
 from .randomness import seeded
-from .recurrent import HEADS, ConvLSTM, FrameSequence
+from .recurrent import HEADS, FrameSequence
 from .unet import FCN, AttentionUNet, MultiLevelUNet, ResidualUNet, UNet
 from .vit import ViT, WindowedViT
 

@@ -25,6 +25,7 @@ from torch import nn
 
 from ..checks import wholes
 from ..errors import InputError
+from .cnn import conv_norm_relu
 from .options import SIDE, check
 
 SMALLEST = 8  # pixels: the encoders halve each side twice, and a 3 x 3 kernel wants more than one pixel
@@ -233,12 +234,14 @@ class Translator(nn.Module):
         check(channels=channels, out_channels=out_channels, widths=widths, skips=skips)
         self.skips = skips
         pairs = list(zip(widths, widths[1:]))  # (16, 32), (32, 64)
-        self.down = nn.ModuleList([_conv(channels, widths[0])])
-        self.down.extend(_conv(fine, coarse, stride=2) for fine, coarse in pairs)
+        self.down = nn.ModuleList([nn.Sequential(*conv_norm_relu(channels, widths[0]))])
+        self.down.extend(nn.Sequential(*conv_norm_relu(fine, coarse, stride=2)) for fine, coarse in pairs)
         self.up = nn.ModuleList(
             nn.ConvTranspose2d(coarse, fine, 4, stride=2, padding=1) for fine, coarse in pairs[::-1]
         )
-        self.merge = nn.ModuleList(_conv(2 * fine if skips else fine, fine) for fine, _ in pairs[::-1])
+        self.merge = nn.ModuleList(
+            nn.Sequential(*conv_norm_relu(2 * fine if skips else fine, fine)) for fine, _ in pairs[::-1]
+        )
         self.head = nn.Conv2d(widths[0], out_channels, 1)
 
     def encode(self, x: torch.Tensor) -> list[torch.Tensor]:
@@ -260,11 +263,6 @@ class Translator(nn.Module):
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         return self.decode(self.encode(x))
-
-
-def _conv(in_channels, out_channels, stride=1):
-    conv = nn.Conv2d(in_channels, out_channels, 3, stride=stride, padding=1, bias=False)
-    return nn.Sequential(conv, nn.BatchNorm2d(out_channels), nn.ReLU())
 
 
 def _doubling(in_channels, out_channels, small, large):

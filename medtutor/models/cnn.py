@@ -9,7 +9,7 @@ functional `relu` or a bare `+` is invisible to them.
 Sizes below are for one grey channel, 28 x 28 pixels and two classes.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import torch
 from torch import nn
@@ -32,6 +32,18 @@ class Add(nn.Module):
 
     def forward(self, x: torch.Tensor, y: torch.Tensor) -> torch.Tensor:
         return x + y
+
+
+def conv_norm_relu(
+    in_channels: int, out_channels: int, stride: int = 1, dims: int = 2, activation: Callable[[], nn.Module] = nn.ReLU
+) -> list[nn.Module]:
+    """A 3 x 3 convolution, batch normalisation, which makes a bias needless, and ReLU.
+
+    >>> nn.Sequential(*conv_norm_relu(1, 8, stride=2))(torch.zeros(2, 1, 28, 28)).shape
+    torch.Size([2, 8, 14, 14])
+    """
+    conv = CONV[dims](in_channels, out_channels, 3, stride=stride, padding=1, bias=False)
+    return [conv, BATCH_NORM[dims](out_channels), activation()]
 
 
 class MLP(nn.Module):
@@ -119,14 +131,10 @@ class VGG(nn.Module):
         check_shape(shape, volumes=False)
         layers, in_channels = [], channels
         for out_channels in widths:
-            for _ in range(2):
-                layers += [
-                    nn.Conv2d(in_channels, out_channels, 3, padding=1, bias=False),
-                    nn.BatchNorm2d(out_channels),
-                    activation(),
-                ]
-                in_channels = out_channels
+            layers += conv_norm_relu(in_channels, out_channels, activation=activation)
+            layers += conv_norm_relu(out_channels, out_channels, activation=activation)
             layers.append(nn.MaxPool2d(2))  # 28 -> 14 -> 7 -> 3
+            in_channels = out_channels
         self.features = nn.Sequential(*layers)
         self.pool = nn.AdaptiveAvgPool2d(1)  # (B, 128, 3, 3) -> (B, 128, 1, 1)
         self.flatten = nn.Flatten()  # (B, 128)
@@ -185,6 +193,16 @@ class ResidualBlock(nn.Module):
         return self.relu2(self.add(y, self.skip(x)))
 
 
+def residual_stages(widths: Sequence[int], dims: int = 2) -> nn.Sequential:
+    """A residual block for each width, every one but the first at half the resolution of the one before.
+
+    >>> residual_stages((8, 16))(torch.zeros(2, 8, 28, 28)).shape
+    torch.Size([2, 16, 14, 14])
+    """
+    first = ResidualBlock(widths[0], widths[0], dims=dims)
+    return nn.Sequential(first, *(ResidualBlock(*step, stride=2, dims=dims) for step in zip(widths, widths[1:])))
+
+
 class CNN(nn.Module):
     """The default: a small residual network for images and volumes.
 
@@ -207,19 +225,11 @@ class CNN(nn.Module):
         dims = len(shape)
         widths = {2: (24, 48, 96), 3: (16, 32, 64)}[dims] if widths is None else widths
         check(channels=channels, classes=classes, widths=widths)
-        self.stem = nn.Sequential(
-            CONV[dims](channels, widths[0], 3, padding=1, stride=1 if dims == 2 else 2, bias=False),
-            BATCH_NORM[dims](widths[0]),
-            nn.ReLU(),
-        )
-        blocks, in_channels = [], widths[0]
-        for i, out_channels in enumerate(widths):
-            blocks.append(ResidualBlock(in_channels, out_channels, stride=1 if i == 0 else 2, dims=dims))
-            in_channels = out_channels
-        self.blocks = nn.Sequential(*blocks)  # (B, 24, 28, 28) -> (B, 48, 14, 14) -> (B, 96, 7, 7)
+        self.stem = nn.Sequential(*conv_norm_relu(channels, widths[0], stride=dims - 1, dims=dims))
+        self.blocks = residual_stages(widths, dims)  # (B, 24, 28, 28) -> (B, 48, 14, 14) -> (B, 96, 7, 7)
         self.pool = GLOBAL_MAX[dims](1)
         self.flatten = nn.Flatten()  # (B, 96)
-        self.classifier = nn.Linear(in_channels, classes)
+        self.classifier = nn.Linear(widths[-1], classes)
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         return self.classifier(self.flatten(self.pool(self.blocks(self.stem(x)))))
@@ -253,11 +263,7 @@ class BagOfPatches(nn.Module):
         check_shape(shape, volumes=False)
         layers, in_channels = [], channels
         for out_channels, stride in zip(widths, (1, 2, 1, 2)):  # each place sees 3, 5, 9, 13 pixels
-            layers += [
-                nn.Conv2d(in_channels, out_channels, 3, stride, 1, bias=False),
-                nn.BatchNorm2d(out_channels),
-                nn.ReLU(),
-            ]
+            layers += conv_norm_relu(in_channels, out_channels, stride)
             in_channels = out_channels
         self.features = nn.Sequential(*layers)
         self.pool: nn.Module
@@ -289,7 +295,7 @@ class ResNet18(nn.Module):
         check(channels=channels, classes=classes)
         check_shape(shape)
         dims = len(shape)
-        self.stem = nn.Sequential(CONV[dims](channels, 64, 3, padding=1, bias=False), BATCH_NORM[dims](64), nn.ReLU())
+        self.stem = nn.Sequential(*conv_norm_relu(channels, 64, dims=dims))
         blocks, in_channels = [], 64
         for out_channels, stride in ((64, 1), (128, 2), (256, 2), (512, 2)):
             blocks += [

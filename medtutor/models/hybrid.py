@@ -17,7 +17,7 @@ from torch import nn
 
 from ..errors import InputError, unknown
 from .autoencoder import Autoencoder
-from .cnn import BATCH_NORM, CONV, GLOBAL_MAX, ResidualBlock
+from .cnn import CONV, GLOBAL_MAX, conv_norm_relu, residual_stages
 from .options import check, check_shape
 from .recurrent import FrameEncoder
 from .unet import PlainBlock, UNet
@@ -66,18 +66,9 @@ class Hybrid(ViT):
         self, channels: int, shape: Sequence[int], width: int, patch: int | None
     ) -> tuple[nn.Module, tuple[int, ...], tuple[int, ...]]:
         """A convolution, a residual block at each of the stem's widths, and a convolution to the tokens' width."""
-        dims, (first, *_) = len(shape), self.widths
-        stem = [
-            CONV[dims](channels, first, 3, padding=1, stride=1 if dims == 2 else 2, bias=False),
-            BATCH_NORM[dims](first),
-            nn.ReLU(),
-        ]
-        steps = enumerate(zip((first, *self.widths), self.widths))
-        stem += [
-            ResidualBlock(in_channels, out_channels, stride=1 if i == 0 else 2, dims=dims)
-            for i, (in_channels, out_channels) in steps
-        ]
-        stem.append(CONV[dims](self.widths[-1], width, 3, stride=2, padding=1))
+        dims = len(shape)
+        stem = [*conv_norm_relu(channels, self.widths[0], stride=dims - 1, dims=dims)]
+        stem += [*residual_stages(self.widths, dims), CONV[dims](self.widths[-1], width, 3, stride=2, padding=1)]
         halvings = len(self.widths) + (dims == 3)
         grid = tuple(-(-side // 2**halvings) for side in shape)
         return nn.Sequential(*stem), grid, tuple(shape)
@@ -225,10 +216,7 @@ class ImageFeatures(nn.Sequential):
 
     def __init__(self, channels: int = 1, widths: Sequence[int] = (16, 32, 64)) -> None:
         check(channels=channels, widths=widths)
-        stem = [nn.Conv2d(channels, widths[0], 3, padding=1, bias=False), nn.BatchNorm2d(widths[0]), nn.ReLU()]
-        steps = enumerate(zip((widths[0], *widths), widths))
-        blocks = [ResidualBlock(*channels_in_out, stride=1 if i == 0 else 2) for i, channels_in_out in steps]
-        super().__init__(*stem, *blocks, GLOBAL_MAX[2](1), nn.Flatten())
+        super().__init__(*conv_norm_relu(channels, widths[0]), *residual_stages(widths), GLOBAL_MAX[2](1), nn.Flatten())
 
 
 class TableFeatures(nn.Module):

@@ -76,9 +76,9 @@ class FrameEncoder(nn.Module):
         check_shape(shape, volumes=False)
         height, width = ((side + 7) // 8 for side in shape)  # halved three times, rounded up
         self.layers = nn.Sequential(
-            *_halving(channels, 16),  # (B, 16, 14, 14)
-            *_halving(16, 32),  # (B, 32, 7, 7)
-            *_halving(32, 32),  # (B, 32, 4, 4)
+            *halving(channels, 16),  # (B, 16, 14, 14)
+            *halving(16, 32),  # (B, 32, 7, 7)
+            *halving(32, 32),  # (B, 32, 4, 4)
             nn.Flatten(),  # (B, 512)
             nn.Linear(32 * height * width, features),
         )
@@ -87,7 +87,8 @@ class FrameEncoder(nn.Module):
         return self.layers(x)
 
 
-def _halving(in_channels, out_channels):
+def halving(in_channels: int, out_channels: int) -> tuple[nn.Module, nn.Module]:
+    """A convolution that halves the sides, rounded up, and its non-linearity."""
     return nn.Conv2d(in_channels, out_channels, 3, stride=2, padding=1), nn.ReLU()
 
 
@@ -114,7 +115,7 @@ class Head(nn.Module):
         raise NotImplementedError
 
     def forward(self, features: torch.Tensor, lengths: torch.Tensor | None = None) -> torch.Tensor:
-        return self.answer(self.summary(features, _checked_lengths(features, lengths)))
+        return self.answer(self.summary(features, checked_lengths(features, lengths)))
 
     def hidden(self, features: torch.Tensor) -> torch.Tensor:
         """(B, T, numbers): the summary, had the clip ended after each frame."""
@@ -133,7 +134,7 @@ class SingleFrame(Head):
 
     def summary(self, features: torch.Tensor, lengths: torch.Tensor) -> torch.Tensor:
         place = torch.rand(features.shape[0], device=features.device) if self.training else torch.tensor(0.5)
-        return _at(features, (place * lengths).long())
+        return at(features, (place * lengths).long())
 
 
 class MeanFrames(Head):
@@ -200,7 +201,7 @@ class Recurrent(nn.Module):
 
     def forward(self, features: torch.Tensor, lengths: torch.Tensor | None = None) -> torch.Tensor:
         states = self.hidden(features, lengths)
-        last = _at(states, _checked_lengths(features, lengths) - 1)
+        last = at(states, checked_lengths(features, lengths) - 1)
         if self.both_ways:  # the way back ends at the first frame
             size = self.recurrence.hidden_size
             last = torch.cat([last[:, :size], states[:, 0, size:]], 1)
@@ -214,7 +215,7 @@ class Recurrent(nn.Module):
         """
         if lengths is None:
             return self.recurrence(features)[0]
-        lengths = _checked_lengths(features, lengths).cpu()
+        lengths = checked_lengths(features, lengths).cpu()
         packed = pack_padded_sequence(features, lengths, batch_first=True, enforce_sorted=False)
         return pad_packed_sequence(self.recurrence(packed)[0], batch_first=True, total_length=features.shape[1])[0]
 
@@ -253,12 +254,12 @@ class TemporalConv(nn.Module):
         self.answer = nn.Linear(hidden, outputs)
 
     def forward(self, features: torch.Tensor, lengths: torch.Tensor | None = None) -> torch.Tensor:
-        return self.answer(_mean(self.hidden(features, lengths), _checked_lengths(features, lengths)))
+        return self.answer(_mean(self.hidden(features, lengths), checked_lengths(features, lengths)))
 
     def hidden(self, features: torch.Tensor, lengths: torch.Tensor | None = None) -> torch.Tensor:
         """(B, T, hidden): what the second convolution finds around each frame; 0 where a clip has ended."""
         # Zeros stand before the first frame and behind the last: what `padding` puts there too.
-        lengths = _checked_lengths(features, lengths)
+        lengths = checked_lengths(features, lengths)
         x = _only(features, lengths).transpose(1, 2)
         x = _only(self.relu1(self.conv1(x)).transpose(1, 2), lengths).transpose(1, 2)
         return _only(self.relu2(self.conv2(x)).transpose(1, 2), lengths)
@@ -318,7 +319,7 @@ class FrameSequence(nn.Module):
 
     def features(self, x: torch.Tensor) -> torch.Tensor:
         """(B, T, C, H, W) -> (B, T, 48)"""
-        _check_clips(x)
+        check_clips(x)
         return self.encoder(x.flatten(0, 1)).unflatten(0, x.shape[:2])
 
     def forward(self, x: torch.Tensor, lengths: torch.Tensor | None = None) -> torch.Tensor:
@@ -333,100 +334,16 @@ class FrameSequence(nn.Module):
         return self.head.answers_over_time(self.features(x))
 
 
-class ConvLSTM(nn.Module):
-    """An LSTM whose state is a stack of maps: it remembers what was where.
-
-    Shi et al., arXiv:1506.04214 (2015), without the peephole weights: the linear
-    layers of `lstm_step` become one 3 x 3 convolution. Two convolutions make the
-    maps of a frame; two linear layers read the state after the last. 83 k
-    parameters.
-
-    >>> ConvLSTM(hidden=4)(torch.zeros(2, 3, 1, 28, 28)).shape
-    torch.Size([2, 2])
-    """
-
-    def __init__(
-        self, channels: int = 1, shape: Sequence[int] = (28, 28), outputs: int = 2, frames: int = 16, hidden: int = 16
-    ) -> None:
-        super().__init__()
-        check(channels=channels, outputs=outputs, frames=frames, hidden=hidden)
-        check_shape(shape, volumes=False)
-        height, width = ((side + 3) // 4 for side in shape)  # halved twice, rounded up
-        self.maps = nn.Sequential(*_halving(channels, 16), *_halving(16, 32))  # (B, 32, 7, 7)
-        self.gates = nn.Conv2d(32 + hidden, 4 * hidden, 3, padding=1)
-        self.answer = nn.Sequential(nn.Linear(hidden * height * width, 64), nn.ReLU(), nn.Linear(64, outputs))
-
-    def forward(self, x: torch.Tensor, lengths: torch.Tensor | None = None) -> torch.Tensor:
-        last = _at(self.hidden_maps(x), _checked_lengths(x, lengths) - 1)
-        return self.answer(last.flatten(1))
-
-    def hidden_maps(self, x: torch.Tensor) -> torch.Tensor:
-        """(B, T, hidden, H/4, W/4): the state after each frame."""
-        _check_clips(x)
-        frames = self.maps(x.flatten(0, 1)).unflatten(0, x.shape[:2])
-        h = c = frames.new_zeros(x.shape[0], self.gates.out_channels // 4, *frames.shape[3:])
-        states = []
-        for frame in frames.unbind(1):
-            h, c = _map_step(self.gates, frame, h, c)
-            states.append(h)
-        return torch.stack(states, 1)
-
-    def hidden(self, x: torch.Tensor) -> torch.Tensor:
-        """(B, T, hidden): the mean over all places of each map, after each frame."""
-        return self.hidden_maps(x).mean((3, 4))
-
-    def answers_over_time(self, x: torch.Tensor) -> torch.Tensor:
-        """(B, T, outputs): the answer, had the clip ended after each frame."""
-        return self.answer(self.hidden_maps(x).flatten(2))
-
-
-class NextFrame(nn.Module):
-    """A ConvLSTM that draws what comes next: the frame itself, changed by what the state says.
-
-    It starts as "copy the last frame", since the changes start at 0, and learns
-    from frames alone: (B, T, C, H, W) -> (B, T, C, H, W), after each frame a
-    forecast of the one that follows. Any brightness scale; standardised frames
-    are best. 773 parameters for one channel and 4 maps of state.
-
-    >>> clips = torch.rand(1, 3, 1, 8, 8)
-    >>> torch.equal(NextFrame()(clips), clips)  # before any training: each frame again
-    True
-    """
-
-    def __init__(self, channels: int = 1, hidden: int = 4) -> None:
-        super().__init__()
-        check(channels=channels, hidden=hidden)
-        self.gates = nn.Conv2d(channels + hidden, 4 * hidden, 3, padding=1)
-        self.change = nn.Conv2d(hidden, channels, 3, padding=1)
-        for weight in self.change.parameters():
-            nn.init.zeros_(weight)
-
-    def forward(self, x: torch.Tensor) -> torch.Tensor:
-        _check_clips(x)
-        h = c = x.new_zeros(x.shape[0], self.change.in_channels, *x.shape[3:])
-        forecasts = []
-        for frame in x.unbind(1):
-            h, c = _map_step(self.gates, frame, h, c)
-            forecasts.append(frame + self.change(h))
-        return torch.stack(forecasts, 1)
-
-
-def _map_step(gates, frame, h, c):
-    """`lstm_step` with one convolution in place of the linear layers: maps (B, _, H, W) -> the new (h, c)."""
-    write, keep, candidate, show = gates(torch.cat([frame, h], 1)).chunk(4, dim=1)
-    c = keep.sigmoid() * c + write.sigmoid() * candidate.tanh()
-    return show.sigmoid() * c.tanh(), c
-
-
 # Frames and lengths ------------------------------------------------------------------------
 
 
-def _check_clips(x):
+def check_clips(x: torch.Tensor) -> None:
+    """Raises `InputError` for what is no clips (B, T, C, H, W)."""
     if x.ndim != 5:
         raise InputError(f"a sequence model takes clips (B, T, C, H, W), not {tuple(x.shape)}")
 
 
-def _checked_lengths(x, lengths):
+def checked_lengths(x: torch.Tensor, lengths: torch.Tensor | None) -> torch.Tensor:
     """(B,) int64: every clip has all its T frames where no lengths are given."""
     count, frames = x.shape[:2]
     if lengths is None:
@@ -452,7 +369,7 @@ def _mean(features, lengths):
     return _only(features, lengths).sum(1) / lengths[:, None]
 
 
-def _at(states, frame):
+def at(states: torch.Tensor, frame: torch.Tensor) -> torch.Tensor:
     """(B, T, F) and the number of a frame for each (B,) -> (B, F)."""
     return states[torch.arange(states.shape[0], device=states.device), frame]
 

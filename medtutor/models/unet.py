@@ -19,7 +19,7 @@ import torch
 from torch import nn
 
 from ..errors import InputError
-from .cnn import BATCH_NORM, CONV, MAX_POOL, Add, ResidualBlock
+from .cnn import BATCH_NORM, CONV, MAX_POOL, Add, ResidualBlock, conv_norm_relu
 from .options import check, check_shape
 
 
@@ -31,15 +31,8 @@ class PlainBlock(nn.Sequential):
     """
 
     def __init__(self, in_channels: int, out_channels: int, dims: int = 2) -> None:
-        conv, norm = CONV[dims], BATCH_NORM[dims]
-        super().__init__(
-            conv(in_channels, out_channels, 3, padding=1, bias=False),
-            norm(out_channels),
-            nn.ReLU(),
-            conv(out_channels, out_channels, 3, padding=1, bias=False),
-            norm(out_channels),
-            nn.ReLU(),
-        )
+        first = conv_norm_relu(in_channels, out_channels, dims=dims)
+        super().__init__(*first, *conv_norm_relu(out_channels, out_channels, dims=dims))
 
 
 def crop_to(x: torch.Tensor, like: torch.Tensor) -> torch.Tensor:

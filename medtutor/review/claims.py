@@ -13,7 +13,7 @@ from typing import get_type_hints
 
 from ..checks import whole
 from ..errors import InputError, unknown
-from ..files import digest, typed
+from ..records import digest, typed
 from .evidence import Evidence, command, read_evidence
 from .render import Card, provenance, rows_of
 

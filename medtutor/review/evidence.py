@@ -18,7 +18,8 @@ from scipy.special import stdtrit
 
 from ..checks import number, one_of, whole
 from ..errors import InputError, MedtutorError
-from ..files import WAIT, digest, locked, read_json, remove_partial, resolve, typed, write_whole
+from ..files import WAIT, locked, remove_partial, resolve, write_whole
+from ..records import digest, read_json, typed
 
 # Ships with the package; `medtutor trial run` in a clone writes here.
 FOLDER = Path(__file__).parent / "evidence"

@@ -16,7 +16,8 @@ from filelock import FileLock, Timeout
 
 from ..checks import number, whole
 from ..errors import InputError
-from ..files import digest, read_json, remove_partial, resolve, typed, write_whole
+from ..files import remove_partial, resolve, write_whole
+from ..records import digest, read_json, typed
 from ..training import Recipe
 from .evidence import writing
 

@@ -39,7 +39,6 @@ class Trainer:
         model: nn.Module,
         cases: torch.Tensor,
         loss_of: BatchLoss,
-        *,
         epochs: int,
         batch_size: int,
         learning_rate: float,

@@ -34,7 +34,7 @@ ARMS = {  # what a classifier is shown beside the few, and whether all of it is 
 
 def small_cnn(dataset: Dataset, learned_from: Split, unseen: Split, seed: int, **changes: Any) -> Run:
     """The `Run` of a CNN, with the classical augmentation unless that is changed; nothing is chosen on val."""
-    glance = replace(dataset.val, images=dataset.val.images[:50], labels=dataset.val.targets[:50])
+    glance = replace(dataset.val, images=dataset.val.images[:50], labels=dataset.val.targets[:50])  # type: ignore[index]
     own = replace(dataset, train=learned_from, val=glance, test=unseen)
     recipe = default_recipe(dataset.card, **dict(epochs=EPOCHS, batch_size=20, seed=seed, shift_at_test=0) | changes)
     return fit(build("cnn", own, widths=WIDTHS, seed=seed), own, recipe, progress=False)
@@ -67,7 +67,7 @@ def classifier_of(dataset: Dataset, few: Split, arm: str, sources: dict[str, GAN
     """
     source, varied = ARMS[arm]
     rows = torch.arange(POOL // 2 if source else POOL) % len(few)
-    images, labels = few.images[rows], few.targets[rows]
+    images, labels = few.images[rows], few.targets[rows]  # type: ignore[index]
     if source:
         asked = torch.arange(POOL - len(rows)) % len(dataset.card.classes)
         images, labels = (

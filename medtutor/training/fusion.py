@@ -74,18 +74,8 @@ def fit_fusion(
         table[torch.rand(table.shape, generator=generator) < hide] = float("nan")
         return case_losses(model(images, table.to(device)), patients.labels[rows].to(device), "binary").mean()
 
-    trainer = Trainer(
-        model,
-        torch.arange(len(patients)),
-        loss_of,
-        epochs=epochs,
-        batch_size=batch_size,
-        learning_rate=learning_rate,
-        weight_decay=0.05,
-        seed=seed,
-        title=f"fusion, {getattr(model, 'way', 'own model')}",
-        progress=progress,
-    )
+    rows, title, weight_decay = torch.arange(len(patients)), f"fusion, {getattr(model, 'way', 'own model')}", 0.05
+    trainer = Trainer(model, rows, loss_of, epochs, batch_size, learning_rate, weight_decay, seed, title, progress)
     model.to(memory_format=torch.channels_last)
     trainer.train()
     return model

@@ -12,10 +12,11 @@ from .. import checks
 from ..checks import number, one_of, whole
 from ..data import as_uint8
 from ..errors import InputError, unknown
-from ..files import Folder, resolve, typed
+from ..files import Folder, resolve
 from ..models.gan import Generator
 from ..models.inference import device_of, evaluating
 from ..models.randomness import seeded
+from ..records import typed
 from .run_record import LARGEST, PROVENANCES
 
 FORMAT = 1

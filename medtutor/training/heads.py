@@ -101,18 +101,8 @@ def fit_head(
         answers = head(x + noise * spread * torch.randn_like(x))
         return case_losses(answers, targets[rows], task).mean()
 
-    trainer = Trainer(
-        head,
-        torch.arange(len(features)),
-        loss_of,
-        epochs=epochs,
-        batch_size=batch_size,
-        learning_rate=learning_rate,
-        weight_decay=weight_decay,
-        seed=seed,
-        title=type(head).__name__,
-        progress=progress,
-    )
+    rows, title = torch.arange(len(features)), type(head).__name__
+    trainer = Trainer(head, rows, loss_of, epochs, batch_size, learning_rate, weight_decay, seed, title, progress)
     trainer.generator = None  # the order is drawn, like noise and dropout, from the state of the layers
     trainer.train()
     return head

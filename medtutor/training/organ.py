@@ -19,7 +19,7 @@ def lung_segmenter(seed: int = 0, epochs: int = 8, progress: bool = False) -> Ru
     """A `Run` of a small U-Net that has learned to cut the lungs out of PHANTOM chest X-rays."""
     drawn = phantoms.draw(card("pneumoniamnist"), LUNGS, seed=1000 + seed)
     pairs = [
-        (split.images[:, 0].numpy(), ((split.masks == 1) | (split.masks == 2)).numpy().astype("uint8"))
+        (split.images[:, 0].numpy(), ((split.masks == 1) | (split.masks == 2)).numpy().astype("uint8"))  # type: ignore[union-attr]
         for split in (drawn.train, drawn.val, drawn.test)
     ]
     lungs = from_arrays(*pairs, task="segmentation", classes=["elsewhere", "lungs"], name="lungs")

@@ -80,18 +80,8 @@ def fit_reconstruction(
         seen = inputs[rows] if corrupt is None else corrupt(inputs[rows], generator=generator)
         return reconstruction_loss(model(seen.to(device)), targets[rows].to(device), beta)
 
-    Trainer(
-        model,
-        torch.arange(len(inputs)),
-        loss_of,
-        epochs=epochs,
-        batch_size=batch_size,
-        learning_rate=learning_rate,
-        weight_decay=0.0,
-        seed=seed,
-        title=type(model).__name__,
-        progress=progress,
-    ).train()
+    rows, title, weight_decay = torch.arange(len(inputs)), type(model).__name__, 0.0
+    Trainer(model, rows, loss_of, epochs, batch_size, learning_rate, weight_decay, seed, title, progress).train()
     return model
 
 

@@ -17,10 +17,11 @@ from ..data.dataset import Dataset
 from ..data.images import as_images, case_shape
 from ..data.loading import load as load_dataset
 from ..errors import InputError
-from ..files import Folder, resolve, typed
+from ..files import Folder, resolve
 from ..metrics import Metrics, RegressionMetrics, SegmentationMetrics, metrics_kind
 from ..models import build, frozen, parameter_count
 from ..models.inference import probabilities
+from ..records import typed
 from .prediction import predict_logits
 from .recipe import Recipe
 from .run_record import Record, check, check_size, checked_card, of_kind, tupled, with_nan, with_null

@@ -12,9 +12,10 @@ from medtutor.errors import InputError
 from medtutor.models import MODELS, build, frozen, parameter_count
 from medtutor.models.autoencoder import VAE, Autoencoder, Translator
 from medtutor.models.cnn import CNN, MLP, VGG, BagOfPatches, LeNet, ResNet18
+from medtutor.models.conv_lstm import ConvLSTM, NextFrame
 from medtutor.models.gan import Critic, Discriminator, Generator
 from medtutor.models.hybrid import CineSegmenter, Fusion, Hybrid, TransformerUNet
-from medtutor.models.recurrent import HEADS, ConvLSTM, FrameEncoder, FrameSequence, NextFrame
+from medtutor.models.recurrent import HEADS, FrameEncoder, FrameSequence
 from medtutor.models.unet import FCN, AttentionUNet, MultiLevelUNet, ResidualUNet, UNet
 from medtutor.models.vit import ViT, WindowedViT
 

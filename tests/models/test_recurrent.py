@@ -7,7 +7,8 @@ from torch import nn
 
 from medtutor.errors import InputError
 from medtutor.models import parameter_count
-from medtutor.models.recurrent import HEADS, ConvLSTM, FrameEncoder, FrameSequence, NextFrame, lstm_step
+from medtutor.models.conv_lstm import ConvLSTM, NextFrame
+from medtutor.models.recurrent import HEADS, FrameEncoder, FrameSequence, lstm_step
 
 BLIND = ("mean_frames", "max_min_frames")  # whatever the order: the same sum
 ORDERED = ("lstm", "gru", "bilstm", "temporal_conv")

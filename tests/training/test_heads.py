@@ -4,7 +4,8 @@ import pytest
 import torch
 
 from medtutor.errors import InputError, MedtutorError
-from medtutor.models.recurrent import HEADS, ConvLSTM, FrameSequence
+from medtutor.models.conv_lstm import ConvLSTM
+from medtutor.models.recurrent import HEADS, FrameSequence
 from medtutor.training.heads import features_of, fit_head
 
 

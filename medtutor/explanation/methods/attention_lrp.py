@@ -170,18 +170,18 @@ class Attending(nn.Module):
         self.heads, self.mix = attention.heads, Layer(attention.mix)
         self.queries_keys_values = Layer(attention.queries_keys_values)
 
-    def forward(self, x, apart=None):
+    def forward(self, x, attn_mask=None):
         parts = self.queries_keys_values(x).unflatten(2, (3, self.heads, -1)).permute(2, 0, 3, 1, 4)
-        return self.mix(Gather.apply(*parts, apart).transpose(1, 2).flatten(2))
+        return self.mix(Gather.apply(*parts, attn_mask).transpose(1, 2).flatten(2))
 
 
 class Gather(torch.autograd.Function):
     """softmax(Q K^T / sqrt(d)) V, whose gradients times Q, K and V are their relevance."""
 
     @staticmethod
-    def forward(ctx, queries, keys, values, apart):
+    def forward(ctx, queries, keys, values, attn_mask):
         scores = queries @ keys.transpose(-2, -1) / sqrt(queries.shape[-1])  # (…, N, N)
-        weights = (scores if apart is None else scores.masked_fill(apart, float("-inf"))).softmax(dim=-1)
+        weights = (scores if attn_mask is None else scores.masked_fill(attn_mask, float("-inf"))).softmax(dim=-1)
         ctx.save_for_backward(queries, keys, values, scores, weights)
         return weights @ values
 
