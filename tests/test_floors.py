@@ -127,7 +127,6 @@ LINES = 400
 LONG = (
     "course.lessons.",  # exercises: functions, wrong answers and their hints, one after the other
     # To be taken apart.
-    "cli",
     "course.check",
     "data.dataset",
     "data.phantoms",

@@ -122,7 +122,7 @@ def test_cells_that_are_neither_text_nor_code_and_bare_ones_are_looked_at():
 def test_a_lesson_that_does_not_run_hides_no_other_problem(source, monkeypatch, capsys):
     build(source)
     source.write_text(LESSON.replace("1 + 1", "1 / 0").replace("Not for", "For"))
-    monkeypatch.setattr("medtutor.cli._notebooks", lambda: source.parent.parent)
+    monkeypatch.setattr("medtutor.cli.lessons._notebooks", lambda: source.parent.parent)
     assert main(["notebooks", "check"]) == 1
     said = capsys.readouterr().out
     assert "does not say 'not for clinical use'" in said and "not in step" in said and "division by zero" in said
