@@ -12,7 +12,11 @@ from importlib import import_module
 from importlib.metadata import version
 
 # Threads that wait for each other sleep. Otherwise they spin: on a machine that also does other work two of them then
-# take several times as long as one. Read when torch is loaded, so it does nothing where torch came first.
+# take several times as long as one. LLVM's OpenMP knows the policy alone; GNU's goes by its own count before that, and
+# to look a thousand times and then sleep is as quick as spinning on a quiet machine, and gives way on a busy one.
+# Read when torch is loaded, so it does nothing where torch came first.
+if "OMP_WAIT_POLICY" not in os.environ:
+    os.environ.setdefault("GOMP_SPINCOUNT", "1000")
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
 # Names load their module when first used: `import medtutor` itself is quick.

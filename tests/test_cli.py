@@ -16,14 +16,17 @@ from jupyter_server.services.config.manager import ConfigManager
 
 import medtutor as mt
 from medtutor import cli
-from medtutor.data import catalog, cine, hippocampus_phantom, loading
+from medtutor.data import catalog, loading
+from medtutor.data.phantoms import cine
+from medtutor.data.phantoms import hippocampus as hippocampus_phantom
+from medtutor.data.sources import decathlon, medmnist
 from medtutor.errors import InputError
 
 
 @pytest.fixture
 def offline(empty_home, monkeypatch):
     """No file on disk and a network that refuses at once."""
-    monkeypatch.setattr(catalog, "address", lambda name, size=28: ("http://127.0.0.1:9/x.npz", "0" * 32))
+    monkeypatch.setattr(medmnist, "address", lambda name, size=28: ("http://127.0.0.1:9/x.npz", "0" * 32))
 
 
 @pytest.fixture
@@ -231,7 +234,7 @@ def test_doctor_counts_what_is_medmnist(offline, tmp_path, monkeypatch, capsys):
     monkeypatch.setenv("MEDTUTOR_DATA", str(tmp_path))
     for folder in ("imagesTr", "labelsTr"):
         (tmp_path / "hippocampus" / folder).mkdir(parents=True)
-    monkeypatch.setattr(loading.hippocampus, "find", lambda folders: tmp_path / "hippocampus")
+    monkeypatch.setattr(decathlon, "find", lambda folders: tmp_path / "hippocampus")
 
     def data():
         assert run("doctor", "--json") == 0

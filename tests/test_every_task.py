@@ -26,7 +26,7 @@ from medtutor.models.autoencoder import Autoencoder
 from medtutor.models.gan import Generator
 from medtutor.models.hybrid import Fusion
 from medtutor.training import Run
-from medtutor.training.adversarial import Adversary
+from medtutor.training.gan import GANRun
 
 TASKS = ("binary", "multi-class", "multi-label", "ordinal", "segmentation", "regression")
 FORMS = ("images", "volumes", "sequences")
@@ -202,7 +202,7 @@ def latent(of):
 
 def generator(of):
     torch.manual_seed(0)
-    return explorers.generator(Adversary(Generator(latents=4, shape=(SIDE, SIDE), widths=(8, 4)).eval()), of.dataset)
+    return explorers.generator(GANRun(Generator(latents=4, shape=(SIDE, SIDE), widths=(8, 4)).eval()), of.dataset)
 
 
 def fusion(of):
@@ -287,8 +287,8 @@ def as_json(out):
 # The table ------------------------------------------------------------------------------------
 
 NO_SEQUENCES = {"segmentation sequences": "sequences cannot be segmented yet"}
-PIXELS, CLIPS, NUMBER = "answers for each pixel", "holds sequences", "is a regression and predicts a number"
-CELL = {"sequences": CLIPS, "segmentation": PIXELS}
+CLIPS, NUMBER = "holds sequences", "is a regression and predicts a number"
+CELL = {"sequences": CLIPS}
 ABOUT_CLIPS = "about sequences; use explorers.sequence"
 
 WHOSE = {form: "does not say which images are of one patient" for form in FORMS} | {"segmentation images": None}

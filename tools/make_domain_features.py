@@ -15,10 +15,10 @@ import torch
 from safetensors.torch import save
 
 from medtutor.data import from_arrays, load, normalise
+from medtutor.data.augmentation import degrade
 from medtutor.files import resolve, write_whole
 from medtutor.metrics.generative import CHECKPOINT, SIDE, WIDTHS, standardised
 from medtutor.models import build
-from medtutor.reports.quality import degrade
 from medtutor.training import Recipe, fit
 
 SETS = ("pneumoniamnist", "breastmnist")

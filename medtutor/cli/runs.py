@@ -42,7 +42,11 @@ def add(commands):
     explain.add_argument(
         "--method", default="integrated_gradients", help="integrated_gradients (default), grad_cam, lrp, occlusion, …"
     )
-    explain.add_argument("--target", help="class name or number; the class that the model predicts when left out")
+    explain.add_argument(
+        "--target",
+        help="class name or number; when left out the class that the model predicts, of a segmentation the one but the"
+        " background that it gives most pixels; explained are the pixels that it gives to the class",
+    )
     explain.add_argument("--layer", help="of grad_cam: which layer to look at")
     explain.add_argument("--out", required=True, help="PNG file to write")
     explain.add_argument("--root", help="folder to look for data in first")
@@ -128,9 +132,10 @@ def explain_command(options):
     from dataclasses import asdict
 
     from .. import figures
-    from ..data.dataset import SPLITS
+    from ..data.card import SPLITS
     from ..explanation import explain, score
     from ..explanation.attribution import checked_method
+    from ..explanation.region import in_words
     from ..explanation.subject import Subject
     from ..training import Run
 
@@ -152,7 +157,7 @@ def explain_command(options):
     attribution = explain(run, image, options.method, target=target, layer=options.layer)
     evidence = None if cases.evidence is None else cases.evidence[options.index]
     scores = score(run, image, attribution, evidence=evidence)
-    label = _label_of(dataset.card, cases.labels[options.index])
+    label = _label_of(dataset.card, cases.targets[options.index])
     picture = figures.attribution(
         dataset, image, attribution, f"{options.split} image {options.index}, label {label}", scores
     )
@@ -175,6 +180,7 @@ def explain_command(options):
             "probability": attribution.probability,
             "number": attribution.number,
             "score": attribution.score,
+            "region": None if attribution.region is None else in_words(attribution.region),
             "layer": attribution.layer,
             "options": attribution.options,
             "scores": asdict(scores),
@@ -208,6 +214,8 @@ def _checked_png(file):
 
 
 def _label_of(card, label):
+    if card.task == "segmentation":
+        return ", ".join(card.classes[number] for number in label.unique().tolist() if number) or "none"
     if card.task == "regression":
         return f"{float(label):.4g}"
     if card.task == "multi-label":

@@ -13,13 +13,14 @@ import ipywidgets
 import numpy as np
 import torch.nn.functional as F
 
-from ..data.dataset import SPLITS
+from ..data.card import SPLITS
 from ..errors import InputError, unknown
 from ..explanation import attention_of, layers, receptive_field
 from ..explanation.attention import ANSWER, enlarged, is_transformer
 from ..explanation.subject import Subject
 from ..models.vit import WindowedViT
-from ..training.run import Run, predict_logits
+from ..training.prediction import predict_logits
+from ..training.run import Run
 from . import attention_panels as panels
 from . import drawing
 from .attention_panels import SHEET

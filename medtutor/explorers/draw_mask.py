@@ -12,7 +12,7 @@ import numpy as np
 from PIL import Image
 from scipy import ndimage
 
-from ..data.dataset import SPLITS
+from ..data.card import SPLITS
 from ..errors import InputError
 from ..metrics.masks import CROSS, MEASURES, mask_measures, moved, wrong_masks
 from . import drawing, panels

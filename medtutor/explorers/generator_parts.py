@@ -62,7 +62,7 @@ def labels_of(generator, first, count):
 
 
 def seeded(generator, seed):
-    """The code (latents,) that `Adversary.sample` draws first with this seed."""
+    """The code (latents,) that `GANRun.sample` draws first with this seed."""
     return generator.prior(1, torch.Generator().manual_seed(seed))[0].cpu()
 
 

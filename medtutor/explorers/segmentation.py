@@ -17,10 +17,10 @@ from ..data.dataset import normalise
 from ..errors import InputError
 from ..metrics.segmentation import segmentation_scores
 from ..models.classical import Atlas
-from ..models.inference import device_of, evaluating
+from ..models.inference import device_of, evaluating, to_model
 from ..models.postprocessing import MeanShape, largest_component
 from ..models.unet import AttentionUNet
-from ..training.run import Run, to_model
+from ..training.run import Run
 from . import drawing
 from . import segmentation_panels as panels
 from .cases import own_dataset

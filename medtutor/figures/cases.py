@@ -6,7 +6,7 @@ from matplotlib.colors import ListedColormap, Normalize
 from matplotlib.lines import Line2D
 
 from ..checks import one_of, whole
-from ..data.dataset import SPLITS
+from ..data.card import SPLITS
 from ..errors import InputError
 from .canvas import OUTLINES, bare, check_dataset, new_figure, picture, predictions, show
 

@@ -1,7 +1,7 @@
 """Numbers from predictions: of a classification, a segmentation, a regression, of drawn images; with intervals."""
 
 from ..checks import one_of
-from ..data.catalog import TASKS
+from ..data.card import TASKS
 from .classification import Metrics, measure
 from .regression import RegressionMetrics, measure_regression
 from .segmentation import SegmentationMetrics, measure_segmentation, segmentation_scores

@@ -8,9 +8,12 @@ Arrays or tensors in, numpy out: masks uint8 (P, [D,] H, W), 0 is background;
 probabilities (P, classes, [D,] H, W).
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import Self
 
 import numpy as np
+from numpy.typing import ArrayLike
 from scipy import ndimage
 
 from .. import checks
@@ -18,7 +21,7 @@ from ..checks import as_probabilities
 from ..errors import InputError
 
 
-def largest_component(masks, *, whole=False):
+def largest_component(masks: ArrayLike, *, whole: bool = False) -> np.ndarray:
     """The masks without islands: all but the largest connected piece becomes background.
 
     masks  uint8 (P, [D,] H, W)
@@ -27,10 +30,13 @@ def largest_component(masks, *, whole=False):
            one organ that touch, such as the front and the back of the hippocampus
 
     Pixels that touch at a corner are connected. Raises `InputError` for masks of another form.
+
+    >>> largest_component(np.array([[[1, 1, 0, 1]]], dtype=np.uint8))
+    array([[[1, 1, 0, 0]]], dtype=uint8)
     """
-    masks, whole = _checked_masks(masks), checks.flag("whole", whole)
-    cleaned = np.zeros_like(masks)
-    for out, mask in zip(cleaned, masks):
+    found, whole = _checked_masks(masks), checks.flag("whole", whole)
+    cleaned = np.zeros_like(found)
+    for out, mask in zip(cleaned, found):
         for keep in [mask > 0] if whole else [mask == c for c in np.unique(mask[mask > 0])]:
             piece = _largest(keep)
             out[piece] = mask[piece]
@@ -57,13 +63,21 @@ class MeanShape:
     the middle and its size is the mean one. A mean of distances is a smooth shape, where
     a mean of masks would only be a blur. After the idea of Lin, Dall'Ara & Guo, PLoS
     One 2024 e0308664 (a statistical mean shape after a U-Net); the means are our own.
+
+    >>> masks = np.zeros((2, 9, 9), dtype=np.uint8)
+    >>> masks[0, 2:6, 2:6] = masks[1, 3:8, 3:8] = 1
+    >>> shape = MeanShape.fit(masks, 2)
+    >>> shape.size, shape.distance.shape
+    (4.5, (2, 9, 9))
+    >>> shape.apply(np.full((1, 2, 9, 9), 0.5), weight=0.5).shape
+    (1, 2, 9, 9)
     """
 
     distance: np.ndarray = field(repr=False)
     size: float
 
     @classmethod
-    def fit(cls, masks, classes, *, spacing=None):
+    def fit(cls, masks: ArrayLike, classes: int, *, spacing: Sequence[float] | None = None) -> Self:
         """The mean shape of training masks, uint8 (P, [D,] H, W).
 
         classes  how many, background included
@@ -71,29 +85,29 @@ class MeanShape:
 
         Raises `InputError` for a mask without foreground, or with a class too many, and for another spacing.
         """
-        masks, classes = _checked_masks(masks), checks.whole("classes", classes, 2)
-        if masks.max() >= classes or not all(mask.any() for mask in masks):
+        found, classes = _checked_masks(masks), checks.whole("classes", classes, 2)
+        if found.max() >= classes or not all(mask.any() for mask in found):
             raise InputError(
                 f"every training mask must have foreground, of classes 1 to {classes - 1}; leave out those that have"
                 " none"
             )
-        axes = masks.ndim - 1
+        axes = found.ndim - 1
         if spacing is not None and np.shape(spacing) != (axes,):
             raise InputError(f"spacing must be {axes} lengths in millimetres, one for each axis, not {spacing!r}")
-        spacing = np.array(
+        steps = np.array(
             [checks.number("spacing", step, above=0) for step in ([1] * axes if spacing is None else spacing)]
         )
-        frames = [_frame(mask) for mask in masks]
+        frames = [_frame(mask) for mask in found]
         size = float(np.mean([own for _, own in frames]))
-        middle = (np.array(masks.shape[1:]) - 1) / 2
-        total = np.zeros((classes, *masks.shape[1:]), np.float64)
-        for mask, (centre, own) in zip(masks, frames):
+        middle = (np.array(found.shape[1:]) - 1) / 2
+        total = np.zeros((classes, *found.shape[1:]), np.float64)
+        for mask, (centre, own) in zip(found, frames):
             for c in range(classes):
-                signed = _signed_distance(mask == c, spacing)
+                signed = _signed_distance(mask == c, steps)
                 total[c] += size / own * _moved(signed, middle, centre, own / size)
-        return cls((total / len(masks)).astype(np.float32), size)
+        return cls((total / len(found)).astype(np.float32), size)
 
-    def apply(self, probabilities, weight):
+    def apply(self, probabilities: ArrayLike, weight: float) -> np.ndarray:
         """The probabilities with the mean shape brought in, float32 of the same shape.
 
         weight  0 leaves the probabilities as they are, 1 leaves the mean shape alone,
@@ -105,17 +119,17 @@ class MeanShape:
         foreground there is no place to put the shape, and nothing changes.
         Raises `InputError` for a weight outside 0…1, for other shapes, and for what is no probability.
         """
-        probabilities = as_probabilities("probabilities", probabilities).astype(np.float32)
+        found = as_probabilities("probabilities", probabilities).astype(np.float32)
         try:
             weight = checks.number("weight", weight, 0, 1)
         except InputError:
             raise InputError(f"weight is {weight!r}; give a number from 0 (no shape) to 1 (the shape alone)") from None
-        if probabilities.shape[1:] != self.distance.shape or not len(probabilities):
+        if found.shape[1:] != self.distance.shape or not len(found):
             raise InputError(
-                f"probabilities are of shape {probabilities.shape[1:]} a case, the mean shape of {self.distance.shape};"
+                f"probabilities are of shape {found.shape[1:]} a case, the mean shape of {self.distance.shape};"
                 " fit it on masks of these classes and this size"
             )
-        return np.stack([self._applied(case, weight) for case in probabilities])
+        return np.stack([self._applied(case, weight) for case in found])
 
     def _applied(self, case, weight):
         mask = case.argmax(axis=0)

@@ -6,7 +6,8 @@ from typing import ClassVar
 import torch
 
 from ..checks import one_of
-from ..data.dataset import SPLITS, Dataset
+from ..data.card import SPLITS
+from ..data.dataset import Dataset
 from ..errors import InputError
 from ..metrics.classification import Metrics
 from ..metrics.intervals import with_interval

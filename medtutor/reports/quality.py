@@ -7,7 +7,7 @@ nobody knows, so that the bad ones can be flagged for a person to look at. The a
 that of Ganesh et al., Cancer Biomarkers 2025, who predict the mIoU by a network; here
 it is a ridge regression on six numbers, which a few patients can support.
 
-Failures are rare on clean images: `degrade` makes them. `judge_flags` says how good
+Failures are rare on clean images: `data.augmentation.degrade` makes them. `judge_flags` says how good
 predictions and flags are. Arrays or tensors in, numpy out.
 """
 
@@ -18,7 +18,7 @@ from scipy import ndimage
 
 from .. import checks
 from ..checks import as_numbers, as_probabilities
-from ..errors import InputError, unknown
+from ..errors import InputError
 from ..metrics.segmentation import segmentation_scores
 
 # What `uncertainty_features` tells of each case; the last only where other predictions are given.
@@ -30,7 +30,6 @@ FEATURES = {
     "components": "connected pieces of the predicted foreground",
     "agreement": "mean Dice with the other predictions (mirrored, shifted, dropout)",
 }
-KINDS = ("noise", "blur", "bias field", "contrast", "ghost", "shift")
 
 
 def uncertainty_features(probabilities, others=None):
@@ -209,80 +208,6 @@ def judge_flags(predicted, dice, threshold=0.7):
         len(dice),
         threshold,
     )
-
-
-def degrade(images, kind, strength, generator=0):
-    """The images made worse, as scanners and patients do: uint8 of the same shape.
-
-    images     uint8 (P, H, W) or volumes (P, D, H, W)
-    kind       "noise"       normal noise on every pixel, up to 60 grey levels
-               "blur"        Gaussian blur, up to 3 pixels
-               "bias field"  brightness that waxes and wanes smoothly over the image, up to 3-fold
-               "contrast"    grey levels drawn to their mean, up to nine tenths of the way
-               "ghost"       the patient sways along the last axis during the scan, up to 6
-                             pixels: copies of the borders
-               "shift"       whole pixels along each axis, up to 12; 0 comes in at the border
-    strength   0 (nothing changes) to 1 (what is given above)
-    generator  a numpy Generator, or a seed
-
-    A shift moves the truth too: `degrade(masks, "shift", strength, seed)` with the same
-    seed moves the masks alike. Raises `InputError` for another kind, strength or images.
-    """
-    images = np.asarray(images)
-    if images.ndim not in (3, 4) or images.dtype != np.uint8:
-        raise InputError(
-            f"images are {images.dtype} of shape {images.shape}; give uint8 images (P, H, W) or volumes (P, D, H, W)"
-        )
-    if kind not in KINDS:
-        raise unknown("kind of degradation", kind, KINDS)
-    try:
-        strength = checks.number("strength", strength, 0, 1)
-    except InputError:
-        raise InputError(f"strength is {strength!r}; give a number from 0 (nothing) to 1 (the worst)") from None
-    if not isinstance(generator, np.random.Generator):
-        generator = checks.seed(generator, "generator")
-    rng = np.random.default_rng(generator)
-    if strength == 0:
-        return images.copy()
-    worse = [_DEGRADE[kind](image.astype(np.float32), strength, rng) for image in images]
-    return np.stack(worse).round().clip(0, 255).astype(np.uint8)
-
-
-def _noise(image, strength, rng):
-    return image + strength * 60 * rng.standard_normal(image.shape, dtype=np.float32)
-
-
-def _blur(image, strength, rng):
-    return ndimage.gaussian_filter(image, 3 * strength)
-
-
-def _bias_field(image, strength, rng):
-    # Four random numbers along each axis, drawn out to the size of the image.
-    coarse = rng.uniform(-1, 1, [4] * image.ndim)
-    smooth = ndimage.zoom(coarse, [side / 4 for side in image.shape], order=3)
-    return image * 3 ** (strength * smooth / np.abs(smooth).max())
-
-
-def _contrast(image, strength, rng):
-    inside = image > 0  # padding stays black
-    return np.where(inside, image + 0.9 * strength * (image[inside].mean() - image), 0) if inside.any() else image
-
-
-def _ghost(image, strength, rng):
-    # A scanner measures line by line in frequency space; a patient who sways meanwhile gives
-    # each line another place, and a place is a phase there. Four to eight sways a scan.
-    lines = np.arange(image.shape[-1])
-    place = 6 * strength * np.sin(2 * np.pi * rng.uniform(4, 8) * lines / len(lines) + rng.uniform(0, 2 * np.pi))
-    frequency = np.fft.fftfreq(len(lines))
-    spectrum = np.fft.fft(image, axis=-1) * np.exp(-2j * np.pi * frequency * np.fft.ifftshift(place))
-    return np.abs(np.fft.ifft(spectrum, axis=-1))
-
-
-def _shift(image, strength, rng):
-    return ndimage.shift(image, np.round(12 * strength * rng.uniform(-1, 1, image.ndim)), order=0)
-
-
-_DEGRADE = dict(zip(KINDS, (_noise, _blur, _bias_field, _contrast, _ghost, _shift)))
 
 
 def _ridge():

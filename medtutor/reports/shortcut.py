@@ -1,6 +1,6 @@
 """Whether a Run goes by a marker that was planted."""
 
-from ..explanation import explain_batch, mass
+from ..explanation import explain_batch, relevance_mass
 
 
 def on_marker(run, dataset, count=32):
@@ -9,5 +9,5 @@ def on_marker(run, dataset, count=32):
     """
     chosen = (dataset.test.labels == 1).nonzero()[:count, 0]
     maps = explain_batch(run, dataset.test.images[chosen], "integrated_gradients", target=1)
-    shares = [mass(one, truth) for one, truth in zip(maps, dataset.test.evidence[chosen])]
+    shares = [relevance_mass(one, truth) for one, truth in zip(maps, dataset.test.evidence[chosen])]
     return sum(shares) / len(shares)

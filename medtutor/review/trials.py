@@ -10,7 +10,7 @@ import torch
 
 from ..checks import number
 from ..data import load as load_medmnist
-from ..data.dataset import SPLITS
+from ..data.card import SPLITS
 from ..errors import InputError, unknown
 from ..models import build, parameter_count
 from ..training import Interrupted, default_recipe, fit

@@ -1,16 +1,19 @@
 """A CNN that has a few labelled images, and a GAN that has seen no others: does it help to draw more?"""
 
 from dataclasses import replace
+from typing import Any
 
 import torch
 
-from ..data import normalise
+from ..data.dataset import Dataset, Split, normalise
 from ..models import build
 from ..models.gan import Discriminator, Generator
 from ..models.randomness import seeded
-from .adversarial import fit_gan
+from .gan import fit_gan
+from .gan_run import GANRun
 from .loop import fit
 from .recipe import default_recipe
+from .run import Run
 
 WIDTHS = (16, 32, 64)  # of every CNN here
 EPOCHS = 4  # of every CNN here
@@ -29,19 +32,19 @@ ARMS = {  # what a classifier is shown beside the few, and whether all of it is 
 }
 
 
-def small_cnn(dataset, learned_from, unseen, seed, **changes):
+def small_cnn(dataset: Dataset, learned_from: Split, unseen: Split, seed: int, **changes: Any) -> Run:
     """The `Run` of a CNN, with the classical augmentation unless that is changed; nothing is chosen on val."""
-    glance = replace(dataset.val, images=dataset.val.images[:50], labels=dataset.val.labels[:50])
+    glance = replace(dataset.val, images=dataset.val.images[:50], labels=dataset.val.targets[:50])
     own = replace(dataset, train=learned_from, val=glance, test=unseen)
     recipe = default_recipe(dataset.card, **dict(epochs=EPOCHS, batch_size=20, seed=seed, shift_at_test=0) | changes)
     return fit(build("cnn", own, widths=WIDTHS, seed=seed), own, recipe, progress=False)
 
 
-def gan_of(dataset, few, seed, steps=STEPS, progress=False):
-    """An `Adversary` that has seen those few images and no others."""
-    shape = dict(channels=dataset.card.channels, shape=dataset.card.shape, classes=len(dataset.card.classes))
+def gan_of(dataset: Dataset, few: Split, seed: int, steps: int = STEPS, progress: bool = False) -> GANRun:
+    """A `GANRun` that has seen those few images and no others."""
+    shape = dataset.card.channels, dataset.card.shape, len(dataset.card.classes)
     with seeded(seed):
-        networks = Generator(**shape, widths=(64, 32, 16)), Discriminator(**shape, widths=(16, 32, 64))
+        networks = Generator(*shape, widths=(64, 32, 16)), Discriminator(*shape, widths=(16, 32, 64))
     return fit_gan(
         *networks,
         normalise(few.images),
@@ -56,15 +59,15 @@ def gan_of(dataset, few, seed, steps=STEPS, progress=False):
     )
 
 
-def classifier_of(dataset, few, arm, sources, seed):
+def classifier_of(dataset: Dataset, few: Split, arm: str, sources: dict[str, GANRun], seed: int) -> Run:
     """The `Run` of a CNN on `POOL` images an epoch: the few again and again, of these half in favour of drawn ones
     where `ARMS` says so.
 
-    sources  {"own": Adversary, "shipped": Adversary}, those that the arm needs
+    sources  {"own": GANRun, "shipped": GANRun}, those that the arm needs
     """
     source, varied = ARMS[arm]
     rows = torch.arange(POOL // 2 if source else POOL) % len(few)
-    images, labels = few.images[rows], few.labels[rows]
+    images, labels = few.images[rows], few.targets[rows]
     if source:
         asked = torch.arange(POOL - len(rows)) % len(dataset.card.classes)
         images, labels = (

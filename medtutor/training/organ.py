@@ -6,14 +6,16 @@ import torch
 
 from ..data import from_arrays, phantoms
 from ..data.catalog import card
+from ..data.dataset import Dataset
 from ..models import build
 from .loop import fit
 from .recipe import default_recipe
+from .run import Run
 
 LUNGS = {"train": 800, "val": 40, "test": 100}  # PHANTOM X-rays with masks, none of them classified later
 
 
-def lung_segmenter(seed=0, epochs=8, progress=False):
+def lung_segmenter(seed: int = 0, epochs: int = 8, progress: bool = False) -> Run:
     """A `Run` of a small U-Net that has learned to cut the lungs out of PHANTOM chest X-rays."""
     drawn = phantoms.draw(card("pneumoniamnist"), LUNGS, seed=1000 + seed)
     pairs = [
@@ -25,7 +27,7 @@ def lung_segmenter(seed=0, epochs=8, progress=False):
     return fit(build("unet", lungs, widths=(8, 16, 32), seed=seed), lungs, recipe, progress=progress)
 
 
-def cut_out(dataset, segmenter, grow=1):
+def cut_out(dataset: Dataset, segmenter: Run, grow: int = 1) -> Dataset:
     """The data set with everything black but what the segmenter calls lungs, and `grow` pixels around."""
     splits = {}
     for name in ("train", "val", "test"):

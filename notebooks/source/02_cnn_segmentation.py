@@ -552,7 +552,8 @@ figures.outlines(
 # validation images worse, little by little.
 
 # %%
-from medtutor.reports.quality import degrade, uncertainty_features
+from medtutor.data.augmentation import degrade
+from medtutor.reports.quality import uncertainty_features
 
 
 def judged(cases, kind, strength):

@@ -42,7 +42,7 @@ from matplotlib.figure import Figure
 import medtutor as mt
 from medtutor import figures, review
 from medtutor.course import Prediction, Quiz, check
-from medtutor.data import cine
+from medtutor.data.phantoms import cine
 from medtutor.data.dataset import normalise
 from medtutor.metrics import measure
 from medtutor.metrics.regression import measure_regression

@@ -52,7 +52,7 @@ from medtutor.course import Prediction, Quiz, check
 from medtutor.data import normalise
 from medtutor.metrics import generative
 from medtutor.models.gan import Discriminator, Generator
-from medtutor.training import adversarial
+from medtutor.training import gan as adversarial
 
 # %% [markdown]
 # ## The game, in one dimension
@@ -268,7 +268,7 @@ for layer in drawer.layers:
     print(f"{type(layer).__name__:20}{tuple(x.shape)}")
 
 # %% [markdown]
-# Three habits keep the game in balance in `medtutor/training/adversarial.py`,
+# Three habits keep the game in balance in `medtutor/training/gan.py`,
 # which is worth reading: the discriminator's layers may not stretch what they get
 # (spectral norm), it sees how much the images of a batch differ, and both real
 # and drawn images are moved and lit at random before it sees them, so that it
@@ -761,7 +761,7 @@ helps
 # One draw of 50 a class, live, with a GAN of 500 steps in place of 1500:
 
 # %%
-from medtutor.review.experiments.gan import few_of
+from medtutor.data.subsets import few_of
 from medtutor.training.few_shot import classifier_of, gan_of
 
 small_set = few_of(xray, 50, seed=0)
@@ -813,7 +813,7 @@ helps.reconcile(
 # **Phantoms** again: archive A holds 400 heads, archive B 400 others.
 
 # %%
-from medtutor.data import contrasts
+from medtutor.data.phantoms import contrasts
 from medtutor.models.autoencoder import Translator
 
 pairs = contrasts.draw({"train": 400, "val": 2, "test": 120}, seed=0)

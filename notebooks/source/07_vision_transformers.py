@@ -393,7 +393,7 @@ figures.gallery(marks, columns=6)
 
 # %%
 from medtutor.reports.cost import MATCHED, equal_work
-from medtutor.review.experiments.vision_transformers import some_of
+from medtutor.data.subsets import some_of
 
 some = some_of(marks, 2500)  # the first 2500 of 20,000
 
@@ -518,7 +518,7 @@ for where in settings:
 # ViT.
 
 # %%
-from medtutor.review.experiments.vision_transformers import labelled
+from medtutor.data.subsets import labelled
 
 few = labelled(xray, 0.05, seed=0)
 glance = {"images": few.val.images[:50], "labels": few.val.labels[:50]}

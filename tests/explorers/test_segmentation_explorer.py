@@ -14,7 +14,7 @@ import pytest
 import torch
 
 import medtutor as mt
-from medtutor.data import hippocampus_phantom
+from medtutor.data.phantoms import hippocampus as hippocampus_phantom
 from medtutor.errors import InputError
 from medtutor.explorers import SegmentationExplorer, segmentation
 from medtutor.explorers import segmentation_panels as panels

@@ -6,17 +6,9 @@ import numpy as np
 import pytest
 import torch
 
+from medtutor.data.augmentation import DEGRADATIONS, degrade
 from medtutor.errors import InputError
-from medtutor.reports.quality import (
-    FEATURES,
-    KINDS,
-    QualityModel,
-    degrade,
-    flag,
-    judge_flags,
-    leave_one_out,
-    uncertainty_features,
-)
+from medtutor.reports.quality import FEATURES, QualityModel, flag, judge_flags, leave_one_out, uncertainty_features
 
 
 def squares(sureness, shape=(16, 16)):
@@ -146,7 +138,7 @@ def scans(shape):
 
 
 @pytest.mark.parametrize("shape", [(28, 28), (16, 20, 24)])
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("kind", DEGRADATIONS)
 def test_stronger_is_worse_and_a_seed_repeats(kind, shape):
     images = scans(shape)
     before = images.copy()

@@ -11,12 +11,13 @@ import torch
 
 from medtutor.data import catalog
 from medtutor.data.phantoms import draw
+from medtutor.data.subsets import few_of
 from medtutor.models.gan import Generator
 from medtutor.review.experiments import gan as trials
-from medtutor.review.experiments.gan import LABELS, drawn_or_real, few_of, few_shot_augmentation
+from medtutor.review.experiments.gan import LABELS, drawn_or_real, few_shot_augmentation
 from medtutor.training import Recipe, few_shot
-from medtutor.training.adversarial import Adversary
 from medtutor.training.few_shot import ARMS, POOL
+from medtutor.training.gan import GANRun
 
 
 @pytest.fixture(scope="module")
@@ -28,7 +29,7 @@ def xray():
 def quick(monkeypatch):
     """A generator that was never trained in place of the one that ships, and few steps everywhere."""
     torch.manual_seed(0)
-    untrained = Adversary(Generator(classes=2, widths=(16, 8, 8)).eval())
+    untrained = GANRun(Generator(classes=2, widths=(16, 8, 8)).eval())
     monkeypatch.setattr(trials, "load_gan", lambda name: untrained)
     for name, value in dict(EPOCHS=1, POOL=80, WIDTHS=(4, 8)).items():
         monkeypatch.setattr(few_shot, name, value)

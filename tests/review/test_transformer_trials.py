@@ -7,8 +7,10 @@ import pytest
 import torch
 
 import medtutor as mt
-from medtutor.data import cine, phantoms
-from medtutor.data.marks import draw_marks
+from medtutor.data import phantoms
+from medtutor.data.phantoms import cine
+from medtutor.data.phantoms.marks import draw_marks
+from medtutor.data.subsets import labelled, some_of
 from medtutor.metrics.segmentation import dice
 from medtutor.models import build
 from medtutor.models.autoencoder import with_frames_lost
@@ -19,7 +21,7 @@ from medtutor.review.experiments import hybrids_and_fusion as part_trials
 from medtutor.review.experiments import interpretability as spot_trials
 from medtutor.review.experiments import vision_transformers as transformer_trials
 from medtutor.review.experiments.hybrids_and_fusion import fused, masks_of_clips, transformer_at_the_bottom
-from medtutor.review.experiments.vision_transformers import FAMILIES, families, labelled, some_of, two_marks
+from medtutor.review.experiments.vision_transformers import FAMILIES, families, two_marks
 from medtutor.review.trials import run_trial
 from medtutor.training.organ import cut_out
 

@@ -25,8 +25,8 @@ from medtutor.models.gan import Discriminator, Generator
 from medtutor.models.hybrid import Fusion
 from medtutor.models.recurrent import HEADS
 from medtutor.reports.cost import forward_flops, measure_cost
-from medtutor.training.adversarial import fit_gan, load_gan
 from medtutor.training.fusion import fit_fusion, predict_fusion
+from medtutor.training.gan import fit_gan, load_gan
 from medtutor.training.heads import features_of, fit_head
 from medtutor.training.reconstruction import fit_reconstruction
 

@@ -14,12 +14,15 @@ from sklearn.metrics import roc_auc_score
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from ...data import contrasts, normalise
-from ...data.dataset import SPLITS
+from ...data import normalise
+from ...data.augmentation import corrupt
+from ...data.card import SPLITS
+from ...data.phantoms import contrasts
 from ...data.planting import SPOTS, plant_spots
+from ...data.subsets import few_of, rows_of_each_class
 from ...metrics.generative import psnr
 from ...models import build
-from ...models.autoencoder import VAE, Autoencoder, Translator, corrupt, kl
+from ...models.autoencoder import VAE, Autoencoder, Translator, kl
 from ...models.randomness import seeded
 from ...training import default_recipe, fit
 from ...training.reconstruction import fit_reconstruction
@@ -275,24 +278,10 @@ def _codes(model):
 
 def _auc_with(count, draw, dataset, train, test, strength, standardise):
     """Test AUC of a logistic regression trained on `count` random cases of each class."""
-    labels, rows = dataset.train.labels.numpy(), _labelled(dataset, count, draw)
+    labels, rows = dataset.train.labels.numpy(), rows_of_each_class(dataset, count, draw)
     model = LogisticRegression(C=strength, max_iter=500)
     model = make_pipeline(StandardScaler(), model) if standardise else model
     return roc_auc_score(dataset.test.labels, model.fit(train[rows], labels[rows]).decision_function(test))
-
-
-def few_of(dataset, count, seed):
-    """`count` random training cases of each class, a `Split`."""
-    rows = _labelled(dataset, count, seed)
-    return replace(dataset.train, images=dataset.train.images[rows], labels=dataset.train.labels[rows])
-
-
-def _labelled(dataset, count, seed):
-    """The numbers of `count` random training cases of each class."""
-    labels, generator = dataset.train.labels.numpy(), np.random.default_rng(seed)
-    return np.concatenate(
-        [generator.choice(np.flatnonzero(labels == c), count, replace=False) for c in range(len(dataset.card.classes))]
-    )
 
 
 def _auc_of_cnn(count, draw, dataset, seed):

@@ -7,15 +7,15 @@ from dataclasses import replace
 import torch
 
 from ...data import as_uint8, normalise
+from ...data.subsets import few_of
 from ...metrics.classification import measure as measured
 from ...metrics.generative import domain_features, kernel_distance, precision_recall, two_sample_accuracy
 from ...models.autoencoder import VAE
 from ...models.randomness import seeded
-from ...training.adversarial import load_gan
 from ...training.few_shot import ARMS, classifier_of, gan_of, small_cnn
+from ...training.gan import load_gan
 from ...training.reconstruction import fit_reconstruction
 from ..evidence import between
-from .autoencoders import few_of
 
 JUDGED = 2000  # real and as many drawn images, from which a judge learns to tell them apart
 SIZES = dict(

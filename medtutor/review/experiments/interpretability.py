@@ -6,7 +6,7 @@ from statistics import fmean
 from sklearn.metrics import roc_auc_score
 
 from ...data.planting import MARKED, SPOTS, plant_marker, plant_spots
-from ...explanation import explain_batch, methods_for, pointing, randomised
+from ...explanation import explain_batch, methods_for, pointing_game, randomised
 from ...explanation.trust import WITHOUT_NETWORK, trust_table
 from ...models import build
 from ...training import default_recipe, fit
@@ -160,7 +160,7 @@ def marker_seen(run, dataset):
     hits = {}
     for method in methods_for(run):
         maps = explain_batch(run, marked.images[chosen], method, target=1)
-        hits[method] = fmean(map(pointing, maps, marked.evidence[chosen]))
+        hits[method] = fmean(map(pointing_game, maps, marked.evidence[chosen]))
     return {SWAP: run.test.auc} | hits
 
 

@@ -5,7 +5,8 @@ from functools import cache
 import torch
 from sklearn.metrics import roc_auc_score
 
-from ...data import cine, load
+from ...data import load
+from ...data.phantoms import cine
 from ...metrics.regression import measure_regression
 from ...models import HEADS
 from ...models.randomness import seeded

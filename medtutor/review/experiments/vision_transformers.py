@@ -1,10 +1,7 @@
 """Experiments about attention, and about networks of mixed parts."""
 
-from dataclasses import replace
-
-import torch
-
-from ...data.marks import draw_marks
+from ...data.phantoms.marks import draw_marks
+from ...data.subsets import labelled, some_of
 from ...reports.cost import MATCHED, equal_work
 from ..evidence import between, contrast
 
@@ -37,15 +34,6 @@ def two_marks(data, seeds, train):
             yield between(
                 "together against bag", where, ("together", of["together"], "0"), ("bag", of["bag"], "0"), **keys
             )
-
-
-def some_of(dataset, count):
-    """The data set with its first training images alone: they were drawn in random order."""
-    train = dataset.train
-    return replace(
-        dataset,
-        train=replace(train, images=train.images[:count], labels=train.labels[:count], evidence=train.evidence[:count]),
-    )
 
 
 def _with_equal_work(train, arm, dataset, seed):
@@ -105,21 +93,4 @@ def _gap(name, of, few):
         f"{name}, {few:.0%} of labels against all",
         *zip((f"{few:.0%}", "100%"), leads),
         dataset=name,
-    )
-
-
-def labelled(dataset, share, seed):
-    """The data set with a share of its training cases, drawn at random from each class; all of them for 1.0."""
-    if share >= 1:
-        return dataset
-    labels, generator = dataset.train.labels, torch.Generator().manual_seed(seed)
-    rows = []
-    for number in range(len(dataset.card.classes)):
-        of_class = (labels == number).nonzero()[:, 0]
-        count = max(1, round(share * len(of_class)))
-        rows.append(of_class[torch.randperm(len(of_class), generator=generator)[:count]])
-    rows = torch.cat(rows)
-    card = replace(dataset.card, name=f"{dataset.card.name}-{share:.0%}")
-    return replace(
-        dataset, card=card, train=replace(dataset.train, images=dataset.train.images[rows], labels=labels[rows])
     )

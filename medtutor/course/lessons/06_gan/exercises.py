@@ -3,7 +3,7 @@
 import torch
 import torch.nn.functional as F
 
-from ....training.adversarial import discriminator_loss, generator_loss
+from ....training.losses import discriminator_loss, generator_loss
 from ...check import Exercise, Mistake
 
 
