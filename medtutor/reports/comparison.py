@@ -12,8 +12,9 @@ from ..errors import InputError
 from ..metrics.classification import Metrics
 from ..metrics.intervals import with_interval
 from ..metrics.regression import measure_regression
-from ..metrics.segmentation import measure_segmentation
+from ..metrics.segmentation import SegmentationMetrics, measure_segmentation
 from ..models.classical import Atlas
+from ..training.run import Run
 
 NOT_READ = "no test result yet: the run is not finished"
 
@@ -48,7 +49,7 @@ class RegressionRow:
     columns: ClassVar = {"r2": "R²", "mae": "mean error"}
 
 
-def compare(run):
+def compare(run: Run) -> list:
     """[Row, …]: the run first, then the published results at its image size.
 
     A run on phantoms or on your own arrays stands alone: its numbers are not
@@ -57,6 +58,13 @@ def compare(run):
     The run must be finished (`run.test` is there), else the list is empty.
 
     Raises `InputError` for a segmentation, which stands beside an atlas: `segmentation_table`.
+
+    >>> import medtutor as mt
+    >>> from medtutor.reports import compare
+    >>> xray = mt.load("pneumoniamnist", source="phantom")
+    >>> run = mt.fit(mt.build("mlp", xray, width=16), xray, mt.Recipe(epochs=1), progress=False)
+    >>> len(compare(run))  # phantoms: nothing published stands beside
+    1
     """
     _check_run(run)
     if run.card.task == "segmentation":
@@ -105,8 +113,16 @@ def published_beside(card, provenance):
     return [row for row in card.published if row.size.split()[0] == str(card.size)]
 
 
-def comparison_table(run):
-    """The comparison as text for a terminal, and one sentence that reads it. Raises `InputError` as `compare`."""
+def comparison_table(run: Run) -> str:
+    """The comparison as text for a terminal, and one sentence that reads it. Raises `InputError` as `compare`.
+
+    >>> import medtutor as mt
+    >>> from medtutor.reports import comparison_table
+    >>> xray = mt.load("pneumoniamnist", source="phantom")
+    >>> run = mt.fit(mt.build("mlp", xray, width=16), xray, mt.Recipe(epochs=1), progress=False)
+    >>> print(comparison_table(run).splitlines()[-1][:14])
+    PHANTOM images
+    """
     rows = compare(run)
     if not rows:
         return NOT_READ
@@ -127,11 +143,16 @@ def _aligned(table):
     return "\n".join("  ".join(f"{cell:{width}}" for cell, width in zip(line, widths)).rstrip() for line in table)
 
 
-def atlases(dataset, split="test"):
+def atlases(dataset: Dataset, split: str = "test") -> dict[str, SegmentationMetrics]:
     """{name: `SegmentationMetrics`} of the atlas, with and without intensity, on one split.
 
     What comes of centred images and the training masks alone, with no network: every
     Dice is to be read beside it. Raises `InputError` for a set without masks to learn.
+
+    >>> from medtutor import load
+    >>> from medtutor.reports import atlases
+    >>> list(atlases(load("hippocampus", source="phantom")))
+    ['atlas with intensity', 'atlas']
     """
     if not isinstance(dataset, Dataset):
         raise InputError(f"dataset is {type(dataset).__name__}; give a Dataset, such as load returns")
@@ -155,12 +176,20 @@ def atlases(dataset, split="test"):
     return found
 
 
-def segmentation_table(run, dataset=None):
+def segmentation_table(run: Run, dataset: Dataset | None = None) -> str:
     """The test results of a segmentation as text: the run, each class of it, and the atlas without a network.
 
     dataset  the run's own, whose training masks make the atlas; left out: no atlas
 
     Raises `InputError` for a run of another task, and for another data set.
+
+    >>> import medtutor as mt
+    >>> from medtutor.reports import segmentation_table
+    >>> brain = mt.load("hippocampus", source="phantom")
+    >>> model = mt.build("fcn", brain, widths=(2, 4))
+    >>> run = mt.fit(model, brain, mt.Recipe(epochs=1, batch_size=256), progress=False)
+    >>> "anterior" in segmentation_table(run)
+    True
     """
     _check_run(run)
     if run.card.task != "segmentation":
@@ -201,11 +230,18 @@ def segmentation_table(run, dataset=None):
     return "\n".join([_aligned(table), "", end])
 
 
-def reading(run):
+def reading(run: Run) -> str:
     """One sentence on how the run's test AUC stands to the published ResNet-18's; of a regression, its mean error to
     that of the mean.
 
     The interval is over the test cases only: another seed moves the number too.
+
+    >>> import medtutor as mt
+    >>> from medtutor.reports import reading
+    >>> xray = mt.load("pneumoniamnist", source="phantom")
+    >>> run = mt.fit(mt.build("mlp", xray, width=16), xray, mt.Recipe(epochs=1), progress=False)
+    >>> reading(run)[:14]
+    'PHANTOM images'
     """
     _check_run(run)
     if run.test is None:
