@@ -267,11 +267,12 @@ def matrix(values: ArrayLike, names: Sequence[str], alt: str, *, phantom: bool =
     side = 0.55 * len(names) + 1.8
     figure = new_figure(side, side * 0.9)
     ax = figure.subplots()
-    ax.imshow(values, cmap="RdBu_r", vmin=-1, vmax=1)
+    table = np.asarray(values)
+    ax.imshow(table, cmap="RdBu_r", vmin=-1, vmax=1)
     for i in range(len(names)):
         for j in range(len(names)):
-            colour = "white" if abs(values[i][j]) > 0.6 else "black"
-            ax.text(j, i, f"{values[i][j]:.1f}", ha="center", va="center", color=colour, fontsize=7)
+            colour = "white" if abs(table[i, j]) > 0.6 else "black"
+            ax.text(j, i, f"{table[i, j]:.1f}", ha="center", va="center", color=colour, fontsize=7)
     ax.set_xticks(range(len(names)), names, rotation=90, fontsize=8)
     ax.set_yticks(range(len(names)), names, fontsize=8)
     return picture(figure, alt, phantom=phantom)

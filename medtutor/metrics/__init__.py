@@ -1,5 +1,7 @@
 """Numbers from predictions: of a classification, a segmentation, a regression, of drawn images; with intervals."""
 
+from typing import Any
+
 import torch
 
 from ..checks import one_of
@@ -22,7 +24,7 @@ __all__ = [
 ]
 
 
-def metrics_kind(task: str) -> type:
+def metrics_kind(task: str) -> type[Metrics] | type[RegressionMetrics] | type[SegmentationMetrics]:
     """The class of metrics that a task has. Raises `InputError` for an unknown one.
 
     >>> from medtutor.metrics import metrics_kind
@@ -51,8 +53,9 @@ def measure_split(
     0.5
     """
     options = {"resamples": 0} if quick else {}
+    truth: Any = cases.masks if card.task == "segmentation" else cases.labels
     if card.task == "segmentation":
-        return measure_segmentation(cases.masks, scores, card, cases.patients, distances=not quick, **options)
+        return measure_segmentation(truth, scores, card, cases.patients, distances=not quick, **options)
     if card.task == "regression":
-        return measure_regression(cases.labels, scores, **options)
-    return measure(cases.labels, scores, card.task, **options)
+        return measure_regression(truth, scores, **options)
+    return measure(truth, scores, card.task, **options)

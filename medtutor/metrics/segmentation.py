@@ -114,17 +114,14 @@ def segmentation_scores(
     (0.667, 0.95)
     """
     classes, distances = checks.whole("classes", classes, 2), checks.flag("distances", distances)
-    predicted, truth = (
-        _class_numbers("predicted masks", predicted, classes),
-        _class_numbers("true masks", truth, classes),
-    )
-    if predicted.shape != truth.shape:
+    drawn, true = _class_numbers("predicted masks", predicted, classes), _class_numbers("true masks", truth, classes)
+    if drawn.shape != true.shape:
         raise InputError(
-            f"predicted masks have shape {tuple(predicted.shape)}, true ones {tuple(truth.shape)}; give both of the"
+            f"predicted masks have shape {tuple(drawn.shape)}, true ones {tuple(true.shape)}; give both of the"
             " same images"
         )
-    spacing = _checked_spacing(spacing, truth.dim() - 1)
-    found, real = _one_hot(predicted, classes), _one_hot(truth, classes)
+    known = _checked_spacing(spacing, true.dim() - 1)
+    found, real = _one_hot(drawn, classes), _one_hot(true, classes)
     pixels = tuple(range(2, found.dim()))
     both, total = (found * real).sum(pixels), found.sum(pixels) + real.sum(pixels)
     neither, one = total == 0, (found.sum(pixels) == 0) != (real.sum(pixels) == 0)
@@ -134,8 +131,8 @@ def segmentation_scores(
         return scores
     from monai.metrics import compute_hausdorff_distance, compute_surface_dice
 
-    steps = spacing or (1.0,) * len(pixels)
-    diagonal = math.dist([0] * len(steps), [step * size for step, size in zip(steps, truth.shape[1:])])
+    steps = known or (1.0,) * len(pixels)
+    diagonal = math.dist([0] * len(steps), [step * size for step, size in zip(steps, true.shape[1:])])
     # MONAI warns of each empty class; the rule above says what they score.
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
@@ -216,15 +213,15 @@ def measure_segmentation(
     Dice 1.000 (n = 2)
     """
     resamples, seed = checks.whole("resamples", resamples, 0), checks.seed(seed)
-    masks, scores = (torch.from_numpy(as_numbers(what, each)) for what, each in (("masks", masks), ("scores", scores)))
-    wanted = (len(masks), len(card.classes), *masks.shape[1:])
-    if tuple(scores.shape) != wanted:
+    true, chances = torch.from_numpy(as_numbers("masks", masks)), torch.from_numpy(as_numbers("scores", scores))
+    wanted = (len(true), len(card.classes), *true.shape[1:])
+    if tuple(chances.shape) != wanted:
         raise InputError(
-            f"scores have shape {tuple(scores.shape)}, masks {tuple(masks.shape)}; give probabilities {wanted}, "
+            f"scores have shape {tuple(chances.shape)}, masks {tuple(true.shape)}; give probabilities {wanted}, "
             f"one for each of the {len(card.classes)} classes of {card.name}"
         )
-    found = by_patient(scores.argmax(dim=1), patients)
-    values = segmentation_scores(found, by_patient(masks, patients), len(card.classes), card.spacing, distances)
+    found = by_patient(chances.argmax(dim=1), patients)
+    values = segmentation_scores(found, by_patient(true, patients), len(card.classes), card.spacing, distances)
     of_class = {
         name: {score: float(column[:, number].mean()) for score, column in values.items()}
         for number, name in enumerate(card.classes[1:])

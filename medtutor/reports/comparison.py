@@ -1,7 +1,7 @@
 """A Run beside the published results on the same data set, a segmentation beside what needs no network."""
 
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import torch
 
@@ -71,7 +71,8 @@ def compare(run: Run) -> list:
         raise InputError("a segmentation has no AUC and stands beside an atlas; use segmentation_table(run, dataset)")
     if run.test is None:
         return []
-    test, name, size = run.test, f"{run.model.name}, this run", str(run.card.size)
+    test: Any = run.test  # of the kind that the task has
+    name, size = f"{run.model.name}, this run", str(run.card.size)
     source = f"seed {run.recipe.seed}, {run.epochs_done} epochs, {run.seconds:.0f} s"
     if run.card.task == "regression":
         mean = _of_the_mean(run)
@@ -162,7 +163,7 @@ def atlases(dataset: Dataset, split: str = "test") -> dict[str, SegmentationMetr
             " data set"
         )
     one_of("split", split, SPLITS)
-    volumes = dataset if dataset.train.patients is None else dataset.as_volumes()
+    volumes: Any = dataset if dataset.train.patients is None else dataset.as_volumes()
     grey = {
         name: getattr(volumes, name).images.float().mean(dim=1).round().to(torch.uint8).numpy()
         for name in ("train", split)
@@ -197,7 +198,8 @@ def segmentation_table(run: Run, dataset: Dataset | None = None) -> str:
     if run.test is None:
         return NOT_READ
     if dataset is not None:
-        masks, own = dataset.test.masks, run.labels["test"]
+        masks: Any = dataset.test.masks
+        own = run.labels["test"]
         if (
             dataset.card.task != "segmentation"
             or dataset.card.classes != run.card.classes
@@ -207,9 +209,10 @@ def segmentation_table(run: Run, dataset: Dataset | None = None) -> str:
             raise InputError(
                 f"the run was made on other masks than those of this {dataset.card.name}; give the run's own data set"
             )
-    rows = {f"{run.model.name}, this run": run.test, **(atlases(dataset) if dataset else {})}
+    test: Any = run.test
+    rows: dict[str, Any] = {f"{run.model.name}, this run": test, **(atlases(dataset) if dataset else {})}
     unit = "mm" if run.card.spacing else "px"
-    table = [("test split", "Dice", f"HD95, {unit}", "surface Dice")]
+    table: list[tuple[str, ...]] = [("test split", "Dice", f"HD95, {unit}", "surface Dice")]
     for name, metrics in rows.items():
         cells = [
             (metrics.dice, metrics.dice_interval),
@@ -217,7 +220,7 @@ def segmentation_table(run: Run, dataset: Dataset | None = None) -> str:
             (metrics.surface_dice, metrics.surface_dice_interval),
         ]
         table.append((name, *(with_interval(value, interval) for value, interval in cells)))
-        if metrics is run.test and len(metrics.of_class) > 1:
+        if metrics is test and len(metrics.of_class) > 1:
             table += [
                 (f"  {of}", *(f"{each[score]:.3f}" for score in ("dice", "hd95", "surface_dice")))
                 for of, each in metrics.of_class.items()

@@ -1,5 +1,7 @@
 """Whether a Run goes by a marker that was planted."""
 
+from typing import Any
+
 from ..data import Dataset
 from ..explanation import explain_batch, relevance_mass
 from ..training.run import Run
@@ -16,7 +18,8 @@ def on_marker(run: Run, dataset: Dataset, count: int = 32) -> float:
     >>> 0 <= on_marker(run, plant_marker(xray, 1.0), count=2) <= 1
     True
     """
-    chosen = (dataset.test.labels == 1).nonzero()[:count, 0]
-    maps = explain_batch(run, dataset.test.images[chosen], "integrated_gradients", target=1)
-    shares = [relevance_mass(one, truth) for one, truth in zip(maps, dataset.test.evidence[chosen])]
+    test: Any = dataset.test  # with labels and evidence
+    chosen = (test.labels == 1).nonzero()[:count, 0]
+    maps = explain_batch(run, test.images[chosen], "integrated_gradients", target=1)
+    shares = [relevance_mass(one, truth) for one, truth in zip(maps, test.evidence[chosen])]
     return sum(shares) / len(shares)

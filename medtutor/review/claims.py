@@ -159,7 +159,7 @@ def verdict(claim: Claim, evidence: Evidence | None) -> Verdict:
     'not testable here'
     """
     obstacle = _obstacle(claim, evidence)
-    if obstacle:
+    if evidence is None or obstacle:
         return Verdict(NOT_TESTABLE, obstacle)
     readings = {name: claim.rule.reads(evidence.contrast(name)) for name in claim.rule.contrasts}
     found = list(readings.values())
