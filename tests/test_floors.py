@@ -122,7 +122,6 @@ LINES = 400
 LONG = (
     "course.lessons.",  # exercises: functions, wrong answers and their hints, one after the other
     # To be taken apart.
-    "course.check",
     "explorers.",
     "files",
     "models.recurrent",

@@ -96,7 +96,7 @@ def compare(run: Run) -> list:
 
 
 def _check_run(run):
-    # A `Run` comes from the floor above, so it is known by what it has.
+    # Known by what it has: a class of its own is not asked for.
     if not hasattr(run, "card") or not hasattr(run, "provenance") or not hasattr(run, "predictions"):
         raise InputError(f"results are those of a Run, not of {type(run).__name__}; train one with fit(…)")
 
