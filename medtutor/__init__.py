@@ -9,7 +9,6 @@ run.test
 
 import os
 from importlib import import_module
-from importlib.metadata import version
 
 # Threads that wait for each other sleep. Otherwise they spin: on a machine that also does other work two of them then
 # take several times as long as one. LLVM's OpenMP knows the policy alone; GNU's goes by its own count before that, and
@@ -39,7 +38,7 @@ __all__ = sorted(_HOME)
 
 def __getattr__(name):
     if name == "__version__":
-        return version("medtutor")
+        return import_module("importlib.metadata").version("medtutor")
     if name in _HOME:
         return getattr(import_module(f".{_HOME[name]}", __name__), name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -150,7 +150,9 @@ def test_a_segmentation_stands_beside_the_atlas(offline, capsys, tmp_path, monke
     told = capsys.readouterr().out
     assert told.startswith("PHANTOM") and "atlas with intensity" in told and "anterior" in told and "posterior" in told
     with pytest.raises(InputError, match="cnn answers with classes.*choose one of unet"):
-        cli.train_command(cli._parser().parse_args(["train", "hippocampus", "--source", "phantom", "--model", "cnn"]))
+        cli.runs.train_command(
+            cli._parser().parse_args(["train", "hippocampus", "--source", "phantom", "--model", "cnn"])
+        )
 
 
 def test_a_regression_is_trained_and_evaluated(offline, capsys, tmp_path, monkeypatch):
@@ -187,7 +189,7 @@ def test_own_masks_are_evaluated_without_an_atlas(capsys, tmp_path):
 
 def test_a_number_that_is_none_is_null_in_json(capsys):
     """JSON knows no NaN: an AUC that does not exist ended the command after all its work."""
-    cli._print_json({"auc": float("nan"), "intervals": [(0.1, float("inf"))], "n": 3})
+    cli.common.print_json({"auc": float("nan"), "intervals": [(0.1, float("inf"))], "n": 3})
     assert json.loads(capsys.readouterr().out) == {"auc": None, "intervals": [[0.1, None]], "n": 3}
 
 

@@ -87,19 +87,21 @@ NETWORKS = Generator(**SMALL), Discriminator(**SMALL)
 # What takes a path, called with one.
 TAKES = {
     "load": lambda path: mt.load("breastmnist", root=path),
-    "data list": lambda path: cli.data_list(cli._parser().parse_args(["data", "list", "--root", path])),
-    "data fetch": lambda path: cli.data_fetch(
+    "data list": lambda path: cli.data.data_list(cli._parser().parse_args(["data", "list", "--root", path])),
+    "data fetch": lambda path: cli.data.data_fetch(
         cli._parser().parse_args(["data", "fetch", "breastmnist", "--root", path])
     ),
-    "train": lambda path: cli.train_command(
+    "train": lambda path: cli.runs.train_command(
         cli._parser().parse_args(["train", "breastmnist", "--source", "phantom", "--out", path])
     ),
-    "resume": lambda path: cli.train_command(
+    "resume": lambda path: cli.runs.train_command(
         cli._parser().parse_args(["train", "breastmnist", "--resume", "--out", path])
     ),
-    "evaluate": lambda path: cli.evaluate_command(cli._parser().parse_args(["evaluate", path])),
-    "explain": lambda path: cli._checked_png(f"{path}/x.png"),
-    "trial run": lambda path: cli.trial_run(cli._parser().parse_args(["trial", "run", "cnn-beats-mlp", "--out", path])),
+    "evaluate": lambda path: cli.runs.evaluate_command(cli._parser().parse_args(["evaluate", path])),
+    "explain": lambda path: cli.runs._checked_png(f"{path}/x.png"),
+    "trial run": lambda path: cli.trials.trial_run(
+        cli._parser().parse_args(["trial", "run", "cnn-beats-mlp", "--out", path])
+    ),
     "Run.load": mt.Run.load,
     "GANRun.load": GANRun.load,
     "fit_gan": lambda path: fit_gan(*NETWORKS, torch.zeros(8, 1, 8, 8), steps=1, batch_size=2, frames=2, folder=path),

@@ -33,6 +33,7 @@ import torch
 
 from ..errors import InputError, unknown
 from .box import Box
+from .comparing import Wrong, agree, describe, difference, expected, in_single_precision, tensors
 from .lessons import lessons_with
 
 TRIALS = 6
@@ -117,10 +118,6 @@ class _NotAttempted(Exception):
     """Nothing is written yet."""
 
 
-class _Wrong(Exception):
-    """The answer is not right; the sentence says why."""
-
-
 class _Stopped(BaseException):
     """Time or memory is up. No `Exception`, which an answer might catch."""
 
@@ -137,13 +134,13 @@ def look_at(exercise, answer, seed=None):
         return _wrong(name, f"give the function itself, check.{name}(your_function), not a result of it.")
     generator = np.random.default_rng(seed)
     with _state_kept():
-        trials = [_in_single_precision(exercise.inputs(generator)) for _ in range(exercise.trials)]
+        trials = [in_single_precision(exercise.inputs(generator)) for _ in range(exercise.trials)]
         try:
             with _limits():
                 said = _compare(exercise, answer, trials)
         except _NotAttempted:
             return _open(name)
-        except _Wrong as wrong:
+        except Wrong as wrong:
             return _wrong(name, str(wrong))
         except _Stopped as stopped:
             return _wrong(name, f"your function was stopped after {stopped}{_line_of(stopped)}. Does a loop never end?")
@@ -151,19 +148,19 @@ def look_at(exercise, answer, seed=None):
 
 
 def _compare(exercise, answer, trials):
-    """What to say about a right answer. Raises `_Wrong` or `_NotAttempted` about any other."""
-    wanted = [_wanted(exercise, trial) for trial in trials]
+    """What to say about a right answer. Raises `Wrong` or `_NotAttempted` about any other."""
+    wanted = [expected(exercise, trial) for trial in trials]
     given = [_given(answer, trial) for trial in trials]
     _refuse_nothing(answer, given)
-    given = [_tensors(value, want, trial) for value, want, trial in zip(given, wanted, trials)]
-    right = [_agree(value, want, exercise.tolerance) for value, want in zip(given, wanted)]
+    given = [tensors(value, want, trial) for value, want, trial in zip(given, wanted, trials)]
+    right = [agree(value, want, exercise.tolerance) for value, want in zip(given, wanted)]
     if not all(right):
         for mistake in exercise.mistakes:
             if _same_mistake(mistake, trials, given, wanted, exercise.tolerance):
-                raise _Wrong(mistake.hint)
+                raise Wrong(mistake.hint)
         first = right.index(False)
         _refuse_chance(answer, trials[first], given[first])
-        raise _Wrong(_difference(given[first], wanted[first], trials[first], exercise.tolerance))
+        raise Wrong(difference(given[first], wanted[first], trials[first], exercise.tolerance))
     if not exercise.gradients:
         return f"agrees with the reference on {len(trials)} random inputs."
     for trial, want in zip(trials, wanted):
@@ -228,7 +225,7 @@ def _memory():
 
 
 def _given(answer, trial):
-    """What an answer returns, a copy of it. Raises `_Wrong` where it stops, or changes its inputs."""
+    """What an answer returns, a copy of it. Raises `Wrong` where it stops, or changes its inputs."""
     own = copy.deepcopy(trial)
     try:
         # Copied: an answer may return the same array each time, filled anew.
@@ -237,11 +234,11 @@ def _given(answer, trial):
         # Torch raises the same error, with words, for what it cannot compute.
         if isinstance(error, NotImplementedError) and not str(error):
             raise _NotAttempted from None
-        raise _Wrong(
-            f"your function stopped with {_words(error)}{_line_of(error)} (inputs: {_describe(trial)})."
+        raise Wrong(
+            f"your function stopped with {_words(error)}{_line_of(error)} (inputs: {describe(trial)})."
         ) from None
     if not all(map(_same, own, trial)):
-        raise _Wrong("your function changes its input; work on a copy.")
+        raise Wrong("your function changes its input; work on a copy.")
     return value
 
 
@@ -267,16 +264,16 @@ def _same(a, b):
 
 
 def _refuse_nothing(answer, given):
-    """Raises `_NotAttempted` or `_Wrong` where values are missing."""
+    """Raises `_NotAttempted` or `Wrong` where values are missing."""
     missing = [value is None or value is ... for value in given]
     if all(missing) and (given[0] is ... or _is_blank(answer)):
         raise _NotAttempted
     if all(missing):
-        raise _Wrong(
+        raise Wrong(
             "your function returns nothing; end it with return and the value. (print shows it, but hands nothing back.)"
         )
     if any(missing):
-        raise _Wrong("your function returns nothing for some inputs; every way through it needs a return.")
+        raise Wrong("your function returns nothing for some inputs; every way through it needs a return.")
 
 
 # What is left of a function whose body is three dots, pass or a docstring, in any version of Python.
@@ -309,92 +306,12 @@ def _words(error):
     return f"{type(error).__name__}: {lines[0][:200]}" if lines else type(error).__name__
 
 
-# --- comparing ---------------------------------------------------------------
-
-
-def _wanted(exercise, trial):
-    """What the reference returns, as a list of tensors; a tuple of bare numbers is one vector."""
-    value = exercise.reference(*copy.deepcopy(trial))
-    return [_tensor(part) for part in value] if _are_arrays(value) else [_tensor(value)]
-
-
-def _are_arrays(value):
-    return isinstance(value, tuple) and any(getattr(part, "shape", ()) for part in value)
-
-
-def _tensors(value, want, trial):
-    """What an answer returns, as a list of tensors. Raises `_Wrong` where it is no number or array.
-
-    Rows given as a list become one tensor where one is wanted, and one array becomes many along its first axis.
-    """
-    if type(value).__module__ == "torch.return_types":
-        raise _Wrong(
-            "your function returns values and their places, as .max(dim) and its like give them; take .values."
-        )
-    try:
-        if not isinstance(value, (list, tuple)):
-            one = _tensor(value)
-            return list(one) if len(want) > 1 and one.dim() and len(one) == len(want) else [one]
-        parts = [_tensor(part) for part in value]
-        if len(want) > 1 or len({part.shape for part in parts}) > 1:
-            return parts
-        return parts if len(parts) == 1 and parts[0].shape == want[0].shape else [_stacked(parts)]
-    except _Wrong as wrong:
-        raise _Wrong(f"your function returns {wrong} (inputs: {_describe(trial)}).") from None
-
-
-_NUMBERS = {"b": bool, "i": np.int64, "u": np.int64, "f": np.float64, "c": np.complex128}
-
-
-def _tensor(value):
-    """A number or an array of any make as a tensor, which keeps its gradient. Raises `_Wrong` for anything else."""
-    if isinstance(value, (list, tuple)):
-        return _stacked([_tensor(part) for part in value])
-    if value is None:
-        raise _Wrong("None in the place of a number or array")
-    try:
-        if isinstance(value, torch.Tensor):
-            value = (value if value.layout == torch.strided else value.to_dense()).cpu()
-        else:
-            array = np.asarray(value)
-            # Torch knows neither all of numpy's kinds nor an array read backwards.
-            value = torch.from_numpy(array.astype(_NUMBERS[array.dtype.kind]))
-    except Exception:
-        raise _Wrong(f"{type(value).__name__}, which is no number or array") from None
-    if value.is_complex():
-        raise _Wrong("complex numbers; take their real part")
-    return value
-
-
-def _stacked(parts):
-    if len({part.shape for part in parts}) > 1:
-        raise _Wrong("a list of arrays of different shapes")
-    if len({part.dtype for part in parts}) > 1:
-        parts = [part.double() for part in parts]
-    return torch.stack(parts) if parts else torch.zeros(0)
-
-
-def _agree(value, want, tolerance):
-    """Whether two lists of tensors are the same in shapes and, within the tolerance, in values."""
-    return len(value) == len(want) and all(
-        a.shape == b.shape and not _off(a, b, tolerance).any() for a, b in zip(value, want)
-    )
-
-
-def _off(a, b, tolerance):
-    """Where values differ by more than the tolerance, which is relative to the largest that is wanted."""
-    a, b = a.detach().double(), b.detach().double()
-    finite = b[b.isfinite()].abs()
-    scale = max(finite.max().item(), 1e-6) if len(finite) else 1.0
-    return ~torch.isclose(a, b, rtol=0, atol=tolerance * scale, equal_nan=True)
-
-
 def _same_mistake(mistake, trials, given, wanted, tolerance):
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         try:
             return all(
-                _agree(value, _tensors(mistake.answer(*copy.deepcopy(trial)), want, trial), tolerance)
+                agree(value, tensors(mistake.answer(*copy.deepcopy(trial)), want, trial), tolerance)
                 for trial, value, want in zip(trials, given, wanted)
             )
         except Exception:
@@ -403,62 +320,26 @@ def _same_mistake(mistake, trials, given, wanted, tolerance):
 
 
 def _refuse_chance(answer, trial, value):
-    """Raises `_Wrong` where an answer returns something else if asked again."""
+    """Raises `Wrong` where an answer returns something else if asked again."""
     try:
-        again = _tensors(_given(answer, trial), value, trial)
-    except (_Wrong, _NotAttempted):
+        again = tensors(_given(answer, trial), value, trial)
+    except (Wrong, _NotAttempted):
         again = []
-    if not _agree(again, value, 1e-6):
-        raise _Wrong(
+    if not agree(again, value, 1e-6):
+        raise Wrong(
             "your function gives another answer each time. All that it needs is in its inputs; draw and keep nothing."
         )
-
-
-def _difference(value, want, trial, tolerance):
-    """What is wrong, where no known mistake explains it; the right values are not told."""
-    on = f"(inputs: {_describe(trial)})"
-    if len(value) != len(want):
-        return (
-            f"your function returns {len(value)} arrays where {len(want)} {'is' if len(want) == 1 else 'are'} asked for"
-            f" {on}."
-        )
-    for a, b in zip(value, want):
-        if a.shape != b.shape:
-            return f"the shape is not right: yours is {_shape(a)}, asked for is {_shape(b)} {on}."
-    whole = [a.dtype for a, b in zip(value, want) if not a.is_floating_point() and b.is_floating_point()]
-    a, b = (torch.cat([each.detach().double().flatten() for each in many]) for many in (value, want))
-    wrong = torch.cat([_off(*pair, tolerance).flatten() for pair in zip(value, want)])
-    strange = wrong & ~a.isfinite()
-    if strange.any():
-        number = a[strange][0].item()
-        return (
-            f"the shape is right, but {_of(strange)} are {number}; is something divided by zero, or its logarithm"
-            f" taken? {on}"
-        )
-    if whole and (b % 1 != 0).any():
-        return (
-            f"your function returns whole numbers ({str(whole[0]).removeprefix('torch.')}); asked for are fractions"
-            f" {on}."
-        )
-    if _agree(value, want, 0.02):
-        near = "off by 2 % at most. Is something rounded, or added for safety?"
-        return f"the shape is right, but {_of(wrong)} are not quite: {near} {on}"
-    return f"the shape is right, but {_of(wrong)} are not {on}."
-
-
-def _of(wrong):
-    return f"{int(wrong.sum())} of {wrong.numel()} values"
 
 
 def _compare_gradients(exercise, answer, trial, want):
     own = _gradients(answer, trial, want)
     if own is None:
-        raise _Wrong(
+        raise Wrong(
             "the values are right, but no gradient flows through them; "
             "stay in PyTorch: no .item(), .detach(), .numpy() or torch.tensor(...) on the way."
         )
-    if not _agree(own, _gradients(exercise.reference, trial, want), exercise.tolerance):
-        raise _Wrong("the values are right, but the gradients are not; which step does backward not see?")
+    if not agree(own, _gradients(exercise.reference, trial, want), exercise.tolerance):
+        raise Wrong("the values are right, but the gradients are not; which step does backward not see?")
 
 
 def _gradients(function, trial, want):
@@ -473,33 +354,12 @@ def _gradients(function, trial, want):
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            outputs = _tensors(function(*inputs), want, trial)
+            outputs = tensors(function(*inputs), want, trial)
         total = sum((output * torch.rand(output.shape, generator=generator)).sum() for output in outputs)
         found = torch.autograd.grad(total, leaves, allow_unused=True)
     except (Exception, SystemExit):
         return None
     return [torch.zeros_like(leaf) if gradient is None else gradient for leaf, gradient in zip(leaves, found)]
-
-
-def _in_single_precision(value):
-    if isinstance(value, tuple):
-        return tuple(map(_in_single_precision, value))
-    is_float = isinstance(value, torch.nn.Module) or (isinstance(value, torch.Tensor) and value.is_floating_point())
-    return value.float() if is_float else value
-
-
-def _shape(tensor):
-    return "a single number" if tensor.dim() == 0 else str(tuple(tensor.shape))
-
-
-def _describe(trial):
-    return ", ".join(_described(value) for value in trial)
-
-
-def _described(value):
-    if isinstance(value, torch.nn.Module):
-        return f"a {type(value).__name__}"
-    return _shape(torch.as_tensor(value)) if isinstance(value, (torch.Tensor, np.ndarray)) else repr(value)
 
 
 def _open(name):

@@ -1,17 +1,26 @@
 """Pictures of images: a gallery, masks, mistakes, maps."""
 
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
 import numpy as np
+import torch
 from matplotlib.cm import ScalarMappable
 from matplotlib.colors import ListedColormap, Normalize
 from matplotlib.lines import Line2D
 
 from ..checks import one_of, whole
 from ..data.card import SPLITS
+from ..data.dataset import Dataset
 from ..errors import InputError
-from .canvas import OUTLINES, bare, check_dataset, new_figure, picture, predictions, show
+from ..training.run import Run
+from .canvas import OUTLINES, Picture, bare, check_dataset, new_figure, picture, predictions, show
+
+if TYPE_CHECKING:
+    from ..explanation import Attribution, Scores
 
 
-def gallery(dataset, split="train", columns=8):
+def gallery(dataset: Dataset, split: str = "train", columns: int = 8) -> Picture:
     """The first images of each class, one row per class.
 
     Of a volume, the middle slice is shown, of a sequence the middle frame. Of a regression, one row of
@@ -19,6 +28,10 @@ def gallery(dataset, split="train", columns=8):
     slice that holds most foreground, plain and with its outlines.
 
     Raises `InputError` for a multi-label set: its images belong to no one row.
+
+    >>> from medtutor import figures, load
+    >>> print(figures.gallery(load("pneumoniamnist", source="phantom"), columns=3).alt)
+    Phantom images, drawn by medtutor. Up to 3 chest X-ray images of each class...
     """
     check_dataset(dataset)
     one_of("split", split, SPLITS)
@@ -103,7 +116,17 @@ def _masked_gallery(dataset, split, columns):
     )
 
 
-def outlines(images, columns, classes, alt, *, names=(), title="", sideways=False, phantom=False):
+def outlines(
+    images: torch.Tensor,
+    columns: dict,
+    classes: Sequence[str],
+    alt: str,
+    *,
+    names: Sequence[str] = (),
+    title: str = "",
+    sideways: bool = False,
+    phantom: bool = False,
+) -> Picture:
     """Images, and beside each the same image with the outlines of masks.
 
     images    uint8 (N, C, H, W)
@@ -113,6 +136,13 @@ def outlines(images, columns, classes, alt, *, names=(), title="", sideways=Fals
     sideways  one column for each image instead of one row
 
     Raises `InputError` where masks or names are not as many as the images, and for more classes than colours.
+
+    >>> import torch
+    >>> from medtutor import figures
+    >>> image, mask = torch.zeros(1, 1, 8, 8, dtype=torch.uint8), torch.zeros(1, 8, 8, dtype=torch.long)
+    >>> mask[:, 2:5, 2:5] = 1
+    >>> figures.outlines(image, {"image": None, "mask": mask}, ["background", "square"], "A square.").alt
+    'A square.'
     """
     if images.ndim != 4 or not len(images) or not columns:
         raise InputError(
@@ -160,13 +190,18 @@ def outlines(images, columns, classes, alt, *, names=(), title="", sideways=Fals
     return picture(figure, alt, phantom=phantom)
 
 
-def images(pictures, titles, alt, *, phantom=False):
+def images(pictures: Sequence, titles: Sequence[str], alt: str, *, phantom: bool = False) -> Picture:
     """Images or maps in a row, each with its title.
 
     pictures  2-D tensors: uint8 is shown from black to white; floats, which may
               be negative, from blue over white to red, each on its own scale
 
     Raises `InputError` where titles and pictures are not as many, and for what is no picture.
+
+    >>> import torch
+    >>> from medtutor import figures
+    >>> figures.images([torch.zeros(1, 8, 8, dtype=torch.uint8)], ["night"], "A black image.").alt
+    'A black image.'
     """
     if len(pictures) != len(titles) or not len(pictures):
         raise InputError(
@@ -192,11 +227,18 @@ def images(pictures, titles, alt, *, phantom=False):
     return picture(figure, alt, phantom=phantom)
 
 
-def worst_mistakes(run, dataset, split="test", count=6):
+def worst_mistakes(run: Run, dataset: Dataset, split: str = "test", count: int = 6) -> Picture:
     """The images that a binary run is most sure about and wrong, in two rows.
 
     Above, images of class 0 with the highest scores; below, of class 1 with the lowest.
     Raises `InputError` for other tasks, and for a data set that is not the run's own.
+
+    >>> import medtutor as mt
+    >>> from medtutor import figures
+    >>> xray = mt.load("pneumoniamnist", source="phantom")
+    >>> run = mt.fit(mt.build("mlp", xray, width=16), xray, mt.Recipe(epochs=1), progress=False)
+    >>> print(figures.worst_mistakes(run, xray).alt)
+    Phantom images, drawn by medtutor. The ...
     """
     labels, scores = predictions(run, split)
     if run.card.task != "binary":
@@ -231,8 +273,21 @@ def worst_mistakes(run, dataset, split="test", count=6):
     )
 
 
-def attribution(dataset, image, attribution, caption, scores):
-    """Image, map and overlay side by side, with a colour bar; of a volume, the strongest slice."""
+def attribution(
+    dataset: Dataset, image: torch.Tensor, attribution: "Attribution", caption: str, scores: "Scores"
+) -> Picture:
+    """Image, map and overlay side by side, with a colour bar; of a volume, the strongest slice.
+
+    >>> import medtutor as mt
+    >>> from medtutor import figures
+    >>> xray = mt.load("pneumoniamnist", source="phantom")
+    >>> run = mt.fit(mt.build("mlp", xray, width=16), xray, mt.Recipe(epochs=1), progress=False)
+    >>> from medtutor.explanation import explain, score
+    >>> image = xray.test.images[0]
+    >>> found = explain(run, image, "saliency")
+    >>> print(figures.attribution(xray, image, found, "test image 0", score(run, image, found)).alt)
+    Phantom images, drawn by medtutor. Three panels: test image 0...
+    """
     from ..explanation.overlay import colours, overlay, scale, strongest_slice  # no other picture needs explanations
 
     values, limit, where = attribution.map, scale(attribution.map) or 1.0, ""

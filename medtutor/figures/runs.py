@@ -4,11 +4,20 @@ from sklearn.metrics import average_precision_score, confusion_matrix, precision
 
 from ..errors import InputError
 from ..metrics import metrics_kind
-from .canvas import BLUE, GREY, ORANGE, checked_run, new_figure, picture, predictions
+from ..training.run import Run
+from .canvas import BLUE, GREY, ORANGE, Picture, checked_run, new_figure, picture, predictions
 
 
-def history(run):
-    """Loss and validation AUC (Dice of a segmentation, R² of a regression) after each epoch."""
+def history(run: Run) -> Picture:
+    """Loss and validation AUC (Dice of a segmentation, R² of a regression) after each epoch.
+
+    >>> import medtutor as mt
+    >>> from medtutor import figures
+    >>> xray = mt.load("pneumoniamnist", source="phantom")
+    >>> run = mt.fit(mt.build("mlp", xray, width=16), xray, mt.Recipe(epochs=1), progress=False)
+    >>> print(figures.history(run).alt)
+    Phantom images, drawn by medtutor. Two curves over 1 epochs...
+    """
     if not checked_run(run).history:
         raise InputError(
             "the run has no history: its model was not trained, or is no longer what was trained; give the run that fit"
@@ -35,10 +44,17 @@ def history(run):
     )
 
 
-def confusion(run, split="test"):
+def confusion(run: Run, split: str = "test") -> Picture:
     """How often each class was called each class, at the highest score.
 
     Raises `InputError` for runs without one class for each case, and for a split that was not read.
+
+    >>> import medtutor as mt
+    >>> from medtutor import figures
+    >>> xray = mt.load("pneumoniamnist", source="phantom")
+    >>> run = mt.fit(mt.build("mlp", xray, width=16), xray, mt.Recipe(epochs=1), progress=False)
+    >>> print(figures.confusion(run).alt)
+    Phantom images, drawn by medtutor. Confusion matrix: of...
     """
     labels, scores = predictions(run, split)
     if run.card.task == "multi-label":
@@ -72,8 +88,16 @@ def confusion(run, split="test"):
     return picture(figure, f"Confusion matrix: {words}.", phantom=run.provenance == "phantom")
 
 
-def roc(run, split="test"):
-    """The ROC curve of a binary run, with the point where the score is one half."""
+def roc(run: Run, split: str = "test") -> Picture:
+    """The ROC curve of a binary run, with the point where the score is one half.
+
+    >>> import medtutor as mt
+    >>> from medtutor import figures
+    >>> xray = mt.load("pneumoniamnist", source="phantom")
+    >>> run = mt.fit(mt.build("mlp", xray, width=16), xray, mt.Recipe(epochs=1), progress=False)
+    >>> print(figures.roc(run).alt)
+    Phantom images, drawn by medtutor. ROC curve on the test split...
+    """
     labels, scores = predictions(run, split)
     if run.card.task != "binary":
         raise InputError(f"a ROC curve is drawn for binary tasks; this one is {run.card.task}")
@@ -97,10 +121,17 @@ def roc(run, split="test"):
     )
 
 
-def precision_recall(run, split="test"):
+def precision_recall(run: Run, split: str = "test") -> Picture:
     """Precision against recall of a binary run, with the point where the score is one half.
 
     Chance is the share of class 1: unlike the ROC curve, this one depends on it.
+
+    >>> import medtutor as mt
+    >>> from medtutor import figures
+    >>> xray = mt.load("pneumoniamnist", source="phantom")
+    >>> run = mt.fit(mt.build("mlp", xray, width=16), xray, mt.Recipe(epochs=1), progress=False)
+    >>> print(figures.precision_recall(run).alt)
+    Phantom images, drawn by medtutor. Precision...
     """
     labels, scores = predictions(run, split)
     if run.card.task != "binary":
@@ -126,10 +157,17 @@ def precision_recall(run, split="test"):
     )
 
 
-def predicted(run, split="test"):
+def predicted(run: Run, split: str = "test") -> Picture:
     """The predicted numbers of a regression against the true ones: on the line they agree.
 
     Raises `InputError` for runs of other tasks, and for a split that was not read.
+
+    >>> import medtutor as mt
+    >>> from medtutor import figures
+    >>> hearts = mt.load("cine_ejection")
+    >>> run = mt.fit(mt.build("single_frame", hearts), hearts, mt.Recipe(epochs=1, batch_size=100), progress=False)
+    >>> print(figures.predicted(run).alt)
+    Phantom images, drawn by medtutor. Predicted ...
     """
     labels, answers = predictions(run, split)
     if run.card.task != "regression":

@@ -14,6 +14,7 @@ from functools import partial
 from typing import ClassVar
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from ..checks import as_numbers, as_probabilities, check_class_numbers, whole
 from ..errors import InputError
@@ -51,7 +52,7 @@ class Metrics:
         )
 
 
-def measure(labels, scores, task, *, resamples=RESAMPLES, seed=0):
+def measure(labels: ArrayLike, scores: ArrayLike, task: str, *, resamples: int = RESAMPLES, seed: int = 0) -> Metrics:
     """`Metrics` of predicted scores.
 
     labels     whole numbers (N,), or (N, L) of 0 and 1 for "multi-label"
@@ -64,21 +65,25 @@ def measure(labels, scores, task, *, resamples=RESAMPLES, seed=0):
 
     Raises `InputError` for another task, labels and scores that do not fit each other, and
     scores that are no probabilities: a threshold of one half says nothing of logits.
+
+    >>> from medtutor.metrics import measure
+    >>> print(measure([0, 0, 1, 1], [[0.9, 0.1], [0.4, 0.6], [0.3, 0.7], [0.2, 0.8]], "binary", resamples=0))
+    AUC 1.000, ACC 0.750 (n = 4)
     """
     resamples, seed = whole("resamples", resamples, 0), whole("seed", seed, 0)
-    labels, scores = _checked(labels, scores, task)
-    columns = _one_against_rest(labels, scores, task)
-    auc = float(_mean_over_columns(columns, np.ones((1, len(labels))))[0])
-    right = _right(labels, scores, task)
+    true, chances = _checked(labels, scores, task)
+    columns = _one_against_rest(true, chances, task)
+    auc = float(_mean_over_columns(columns, np.ones((1, len(true))))[0])
+    right = _right(true, chances, task)
     first = 1 if task == "binary" else 0  # of a binary task the one AUC is that of class 1
     left_out = tuple(i for i, (truth, _) in enumerate(columns, first) if truth.all() or not truth.any())
     if not resamples:
-        return Metrics(auc, float(right.mean()), len(labels), left_out=left_out)
-    drawn = partial(counts, len(labels), resamples, seed)  # the same each time it is called
+        return Metrics(auc, float(right.mean()), len(true), left_out=left_out)
+    drawn = partial(counts, len(true), resamples, seed)  # the same each time it is called
     return Metrics(
         auc,
         float(right.mean()),
-        len(labels),
+        len(true),
         auc_interval=percentiles(_resampled_auc(columns, drawn())),
         acc_interval=percentiles(np.concatenate([of_case @ right / len(right) for of_case in drawn()])),
         left_out=left_out,

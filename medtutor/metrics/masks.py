@@ -1,6 +1,7 @@
 """One mask against the true one: what each measure rewards, and masks that are wrong in one way each."""
 
 import math
+from collections.abc import Sequence
 
 import numpy as np
 from scipy import ndimage
@@ -20,10 +21,16 @@ MEASURES = {
 CROSS = ndimage.generate_binary_structure(2, 1)
 
 
-def wrong_masks(truth):
+def wrong_masks(truth: np.ndarray) -> dict[str, np.ndarray]:
     """{name: bool mask (H, W)} of masks that are wrong in one way each, made from the true one.
 
     truth  bool (H, W), with some foreground
+
+    >>> import numpy as np
+    >>> truth = np.zeros((8, 8), dtype=bool)
+    >>> truth[2:6, 3:5] = True
+    >>> {name: int(mask.sum()) for name, mask in wrong_masks(truth).items()}["one pixel too wide"]
+    20
     """
     rows, columns = np.nonzero(truth)
     # Along its longer side, the last quarter of the structure.
@@ -50,18 +57,28 @@ def wrong_masks(truth):
     }
 
 
-def moved(mask, down, right):
-    """A mask (H, W) moved by whole pixels; what leaves is lost."""
+def moved(mask: np.ndarray, down: int, right: int) -> np.ndarray:
+    """A mask (H, W) moved by whole pixels; what leaves is lost.
+
+    >>> import numpy as np
+    >>> moved(np.array([[True, False]]), 0, 1)
+    array([[False,  True]])
+    """
     return ndimage.shift(mask.astype(np.uint8), (down, right), order=0).astype(bool)
 
 
-def mask_measures(mask, truth, spacing=None):
+def mask_measures(mask: np.ndarray, truth: np.ndarray, spacing: Sequence[float] | None = None) -> dict[str, float]:
     """{name of `MEASURES`: number} of a mask against the true one, both bool (H, W).
 
     spacing  millimetres between rows and columns; None for pixels
 
     What has no denominator is NaN. HD95 and surface Dice follow the rule for what is
     empty of `metrics.segmentation`.
+
+    >>> import numpy as np
+    >>> numbers = mask_measures(np.array([[True, True]]), np.array([[True, False]]))
+    >>> numbers["sensitivity"], numbers["precision"]
+    (1.0, 0.5)
     """
     both, found, real = int((mask & truth).sum()), int(mask.sum()), int(truth.sum())
     scores = {
@@ -78,8 +95,13 @@ def mask_measures(mask, truth, spacing=None):
     }
 
 
-def hausdorff(mask, truth, spacing=None):
-    """The largest distance from one border to the other, both bool (H, W); the image's diagonal where one is empty."""
+def hausdorff(mask: np.ndarray, truth: np.ndarray, spacing: Sequence[float] | None = None) -> float:
+    """The largest distance from one border to the other, both bool (H, W); the image's diagonal where one is empty.
+
+    >>> import numpy as np
+    >>> hausdorff(np.array([[True, True, True]]), np.array([[True, False, False]]), spacing=(1.0, 0.5))
+    1.0
+    """
     steps = spacing or (1.0, 1.0)
     if not mask.any() or not truth.any():
         return (

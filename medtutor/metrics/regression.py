@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from ..checks import as_numbers, whole
 from ..errors import InputError
@@ -38,7 +39,9 @@ class RegressionMetrics:
         )
 
 
-def measure_regression(labels, answers, *, resamples=RESAMPLES, seed=0):
+def measure_regression(
+    labels: ArrayLike, answers: ArrayLike, *, resamples: int = RESAMPLES, seed: int = 0
+) -> RegressionMetrics:
     """`RegressionMetrics` of predicted numbers.
 
     labels     numbers (N,)
@@ -46,19 +49,23 @@ def measure_regression(labels, answers, *, resamples=RESAMPLES, seed=0):
     resamples  bootstrap resamples of the cases; 0 for no intervals
 
     Raises `InputError` for what is not one finite number for each case.
+
+    >>> from medtutor.metrics import measure_regression
+    >>> print(measure_regression([1.0, 2.0, 3.0], [1.0, 2.5, 3.0], resamples=0))
+    R² 0.875, mean error 0.167 (n = 3)
     """
     resamples, seed = whole("resamples", resamples, 0), whole("seed", seed, 0)
-    labels, answers = (_one_each(what, values) for what, values in (("labels", labels), ("answers", answers)))
-    if len(labels) != len(answers):
-        raise InputError(f"there are {len(labels)} labels and {len(answers)} answers; give one of each for every case")
-    mae, r2 = _scores(labels[None], answers[None])
+    true, said = _one_each("labels", labels), _one_each("answers", answers)
+    if len(true) != len(said):
+        raise InputError(f"there are {len(true)} labels and {len(said)} answers; give one of each for every case")
+    mae, r2 = _scores(true[None], said[None])
     if not resamples:
-        return RegressionMetrics(float(mae[0]), float(r2[0]), len(labels))
+        return RegressionMetrics(float(mae[0]), float(r2[0]), len(true))
     intervals = [
-        bootstrap(lambda *drawn, at=at: _scores(*drawn)[at], labels, answers, resamples=resamples, seed=seed)
+        bootstrap(lambda *drawn, at=at: _scores(*drawn)[at], true, said, resamples=resamples, seed=seed)
         for at in (0, 1)
     ]
-    return RegressionMetrics(float(mae[0]), float(r2[0]), len(labels), *intervals)
+    return RegressionMetrics(float(mae[0]), float(r2[0]), len(true), *intervals)
 
 
 def _one_each(what, values):

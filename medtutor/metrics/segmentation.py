@@ -17,14 +17,17 @@ diagonal of the image (nothing can be farther), and 0.
 
 import math
 import warnings
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
 import numpy as np
 import torch
+from numpy.typing import ArrayLike
 
 from .. import checks
 from ..checks import as_numbers, check_class_numbers
+from ..data.card import Card
 from ..errors import InputError
 from .intervals import RESAMPLES, bootstrap, with_interval
 
@@ -65,10 +68,15 @@ class SegmentationMetrics:
         return f"{', '.join(parts)} (n = {self.n})"
 
 
-def by_patient(slices, patients):
+def by_patient(slices: torch.Tensor, patients: ArrayLike | None) -> torch.Tensor:
     """Slices (N, …) stacked to (patients, D, …); as they are where `patients` is None or names each but once.
 
     Raises `InputError` where the slices of a patient do not stand together, or patients have unequal numbers of them.
+
+    >>> import torch
+    >>> from medtutor.metrics.segmentation import by_patient
+    >>> by_patient(torch.zeros(4, 8, 8), [7, 7, 9, 9]).shape
+    torch.Size([2, 2, 8, 8])
     """
     if patients is None:
         return slices
@@ -88,7 +96,9 @@ def by_patient(slices, patients):
     return slices.unflatten(0, (len(names), -1))
 
 
-def segmentation_scores(predicted, truth, classes, spacing=None, distances=True):
+def segmentation_scores(
+    predicted: ArrayLike, truth: ArrayLike, classes: int, spacing: Sequence[float] | None = None, distances: bool = True
+) -> dict[str, np.ndarray]:
     """{score: (P, foreground classes) float64} of each patient and class.
 
     predicted, truth  class numbers (P, H, W) or (P, D, H, W)
@@ -97,19 +107,21 @@ def segmentation_scores(predicted, truth, classes, spacing=None, distances=True)
     distances         False: Dice only, which is quick
 
     Raises `InputError` for masks of different shapes, for what is no class number, and for another spacing.
+
+    >>> from medtutor.metrics import segmentation_scores
+    >>> scores = segmentation_scores([[[1, 1, 0]]], [[[1, 0, 0]]], classes=2)
+    >>> round(float(scores["dice"][0, 0]), 3), round(float(scores["hd95"][0, 0]), 3)
+    (0.667, 0.95)
     """
     classes, distances = checks.whole("classes", classes, 2), checks.flag("distances", distances)
-    predicted, truth = (
-        _class_numbers("predicted masks", predicted, classes),
-        _class_numbers("true masks", truth, classes),
-    )
-    if predicted.shape != truth.shape:
+    drawn, true = _class_numbers("predicted masks", predicted, classes), _class_numbers("true masks", truth, classes)
+    if drawn.shape != true.shape:
         raise InputError(
-            f"predicted masks have shape {tuple(predicted.shape)}, true ones {tuple(truth.shape)}; give both of the"
+            f"predicted masks have shape {tuple(drawn.shape)}, true ones {tuple(true.shape)}; give both of the"
             " same images"
         )
-    spacing = _checked_spacing(spacing, truth.dim() - 1)
-    found, real = _one_hot(predicted, classes), _one_hot(truth, classes)
+    known = _checked_spacing(spacing, true.dim() - 1)
+    found, real = _one_hot(drawn, classes), _one_hot(true, classes)
     pixels = tuple(range(2, found.dim()))
     both, total = (found * real).sum(pixels), found.sum(pixels) + real.sum(pixels)
     neither, one = total == 0, (found.sum(pixels) == 0) != (real.sum(pixels) == 0)
@@ -119,8 +131,8 @@ def segmentation_scores(predicted, truth, classes, spacing=None, distances=True)
         return scores
     from monai.metrics import compute_hausdorff_distance, compute_surface_dice
 
-    steps = spacing or (1.0,) * len(pixels)
-    diagonal = math.dist([0] * len(steps), [step * size for step, size in zip(steps, truth.shape[1:])])
+    steps = known or (1.0,) * len(pixels)
+    diagonal = math.dist([0] * len(steps), [step * size for step, size in zip(steps, true.shape[1:])])
     # MONAI warns of each empty class; the rule above says what they score.
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
@@ -131,8 +143,14 @@ def segmentation_scores(predicted, truth, classes, spacing=None, distances=True)
     return scores
 
 
-def dice(found, wanted):
-    """Mean Dice of bool masks (N, H, W); 1 where both are empty."""
+def dice(found: torch.Tensor, wanted: torch.Tensor) -> torch.Tensor:
+    """Mean Dice of bool masks (N, H, W); 1 where both are empty.
+
+    >>> import torch
+    >>> from medtutor.metrics.segmentation import dice
+    >>> dice(torch.tensor([[[True, True]]]), torch.tensor([[[True, False]]]))
+    tensor(0.6667)
+    """
     both, sizes = (found & wanted).flatten(1).sum(1), found.flatten(1).sum(1) + wanted.flatten(1).sum(1)
     return torch.where(sizes > 0, 2 * both / sizes.clamp(min=1), 1.0).mean()
 
@@ -162,7 +180,16 @@ def _one_hot(numbers, classes):
     return torch.stack([numbers == number for number in range(1, classes)], dim=1).float()
 
 
-def measure_segmentation(masks, scores, card, patients=None, *, distances=True, resamples=RESAMPLES, seed=0):
+def measure_segmentation(
+    masks: ArrayLike,
+    scores: ArrayLike,
+    card: Card,
+    patients: ArrayLike | None = None,
+    *,
+    distances: bool = True,
+    resamples: int = RESAMPLES,
+    seed: int = 0,
+) -> SegmentationMetrics:
     """`SegmentationMetrics` of predicted probabilities, patient by patient.
 
     masks      class numbers (N, H, W) or (N, D, H, W)
@@ -174,17 +201,27 @@ def measure_segmentation(masks, scores, card, patients=None, *, distances=True, 
 
     Raises `InputError` for scores that do not fit masks and card, for NaN, and for what `by_patient` and
     `segmentation_scores` refuse.
+
+    >>> import torch
+    >>> from medtutor.data import card
+    >>> from medtutor.metrics import measure_segmentation
+    >>> masks = torch.zeros(2, 6, 6, dtype=torch.long)
+    >>> masks[:, 2:4, 2:4] = 1
+    >>> masks[:, 4:, :2] = 2
+    >>> probabilities = torch.nn.functional.one_hot(masks, 3).movedim(-1, 1).float()
+    >>> print(measure_segmentation(masks, probabilities, card("hippocampus"), distances=False, resamples=0))
+    Dice 1.000 (n = 2)
     """
     resamples, seed = checks.whole("resamples", resamples, 0), checks.seed(seed)
-    masks, scores = (torch.from_numpy(as_numbers(what, each)) for what, each in (("masks", masks), ("scores", scores)))
-    wanted = (len(masks), len(card.classes), *masks.shape[1:])
-    if tuple(scores.shape) != wanted:
+    true, chances = torch.from_numpy(as_numbers("masks", masks)), torch.from_numpy(as_numbers("scores", scores))
+    wanted = (len(true), len(card.classes), *true.shape[1:])
+    if tuple(chances.shape) != wanted:
         raise InputError(
-            f"scores have shape {tuple(scores.shape)}, masks {tuple(masks.shape)}; give probabilities {wanted}, "
+            f"scores have shape {tuple(chances.shape)}, masks {tuple(true.shape)}; give probabilities {wanted}, "
             f"one for each of the {len(card.classes)} classes of {card.name}"
         )
-    found = by_patient(scores.argmax(dim=1), patients)
-    values = segmentation_scores(found, by_patient(masks, patients), len(card.classes), card.spacing, distances)
+    found = by_patient(chances.argmax(dim=1), patients)
+    values = segmentation_scores(found, by_patient(true, patients), len(card.classes), card.spacing, distances)
     of_class = {
         name: {score: float(column[:, number].mean()) for score, column in values.items()}
         for number, name in enumerate(card.classes[1:])

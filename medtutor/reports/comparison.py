@@ -1,7 +1,7 @@
 """A Run beside the published results on the same data set, a segmentation beside what needs no network."""
 
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import torch
 
@@ -12,8 +12,9 @@ from ..errors import InputError
 from ..metrics.classification import Metrics
 from ..metrics.intervals import with_interval
 from ..metrics.regression import measure_regression
-from ..metrics.segmentation import measure_segmentation
+from ..metrics.segmentation import SegmentationMetrics, measure_segmentation
 from ..models.classical import Atlas
+from ..training.run import Run
 
 NOT_READ = "no test result yet: the run is not finished"
 
@@ -48,7 +49,7 @@ class RegressionRow:
     columns: ClassVar = {"r2": "R²", "mae": "mean error"}
 
 
-def compare(run):
+def compare(run: Run) -> list:
     """[Row, …]: the run first, then the published results at its image size.
 
     A run on phantoms or on your own arrays stands alone: its numbers are not
@@ -57,13 +58,21 @@ def compare(run):
     The run must be finished (`run.test` is there), else the list is empty.
 
     Raises `InputError` for a segmentation, which stands beside an atlas: `segmentation_table`.
+
+    >>> import medtutor as mt
+    >>> from medtutor.reports import compare
+    >>> xray = mt.load("pneumoniamnist", source="phantom")
+    >>> run = mt.fit(mt.build("mlp", xray, width=16), xray, mt.Recipe(epochs=1), progress=False)
+    >>> len(compare(run))  # phantoms: nothing published stands beside
+    1
     """
     _check_run(run)
     if run.card.task == "segmentation":
         raise InputError("a segmentation has no AUC and stands beside an atlas; use segmentation_table(run, dataset)")
     if run.test is None:
         return []
-    test, name, size = run.test, f"{run.model.name}, this run", str(run.card.size)
+    test: Any = run.test  # of the kind that the task has
+    name, size = f"{run.model.name}, this run", str(run.card.size)
     source = f"seed {run.recipe.seed}, {run.epochs_done} epochs, {run.seconds:.0f} s"
     if run.card.task == "regression":
         mean = _of_the_mean(run)
@@ -87,7 +96,7 @@ def compare(run):
 
 
 def _check_run(run):
-    # A `Run` comes from the floor above, so it is known by what it has.
+    # Known by what it has: a class of its own is not asked for.
     if not hasattr(run, "card") or not hasattr(run, "provenance") or not hasattr(run, "predictions"):
         raise InputError(f"results are those of a Run, not of {type(run).__name__}; train one with fit(…)")
 
@@ -105,8 +114,16 @@ def published_beside(card, provenance):
     return [row for row in card.published if row.size.split()[0] == str(card.size)]
 
 
-def comparison_table(run):
-    """The comparison as text for a terminal, and one sentence that reads it. Raises `InputError` as `compare`."""
+def comparison_table(run: Run) -> str:
+    """The comparison as text for a terminal, and one sentence that reads it. Raises `InputError` as `compare`.
+
+    >>> import medtutor as mt
+    >>> from medtutor.reports import comparison_table
+    >>> xray = mt.load("pneumoniamnist", source="phantom")
+    >>> run = mt.fit(mt.build("mlp", xray, width=16), xray, mt.Recipe(epochs=1), progress=False)
+    >>> print(comparison_table(run).splitlines()[-1][:14])
+    PHANTOM images
+    """
     rows = compare(run)
     if not rows:
         return NOT_READ
@@ -127,11 +144,16 @@ def _aligned(table):
     return "\n".join("  ".join(f"{cell:{width}}" for cell, width in zip(line, widths)).rstrip() for line in table)
 
 
-def atlases(dataset, split="test"):
+def atlases(dataset: Dataset, split: str = "test") -> dict[str, SegmentationMetrics]:
     """{name: `SegmentationMetrics`} of the atlas, with and without intensity, on one split.
 
     What comes of centred images and the training masks alone, with no network: every
     Dice is to be read beside it. Raises `InputError` for a set without masks to learn.
+
+    >>> from medtutor import load
+    >>> from medtutor.reports import atlases
+    >>> list(atlases(load("hippocampus", source="phantom")))
+    ['atlas with intensity', 'atlas']
     """
     if not isinstance(dataset, Dataset):
         raise InputError(f"dataset is {type(dataset).__name__}; give a Dataset, such as load returns")
@@ -141,7 +163,7 @@ def atlases(dataset, split="test"):
             " data set"
         )
     one_of("split", split, SPLITS)
-    volumes = dataset if dataset.train.patients is None else dataset.as_volumes()
+    volumes: Any = dataset if dataset.train.patients is None else dataset.as_volumes()
     grey = {
         name: getattr(volumes, name).images.float().mean(dim=1).round().to(torch.uint8).numpy()
         for name in ("train", split)
@@ -155,12 +177,20 @@ def atlases(dataset, split="test"):
     return found
 
 
-def segmentation_table(run, dataset=None):
+def segmentation_table(run: Run, dataset: Dataset | None = None) -> str:
     """The test results of a segmentation as text: the run, each class of it, and the atlas without a network.
 
     dataset  the run's own, whose training masks make the atlas; left out: no atlas
 
     Raises `InputError` for a run of another task, and for another data set.
+
+    >>> import medtutor as mt
+    >>> from medtutor.reports import segmentation_table
+    >>> brain = mt.load("hippocampus", source="phantom")
+    >>> model = mt.build("fcn", brain, widths=(2, 4))
+    >>> run = mt.fit(model, brain, mt.Recipe(epochs=1, batch_size=256), progress=False)
+    >>> "anterior" in segmentation_table(run)
+    True
     """
     _check_run(run)
     if run.card.task != "segmentation":
@@ -168,7 +198,8 @@ def segmentation_table(run, dataset=None):
     if run.test is None:
         return NOT_READ
     if dataset is not None:
-        masks, own = dataset.test.masks, run.labels["test"]
+        masks: Any = dataset.test.masks
+        own = run.labels["test"]
         if (
             dataset.card.task != "segmentation"
             or dataset.card.classes != run.card.classes
@@ -178,9 +209,10 @@ def segmentation_table(run, dataset=None):
             raise InputError(
                 f"the run was made on other masks than those of this {dataset.card.name}; give the run's own data set"
             )
-    rows = {f"{run.model.name}, this run": run.test, **(atlases(dataset) if dataset else {})}
+    test: Any = run.test
+    rows: dict[str, Any] = {f"{run.model.name}, this run": test, **(atlases(dataset) if dataset else {})}
     unit = "mm" if run.card.spacing else "px"
-    table = [("test split", "Dice", f"HD95, {unit}", "surface Dice")]
+    table: list[tuple[str, ...]] = [("test split", "Dice", f"HD95, {unit}", "surface Dice")]
     for name, metrics in rows.items():
         cells = [
             (metrics.dice, metrics.dice_interval),
@@ -188,7 +220,7 @@ def segmentation_table(run, dataset=None):
             (metrics.surface_dice, metrics.surface_dice_interval),
         ]
         table.append((name, *(with_interval(value, interval) for value, interval in cells)))
-        if metrics is run.test and len(metrics.of_class) > 1:
+        if metrics is test and len(metrics.of_class) > 1:
             table += [
                 (f"  {of}", *(f"{each[score]:.3f}" for score in ("dice", "hd95", "surface_dice")))
                 for of, each in metrics.of_class.items()
@@ -201,11 +233,18 @@ def segmentation_table(run, dataset=None):
     return "\n".join([_aligned(table), "", end])
 
 
-def reading(run):
+def reading(run: Run) -> str:
     """One sentence on how the run's test AUC stands to the published ResNet-18's; of a regression, its mean error to
     that of the mean.
 
     The interval is over the test cases only: another seed moves the number too.
+
+    >>> import medtutor as mt
+    >>> from medtutor.reports import reading
+    >>> xray = mt.load("pneumoniamnist", source="phantom")
+    >>> run = mt.fit(mt.build("mlp", xray, width=16), xray, mt.Recipe(epochs=1), progress=False)
+    >>> reading(run)[:14]
+    'PHANTOM images'
     """
     _check_run(run)
     if run.test is None:

@@ -11,6 +11,7 @@ import torch
 from torch.utils.flop_counter import FlopCounterMode
 
 from .. import checks
+from ..data.dataset import Dataset
 from ..models import build, parameter_count
 from ..models.inference import device_of, evaluating
 from ..models.randomness import seeded
@@ -63,8 +64,16 @@ MATCHED = {
 }
 
 
-def equal_work(model, dataset, options=None, than=("cnn", {})):
-    """How many times as long a model may train as another one, a CNN, for as many floating-point operations."""
+def equal_work(
+    model: str, dataset: Dataset, options: dict | None = None, than: tuple[str, dict] = ("cnn", {})
+) -> float:
+    """How many times as long a model may train as another one, a CNN, for as many floating-point operations.
+
+    >>> from medtutor import load
+    >>> from medtutor.reports.cost import equal_work
+    >>> equal_work("cnn", load("pneumoniamnist", source="phantom"))
+    1.0
+    """
     name, theirs = than
     flops = [
         forward_flops(build(each, dataset, **own), dataset.card)

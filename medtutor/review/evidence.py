@@ -6,6 +6,7 @@ whenever it is shown (`claims.verdict`), and the same trial leaves the same file
 
 import json
 import math
+import os
 import re
 import statistics
 from contextlib import contextmanager
@@ -248,12 +249,16 @@ class Evidence:
         return path
 
 
-def read_evidence(claim_id, folder=None):
+def read_evidence(claim_id: str, folder: str | os.PathLike | None = None) -> Evidence | None:
     """The `Evidence` for a claim, or None where there is none.
 
     folder  that of the package when left out
 
     Raises `InputError` for a file that is malformed or was altered.
+
+    >>> from medtutor.review import read_evidence
+    >>> [contrast.name for contrast in read_evidence("cnn-beats-mlp").contrasts]
+    ['pneumoniamnist', 'breastmnist']
     """
     path = (FOLDER if folder is None else resolve(folder)) / f"{claim_id}.json"
     try:

@@ -10,6 +10,7 @@ import os
 import re
 from contextlib import suppress
 from dataclasses import asdict, dataclass
+from pathlib import Path
 from uuid import uuid4
 
 from filelock import FileLock, Timeout
@@ -23,7 +24,7 @@ from .evidence import writing
 
 PLACE = ".trainings"
 # {folder: (this process's list there, the lock on it)}
-_LISTS = {}
+_LISTS: dict[Path, tuple[Path, FileLock]] = {}
 
 
 @dataclass(frozen=True)

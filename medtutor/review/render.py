@@ -94,7 +94,7 @@ def pivot(evidence: Evidence, columns: Sequence[str], where: str = "") -> str:
              and the half width of its 95 % interval
     where    what follows the column in the keys; left out of the head
 
-    >>> from medtutor.review import read_evidence
+    >>> from medtutor.review import pivot, read_evidence
     >>> print(pivot(read_evidence("gan-augmentation-beats-classical"), ["25 labels", "50 labels"]))
     mean ± half of 95 % interval  25 labels    50 labels
     GAN against classical         -0.00 ±0.08  -0.02 ±0.02

@@ -79,6 +79,10 @@ def _tree(function):
     tree.decorator_list = []
     if isinstance(tree.body[0], ast.Expr) and isinstance(tree.body[0].value, ast.Constant) and len(tree.body) > 1:
         tree.body = tree.body[1:]  # the docstring
+    tree.returns = None  # types change no value
+    for argument in ast.walk(tree.args):
+        if isinstance(argument, ast.arg):
+            argument.annotation = None
     return tree
 
 

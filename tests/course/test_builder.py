@@ -161,7 +161,7 @@ def test_no_sources(tmp_path):
 def refused(source, monkeypatch, capsys):
     """(exit code, the one line that is said), and the old notebooks are still there."""
     old = {path: path.read_bytes() for path in products(source) if path.exists()}
-    monkeypatch.setattr(cli, "_notebooks", lambda: source.parent.parent)
+    monkeypatch.setattr(cli.lessons, "_notebooks", lambda: source.parent.parent)
     code = cli.main(["notebooks", "build"])
     said = [line for line in capsys.readouterr().err.splitlines() if not line.endswith("…")]
     assert len(said) == 1 and said[0].startswith("medtutor: "), said

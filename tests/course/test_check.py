@@ -89,7 +89,13 @@ def test_every_exercise_is_answered_in_three_other_ways():
 # not occur.
 THE_SAME = {
     "anomaly_score": ["(rebuilt - image).abs()", "stride=1)[-1, 0]", "stride=1)[0, -1]"],
-    "attend": ["pass", "masked_fill(float('-inf'), apart)", "transpose(-1, -2)", "transpose(2, -1)", "return scores"],
+    "attend": [
+        "pass",
+        "masked_fill(float('-inf'), attn_mask)",
+        "transpose(-1, -2)",
+        "transpose(2, -1)",
+        "return scores",
+    ],
     "covered": ["kthvalue(k + 1, dim=0)", "_distances(points, others) < radii"],
     "cross_correlate": ["kernel[None, None])[-1, 0]", "kernel[None, None])[0, -1]"],
     "fill_lost": ["nonzero()[:, -1]", "else 1.0", "else -1.0", "seen[seen <= t]", "seen[seen >= t]"],

@@ -122,7 +122,7 @@ def test_cells_that_are_neither_text_nor_code_and_bare_ones_are_looked_at():
 def test_a_lesson_that_does_not_run_hides_no_other_problem(source, monkeypatch, capsys):
     build(source)
     source.write_text(LESSON.replace("1 + 1", "1 / 0").replace("Not for", "For"))
-    monkeypatch.setattr("medtutor.cli._notebooks", lambda: source.parent.parent)
+    monkeypatch.setattr("medtutor.cli.lessons._notebooks", lambda: source.parent.parent)
     assert main(["notebooks", "check"]) == 1
     said = capsys.readouterr().out
     assert "does not say 'not for clinical use'" in said and "not in step" in said and "division by zero" in said
@@ -182,17 +182,13 @@ def test_budgets():
     assert len(over_budget(Cost(181, int(1.6e9)))) == 2
 
 
-# Ways to draw images that lessons import from experiments; they are to move to `data`.
-STILL_IN_EXPERIMENTS = {"few_of", "labelled", "some_of"}
-
-
 @pytest.mark.parametrize("source", sources(NOTEBOOKS), ids=lambda source: source.stem)
 def test_lessons_take_from_the_review_only_what_it_found(source):
     """Claims, evidence, verdicts and tables: models, measures and ways to draw images have rooms of their own."""
     for node in ast.walk(ast.parse(source.read_text(encoding="utf-8"))):
         if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("medtutor.review"):
-            names = {alias.name for alias in node.names} - STILL_IN_EXPERIMENTS
-            assert not names or (node.module == "medtutor.review" and names <= set(review.__all__)), ast.unparse(node)
+            names = {alias.name for alias in node.names}
+            assert node.module == "medtutor.review" and names <= set(review.__all__), ast.unparse(node)
         elif isinstance(node, ast.Import):
             assert not any(alias.name.startswith("medtutor.review") for alias in node.names), ast.unparse(node)
 

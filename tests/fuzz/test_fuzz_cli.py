@@ -82,7 +82,9 @@ def world(nobody_home, tmp_path_factory):
         patch.setattr("medtutor.course.builder.build", lambda source: {})
         patch.setattr("medtutor.course.builder.execute", lambda *_: types.SimpleNamespace(seconds=1.0, peak=1))
         patch.setattr(
-            cli, "subprocess", types.SimpleNamespace(run=lambda command, env: subprocess.CompletedProcess(command, 0))
+            cli.lessons,
+            "subprocess",
+            types.SimpleNamespace(run=lambda command, env: subprocess.CompletedProcess(command, 0)),
         )
         data = mt.load("breastmnist", source="phantom")
         things.stopped(data).save("runs/stopped")

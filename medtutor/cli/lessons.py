@@ -1,0 +1,139 @@
+"""`medtutor lab` and `notebooks`, and whether all is well here: `doctor` and `bench`."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+from ..errors import InputError, MedtutorError, unknown
+from .common import OneLineParser, command, print_json
+
+
+def add(commands):
+    """Declares the commands."""
+    lab = command(commands, "lab", lab_command, "open the lessons in JupyterLab", json_output=False)
+    lab.add_argument("options", nargs="*", help="passed on to jupyter lab, after --")
+    command(commands, "doctor", doctor_command, "what works here, and what to do about the rest")
+    notebooks = commands.add_parser("notebooks", help="build the lessons from their sources; check them")
+    notebook_commands = notebooks.add_subparsers(required=True, metavar="build | check", parser_class=OneLineParser)
+    for name, function, summary in (
+        ("build", notebooks_build, "execute the sources and write the notebooks"),
+        (
+            "check",
+            notebooks_check,
+            "are the notebooks in step with their sources, do they keep the course's rules and budgets",
+        ),
+    ):
+        sub = notebook_commands.add_parser(name, help=summary, description=summary)
+        sub.add_argument("lessons", nargs="*", help="numbers such as 01; all when left out")
+        if name == "check":
+            sub.add_argument(
+                "--fast", action="store_true", help="only what needs no execution: no budgets of time and memory"
+            )
+        sub.add_argument("--debug", action="store_true", help="show tracebacks")
+        sub.set_defaults(command=function)
+    bench = command(
+        commands, "bench", bench_command, "speed, each figure as a ratio to a reference measured in the same run"
+    )
+    bench.add_argument("parts", nargs="*", help="data, gemm, reference, explorers; all when left out")
+
+
+def _notebooks():
+    """The lessons' folder, beside the package in a clone of the repository."""
+    folder = Path(__file__).resolve().parents[2] / "notebooks"
+    if not folder.is_dir():
+        raise InputError("the lessons are not beside this package; clone the repository and run: make lab")
+    return folder
+
+
+def _chosen_sources(options):
+    from ..course.builder import sources
+
+    found = {source.name[:2]: source for source in sources(_notebooks())}
+    for number in options.lessons:
+        if number not in found:
+            raise unknown("lesson", number, list(found))
+    return [source for number, source in found.items() if not options.lessons or number in options.lessons]
+
+
+def notebooks_build(options):
+    from ..course.builder import build, read
+
+    chosen = _chosen_sources(options)
+    for source in chosen:
+        for solved in (False, True):
+            read(source, solved)  # whatever cannot be read is refused before the first one runs
+    for source in chosen:
+        print(f"{source.name} …", file=sys.stderr)
+        for path, cost in build(source).items():
+            print(f"{path.relative_to(_notebooks())}  {cost}")
+    return 0
+
+
+def notebooks_check(options):
+    from ..course.builder import execute, read
+    from ..course.inspection import COURSE_SECONDS, inspect_lesson, orphans, over_budget
+
+    chosen = _chosen_sources(options)
+    problems = [] if options.lessons else orphans(_notebooks())
+    seconds = 0.0
+    for source in chosen:
+        problems += inspect_lesson(source)
+        if not options.fast:
+            print(f"{source.name} …", file=sys.stderr)
+            try:
+                cost = execute(read(source, solved=False), source)
+            except MedtutorError as error:
+                problems.append(str(error))
+                continue
+            seconds += cost.seconds
+            problems += [f"{source.name}: {problem}" for problem in over_budget(cost)]
+            print(f"{source.name}  {cost}")
+    if seconds > COURSE_SECONDS:
+        problems.append(f"all lessons together took {seconds / 60:.0f} minutes; at most {COURSE_SECONDS // 60}")
+    for problem in problems:
+        print(f"NOT  {problem}")
+    if not problems:
+        print(f"ok   {len(chosen)} lessons{', nothing executed' if options.fast else ''}")
+    return 1 if problems else 0
+
+
+def lab_command(options):
+    folder = _notebooks()
+    try:
+        import jupyterlab  # noqa: F401
+    except ImportError:
+        raise InputError('JupyterLab is not installed; run: pip install "medtutor[lab]"') from None
+    # As root, which is usual in containers, JupyterLab wants to be told.
+    root = ["--allow-root"] if hasattr(os, "geteuid") and os.geteuid() == 0 else []
+    start = [sys.executable, "-m", "jupyterlab", f"--ServerApp.root_dir={folder}", *root, *options.options]
+    # Widgets are saved with a notebook: opened again without a kernel it shows them as they were left.
+    settings = [str(Path(__file__).parents[1] / "lab_settings"), os.environ.get("JUPYTER_CONFIG_PATH", "")]
+    environment = {**os.environ, "JUPYTER_CONFIG_PATH": os.pathsep.join(filter(None, settings))}
+    return subprocess.run(start, env=environment).returncode
+
+
+def doctor_command(options):
+    from ..doctor import examine
+
+    findings = examine()
+    if options.json:
+        print_json({"ok": all(f.ok for f in findings), "findings": [vars(f) for f in findings]})
+    else:
+        for finding in findings:
+            print(f"{'ok  ' if finding.ok else 'NOT '} {finding.subject:12} {finding.text}")
+            if finding.remedy:
+                print(f"     {'':12} -> {finding.remedy}")
+    return 0 if all(finding.ok or not finding.needed for finding in findings) else 1
+
+
+def bench_command(options):
+    from ..bench import PARTS, measure_all
+
+    for part in options.parts:
+        if part not in PARTS:
+            raise InputError(f"unknown part {part!r}; choose from {', '.join(PARTS)}")
+    figures = measure_all(options.parts or list(PARTS), report=None if options.json else print)
+    if options.json:
+        print_json(figures)
+    return 0

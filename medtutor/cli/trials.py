@@ -1,0 +1,146 @@
+"""`medtutor trial`: the review's claims, their evidence, their verdicts."""
+
+import os
+import sys
+
+from ..errors import InputError
+from ..files import resolve
+from .common import OneLineParser, check_writable, print_json
+
+
+def add(commands):
+    """Declares the commands."""
+    trial = commands.add_parser("trial", help="the review's claims: list them, collect evidence, report the verdicts")
+    trial_commands = trial.add_subparsers(required=True, metavar="list | run | report", parser_class=OneLineParser)
+    for name, function, summary in (
+        ("list", trial_list, "the claims and their verdicts"),
+        ("run", trial_run, "collect the evidence for claims; interrupted, it goes on after the last training"),
+        ("report", trial_report, "all claims with rule, evidence and verdict, as Markdown"),
+    ):
+        sub = trial_commands.add_parser(name, help=summary, description=summary)
+        sub.set_defaults(command=function)
+        sub.add_argument("--json", action="store_true", help="print one JSON object")
+        sub.add_argument("--debug", action="store_true", help="show tracebacks")
+        if name == "run":
+            sub.add_argument("claims", nargs="*", metavar="ID", help="of a claim; all when left out")
+            sub.add_argument("--source", help="auto or phantom; the published images when left out")
+            sub.add_argument("--root", help="folder to look for data in first")
+            sub.add_argument("--out", help="folder for the evidence; left out: the package's own, in a clone")
+            sub.add_argument(
+                "--seeds", nargs="+", type=int, metavar="SEED", help="in place of the claims' own: gives no verdict"
+            )
+            sub.add_argument("--device", default="auto", help="auto (default) or cpu")
+        if name == "report":
+            sub.add_argument(
+                "--untimed", action="store_true", help="measure no times for the table of all families: quicker"
+            )
+
+
+def trial_list(options):
+    from ..review import claims, judge, verdict
+
+    judged = [(claim, *judge(claim)) for claim in claims()]
+    rows = [(claim, found) for claim, _, found in judged]
+    if options.json:
+        fields = [
+            {
+                "id": claim.id,
+                "lesson": claim.lesson,
+                "verdict": found.word,
+                "reason": found.reason,
+                "sentence": claim.tested,
+            }
+            for claim, found in rows
+        ]
+        print_json({"claims": fields})
+        return 0
+    widths = [max(len(text) for text in column) for column in zip(*[(c.id, c.lesson, v.word) for c, v in rows])]
+    for claim, found in rows:
+        print(f"{claim.id:{widths[0]}}  {claim.lesson:{widths[1]}}  {found.word:{widths[2]}}  {claim.tested}")
+    for claim, evidence, found in judged:
+        if evidence is None and found != verdict(claim, None):  # there is a file, but it cannot be used
+            print(f"medtutor: {claim.id} is {found}", file=sys.stderr)
+    return 0
+
+
+def trial_run(options):
+    from functools import partial
+
+    from ..review import claim, claims, verdict
+
+    # Everything that can be wrong is found before the work starts.
+    chosen = [claim(claim_id) for claim_id in options.claims] or claims()
+    out = _evidence_folder(options, chosen)
+
+    from ..data.catalog import publisher
+    from ..data.loading import load as load_set
+    from ..review.kept import forget_trainings
+    from ..review.trials import run_trial
+
+    if options.source not in (None, "auto", "phantom"):
+        raise InputError(
+            f"unknown source {options.source!r}; choose auto or phantom, or leave it out for the published images"
+        )
+
+    def load(name):
+        return load_set(name, source=options.source or publisher(name), root=options.root)
+
+    remark, records = partial(print, file=sys.stderr, flush=True), []
+    for each in chosen:
+        try:
+            evidence = run_trial(each, seeds=options.seeds, load=load, folder=out, device=options.device, report=remark)
+        except KeyboardInterrupt:
+            remark("the finished trainings are kept: the same command goes on after them")
+            raise
+        path = evidence.save(out)
+        remark(f"evidence: {path}")
+        found = verdict(each, evidence)
+        records.append(each.as_record(evidence, found))
+        if not options.json:
+            print(each.card(evidence, found).as_text(), end="\n\n", flush=True)
+    # Kept for the case of an interruption, and for claims that share them.
+    forget_trainings(out)
+    if options.json:
+        print_json({"out": str(out), "claims": records})
+    return 0
+
+
+def _evidence_folder(options, chosen):
+    """Where `trial run` writes. Into the package goes only what can carry a verdict."""
+    from ..review.evidence import FOLDER
+
+    seeds = options.seeds
+    if seeds and (min(seeds) < 0 or len(set(seeds)) < len(seeds)):
+        raise InputError("--seeds must be whole numbers from 0, each once")
+    if options.out is not None:
+        check_writable(options.out)
+        return resolve(options.out)
+    if options.source or (seeds and any(sorted(seeds) != sorted(claim.seeds) for claim in chosen)):
+        raise InputError("other images or seeds than the claim's give no verdict; say where to with --out FOLDER")
+    if not (FOLDER.parents[2] / "pyproject.toml").is_file() or not os.access(FOLDER.parent, os.W_OK):
+        raise InputError("the installed package keeps its own evidence; say where to with --out FOLDER")
+    return FOLDER
+
+
+def trial_report(options):
+    from functools import partial
+
+    from ..review import claims, judge, side_by_side
+    from ..training.processes import choose_threads
+
+    found = [(claim, *judge(claim)) for claim in claims()]
+    choose_threads()
+    table = side_by_side(timed=not options.untimed, report=partial(print, file=sys.stderr, flush=True))
+    if options.json:
+        print_json({"claims": [claim.as_record(*judged) for claim, *judged in found], "families": table.as_records()})
+    else:
+        print(
+            "\n\n".join(
+                [
+                    "# The review's claims on trial",
+                    *(claim.card(*judged).as_markdown() for claim, *judged in found),
+                    table.as_markdown(),
+                ]
+            )
+        )
+    return 0
