@@ -9,7 +9,8 @@ from squares import run as squares_run  # noqa: F401 (fixture)
 
 import medtutor as mt
 from medtutor import cli
-from medtutor.data import card, hippocampus_phantom, phantoms
+from medtutor.data import card, phantoms
+from medtutor.data.phantoms import hippocampus as hippocampus_phantom
 
 
 def command(*arguments):
