@@ -6,14 +6,19 @@ maps explain is tested like every other map, by deletion, by random weights and 
 planted evidence.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from math import prod
+from typing import Any
 
 import torch
 import torch.nn.functional as F
+from numpy.typing import ArrayLike
+from torch import nn
 
 from ..checks import whole
 from ..errors import InputError, shown
+from ..training.run import Run
 from .anatomy import covered, title_of
 from .draws import generator
 from .subject import Subject, is_about_memory, layers, model_of
@@ -126,10 +131,17 @@ class AttentionWeights:
             raise InputError(f"{what} {shown(number)} is not there; give 0…{count - 1}") from None
 
 
-def attention_of(run_or_model, image):
+def attention_of(run_or_model: Run | nn.Module, image: ArrayLike | torch.Tensor) -> AttentionWeights:
     """The `AttentionWeights` of one uint8 image, (C, H, W) or (H, W).
 
     Raises `InputError` for a model without attention, and for an image that it does not take.
+
+    >>> import torch
+    >>> from medtutor.explanation import attention_of
+    >>> from medtutor.models.vit import ViT
+    >>> found = attention_of(ViT(width=16, depth=2, heads=2), torch.zeros(1, 28, 28, dtype=torch.uint8))
+    >>> found.weights.shape, found.grid
+    (torch.Size([2, 2, 49, 49]), (7, 7))
     """
     if not is_transformer(run_or_model):
         raise InputError(
@@ -170,7 +182,7 @@ def _weights(net, x):
     return weights
 
 
-def rollout(weights):
+def rollout(weights: torch.Tensor | Sequence[torch.Tensor]) -> torch.Tensor:
     """Attention multiplied through the blocks: (…, N, N), each row adding up to 1.
 
     weights  (blocks, heads, N, N), or a sequence over blocks of (…, heads, N, N)
@@ -179,8 +191,14 @@ def rollout(weights):
     to what was there; the product over blocks says which patch has reached which token.
     What is done to the numbers on the way it does not know. Abnar & Zuidema, ACL 2020,
     arXiv:2005.00928.
+
+    >>> import torch
+    >>> from medtutor.explanation import rollout
+    >>> rollout(torch.tensor([[[[0.0, 1.0], [1.0, 0.0]]]]))  # one block, one head: each token looks at the other
+    tensor([[0.5000, 0.5000],
+            [0.5000, 0.5000]])
     """
-    through = None
+    through: Any = None
     for each in _checked_blocks(weights):
         mean = each.mean(dim=-3)
         step = (mean + torch.eye(mean.shape[-1], device=mean.device)) / 2
@@ -216,7 +234,13 @@ def _has_class_token(net):
     return getattr(net, "class_token", None) is not None
 
 
-def receptive_field(run_or_model, place=None, layer=None, images=8, seed=0):
+def receptive_field(
+    run_or_model: Run | nn.Module,
+    place: tuple[int, int] | None = None,
+    layer: str | None = None,
+    images: int = 8,
+    seed: int = 0,
+) -> torch.Tensor:
     """How much each pixel can move what a convolution says at one place: float32 (H, W), 0…1, the largest 1.
 
     place   (row, column) on the layer's map; left out: its middle
@@ -226,6 +250,12 @@ def receptive_field(run_or_model, place=None, layer=None, images=8, seed=0):
     Exactly 0 is outside the receptive field: no image whatever lets that pixel be felt. How
     it fades inside is the effective receptive field (Luo et al., arXiv:1701.04128, 2016).
     Raises `InputError` for a layer or a place that there is not, and for volumes.
+
+    >>> from torch import nn
+    >>> from medtutor.explanation import receptive_field
+    >>> field = receptive_field(nn.Sequential(nn.Conv2d(1, 2, 3), nn.AdaptiveMaxPool2d(1), nn.Flatten()), place=(4, 6))
+    >>> (field > 0).nonzero()[[0, -1]].tolist()  # a 3 x 3 convolution sees 3 x 3 pixels
+    [[4, 6], [6, 8]]
     """
     images, draws = whole("images", images, 1, 1024), generator(seed)
     subject = Subject.of(run_or_model)

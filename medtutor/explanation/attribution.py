@@ -1,14 +1,18 @@
 """`explain`: why a model gave an image its score, as an `Attribution`."""
 
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
 import torch
 import torch.nn.functional as F
+from numpy.typing import ArrayLike
+from torch import nn
 
 from ..checks import one_of
 from ..errors import InputError, unknown
+from ..training.run import Run
 from .anatomy import Trace, covered, feature_maps, is_quantised, is_scripted, last_feature_map, trace
 from .methods import METHODS
 from .methods.method import PIXELS, baseline
@@ -87,7 +91,16 @@ class Attribution:
         return f"{self.title} for '{self.target.name}'{over} ({self.said}){where}"
 
 
-def explain(run_or_model, image, method="integrated_gradients", *, target=None, layer=None, region=None, **options):
+def explain(
+    run_or_model: Run | nn.Module,
+    image: ArrayLike | torch.Tensor,
+    method: str = "integrated_gradients",
+    *,
+    target: int | str | Target | None = None,
+    layer: str | None = None,
+    region: ArrayLike | torch.Tensor | None = None,
+    **options: int | float | str,
+) -> Attribution:
     """Why a model gave an image its score: an `Attribution`.
 
     run_or_model  a `Run`, or any torch model from images in -1…1 to (B, classes). One output, (B, 1)
@@ -109,13 +122,44 @@ def explain(run_or_model, image, method="integrated_gradients", *, target=None, 
     Raises `InputError`, before any work, for an unknown method, option, target or
     layer, an image that the model does not take, a region without a pixel, a model whose output is not
     finite, or is another each time, and a method that cannot work on this model.
+
+    >>> import torch
+    >>> from torch import nn
+    >>> from medtutor.explanation import explain
+    >>> model = nn.Sequential(nn.Flatten(), nn.Linear(4, 2, bias=False))
+    >>> model[1].weight.data = torch.tensor([[0.0, 0, 0, 0], [0, 0, 0, 2]])  # the last pixel speaks for class 1
+    >>> image = torch.tensor([[[0, 0], [0, 255]]], dtype=torch.uint8)
+    >>> one = explain(model, image, target=1)
+    >>> one.map
+    tensor([[0., 0.],
+            [0., 4.]])
+    >>> print(one)
+    Integrated gradients for 'class 1' (probability 0.881)
+
+    Of a segmentation, over the pixels that it gives to a class:
+
+    >>> import medtutor as mt
+    >>> from medtutor.training import Run
+    >>> data = mt.from_arrays(*[(image.repeat(2, 1, 1), image.repeat(2, 1, 1) // 255)] * 3, task="segmentation")
+    >>> network = nn.Conv2d(1, 2, 1, bias=False)
+    >>> network.weight.data = torch.tensor([0.0, 3.0]).view(2, 1, 1, 1)
+    >>> one = explain(Run(network, data.card, mt.Recipe(), "arrays"), image, "saliency", target="class 1")
+    >>> print(one)
+    Saliency for 'class 1' over 1 pixel in rows 1…1, columns 1…1 (mean probability 0.953)
     """
     return _explain(run_or_model, image, False, method, target, layer, [region], options)[0]
 
 
 def explain_batch(
-    run_or_model, images, method="integrated_gradients", *, target=None, layer=None, region=None, **options
-):
+    run_or_model: Run | nn.Module,
+    images: ArrayLike | torch.Tensor | Sequence[ArrayLike | torch.Tensor],
+    method: str = "integrated_gradients",
+    *,
+    target: int | str | Target | Sequence | ArrayLike | torch.Tensor | None = None,
+    layer: str | None = None,
+    region: ArrayLike | torch.Tensor | Sequence | None = None,
+    **options: int | float | str,
+) -> list[Attribution]:
     """`explain` for many images at once: a list of `Attribution`, one for each.
 
     images  uint8 (B, C, H, W) or (B, C, D, H, W), or a list of images
@@ -124,6 +168,15 @@ def explain_batch(
     region  of segmentations, one for all, or a list of B regions
 
     Otherwise as `explain`. For gradients this is several times faster than one by one.
+
+    >>> import torch
+    >>> from torch import nn
+    >>> from medtutor.explanation import explain_batch
+    >>> model = nn.Sequential(nn.Flatten(), nn.Linear(4, 2, bias=False))
+    >>> model[1].weight.data = torch.tensor([[0.0, 0, 0, 0], [0, 0, 0, 2]])  # the last pixel speaks for class 1
+    >>> image = torch.tensor([[[0, 0], [0, 255]]], dtype=torch.uint8)
+    >>> [one.score for one in explain_batch(model, torch.stack([image, 255 - image]), "saliency", target=1)]
+    [2.0, -2.0]
     """
     return _explain(run_or_model, images, True, method, target, layer, region, options)
 

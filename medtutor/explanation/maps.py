@@ -5,11 +5,14 @@ With the truth of a phantom: `pointing_game` (Zhang et al., arXiv:1608.00507, 20
 better than they do has shown nothing.
 """
 
+from collections.abc import Sequence
 from math import prod
+from typing import Protocol
 
 import numpy as np
 import torch
 import torch.nn.functional as F
+from numpy.typing import ArrayLike
 from scipy import ndimage
 from scipy.stats import rankdata
 
@@ -19,13 +22,27 @@ from ..errors import InputError, shown
 from .draws import generator
 
 
-def similarity(one, other):
+class HasMap(Protocol):
+    """An `Attribution`: what has a map."""
+
+    @property
+    def map(self) -> torch.Tensor: ...
+
+
+Map = ArrayLike | torch.Tensor | HasMap
+
+
+def similarity(one: Map, other: Map) -> float:
     """Do two maps point to the same places? Spearman's rank correlation of the absolute values, -1 to 1.
 
     The sign is left out, since a randomised network gives it at random (Adebayo et
     al., arXiv:1810.03292, 2018). 0 where one map is flat and has no ranks.
 
     one, other  `Attribution`s or maps of the same shape; NaN and infinity are refused, as by all scores
+
+    >>> from medtutor.explanation import similarity
+    >>> round(similarity([[1.0, 2.0], [3.0, 4.0]], [[10.0, 20.0], [40.0, 30.0]]), 3)
+    0.8
     """
     one, other = values_of(one), values_of(other)
     if one.shape != other.shape:
@@ -38,10 +55,15 @@ def similarity(one, other):
     return float(np.clip(np.corrcoef(ranks)[0, 1], -1, 1))
 
 
-def agreement(maps):
+def agreement(maps: Sequence[Map]) -> torch.Tensor:
     """The `similarity` of each map to each other one: a symmetric tensor (n, n), 1 on its diagonal.
 
     maps  a list of `Attribution`s or maps of the same shape
+
+    >>> from medtutor.explanation import agreement
+    >>> agreement([[[1.0, 2.0], [3.0, 4.0]], [[4.0, 3.0], [2.0, 1.0]]])
+    tensor([[ 1., -1.],
+            [-1.,  1.]])
     """
     if not isinstance(maps, (list, tuple)):
         raise InputError(f"give a list of Attributions or maps, not {type(maps).__name__}")
@@ -52,7 +74,9 @@ def agreement(maps):
     return matrix
 
 
-def pointing_game(attribution, evidence, *, tolerance=0, part="positive"):
+def pointing_game(
+    attribution: Map, evidence: ArrayLike | torch.Tensor, *, tolerance: int = 0, part: str = "positive"
+) -> float:
     """The pointing game: does the highest value fall on the evidence? 1 yes, 0 no.
 
     Where several pixels are highest, their share on the evidence: a flat map gets
@@ -61,6 +85,10 @@ def pointing_game(attribution, evidence, *, tolerance=0, part="positive"):
     evidence   bool (H, W) or (D, H, W), such as `dataset.test.evidence[i]`
     tolerance  pixels that a hit may be off
     part       "positive" (what speaks for the target) or "absolute"
+
+    >>> from medtutor.explanation import pointing_game
+    >>> pointing_game([[0.1, 0.9], [0.0, 0.0]], [[False, True], [False, True]])
+    1.0
     """
     tolerance = whole("tolerance", tolerance, 0)
     values, evidence = _against(attribution, evidence, part)
@@ -73,10 +101,14 @@ def pointing_game(attribution, evidence, *, tolerance=0, part="positive"):
     return (highest & evidence).sum().item() / highest.sum().item()
 
 
-def relevance_mass(attribution, evidence, *, part="positive"):
+def relevance_mass(attribution: Map, evidence: ArrayLike | torch.Tensor, *, part: str = "positive") -> float:
     """The share of the attribution that falls on the evidence, 0 to 1; chance is the evidence's share of the image.
 
     0 for an empty map. Arguments as of `pointing_game`.
+
+    >>> from medtutor.explanation import relevance_mass
+    >>> relevance_mass([[1.0, 3.0], [0.0, -5.0]], [[False, True], [False, True]])
+    0.75
     """
     values, evidence = _against(attribution, evidence, part)
     values = values.double()  # single precision would overflow, or add up to more than there is
@@ -84,7 +116,7 @@ def relevance_mass(attribution, evidence, *, part="positive"):
     return inside / (inside + beside) if inside > 0 else 0.0
 
 
-def _against(attribution, evidence, part):
+def _against(attribution, evidence, part) -> tuple[torch.Tensor, torch.Tensor]:
     values, evidence = values_of(attribution), as_truth("evidence", evidence)
     one_of("part", part, ("positive", "absolute"))
     if evidence.shape != values.shape:
@@ -94,7 +126,7 @@ def _against(attribution, evidence, part):
     return (values.abs() if part == "absolute" else values.clamp(min=0)), evidence
 
 
-def as_truth(what, values):
+def as_truth(what, values) -> torch.Tensor:
     """An array as a bool tensor; numbers are read as 0 for no and 1, or another whole number, for yes."""
     values = _as_numbers(what, values)
     if values.is_floating_point() and ((values != 0) & (values != 1)).any():
@@ -104,25 +136,37 @@ def as_truth(what, values):
     return values.bool()
 
 
-def random_map(shape, seed=0):
+def random_map(shape: Sequence[int], seed: int = 0) -> torch.Tensor:
     """A map of random values 0…1 that knows neither model nor image: the floor of every score.
 
     shape  of the image in pixels, (H, W) or (D, H, W)
+
+    >>> import torch
+    >>> from medtutor.explanation import random_map
+    >>> random_map((28, 28)).shape
+    torch.Size([28, 28])
     """
     return torch.rand(checked_sides(shape), generator=generator(seed))
 
 
-def edge_map(image):
+def edge_map(image: ArrayLike | torch.Tensor) -> torch.Tensor:
     """Edges of the image (Sobel), (H, W) or (D, H, W): what a map may show without any model.
 
     image  uint8 (C, H, W), (C, D, H, W), as `explain` takes it; the channels' edges are added up
+
+    >>> import torch
+    >>> from medtutor.explanation import edge_map
+    >>> image = torch.zeros(1, 5, 5, dtype=torch.uint8)
+    >>> image[0, 2, 2] = 255
+    >>> edge_map(image).argmin().item() == 0  # nothing in the corner
+    True
     """
     pixels = as_image(image, title="edge_map").cpu().numpy().astype(np.float32) / 255
     axes = range(1, pixels.ndim)
     return torch.from_numpy(np.sqrt(sum(ndimage.sobel(pixels, axis) ** 2 for axis in axes)).sum(axis=0))
 
 
-def values_of(attribution):
+def values_of(attribution) -> torch.Tensor:
     """The values of an `Attribution`, or of a map from elsewhere, as float32.
 
     Raises `InputError` where they are no finite numbers.
@@ -133,7 +177,7 @@ def values_of(attribution):
     return values.float()
 
 
-def _as_numbers(what, values):
+def _as_numbers(what, values) -> torch.Tensor:
     """An array of real numbers as a tensor on the CPU."""
     try:
         values = torch.as_tensor(values).detach().cpu()

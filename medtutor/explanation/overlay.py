@@ -6,6 +6,8 @@ image shows through wherever the map says nothing.
 """
 
 import numpy as np
+import torch
+from numpy.typing import ArrayLike
 
 from ..checks import number, whole
 from ..data.images import as_image
@@ -15,7 +17,7 @@ FOR = np.array([213, 94, 0], dtype=np.float32)  # vermilion, #D55E00
 AGAINST = np.array([0, 114, 178], dtype=np.float32)  # blue, #0072B2
 
 
-def strength(attribution_map, limit=None):
+def strength(attribution_map, limit=None) -> np.ndarray:
     """A map as float32 numpy in -1…1.
 
     limit  the absolute value that becomes 1; left out: the 99.5th percentile,
@@ -34,13 +36,26 @@ def scale(attribution_map):
     return float(np.percentile(size, 99.5)) or float(size.max(initial=0))
 
 
-def colours(attribution_map, *, limit=None):
-    """The map alone, white where it is zero: uint8 (H, W, 3)."""
+def colours(attribution_map: ArrayLike | torch.Tensor, *, limit: float | None = None) -> np.ndarray:
+    """The map alone, white where it is zero: uint8 (H, W, 3).
+
+    >>> from medtutor.explanation import colours
+    >>> colours([[0.0, 1.0]], limit=1)[0].tolist()  # white, vermilion
+    [[255, 255, 255], [213, 94, 0]]
+    """
     values = strength(attribution_map, limit)
     return _tint(np.full((*values.shape, 3), 255, dtype=np.float32), values)
 
 
-def overlay(image, attribution_map, *, opacity=0.7, limit=None, slice=None, zoom=1):
+def overlay(
+    image: ArrayLike | torch.Tensor,
+    attribution_map: ArrayLike | torch.Tensor,
+    *,
+    opacity: float = 0.7,
+    limit: float | None = None,
+    slice: int | None = None,
+    zoom: int = 1,
+) -> np.ndarray:
     """The image in grey or colour with the map over it: uint8 (H, W, 3).
 
     image            uint8 (C, H, W), or a volume (C, D, H, W)
@@ -51,6 +66,11 @@ def overlay(image, attribution_map, *, opacity=0.7, limit=None, slice=None, zoom
     zoom             each pixel becomes zoom x zoom
 
     Raises `InputError` where image and map do not fit each other.
+
+    >>> import numpy as np
+    >>> from medtutor.explanation import overlay
+    >>> overlay(np.full((1, 2, 2), 100, np.uint8), np.eye(2), zoom=3).shape
+    (6, 6, 3)
     """
     image, values = as_image(image, title="overlay").cpu().numpy(), _numbers(attribution_map)
     if image.shape[1:] != values.shape or image.shape[0] not in (1, 3):
@@ -77,7 +97,7 @@ def strongest_slice(attribution_map):
     return int(values.sum(axis=(1, 2)).argmax())
 
 
-def _numbers(attribution_map):
+def _numbers(attribution_map) -> np.ndarray:
     """A map as float32 numpy. Raises `InputError` where it is none of finite numbers."""
     try:
         values = attribution_map.detach().cpu() if hasattr(attribution_map, "detach") else attribution_map

@@ -19,6 +19,7 @@ from math import factorial
 
 import numpy as np
 import torch
+from numpy.typing import ArrayLike
 from torch import nn
 
 from ..checks import whole
@@ -105,7 +106,14 @@ class Background:
         self.seen, self.table = see(model, patients.images[chosen]), patients.table[chosen]
 
 
-def shapley_values(model, image, row, background, *, seen=None):
+def shapley_values(
+    model: nn.Module,
+    image: ArrayLike | torch.Tensor,
+    row: ArrayLike | torch.Tensor,
+    background: "Background | Patients",
+    *,
+    seen: torch.Tensor | None = None,
+) -> ShapleyValues:
     """The `ShapleyValues` of the image and of each number in one answer: exact Shapley values.
 
     model       as of `Background`; asked in eval mode, and left as it was
@@ -116,6 +124,20 @@ def shapley_values(model, image, row, background, *, seen=None):
     seen        `see(model, image[None])`, where that has been computed before
 
     Raises `InputError` where model, image, row and background do not fit each other.
+
+    >>> import torch
+    >>> from medtutor.explanation import Background, shapley_values
+    >>> import medtutor as mt
+    >>> from medtutor.data.cohort import draw_cohort
+    >>> from medtutor.models.hybrid import Fusion
+    >>> images = torch.arange(6 * 784).view(6, 28, 28).to(torch.uint8)
+    >>> data = mt.from_arrays((images, [0, 1] * 3), (images + 9, [0, 1] * 3), (images + 99, [0, 1] * 3))
+    >>> cohort, model = draw_cohort(data), Fusion(way="late").eval()
+    >>> found = shapley_values(model, cohort.test.images[0], cohort.test.table[0], Background(model, cohort.train, 4))
+    >>> found.names
+    ('image', 'lab value', 'age')
+    >>> bool(abs(found.base + found.values.sum() - found.total) < 1e-6)
+    True
     """
     if not isinstance(background, Background):
         background = Background(model, background)

@@ -3,28 +3,36 @@
 After Adebayo et al., "Sanity checks for saliency maps", arXiv:1810.03292 (2018).
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import torch
+from numpy.typing import ArrayLike
 from torch import nn
 
 from ..checks import one_of
 from ..errors import InputError
 from ..models.randomness import seeded
+from ..training.run import Run
 from .anatomy import check_weights, copied, is_quantised, title_of
 from .attribution import explain_batch
 from .draws import checked_seed
 from .maps import similarity
-from .subject import model_of
+from .subject import Target, model_of
 
 NORMS = (nn.BatchNorm1d, nn.BatchNorm2d, nn.BatchNorm3d, nn.GroupNorm, nn.LayerNorm)
 
 
-def weighted_layers(run_or_model):
+def weighted_layers(run_or_model: Run | nn.Module) -> dict[str, list[str]]:
     """The layers with weights, from the head down to the image: {name: names of its modules}.
 
     A normalisation belongs to the layer before it. The order is that in which the
     model defines them, reversed.
+
+    >>> from torch import nn
+    >>> from medtutor.explanation import weighted_layers
+    >>> weighted_layers(nn.Sequential(nn.Conv2d(1, 4, 3), nn.BatchNorm2d(4), nn.ReLU(), nn.Flatten(), nn.Linear(4, 2)))
+    {'4': ['4'], '0': ['0', '1']}
     """
     model = model_of(run_or_model)
     if not isinstance(model, nn.Module):
@@ -35,7 +43,7 @@ def weighted_layers(run_or_model):
             f"the quantised layers of {title_of(model)} cannot be randomised; ask the model as it was before it was"
             " quantised, or take deletion, insertion, infidelity and sensitivity alone"
         )
-    groups = []
+    groups: list[list[str]] = []
     for name, module in model.named_modules():
         if next(module.parameters(recurse=False), None) is None:
             continue
@@ -51,7 +59,7 @@ def weighted_layers(run_or_model):
     return {names[0]: names for names in reversed(groups)}
 
 
-def randomised(run_or_model, upto="all", *, seed=0):
+def randomised(run_or_model: Run | nn.Module, upto: str = "all", *, seed: int = 0) -> Run | nn.Module:
     """A copy whose weights are those of a network that has learned nothing, from the head down.
 
     upto  "all"; "head", the last layer alone; or a name of `weighted_layers`:
@@ -62,6 +70,14 @@ def randomised(run_or_model, upto="all", *, seed=0):
     A `Run` comes back as a `Run` without results, a model as a model, in eval mode.
     The model itself stays as it is. Raises `InputError` for an unknown layer, and for one with
     weights that has no `reset_parameters()`.
+
+    >>> import torch
+    >>> from torch import nn
+    >>> from medtutor.explanation import randomised
+    >>> model = nn.Sequential(nn.Linear(4, 3), nn.Linear(3, 2))
+    >>> other = randomised(model, "head")
+    >>> torch.equal(other[0].weight, model[0].weight), torch.equal(other[1].weight, model[1].weight)
+    (True, False)
     """
     model, seed = model_of(run_or_model), checked_seed(seed)
     layers = weighted_layers(model)
@@ -110,13 +126,28 @@ class Stage:
 
 
 def cascade(
-    run_or_model, images, method="integrated_gradients", *, target=None, layer=None, region=None, seed=0, **options
-):
+    run_or_model: Run | nn.Module,
+    images: ArrayLike | torch.Tensor | Sequence[ArrayLike | torch.Tensor],
+    method: str = "integrated_gradients",
+    *,
+    target: int | str | Target | Sequence | ArrayLike | torch.Tensor | None = None,
+    layer: str | None = None,
+    region: ArrayLike | torch.Tensor | Sequence | None = None,
+    seed: int = 0,
+    **options: int | float | str,
+) -> list[Stage]:
     """A `Stage` for the trained network, and for each layer that becomes random, from the head down.
 
     images, method, target, layer, region, options: as of `explain_batch`; a target left out
     is what the trained network predicts. Seconds: (layers + 1) times those of
     `explain_batch`.
+
+    >>> import torch
+    >>> from torch import nn
+    >>> from medtutor.explanation import cascade
+    >>> model = nn.Sequential(nn.Conv2d(1, 2, 3), nn.ReLU(), nn.Flatten(), nn.Linear(2 * 6 * 6, 2))
+    >>> [stage.layer for stage in cascade(model, torch.zeros(1, 1, 8, 8, dtype=torch.uint8), "saliency")]
+    ['trained', '3', '0']
     """
     seed = checked_seed(seed)
 

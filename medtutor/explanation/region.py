@@ -1,6 +1,9 @@
 """A region of an image: the pixels whose answer is explained, where a network answers for each pixel."""
 
+from collections.abc import Sequence
+
 import torch
+from numpy.typing import ArrayLike
 
 from ..checks import whole
 from ..errors import InputError, shown
@@ -9,7 +12,7 @@ from .maps import as_truth
 AXES = ("slices", "rows", "columns")
 
 
-def as_region(region, shape) -> torch.Tensor:
+def as_region(region: ArrayLike | torch.Tensor, shape: Sequence[int]) -> torch.Tensor:
     """A region as a mask, bool of that shape.
 
     region  a mask (H, W) or (D, H, W) of True and False, or a box: (top, left, bottom, right), of a
@@ -18,6 +21,7 @@ def as_region(region, shape) -> torch.Tensor:
 
     Raises `InputError` for another shape, for numbers that are neither, and for a region without a pixel.
 
+    >>> from medtutor.explanation.region import as_region
     >>> as_region((0, 1, 2, 3), (2, 4)).int().tolist()
     [[0, 1, 1, 0], [0, 1, 1, 0]]
     """
@@ -44,9 +48,10 @@ def _sides(box, shape):
     return tuple(slice(*ends) for ends in zip(first, last))
 
 
-def in_words(region) -> str:
+def in_words(region: torch.Tensor) -> str:
     """How many pixels a mask holds, and where: counted from 0, as in a box.
 
+    >>> from medtutor.explanation.region import as_region, in_words
     >>> in_words(as_region((0, 1, 2, 3), (2, 4)))
     '4 pixels in rows 0…1, columns 1…2'
     """

@@ -11,9 +11,12 @@ import numpy as np
 import torch
 from captum.metrics import infidelity as captum_infidelity
 from captum.metrics import sensitivity_max
+from numpy.typing import ArrayLike
+from torch import nn
 
 from ..checks import number, one_of, whole
 from ..errors import InputError, shown
+from ..training.run import Run
 from .attribution import Attribution, attribute_floats, explain
 from .draws import checked_seed, generator
 from .maps import as_truth, pointing_game, relevance_mass, similarity, values_of
@@ -36,7 +39,15 @@ class Curve:
     auc: float
 
 
-def deletion(run_or_model, image, attribution, *, steps=28, using="blurred", of="probability"):
+def deletion(
+    run_or_model: Run | nn.Module,
+    image: ArrayLike | torch.Tensor,
+    attribution: Attribution | tuple[ArrayLike | torch.Tensor, int | str | Target],
+    *,
+    steps: int = 28,
+    using: str = "blurred",
+    of: str = "probability",
+) -> Curve:
     """The `Curve` of the target while the most important pixels are taken away first.
 
     A low area speaks for the map: the model soon misses what was taken.
@@ -46,14 +57,42 @@ def deletion(run_or_model, image, attribution, *, steps=28, using="blurred", of=
     steps        in how many portions
     using        what stands in for a pixel: "blurred", "black" or "mean"
     of           "probability" (of a regression the predicted number) or "score" (the logit)
+
+    >>> import torch
+    >>> from torch import nn
+    >>> from medtutor.explanation import deletion, explain
+    >>> model = nn.Sequential(nn.Flatten(), nn.Linear(4, 2, bias=False))
+    >>> model[1].weight.data = torch.tensor([[0.0, 0, 0, 0], [0, 0, 0, 2]])  # the last pixel speaks for class 1
+    >>> image = torch.tensor([[[0, 0], [0, 255]]], dtype=torch.uint8)
+    >>> curve = deletion(model, image, explain(model, image, target=1), using="black", of="score")
+    >>> curve.value
+    tensor([ 2., -2., -2., -2., -2.])
     """
     return _curve(run_or_model, image, attribution, steps, using, of, deleting=True)
 
 
-def insertion(run_or_model, image, attribution, *, steps=28, using="blurred", of="probability"):
+def insertion(
+    run_or_model: Run | nn.Module,
+    image: ArrayLike | torch.Tensor,
+    attribution: Attribution | tuple[ArrayLike | torch.Tensor, int | str | Target],
+    *,
+    steps: int = 28,
+    using: str = "blurred",
+    of: str = "probability",
+) -> Curve:
     """The `Curve` of the target while the most important pixels are put onto a blurred image first.
 
     A high area speaks for the map: few pixels are enough. Arguments as of `deletion`.
+
+    >>> import torch
+    >>> from torch import nn
+    >>> from medtutor.explanation import explain, insertion
+    >>> model = nn.Sequential(nn.Flatten(), nn.Linear(4, 2, bias=False))
+    >>> model[1].weight.data = torch.tensor([[0.0, 0, 0, 0], [0, 0, 0, 2]])  # the last pixel speaks for class 1
+    >>> image = torch.tensor([[[0, 0], [0, 255]]], dtype=torch.uint8)
+    >>> curve = insertion(model, image, explain(model, image, target=1), using="black", of="score")
+    >>> curve.value
+    tensor([-2.,  2.,  2.,  2.,  2.])
     """
     return _curve(run_or_model, image, attribution, steps, using, of, deleting=False)
 
@@ -100,7 +139,15 @@ def _ranks(values):
     return ranks.view(values.shape)
 
 
-def infidelity(run_or_model, image, attribution, *, samples=64, using="blurred", seed=0):
+def infidelity(
+    run_or_model: Run | nn.Module,
+    image: ArrayLike | torch.Tensor,
+    attribution: Attribution | tuple[ArrayLike | torch.Tensor, int | str | Target],
+    *,
+    samples: int = 64,
+    using: str = "blurred",
+    seed: int = 0,
+) -> float:
     """How badly the map foretells what covering random squares does to the score: 0 perfectly, 1 not at all.
 
     Captum's infidelity, with the map scaled at its best, over that of an empty
@@ -108,6 +155,15 @@ def infidelity(run_or_model, image, attribution, *, samples=64, using="blurred",
     sum of its values inside a square, the model for the fall of its score.
 
     samples  squares, a quarter of the image wide, at random places
+
+    >>> import torch
+    >>> from torch import nn
+    >>> from medtutor.explanation import explain, infidelity
+    >>> model = nn.Sequential(nn.Flatten(), nn.Linear(4, 2, bias=False))
+    >>> model[1].weight.data = torch.tensor([[0.0, 0, 0, 0], [0, 0, 0, 2]])  # the last pixel speaks for class 1
+    >>> image = torch.tensor([[[0, 0], [0, 255]]], dtype=torch.uint8)
+    >>> round(infidelity(model, image, explain(model, image, target=1), using="black"), 3)  # it foretells every fall
+    0.0
     """
     samples, seed = whole("samples", samples, 1, MOST), checked_seed(seed)
     one_of("baseline", using, BASELINES)
@@ -155,13 +211,30 @@ def _squares(count, shape, draws):
     return inside
 
 
-def sensitivity(run_or_model, image, attribution, *, radius=0.01, samples=10, seed=0):
+def sensitivity(
+    run_or_model: Run | nn.Module,
+    image: ArrayLike | torch.Tensor,
+    attribution: Attribution,
+    *,
+    radius: float = 0.01,
+    samples: int = 10,
+    seed: int = 0,
+) -> float:
     """How much the map changes, at most, when the image changes invisibly: 0 not at all, 1 as much as it is large.
 
     Captum's sensitivity_max. The method runs again, with the same options, on
     copies whose pixels are changed by up to `radius` of black to white.
 
     attribution  an `Attribution`
+
+    >>> import torch
+    >>> from torch import nn
+    >>> from medtutor.explanation import explain, sensitivity
+    >>> model = nn.Sequential(nn.Flatten(), nn.Linear(4, 2, bias=False))
+    >>> model[1].weight.data = torch.tensor([[0.0, 0, 0, 0], [0, 0, 0, 2]])  # the last pixel speaks for class 1
+    >>> image = torch.tensor([[[0, 0], [0, 255]]], dtype=torch.uint8)
+    >>> sensitivity(model, image, explain(model, image, "saliency", target=1))  # the gradient of a linear model is one
+    0.0
     """
     _check_attribution(attribution)
     radius, samples, draws = (
@@ -216,20 +289,44 @@ class Scores:
     relevance_mass: float | None = None
 
 
-def score(run_or_model, image, attribution, *, evidence=None, seed=0):
-    """All `Scores` of one `Attribution`; about as long as forty forward passes and a dozen runs of the method."""
+def score(
+    run_or_model: Run | nn.Module,
+    image: ArrayLike | torch.Tensor,
+    attribution: Attribution,
+    *,
+    evidence: ArrayLike | torch.Tensor | None = None,
+    seed: int = 0,
+) -> Scores:
+    """All `Scores` of one `Attribution`; about as long as forty forward passes and a dozen runs of the method.
+
+    >>> import torch
+    >>> from torch import nn
+    >>> from medtutor.explanation import explain, score
+    >>> model = nn.Sequential(nn.Flatten(), nn.Linear(4, 2, bias=False))
+    >>> model[1].weight.data = torch.tensor([[0.0, 0, 0, 0], [0, 0, 0, 2]])  # the last pixel speaks for class 1
+    >>> image = torch.tensor([[[0, 0], [0, 255]]], dtype=torch.uint8)
+    >>> found = score(model, image, explain(model, image, target=1), evidence=[[False, False], [False, True]])
+    >>> found.pointing_game, found.relevance_mass, round(found.completeness_error, 3)
+    (1.0, 1.0, 0.0)
+    """
     _check_attribution(attribution)
     subject, seed = Subject.of(run_or_model), checked_seed(seed)
     _check_same_shape(attribution.map, subject.batch(image, many=False))
-    known = evidence is not None and bool(as_truth("evidence", evidence).any())
-    of_evidence = (
-        {"pointing_game": pointing_game(attribution, evidence), "relevance_mass": relevance_mass(attribution, evidence)}
-        if known
-        else {}
+    of_evidence = {}
+    if evidence is not None and as_truth("evidence", evidence).any():
+        of_evidence = {
+            "pointing_game": pointing_game(attribution, evidence),
+            "relevance_mass": relevance_mass(attribution, evidence),
+        }
+    unlearned = explain(
+        randomised(run_or_model, seed=seed),
+        image,
+        attribution.method,
+        target=attribution.target,
+        layer=attribution.layer,
+        region=attribution.region,
+        **attribution.options,
     )
-    again = {"target": attribution.target, "layer": attribution.layer, "region": attribution.region}
-    random = randomised(run_or_model, seed=seed)
-    unlearned = explain(random, image, attribution.method, **again, **attribution.options)
     return Scores(
         deletion=deletion(run_or_model, image, attribution).auc,
         insertion=insertion(run_or_model, image, attribution).auc,

@@ -1,5 +1,6 @@
 """What is explained: a model, and what is known of the images it takes and the classes it names."""
 
+from collections.abc import Sequence
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field
 from itertools import chain
@@ -14,6 +15,7 @@ from ..data.dataset import normalise
 from ..data.images import as_image, as_images
 from ..errors import InputError, unknown
 from ..models.inference import probabilities, to_model
+from ..training.run import Run
 from .anatomy import RESHAPING, feature_maps, is_quantised, title_of, trace, twin, unwrapped
 from .draws import OwnDraws
 from .maps import checked_sides
@@ -356,13 +358,18 @@ class Subject:
         )
 
 
-def layers(run_or_model, shape=None):
+def layers(run_or_model: Run | nn.Module, shape: Sequence[int] | None = None) -> dict[str, tuple[int, ...]]:
     """The layers that Grad-CAM can look at: {name: (C, h, w)} in the order of the forward pass.
 
     shape  of one image (C, H, W) or (C, D, H, W); a `Run` knows it, a bare model
            is tried with 28 pixels a side
 
     Raises `InputError` for a shape that the model does not take.
+
+    >>> from torch import nn
+    >>> from medtutor.explanation import layers
+    >>> layers(nn.Sequential(nn.Conv2d(1, 4, 3), nn.ReLU(), nn.AdaptiveMaxPool2d(1), nn.Flatten()))
+    {'0': (4, 26, 26), '1': (4, 26, 26)}
     """
     subject = Subject.of(run_or_model)
     with torch.inference_mode(False):

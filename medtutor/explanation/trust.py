@@ -6,11 +6,17 @@ method is scored twice, and two rows need no network at all.
 """
 
 import time
+from collections.abc import Sequence
 from statistics import fmean
+
+import numpy as np
+import torch
+from torch import nn
 
 from ..checks import whole
 from ..data.images import as_images
 from ..errors import InputError, shown
+from ..training.run import Run
 from .anatomy import title_of
 from .attribution import checked_method, explain_batch
 from .draws import checked_seed
@@ -34,7 +40,16 @@ COLUMNS = {
 WITHOUT_NETWORK = ("random map", "edges")
 
 
-def trust_table(run, images, targets, evidence=None, *, methods=None, seed=0, curves=16):
+def trust_table(
+    run: Run | nn.Module,
+    images: torch.Tensor | np.ndarray,
+    targets: Sequence[int] | torch.Tensor | np.ndarray,
+    evidence: torch.Tensor | np.ndarray | None = None,
+    *,
+    methods: Sequence[str] | None = None,
+    seed: int = 0,
+    curves: int = 16,
+) -> dict[str, dict[str, float]]:
     """{method: {column: mean over the images}} for methods, and for maps that need no network.
 
     run       a trained `Run` or model
@@ -48,6 +63,13 @@ def trust_table(run, images, targets, evidence=None, *, methods=None, seed=0, cu
 
     Columns are those of `COLUMNS`. Raises `InputError` for no images, for targets or evidence of
     another number of images, and what `explain` raises.
+
+    >>> import torch
+    >>> from medtutor.explanation import trust_table
+    >>> model = torch.nn.Sequential(torch.nn.Flatten(), torch.nn.Linear(64, 2))
+    >>> table = trust_table(model, torch.zeros(2, 1, 8, 8, dtype=torch.uint8), [1, 1], methods=["saliency"])
+    >>> list(table)
+    ['saliency', 'random map', 'edges']
     """
     if getattr(images, "ndim", 1) and hasattr(images, "__len__") and not len(images):
         raise InputError("there is no image to score methods on; choose a split with some of that class")

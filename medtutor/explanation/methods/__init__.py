@@ -1,5 +1,8 @@
 """The methods of attribution, a file for each family. A new one is a `Method` in a file, and a line here."""
 
+from torch import nn
+
+from ...training.run import Run
 from ..attention import is_transformer
 from . import cam, gradients, lrp, occlusion, rollout, shap
 from .method import BASELINES, METHODS, Method, Option, baseline
@@ -22,9 +25,14 @@ METHODS.update(
 )
 
 
-def methods_for(run_or_model):
+def methods_for(run_or_model: Run | nn.Module) -> list[str]:
     """The names of `METHODS`, without those that need attention where the model has none, and those that cannot ask
     about a region where a run is a segmentation.
+
+    >>> from medtutor.explanation import methods_for
+    >>> from medtutor.models.cnn import CNN
+    >>> methods_for(CNN())[:3], "attention_rollout" in methods_for(CNN())
+    (['saliency', 'input_x_gradient', 'integrated_gradients'], False)
     """
     dense = getattr(getattr(run_or_model, "card", None), "task", None) == "segmentation"
     able = {name: method for name, method in METHODS.items() if method.regional or not dense}

@@ -19,6 +19,7 @@ Each rule is written as a function with the layer's value, whose gradient times 
 
 from copy import deepcopy
 from math import sqrt
+from typing import Any
 
 import torch
 from torch import nn
@@ -43,7 +44,7 @@ def relevance(seen: Trace, x: torch.Tensor, target: torch.Tensor) -> torch.Tenso
             replace(net, name, rule(module))
     net.classifier = Last(net.classifier)
     images = x.detach().requires_grad_()
-    kept = {}
+    kept: dict[str, torch.Tensor] = {}
 
     def stop(name):
         """A hook that keeps what arrives, and lets the gradient end there."""
@@ -201,4 +202,10 @@ class Gather(torch.autograd.Function):
         return to_scores @ keys, to_scores.transpose(-2, -1) @ queries, to_values, None
 
 
-RULES = {Attention: Attending, WEIGHTED: Layer, Add: Sum, MEANS: Mean, (nn.LayerNorm, nn.GELU): Same}
+RULES: dict[Any, type[nn.Module]] = {
+    Attention: Attending,
+    WEIGHTED: Layer,
+    Add: Sum,
+    MEANS: Mean,
+    (nn.LayerNorm, nn.GELU): Same,
+}

@@ -25,13 +25,18 @@ MOST = 10_000  # steps or samples
 PIXELS = 128 * 28 * 28
 
 
-def baseline(x, kind):
+def baseline(x: torch.Tensor, kind: str) -> torch.Tensor:
     """The image without its content, to compare with: float (B, C, *spatial) like `x`.
 
     "black"    all pixels -1
     "blurred"  the image blurred with a Gaussian of a seventh of its width: no
                shapes, but the same brightness in each region
     "mean"     each channel's mean over the image
+
+    >>> import torch
+    >>> from medtutor.explanation.methods import baseline
+    >>> baseline(torch.tensor([[[[0.0, 1.0]]]]), "mean")
+    tensor([[[[0.5000, 0.5000]]]])
     """
     if kind == "black":
         return torch.full_like(x, -1.0)
