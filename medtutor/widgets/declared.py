@@ -135,9 +135,9 @@ class Control(Cell):
         if not hasattr(widget, "_options_values") or value in widget._options_values:
             explorer._set(widget, value=value)
 
-    def line(self, value):
-        """(attribute, value) that brings the value back."""
-        return f"{self.name}.value", round(value, 9) if isinstance(value, float) else value
+    def lines(self, explorer, value, start):
+        """Lines of Python that bring a value back."""
+        return [f"explorer.{self.name}.value = {round(value, 9) if isinstance(value, float) else value!r}"]
 
 
 def _listed(options):
@@ -256,7 +256,7 @@ class Button(Control):
         return None
 
     def put(self, explorer, value):
-        pass
+        """A button has no state."""
 
 
 class Upload(Button):
@@ -302,8 +302,8 @@ class Pages(Control):
     def put(self, explorer, value):
         explorer._set(explorer._widgets[self].number, value=value)
 
-    def line(self, value):
-        return f"{self.name}.number.value", value
+    def lines(self, explorer, value, start):
+        return [f"explorer.{self.name}.number.value = {value}"]
 
 
 def _value(of, explorer):
@@ -318,7 +318,7 @@ class Several(Control):
     """
 
     def __init__(self, each):
-        self.each, self.lesson = each, None
+        self.each, self.lesson, self.start = each, None, None
 
     def begin(self, explorer):
         controls = self.each(explorer)
@@ -348,6 +348,10 @@ class Several(Control):
     def put(self, explorer, value):
         for control, each in zip(explorer._several[self], value):
             control.put(explorer, each)
+
+    def lines(self, explorer, value, start):
+        of_each = zip(explorer._several[self], value, start)
+        return [line for control, now, then in of_each if now != then for line in control.lines(explorer, now, then)]
 
 
 class Background(Cell):
