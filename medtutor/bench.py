@@ -25,16 +25,17 @@ from tqdm import tqdm
 
 from .data import load, normalise
 from .data.augmentation import apply_affine, draw_affine
-from .data.catalog import counts, filename
+from .data.card import SPLITS
+from .data.catalog import counts
 from .data.cohort import draw_cohort
-from .data.dataset import SPLITS
 from .data.phantoms import draw
-from .evaluation.comparison import published_beside
+from .data.sources.medmnist import filename
 from .models import build
 from .models.autoencoder import Autoencoder
 from .models.hybrid import WAYS, Fusion
+from .reports.comparison import published_beside
 from .training import default_recipe, fit
-from .training.adversarial import load_gan
+from .training.gan import load_gan
 from .training.processes import choose_threads
 
 BATCH = 128

@@ -14,6 +14,8 @@ import numpy as np
 
 from .errors import InputError, shown, unknown
 
+ROUNDING = 1e-3  # how far a probability in half precision may lie beyond 0…1
+
 
 def whole(what, value, low=None, high=None):
     """`value` as an int. Raises `InputError`, which calls it `what`, for anything else and outside low…high."""
@@ -159,3 +161,42 @@ def wholes(what, values, low, high, least=1, most=12):
             f"{what} must be {least} to {most} whole numbers, such as {(low,) * max(least, 2)}, not {shown(values)}"
         )
     return tuple(whole(f"each of {what}", value, low, high) for value in values)
+
+
+def as_numbers(what, values):
+    """Tensor, array or list as a numpy array of finite numbers.
+
+    Raises `InputError`, which calls it `what`, for anything else.
+    """
+    try:
+        array = np.asarray(values.detach().cpu() if hasattr(values, "detach") else values)
+    except ValueError:
+        raise InputError(f"{what} have rows of different lengths; give one array") from None
+    if array.dtype.kind not in "biuf":
+        raise InputError(f"{what} must be numbers, not {array.dtype}")
+    if not np.isfinite(array).all():
+        raise InputError(
+            f"{what} hold NaN or infinity; leave those cases out, or train again with a lower learning rate"
+        )
+    return array
+
+
+def as_probabilities(what, values):
+    """As `as_numbers`, float64, all of it in 0…1 but for rounding. Raises `InputError` for logits."""
+    array = as_numbers(what, values).astype(np.float64)
+    if array.size and (array.min() < -ROUNDING or array.max() > 1 + ROUNDING):
+        raise InputError(
+            f"{what} run from {array.min():.3g} to {array.max():.3g}; give probabilities 0…1, as run.predict does, not"
+            " logits"
+        )
+    return array
+
+
+def check_class_numbers(what, numbers, classes):
+    """Raises `InputError` where the numbers are not whole and in 0…classes - 1."""
+    wrong = (numbers < 0) | (numbers >= classes)
+    if numbers.dtype.kind == "f":
+        wrong |= numbers != np.floor(numbers)
+    if wrong.any():
+        out = numbers[wrong]
+        raise InputError(f"{what} hold {out.flat[0]:g}; give whole numbers 0…{classes - 1}, the classes of the scores")

@@ -114,7 +114,11 @@ def _parser():
     explain.add_argument(
         "--method", default="integrated_gradients", help="integrated_gradients (default), grad_cam, lrp, occlusion, …"
     )
-    explain.add_argument("--target", help="class name or number; the class that the model predicts when left out")
+    explain.add_argument(
+        "--target",
+        help="class name or number; when left out the class that the model predicts, of a segmentation the one but the"
+        " background that it gives most pixels; explained are the pixels that it gives to the class",
+    )
     explain.add_argument("--layer", help="of grad_cam: which layer to look at")
     explain.add_argument("--out", required=True, help="PNG file to write")
     explain.add_argument("--root", help="folder to look for data in first")
@@ -300,7 +304,7 @@ def _check_writable(folder):
 
 def _beside(run, dataset):
     """The run's results beside what there is to compare them with, as text."""
-    from .evaluation import comparison_table, segmentation_table
+    from .reports import comparison_table, segmentation_table
 
     return segmentation_table(run, dataset) if run.card.task == "segmentation" else comparison_table(run)
 
@@ -319,7 +323,7 @@ def _masked_data(run, root):
 def evaluate_command(options):
     from dataclasses import asdict
 
-    from .evaluation import atlases, compare
+    from .reports import atlases, compare
     from .training import Run
 
     run = Run.load(options.run)
@@ -341,9 +345,10 @@ def explain_command(options):
     from dataclasses import asdict
 
     from . import figures
-    from .data.dataset import SPLITS
+    from .data.card import SPLITS
     from .explanation import explain, score
     from .explanation.attribution import checked_method
+    from .explanation.region import in_words
     from .explanation.subject import Subject
     from .training import Run
 
@@ -365,7 +370,7 @@ def explain_command(options):
     attribution = explain(run, image, options.method, target=target, layer=options.layer)
     evidence = None if cases.evidence is None else cases.evidence[options.index]
     scores = score(run, image, attribution, evidence=evidence)
-    label = _label_of(dataset.card, cases.labels[options.index])
+    label = _label_of(dataset.card, cases.targets[options.index])
     picture = figures.attribution(
         dataset, image, attribution, f"{options.split} image {options.index}, label {label}", scores
     )
@@ -388,6 +393,7 @@ def explain_command(options):
             "probability": attribution.probability,
             "number": attribution.number,
             "score": attribution.score,
+            "region": None if attribution.region is None else in_words(attribution.region),
             "layer": attribution.layer,
             "options": attribution.options,
             "scores": asdict(scores),
@@ -421,6 +427,8 @@ def _checked_png(file):
 
 
 def _label_of(card, label):
+    if card.task == "segmentation":
+        return ", ".join(card.classes[number] for number in label.unique().tolist() if number) or "none"
     if card.task == "regression":
         return f"{float(label):.4g}"
     if card.task == "multi-label":
@@ -461,7 +469,7 @@ def trial_list(options):
 def trial_run(options):
     from functools import partial
 
-    from .review import card, claim, claims, verdict
+    from .review import claim, claims, verdict
 
     # Everything that can be wrong is found before the work starts.
     chosen = [claim(claim_id) for claim_id in options.claims] or claims()
@@ -490,9 +498,9 @@ def trial_run(options):
         path = evidence.save(out)
         remark(f"evidence: {path}")
         found = verdict(each, evidence)
-        records.append(card.as_record(each, evidence, found))
+        records.append(each.as_record(evidence, found))
         if not options.json:
-            print(card.as_text(each, evidence, found), end="\n\n", flush=True)
+            print(each.card(evidence, found).as_text(), end="\n\n", flush=True)
     # Kept for the case of an interruption, and for claims that share them.
     forget_trainings(out)
     if options.json:
@@ -520,18 +528,22 @@ def _evidence_folder(options, chosen):
 def trial_report(options):
     from functools import partial
 
-    from .review import card, claims, judge, side_by_side
+    from .review import claims, judge, side_by_side
     from .training.processes import choose_threads
 
     found = [(claim, *judge(claim)) for claim in claims()]
     choose_threads()
     table = side_by_side(timed=not options.untimed, report=partial(print, file=sys.stderr, flush=True))
     if options.json:
-        _print_json({"claims": [card.as_record(*each) for each in found], "families": table.as_records()})
+        _print_json({"claims": [claim.as_record(*judged) for claim, *judged in found], "families": table.as_records()})
     else:
         print(
             "\n\n".join(
-                ["# The review's claims on trial", *(card.as_markdown(*each) for each in found), table.as_markdown()]
+                [
+                    "# The review's claims on trial",
+                    *(claim.card(*judged).as_markdown() for claim, *judged in found),
+                    table.as_markdown(),
+                ]
             )
         )
     return 0

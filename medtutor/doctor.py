@@ -126,9 +126,9 @@ def can_be_written(folder):
 
 
 def _network():
-    from .data import catalog
+    from .data.sources.medmnist import address
 
-    host = urlparse(catalog.address("pneumoniamnist")[0]).hostname
+    host = urlparse(address("pneumoniamnist")[0]).hostname
     try:
         socket.create_connection((host, 443), timeout=3).close()
         return Finding("network", True, f"{host} answers: missing sets are fetched")

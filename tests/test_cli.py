@@ -8,6 +8,7 @@ import sys
 import time
 from dataclasses import replace
 from functools import partial
+from importlib.metadata import version
 
 import pytest
 from conftest import blobs
@@ -15,14 +16,17 @@ from jupyter_server.services.config.manager import ConfigManager
 
 import medtutor as mt
 from medtutor import cli
-from medtutor.data import catalog, cine, hippocampus_phantom, loading
+from medtutor.data import catalog, loading
+from medtutor.data.phantoms import cine
+from medtutor.data.phantoms import hippocampus as hippocampus_phantom
+from medtutor.data.sources import decathlon, medmnist
 from medtutor.errors import InputError
 
 
 @pytest.fixture
 def offline(empty_home, monkeypatch):
     """No file on disk and a network that refuses at once."""
-    monkeypatch.setattr(catalog, "address", lambda name, size=28: ("http://127.0.0.1:9/x.npz", "0" * 32))
+    monkeypatch.setattr(medmnist, "address", lambda name, size=28: ("http://127.0.0.1:9/x.npz", "0" * 32))
 
 
 @pytest.fixture
@@ -228,7 +232,7 @@ def test_doctor_counts_what_is_medmnist(offline, tmp_path, monkeypatch, capsys):
     monkeypatch.setenv("MEDTUTOR_DATA", str(tmp_path))
     for folder in ("imagesTr", "labelsTr"):
         (tmp_path / "hippocampus" / folder).mkdir(parents=True)
-    monkeypatch.setattr(loading.hippocampus, "find", lambda folders: tmp_path / "hippocampus")
+    monkeypatch.setattr(decathlon, "find", lambda folders: tmp_path / "hippocampus")
 
     def data():
         assert run("doctor", "--json") == 0
@@ -304,3 +308,10 @@ def test_lab_starts_on_the_lessons_and_saves_widgets(monkeypatch):
     manager = ConfigManager(config_dir_name="labconfig")
     found = manager.get("default_setting_overrides")
     assert found["@jupyter-widgets/jupyterlab-manager:plugin"] == {"saveState": True}
+
+
+def test_the_version_is_that_of_the_installed_package(capsys):
+    with pytest.raises(SystemExit) as ended:
+        cli.main(["--version"])
+    assert ended.value.code == 0
+    assert capsys.readouterr().out == f"medtutor {mt.__version__}\n" == f"medtutor {version('medtutor')}\n"

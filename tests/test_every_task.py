@@ -18,7 +18,7 @@ import torch
 from conftest import CELLS
 
 import medtutor as mt
-from medtutor import cli, evaluation, explorers, figures
+from medtutor import cli, explorers, figures, metrics, reports
 from medtutor.data.cohort import draw_cohort
 from medtutor.errors import InputError
 from medtutor.explanation import deletion, explain_batch, score
@@ -26,7 +26,7 @@ from medtutor.models.autoencoder import Autoencoder
 from medtutor.models.gan import Generator
 from medtutor.models.hybrid import Fusion
 from medtutor.training import Run
-from medtutor.training.adversarial import Adversary
+from medtutor.training.gan import GANRun
 
 TASKS = ("binary", "multi-class", "multi-label", "ordinal", "segmentation", "regression")
 FORMS = ("images", "volumes", "sequences")
@@ -185,8 +185,8 @@ def saved(of, folder):
 def measured(of):
     """The metrics of the predictions, measured again, are those of the run."""
     cases, card, found = of.dataset.test, of.dataset.card, of.run.predict(of.images)
-    again = evaluation.measure_split(cases, found, card)
-    assert str(again) == str(of.run.test) and type(again) is evaluation.metrics_kind(of.task)
+    again = metrics.measure_split(cases, found, card)
+    assert str(again) == str(of.run.test) and type(again) is metrics.metrics_kind(of.task)
     return again
 
 
@@ -202,7 +202,7 @@ def latent(of):
 
 def generator(of):
     torch.manual_seed(0)
-    return explorers.generator(Adversary(Generator(latents=4, shape=(SIDE, SIDE), widths=(8, 4)).eval()), of.dataset)
+    return explorers.generator(GANRun(Generator(latents=4, shape=(SIDE, SIDE), widths=(8, 4)).eval()), of.dataset)
 
 
 def fusion(of):
@@ -287,8 +287,8 @@ def as_json(out):
 # The table ------------------------------------------------------------------------------------
 
 NO_SEQUENCES = {"segmentation sequences": "sequences cannot be segmented yet"}
-PIXELS, CLIPS, NUMBER = "answers for each pixel", "holds sequences", "is a regression and predicts a number"
-CELL = {"sequences": CLIPS, "segmentation": PIXELS}
+CLIPS, NUMBER = "holds sequences", "is a regression and predicts a number"
+CELL = {"sequences": CLIPS}
 ABOUT_CLIPS = "about sequences; use explorers.sequence"
 
 WHOSE = {form: "does not say which images are of one patient" for form in FORMS} | {"segmentation images": None}
@@ -313,15 +313,15 @@ ROWS = {
     # numbers
     "measure_split": Row(measured),
     "measure": Row(
-        lambda of: evaluation.measure(of.run.labels["test"], of.run.predictions["test"], of.task),
+        lambda of: metrics.measure(of.run.labels["test"], of.run.predictions["test"], of.task),
         {"segmentation": "of masks measure_segmentation", "regression": "of a regression use measure_regression"},
     ),
-    "compare": Row(lambda of: evaluation.compare(of.run), {"segmentation": "segmentation_table"}),
-    "comparison_table": Row(lambda of: evaluation.comparison_table(of.run), {"segmentation": "segmentation_table"}),
-    "reading": Row(lambda of: evaluation.reading(of.run)),
-    "atlases": Row(lambda of: evaluation.atlases(of.dataset), only(["segmentation"], "an atlas is made of masks")),
+    "compare": Row(lambda of: reports.compare(of.run), {"segmentation": "segmentation_table"}),
+    "comparison_table": Row(lambda of: reports.comparison_table(of.run), {"segmentation": "segmentation_table"}),
+    "reading": Row(lambda of: reports.reading(of.run)),
+    "atlases": Row(lambda of: reports.atlases(of.dataset), only(["segmentation"], "an atlas is made of masks")),
     "segmentation_table": Row(
-        lambda of: evaluation.segmentation_table(of.run, of.dataset),
+        lambda of: reports.segmentation_table(of.run, of.dataset),
         only(["segmentation"], "has no Dice; use comparison_table"),
     ),
     # pictures
@@ -473,14 +473,15 @@ def test_an_explanation_of_several_labels_says_which_one():
 # What takes no task: a picture of numbers, images or pages that are given as they are.
 WITHOUT_A_TASK = {
     figures: {"picture", "outlines", "patients", "images", "curves", "matrix", "as_written", "side_by_side"},
-    evaluation: {"measure_regression", "measure_segmentation", "segmentation_scores", "metrics_kind"},
+    metrics: {"measure_regression", "measure_segmentation", "segmentation_scores", "metrics_kind"},
+    reports: set(),
     explorers: {"gallery"},  # it reads the published sets itself
     Run: {"load"},
 }
 
 
 @pytest.mark.parametrize(
-    "home, prefix", [(figures, "figures."), (evaluation, ""), (explorers, "explorers."), (Run, "Run.")]
+    "home, prefix", [(figures, "figures."), (metrics, ""), (reports, ""), (explorers, "explorers."), (Run, "Run.")]
 )
 def test_no_public_function_is_without_a_row(home, prefix):
     own = home.__name__ if inspect.ismodule(home) else home.__module__

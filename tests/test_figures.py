@@ -11,8 +11,8 @@ from matplotlib.figure import Figure
 import medtutor as mt
 from medtutor import figures
 from medtutor.errors import InputError
-from medtutor.evaluation import atlases, compare, reading
 from medtutor.explanation import randomised
+from medtutor.reports import atlases, compare, reading
 
 
 @pytest.fixture
@@ -244,7 +244,7 @@ def test_a_dollar_in_a_name_starts_no_formula(quick):
 
 
 def test_numbers_along_an_axis_stay_formulas():
-    figure = figures._figure(3, 2)
+    figure = figures.canvas.new_figure(3, 2)
     figure.subplots().semilogx([1, 1e5], [0, 1])
     figure.axes[0].set_title("$5 and $6")
     figures.picture(figure, "a line")

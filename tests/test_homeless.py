@@ -11,12 +11,13 @@ import torch
 import medtutor as mt
 from medtutor import cli
 from medtutor.data import catalog, loading
-from medtutor.data.hippocampus import read_pair
+from medtutor.data.sources import medmnist
+from medtutor.data.sources.nifti import read_pair
 from medtutor.errors import FetchError, InputError
 from medtutor.figures import Picture
 from medtutor.models.gan import Discriminator, Generator
 from medtutor.review import read_evidence
-from medtutor.training.adversarial import Adversary, fit_gan
+from medtutor.training.gan import GANRun, fit_gan
 
 
 @pytest.fixture
@@ -30,7 +31,7 @@ def homeless(monkeypatch, tmp_path):
         raise KeyError("uid not found")
 
     monkeypatch.setattr(pwd, "getpwuid", unknown)
-    monkeypatch.setattr(catalog, "address", lambda name, size=28: ("http://127.0.0.1:9/x.npz", "0" * 32))
+    monkeypatch.setattr(medmnist, "address", lambda name, size=28: ("http://127.0.0.1:9/x.npz", "0" * 32))
     monkeypatch.chdir(tmp_path)
     with pytest.raises(RuntimeError):
         Path.home()
@@ -100,7 +101,7 @@ TAKES = {
     "explain": lambda path: cli._checked_png(f"{path}/x.png"),
     "trial run": lambda path: cli.trial_run(cli._parser().parse_args(["trial", "run", "cnn-beats-mlp", "--out", path])),
     "Run.load": mt.Run.load,
-    "Adversary.load": Adversary.load,
+    "GANRun.load": GANRun.load,
     "fit_gan": lambda path: fit_gan(*NETWORKS, torch.zeros(8, 1, 8, 8), steps=1, batch_size=2, frames=2, folder=path),
     "read_evidence": lambda path: read_evidence("cnn-beats-mlp", path),
     "Picture.save": lambda path: Picture(b"png", "a picture").save(path),
@@ -145,13 +146,13 @@ import os, socket, sys, warnings
 import medtutor as mt
 from medtutor import cli
 from medtutor.course import Prediction
-from medtutor.data import catalog
+from medtutor.data.sources import medmnist
 
 def no_network(*_, **__):
     raise OSError("no network")
 
 socket.create_connection = no_network
-catalog.address = lambda name, size=28: ("http://127.0.0.1:9/x.npz", "0" * 32)
+medmnist.address = lambda name, size=28: ("http://127.0.0.1:9/x.npz", "0" * 32)
 warnings.simplefilter("ignore")
 
 def use():

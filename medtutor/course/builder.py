@@ -6,7 +6,8 @@ solutions, executed, with its outputs. Building twice gives the same file
 wherever the outputs are the same: cell ids come from the cells' text, and what
 changes by itself (times of execution, progress bars, widget state) is left out.
 
-A new lesson is a new source file: everything here finds it by its name.
+A new lesson is a new source file, and a folder of its name in `lessons`: everything
+here finds them by their names.
 """
 
 import ast

@@ -14,7 +14,6 @@ import dis
 import functools
 import inspect
 import os
-import pkgutil
 import random
 import signal
 import sysconfig
@@ -34,6 +33,7 @@ import torch
 
 from ..errors import InputError, unknown
 from .box import Box
+from .lessons import lessons_with
 
 TRIALS = 6
 # What an answer may take for all trials together.
@@ -82,19 +82,16 @@ class Exercise:
 
 @cache
 def exercises():
-    """{name: Exercise} of all modules in the folder `exercises`, found by themselves.
+    """{name: Exercise} of all lessons: what their exercises.py name `EXERCISES`.
 
     Raises `InputError` where two have the same name.
     """
-    from . import exercises as folder
-
     found = {}
-    for module in pkgutil.iter_modules(folder.__path__):
-        for exercise in import_module(f"{folder.__name__}.{module.name}").EXERCISES:
+    for lesson in lessons_with("exercises.py"):
+        # By its name: no import statement reads a name that begins with a digit.
+        for exercise in import_module(f"{__package__}.lessons.{lesson}.exercises").EXERCISES:
             if exercise.name in found:
-                raise InputError(
-                    f"two exercises have the name {exercise.name}, the second in {module.name}; rename one"
-                )
+                raise InputError(f"two exercises have the name {exercise.name}, the second in {lesson}; rename one")
             found[exercise.name] = exercise
     return found
 

@@ -6,20 +6,20 @@
     + the right answer
       what to say
 
-The text lies in the package, `course/quizzes/NAME.txt`, not in the notebook:
+The text lies in the package, `course/lessons/NN_name/quiz.txt`, not in the notebook:
 who reads the notebook file finds the questions, not which answer is right.
 """
 
 import html
 import re
 from dataclasses import dataclass
-from importlib.resources import files
 
 import ipywidgets
 
 from ..errors import InputError, unknown
 from ..widgets.explorer import Explorer, answering
 from .box import Box
+from .lessons import lessons_with
 
 
 @dataclass(frozen=True)
@@ -81,11 +81,11 @@ def parse(text, name="quiz"):
     return [Question(question, tuple(Answer(*answer) for answer in answers)) for question, answers in questions]
 
 
-def _text(file):
+def _text(file, lesson):
     try:
         return file.read_text(encoding="utf-8")
     except UnicodeDecodeError:
-        raise InputError(f"{file.name} is not written in UTF-8; save it so") from None
+        raise InputError(f"{lesson}/{file.name} is not written in UTF-8; save it so") from None
 
 
 class Quiz(Explorer):
@@ -96,11 +96,10 @@ class Quiz(Explorer):
 
     def __init__(self, name):
         super().__init__()
-        folder = files(__package__) / "quizzes"
-        known = sorted(file.name.removesuffix(".txt") for file in folder.iterdir() if file.name.endswith(".txt"))
+        known = lessons_with("quiz.txt")
         if name not in known:
-            raise unknown("quiz", name, known)
-        self.questions = parse(_text(folder / f"{name}.txt"), name)
+            raise unknown("quiz", name, list(known))
+        self.questions = parse(_text(known[name], name), name)
         self.first_try = {}
         self.score = ipywidgets.HTML()
         parts = [self._ask(number, question) for number, question in enumerate(self.questions, 1)]

@@ -1,7 +1,9 @@
-"""Images in, tensors out: catalogue, loading, phantoms, augmentation."""
+"""Images in, tensors out: catalogue, loading, your own arrays, phantoms, augmentation."""
 
-from .catalog import Card, card, names, sizes
-from .dataset import Dataset, Split, as_uint8, from_arrays, normalise
+from .arrays import from_arrays
+from .card import Card
+from .catalog import card, names, sizes
+from .dataset import Dataset, Split, as_uint8, normalise
 from .loading import PhantomWarning, load
 
 __all__ = [

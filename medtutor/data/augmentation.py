@@ -6,13 +6,33 @@ so that a run repeats bit for bit whatever the device.
 """
 
 import math
+from collections.abc import Iterator, Sequence
 from itertools import combinations, product
 
+import numpy as np
 import torch
 import torch.nn.functional as F
+from numpy.typing import ArrayLike
+from scipy import ndimage
+
+from ..checks import number, seed, whole
+from ..errors import InputError, unknown
+
+HOLE = 9  # pixels along each side of the square that `corrupt` takes out
+DEGRADATIONS = ("noise", "blur", "bias field", "contrast", "ghost", "shift")  # what `degrade` does
 
 
-def draw_affine(count, shape, *, mirror=(), rotation=0.0, scale=0.0, shift=0.0, spacing=None, generator=None):
+def draw_affine(
+    count: int,
+    shape: Sequence[int],
+    *,
+    mirror: Sequence[int] = (),
+    rotation: float = 0.0,
+    scale: float = 0.0,
+    shift: float = 0.0,
+    spacing: Sequence[float] | None = None,
+    generator: torch.Generator | None = None,
+) -> torch.Tensor:
     """`count` random affine maps for images or volumes of a spatial `shape`.
 
     mirror    axes (-1, -2, -3) that are flipped with probability one half:
@@ -24,6 +44,10 @@ def draw_affine(count, shape, *, mirror=(), rotation=0.0, scale=0.0, shift=0.0, 
               that unit. Left out: pixels are as long as wide
 
     Returns (count, d, d + 1) float32, as `torch.nn.functional.affine_grid` takes it.
+
+    >>> turned = draw_affine(3, (28, 28), rotation=10, generator=torch.Generator().manual_seed(0))
+    >>> turned.shape, bool((turned[:, 0, 0] > math.cos(math.radians(10))).all())
+    (torch.Size([3, 2, 3]), True)
     """
     dims = len(shape)
 
@@ -53,27 +77,41 @@ def draw_affine(count, shape, *, mirror=(), rotation=0.0, scale=0.0, shift=0.0, 
     return torch.cat([matrix, moved.unsqueeze(-1)], dim=-1)
 
 
-def apply_affine(images, affine, mode="bilinear"):
+def apply_affine(images: torch.Tensor, affine: torch.Tensor, mode: str = "bilinear") -> torch.Tensor:
     """The float images (B, C, H, W) or volumes (B, C, D, H, W), moved.
 
     Beyond the border the border's own value continues: no black frame that a
     network could learn from.
+
+    >>> mirrored = torch.tensor([[[-1.0, 0.0, 0.0], [0.0, 1.0, 0.0]]])
+    >>> apply_affine(torch.tensor([[[[1.0, 2.0, 3.0]]]]), mirrored)
+    tensor([[[[3., 2., 1.]]]])
     """
     grid = F.affine_grid(affine.to(images.device), list(images.shape), align_corners=False)
     return F.grid_sample(images, grid, mode=mode, padding_mode="border", align_corners=False)
 
 
-def apply_affine_to_masks(masks, affine):
-    """Class numbers (B, H, W) or (B, D, H, W), moved as `apply_affine` moves their images."""
+def apply_affine_to_masks(masks: torch.Tensor, affine: torch.Tensor) -> torch.Tensor:
+    """Class numbers (B, H, W) or (B, D, H, W), moved as `apply_affine` moves their images.
+
+    >>> mirrored = torch.tensor([[[-1.0, 0.0, 0.0], [0.0, 1.0, 0.0]]])
+    >>> apply_affine_to_masks(torch.tensor([[[0, 0, 2]]], dtype=torch.uint8), mirrored)
+    tensor([[[2, 0, 0]]], dtype=torch.uint8)
+    """
     # The nearest pixel decides: between class 0 and class 2 lies no class 1.
     return apply_affine(masks.unsqueeze(1).float(), affine, mode="nearest").squeeze(1).to(masks.dtype)
 
 
-def test_views(images, mirror=(), shift=0):
+def test_views(
+    images: torch.Tensor, mirror: Sequence[int] = (), shift: int = 0
+) -> Iterator[tuple[torch.Tensor, tuple[int, ...]]]:
     """Yields (float images as seen when predicting, axes along which they are mirrored), to be averaged over.
 
     Every combination of flips along the `mirror` axes, times every move by up to
     `shift` whole pixels along each axis: 2 x 9 views for one axis and one pixel.
+
+    >>> len(list(test_views(torch.zeros(1, 1, 28, 28), mirror=(-1,), shift=1)))
+    18
     """
     dims = images.dim() - 2
     padded = F.pad(images, [shift] * (2 * dims), mode="replicate") if shift else images
@@ -86,4 +124,131 @@ def test_views(images, mirror=(), shift=0):
             yield (view.flip(axes) if axes else view), axes
 
 
-test_views.__test__ = False  # named for the test split; pytest collects what starts with test
+test_views.__test__ = False  # type: ignore[attr-defined]  # named for the test split; pytest collects what starts with test
+
+
+def corrupt(
+    images: torch.Tensor, noise: float = 0.25, hole: int = HOLE, generator: torch.Generator | None = None
+) -> torch.Tensor:
+    """Images as a denoising autoencoder sees them: with noise, and with a hole.
+
+    images     float (B, C, H, W), -1…1; left as they are
+    noise      standard deviation of the Gaussian noise, in the same units:
+               the whole range from black to white is 2
+    hole       pixels along each side of a square that becomes 0, mid-grey, at
+               a place of its own in each image; 0 leaves it out
+    generator  a `torch.Generator` on the CPU; the same one, the same corruption
+
+    Returns new images, not clamped: noise that is cut off is no longer
+    Gaussian. Raises `InputError` for images of whole numbers, negative noise and a hole that does not fit.
+
+    >>> seen = corrupt(torch.ones(2, 1, 28, 28), noise=0, hole=9)
+    >>> (seen == 0).sum((1, 2, 3))  # 9 x 9 pixels
+    tensor([81, 81])
+    """
+    if not images.is_floating_point():
+        raise InputError(f"images are {images.dtype}; give floats -1…1, such as normalise(images)")
+    height, width = images.shape[-2:]
+    noise, hole = number("noise", noise), whole("hole", hole)
+    if noise < 0:
+        raise InputError(f"noise is a standard deviation, {noise} cannot be one; give 0 or more")
+    if not 0 <= hole <= min(height, width):
+        raise InputError(f"a hole of {hole} pixels does not fit into {height} x {width}; give 0…{min(height, width)}")
+    corrupted = images + noise * torch.randn(images.shape, generator=generator).to(images.device)
+    return cut_out(corrupted, hole, generator)
+
+
+def cut_out(images: torch.Tensor, side: int, generator: torch.Generator | None = None) -> torch.Tensor:
+    """Float images (B, C, H, W) with a square of 0, mid-grey, at a place of its own in each.
+
+    side       of the square in pixels, at most the image's shortest side
+    generator  a `torch.Generator` on the CPU; the same one, the same places
+
+    >>> int((cut_out(torch.ones(1, 1, 8, 8), 3) == 0).sum())
+    9
+    """
+    count, (height, width) = len(images), images.shape[-2:]
+    top = torch.randint(height - side + 1, (count, 1, 1, 1), generator=generator)
+    left = torch.randint(width - side + 1, (count, 1, 1, 1), generator=generator)
+    rows, columns = torch.arange(height).view(-1, 1), torch.arange(width)
+    inside = (rows >= top) & (rows < top + side) & (columns >= left) & (columns < left + side)  # (B, 1, H, W)
+    return images.masked_fill(inside.to(images.device), 0.0)
+
+
+def degrade(images: ArrayLike, kind: str, strength: float, generator: np.random.Generator | int = 0) -> np.ndarray:
+    """The images made worse, as scanners and patients do: uint8 of the same shape.
+
+    images     uint8 (P, H, W) or volumes (P, D, H, W)
+    kind       "noise"       normal noise on every pixel, up to 60 grey levels
+               "blur"        Gaussian blur, up to 3 pixels
+               "bias field"  brightness that waxes and wanes smoothly over the image, up to 3-fold
+               "contrast"    grey levels drawn to their mean, up to nine tenths of the way
+               "ghost"       the patient sways along the last axis during the scan, up to 6
+                             pixels: copies of the borders
+               "shift"       whole pixels along each axis, up to 12; 0 comes in at the border
+    strength   0 (nothing changes) to 1 (what is given above)
+    generator  a numpy Generator, or a seed
+
+    A shift moves the truth too: `degrade(masks, "shift", strength, seed)` with the same
+    seed moves the masks alike. Raises `InputError` for another kind, strength or images.
+
+    >>> flat = np.full((1, 28, 28), 100, np.uint8)
+    >>> worse = degrade(flat, "noise", 0.5, 0)
+    >>> worse.dtype, bool(28 < worse.std() < 32)  # half of 60 grey levels
+    (dtype('uint8'), True)
+    """
+    images = np.asarray(images)
+    if images.ndim not in (3, 4) or images.dtype != np.uint8:
+        raise InputError(
+            f"images are {images.dtype} of shape {images.shape}; give uint8 images (P, H, W) or volumes (P, D, H, W)"
+        )
+    if kind not in DEGRADATIONS:
+        raise unknown("kind of degradation", kind, DEGRADATIONS)
+    try:
+        strength = number("strength", strength, 0, 1)
+    except InputError:
+        raise InputError(f"strength is {strength!r}; give a number from 0 (nothing) to 1 (the worst)") from None
+    if not isinstance(generator, np.random.Generator):
+        generator = seed(generator, "generator")
+    rng = np.random.default_rng(generator)
+    if strength == 0:
+        return images.copy()
+    worse = [_DEGRADE[kind](image.astype(np.float32), strength, rng) for image in images]
+    return np.stack(worse).round().clip(0, 255).astype(np.uint8)
+
+
+def _noise(image, strength, rng):
+    return image + strength * 60 * rng.standard_normal(image.shape, dtype=np.float32)
+
+
+def _blur(image, strength, rng):
+    return ndimage.gaussian_filter(image, 3 * strength)
+
+
+def _bias_field(image, strength, rng):
+    # Four random numbers along each axis, drawn out to the size of the image.
+    coarse = rng.uniform(-1, 1, [4] * image.ndim)
+    smooth = ndimage.zoom(coarse, [side / 4 for side in image.shape], order=3)
+    return image * 3 ** (strength * smooth / np.abs(smooth).max())
+
+
+def _contrast(image, strength, rng):
+    inside = image > 0  # padding stays black
+    return np.where(inside, image + 0.9 * strength * (image[inside].mean() - image), 0) if inside.any() else image
+
+
+def _ghost(image, strength, rng):
+    # A scanner measures line by line in frequency space; a patient who sways meanwhile gives
+    # each line another place, and a place is a phase there. Four to eight sways a scan.
+    lines = np.arange(image.shape[-1])
+    place = 6 * strength * np.sin(2 * np.pi * rng.uniform(4, 8) * lines / len(lines) + rng.uniform(0, 2 * np.pi))
+    frequency = np.fft.fftfreq(len(lines))
+    spectrum = np.fft.fft(image, axis=-1) * np.exp(-2j * np.pi * frequency * np.fft.ifftshift(place))
+    return np.abs(np.fft.ifft(spectrum, axis=-1))
+
+
+def _shift(image, strength, rng):
+    return ndimage.shift(image, np.round(12 * strength * rng.uniform(-1, 1, image.ndim)), order=0)
+
+
+_DEGRADE = dict(zip(DEGRADATIONS, (_noise, _blur, _bias_field, _contrast, _ghost, _shift)))

@@ -16,11 +16,14 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
+from numpy.typing import ArrayLike
 from scipy.special import ndtri
 
 from .. import checks
 from ..errors import InputError, shown
-from .dataset import SPLITS, Dataset
+from .card import SPLITS, Card
+from .dataset import Dataset
+from .phantoms.brushes import streams
 
 KINDS = ("additive", "interaction")
 COLUMNS = ("lab value", "age")
@@ -46,7 +49,7 @@ class Patients:
     findings: torch.Tensor
     chances: torch.Tensor
 
-    def __len__(self):
+    def __len__(self) -> int:
         return len(self.labels)
 
 
@@ -66,18 +69,20 @@ class Cohort:
     test: Patients
     kind: str
     title: str
-    card: object
+    card: Card
     missing: float
     provenance: str
 
-    def __str__(self):
+    def __str__(self) -> str:
         rows = ", ".join(f"{len(getattr(self, name))} {name}" for name in SPLITS)
         return f"{self.title}\ntable: {', '.join(COLUMNS)}, {self.missing:.0%} missing\npatients: {rows}"
 
     __repr__ = __str__
 
 
-def draw_cohort(dataset, kind="interaction", *, missing=0.0, most=2000, seed=0):
+def draw_cohort(
+    dataset: Dataset, kind: str = "interaction", *, missing: float = 0.0, most: int = 2000, seed: int = 0
+) -> Cohort:
     """A `Cohort` made of a data set's images: as many of either finding in training, at most `most` of them.
 
     dataset  of images and two classes
@@ -86,6 +91,12 @@ def draw_cohort(dataset, kind="interaction", *, missing=0.0, most=2000, seed=0):
     seed     of table, outcome and which images
 
     Raises `InputError` for an unknown kind, another share, numbers that cannot be, and data sets of other tasks.
+
+    >>> from medtutor.data import card, phantoms
+    >>> xray = phantoms.draw(card("pneumoniamnist"), {"train": 40, "val": 4, "test": 4})  # 10 normal, 30 ill
+    >>> cohort = draw_cohort(xray, "additive")
+    >>> len(cohort.train), cohort.train.table.shape
+    (20, torch.Size([20, 2]))
     """
     checks.one_of("kind of cohort", kind, KINDS)
     with checks.saying(f"missing is {shown(missing)}; give a share of the table from 0 to 0.9"):
@@ -97,10 +108,10 @@ def draw_cohort(dataset, kind="interaction", *, missing=0.0, most=2000, seed=0):
     checks.instance("dataset", dataset, Dataset, "a Dataset, such as load and from_arrays give")
     if dataset.card.task != "binary" or dataset.card.dims != 2 or dataset.card.frames:
         raise InputError(f"a cohort is made of images with two classes; {dataset.card.name} holds others")
-    splits = {}
-    for number, name in enumerate(SPLITS):
-        rng = np.random.default_rng([seed, number])
-        splits[name] = _patients(rng, getattr(dataset, name), kind, missing, most if name == "train" else None)
+    splits = {
+        name: _patients(rng, getattr(dataset, name), kind, missing, most if name == "train" else None)
+        for name, rng in streams(seed).items()
+    }
     title = f"{dataset.title}, with a PHANTOM table and outcome, {kind}"
     return Cohort(**splits, kind=kind, title=title, card=dataset.card, missing=missing, provenance=dataset.provenance)
 
@@ -127,7 +138,7 @@ def _patients(rng, split, kind, missing, most):
     )
 
 
-def chance(kind, findings, table):
+def chance(kind: str, findings: ArrayLike, table: ArrayLike) -> np.ndarray:
     """The probability of a bad outcome from which the outcome is drawn: no model can know more.
 
     kind      of `KINDS`
@@ -136,6 +147,9 @@ def chance(kind, findings, table):
               mean over all that it can be, as it is missing at random
 
     float64 (N,). Raises `InputError` for an unknown kind, and for findings and a table of another form.
+
+    >>> chance("interaction", [1, 1, 0], [[1.0, 0.0], [-1.0, 0.0], [1.0, 0.0]]).round(2).tolist()
+    [0.98, 0.02, 0.02]
     """
     checks.one_of("kind of cohort", kind, KINDS)
     findings, table = np.asarray(findings), np.asarray(table)
@@ -169,10 +183,15 @@ def _chance(kind, findings, table):
     return 1 / (1 + np.exp(-logit))
 
 
-def without_table(patients, column=None):
+def without_table(patients: Patients, column: int | None = None) -> Patients:
     """The same patients with one column of the table missing, by its number, or (None) all of it.
 
     Raises `InputError` for a column that is not there.
+
+    >>> from medtutor.data import card, phantoms
+    >>> xray = phantoms.draw(card("pneumoniamnist"), {"train": 40, "val": 4, "test": 4})
+    >>> without_table(draw_cohort(xray).train, 0).table.isnan().all(0)
+    tensor([ True, False])
     """
     if column is not None:
         column = checks.whole("column", column, -len(COLUMNS), len(COLUMNS) - 1)
@@ -181,10 +200,16 @@ def without_table(patients, column=None):
     return replace(patients, table=table)
 
 
-def with_table_of_others(patients, seed=0):
+def with_table_of_others(patients: Patients, seed: int = 0) -> Patients:
     """The same patients, each with somebody else's row of the table: what the table was worth to a model is lost.
 
     Raises `InputError` for a single patient, and for a seed that is not a whole number from 0.
+
+    >>> from medtutor.data import card, phantoms
+    >>> xray = phantoms.draw(card("pneumoniamnist"), {"train": 40, "val": 4, "test": 4})
+    >>> own = draw_cohort(xray).train
+    >>> (with_table_of_others(own).table == own.table).any()
+    tensor(False)
     """
     if len(patients) < 2:
         raise InputError("a single patient has no others; give at least 2")

@@ -1,4 +1,4 @@
-"""One benchmark in memory: `Split`, `Dataset`, and `from_arrays`.
+"""One benchmark in memory: `Split` and `Dataset`.
 
 Images stay uint8 tensors, decoded once. They become floats per batch, with
 `normalise`: 252 MB for PathMNIST instead of 1 GB.
@@ -8,27 +8,20 @@ Shapes: images (N, C, H, W), volumes (N, C, D, H, W), sequences
 Masks (N, H, W) or (N, D, H, W) uint8: the number of each pixel's class.
 """
 
-from collections import Counter
-from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
-import numpy as np
 import torch
 
-from ..checks import flag, instance, items, number, one_of, saying, text, whole
-from ..errors import InputError, shown
-from .catalog import TASKS, Card
-from .subsets import warn_of_leaks
+from ..checks import instance, one_of
+from ..errors import InputError
+from .card import SPLITS, Card
 
-SPLITS = ("train", "val", "test")
-SOURCES = {
+PROVENANCES = {
     "medmnist": "published images, MD5 checked",
     "decathlon": "published volumes, as found on disk",
     "phantom": "PHANTOM: drawn by medtutor, no patient's image",
     "arrays": "your own arrays",
 }
-MOST_MASKS = 256  # classes that uint8 masks can name
-MANY = 1000  # classes that are named without asking whether there can be so many
 
 
 @dataclass(frozen=True, eq=False)
@@ -48,6 +41,10 @@ class Split:
               hippocampus the number of the volume: a patient may have two, one a side)
 
     Raises `InputError` for images of another type, and where what is learned has not N cases.
+
+    >>> split = Split(torch.zeros(3, 1, 28, 28, dtype=torch.uint8), torch.tensor([0, 1, 0]))
+    >>> len(split), split.targets
+    (3, tensor([0, 1, 0]))
     """
 
     images: torch.Tensor
@@ -56,7 +53,7 @@ class Split:
     masks: torch.Tensor | None = None
     patients: torch.Tensor | None = None
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         if (
             not isinstance(self.images, torch.Tensor)
             or self.images.dtype != torch.uint8
@@ -72,11 +69,11 @@ class Split:
                     " None"
                 )
 
-    def __len__(self):
+    def __len__(self) -> int:
         return len(self.images)
 
     @property
-    def targets(self):
+    def targets(self) -> torch.Tensor | None:
         """What is learned: the labels, or the masks of a segmentation."""
         return self.masks if self.labels is None else self.labels
 
@@ -88,6 +85,13 @@ class Dataset:
     provenance: "medmnist" (the published file, MD5 checked), "decathlon" (published
     volumes of the Medical Segmentation Decathlon), "phantom" (drawn by medtutor, no
     patients) or "arrays" (the user's own).
+
+    >>> from medtutor.data import card, phantoms
+    >>> drawn = phantoms.draw(card("vesselmnist3d"), {"train": 5, "val": 4, "test": 3})
+    >>> drawn.is_phantom, len(drawn.val), drawn.train.images.shape
+    (True, 4, torch.Size([5, 1, 28, 28, 28]))
+    >>> drawn.as_sequence().train.images.shape  # 28 slices of each volume
+    torch.Size([5, 28, 1, 28, 28])
     """
 
     train: Split
@@ -96,19 +100,20 @@ class Dataset:
     card: Card
     provenance: str
 
-    def __post_init__(self):
-        one_of("provenance", self.provenance, SOURCES)
+    def __post_init__(self) -> None:
+        one_of("provenance", self.provenance, PROVENANCES)
 
     @property
-    def is_phantom(self):
+    def is_phantom(self) -> bool:
+        """Whether medtutor drew the images."""
         return self.provenance == "phantom"
 
     @property
-    def title(self):
+    def title(self) -> str:
         """The name for print; a phantom says that it is one."""
         return f"{self.card.title} (PHANTOM, drawn by medtutor)" if self.is_phantom else self.card.title
 
-    def as_sequence(self):
+    def as_sequence(self) -> "Dataset":
         """Volumes read as sequences of slices: (N, C, D, H, W) -> (N, D, C, H, W).
 
         A data set of its own: it shares no tensor with this one. Raises `InputError` for a set that does not hold
@@ -130,7 +135,7 @@ class Dataset:
         }
         return Dataset(**splits, card=card, provenance=self.provenance)
 
-    def as_volumes(self):
+    def as_volumes(self) -> "Dataset":
         """Slices stacked to a volume per patient: (N, C, H, W) -> (patients, C, D, H, W), masks alike.
 
         A data set of its own: it shares no tensor with this one. Raises `InputError` where it is not known whose slice
@@ -140,18 +145,18 @@ class Dataset:
             raise InputError(
                 f"{self.card.name} does not say which images are of one patient; give volumes to from_arrays"
             )
-        splits = {name: _copied(_stacked(getattr(self, name), self.card.name)) for name in SPLITS}
+        splits = {name: _copied(stacked(getattr(self, name), self.card.name)) for name in SPLITS}
         if len({split.images.shape[2] for split in splits.values()}) > 1:
             raise InputError(f"the patients of {self.card.name} have unequal numbers of slices in its splits")
         card = replace(self.card, shape=tuple(splits["train"].images.shape[2:]))
         return Dataset(**splits, card=card, provenance=self.provenance)
 
-    def __str__(self):
+    def __str__(self) -> str:
         rows = ", ".join(f"{len(getattr(self, name))} {name}" for name in SPLITS)
         if self.train.patients is not None and len(self.train.patients.unique()) < len(self.train):
             of = ", ".join(f"{len(getattr(self, name).patients.unique())} {name}" for name in SPLITS)
             rows += f"\nvolumes: {of}"
-        return f"{self.card}\ncases: {rows}\nsource: {SOURCES[self.provenance]}"
+        return f"{self.card}\ncases: {rows}\nsource: {PROVENANCES[self.provenance]}"
 
     __repr__ = __str__
 
@@ -161,7 +166,7 @@ def _copied(split):
     return replace(split, **{name: tensor.clone() for name, tensor in vars(split).items() if tensor is not None})
 
 
-def _stacked(split, name):
+def stacked(split, name):
     """A split of slices as one of volumes."""
     if split.labels is not None:
         raise InputError(f"{name} has a label for each slice; only the slices of a segmentation are stacked to volumes")
@@ -184,386 +189,26 @@ def _stacked(split, name):
     )
 
 
-def normalise(images):
+def normalise(images: torch.Tensor) -> torch.Tensor:
     """uint8 0…255 to float32 -1…1, the range that all models here expect; the images are left as they are.
 
     Raises `InputError` for anything but a tensor.
+
+    >>> normalise(torch.tensor([0, 51, 255], dtype=torch.uint8))
+    tensor([-1.0000, -0.6000,  1.0000])
     """
     instance("images", images, torch.Tensor, "a tensor (torch.from_numpy makes one of an array)")
     # A copy, also of float32 images, so that the rest may work in place.
     return images.to(torch.float32, copy=True).div_(127.5).sub_(1.0)
 
 
-def as_uint8(images):
+def as_uint8(images: torch.Tensor) -> torch.Tensor:
     """Back from `normalise`: float -1…1 to uint8 0…255; what lies beyond is cut off. The images are left as they are.
 
     Raises `InputError` for anything but a tensor.
+
+    >>> as_uint8(torch.tensor([-1.0, 0.0, 1.5]))
+    tensor([  0, 128, 255], dtype=torch.uint8)
     """
     instance("images", images, torch.Tensor, "a tensor (torch.from_numpy makes one of an array)")
     return images.add(1).mul(127.5).round().clamp(0, 255).to(torch.uint8)
-
-
-def from_arrays(
-    train, val, test, *, classes=None, task=None, name="arrays", sequence=False, mirror=(), spacing=None, patients=None
-):
-    """A `Dataset` of your own uint8 arrays.
-
-    train, val, test  pairs (images, labels). images: uint8, numpy or torch,
-                      (N, H, W), (N, H, W, C) with C 1 or 3, volumes
-                      (N, D, H, W) or (N, D, H, W, C); with `sequence`
-                      (N, T, H, W) or (N, T, H, W, C).
-                      labels: whole numbers (N,), or (N, L) of 0 and 1; for a
-                      regression any numbers (N,); for a segmentation masks (N, H, W) or (N, D, H, W), the number of
-                      each pixel's class, 0 the background
-    classes           the names of the labels, a list or {number: name}; "class 0", … when left out; of a
-                      regression the one name of what is predicted
-    task              "binary", "multi-class", "multi-label", "ordinal", "segmentation" or
-                      "regression"; left out: from the labels (the last and "ordinal" must
-                      be said)
-    name              of the data set, for print
-    mirror            axes along which a mirrored image keeps its label:
-                      (-1,) allows left-right flips. None by default: safe
-    spacing           of a segmentation: millimetres between slices, rows and columns,
-                      such as (1.0, 0.5, 0.5), or (rows, columns) where each image is a
-                      case of its own; distances are in pixels when left out
-    patients          of a segmentation by slices: {"train": (N,) whole numbers, …}, whose
-                      slice it is; measured is then each patient's volume
-
-    Everything is copied: what is done to the arrays afterwards changes nothing here. Images that stand in
-    two splits, byte for byte or nearly, bring a `LeakWarning` with their number, which the card keeps.
-
-    Raises `InputError` with one sentence for anything that cannot be trained
-    on: floats, NaN, unequal counts or sizes, a label out of range, an empty
-    split, a split with one class, a patient in two splits.
-    """
-    if task is not None and (not isinstance(task, str) or task not in TASKS):
-        raise InputError(f"unknown task {task!r}; choose one of {', '.join(TASKS)}")
-    name, sequence = text("name", name), flag("sequence", sequence)
-    pairs = {}
-    for split, given in zip(SPLITS, (train, val, test)):
-        if not isinstance(given, (tuple, list)) or len(given) != 2:
-            raise InputError(f"{split} must be a pair (images, labels)")
-        pairs[split] = tuple(_as_numpy(array, f"{split} {what}") for array, what in zip(given, ("images", "labels")))
-
-    labels = (
-        _real_numbers("train", pairs["train"][1])
-        if task == "regression"
-        else _whole_numbers("train", pairs["train"][1])
-    )
-    if task is None and labels.ndim > 2:
-        task = "segmentation"
-    if task == "segmentation" and sequence:
-        raise InputError("sequences cannot be segmented yet; give single images or volumes and their masks")
-    if task != "segmentation" and (spacing is not None or patients is not None):
-        raise InputError("spacing and patients are for a segmentation; say task='segmentation', or leave them out")
-    if task is None:
-        many = labels.ndim == 2 and labels.shape[1] > 1
-        if many and (labels.sum(axis=1) == 1).all():
-            raise InputError(
-                "every train case has exactly one label: give class numbers, labels.argmax(1), or say"
-                " task='multi-label'"
-            )
-        task = "multi-label" if many else "binary" if labels.size and labels.max() < 2 else "multi-class"
-    classes = _class_names(classes, labels, task)
-
-    for split, (given, labels) in pairs.items():
-        # Before anything is copied: an array may be a view that claims far more than there is.
-        if task != "segmentation" and given.ndim and len(given) and labels.ndim and len(given) != len(labels):
-            raise InputError(f"the {split} split has {len(given)} images but {len(labels)} labels")
-    images = {split: _channels_first(pairs[split][0], split, sequence) for split in SPLITS}
-    shape = images["train"].shape
-    frames, channels, spatial = (shape[1], shape[2], shape[3:]) if sequence else (None, shape[1], shape[2:])
-    of_whom = _patient_numbers(patients)
-    card = Card(
-        name=name,
-        title=name,
-        modality="your own images",
-        task=task,
-        classes=classes,
-        channels=channels,
-        shape=spatial,
-        frames=frames,
-        mirror=_mirror_axes(mirror, len(spatial)),
-        licence="yours",
-        spacing=_lengths(spacing, len(spatial) + (patients is not None)),
-    )
-    splits = {}
-    for split in SPLITS:
-        make = make_segmentation_split if task == "segmentation" else make_split
-        more = () if patients is None else (of_whom.get(split, np.empty(0, np.int64)),)
-        splits[split] = make(split, images[split], pairs[split][1], card, *more)
-    if patients is not None:
-        _check_one_split_each(splits)
-    leaks = warn_of_leaks({split: cases.images for split, cases in splits.items()}, stacklevel=2)
-    return Dataset(**splits, card=replace(card, warnings=leaks), provenance="arrays")
-
-
-def _as_numpy(array, what):
-    """What was given as a numpy array, not yet copied."""
-    if isinstance(array, np.ma.MaskedArray) and np.ma.is_masked(array):
-        raise InputError(f"{what} hold masked values; fill them first, with array.filled(…)")
-    try:
-        if isinstance(array, torch.Tensor):
-            # numpy does not know bfloat16, and float32 holds each of its numbers.
-            array = (array.float() if array.dtype == torch.bfloat16 else array).numpy(force=True)
-        return np.asarray(array)
-    except ValueError:
-        raise InputError(f"{what}: the rows have different shapes; give one array") from None
-    except (
-        TypeError,
-        RuntimeError,
-    ) as error:  # sparse, quantised or without content; objects that pretend to be arrays
-        raise InputError(
-            f"{what} cannot be read as an array ({' '.join(str(error).split())[:80]}); give a plain one"
-        ) from None
-
-
-def _class_names(given, labels, task):
-    """The names of the classes as a tuple of text, given or made up.
-
-    They are counted before they are made or read: one wrong label may be a number of millions.
-    """
-    if given is not None and (isinstance(given, (str, bytes, set, frozenset)) or not _is_list(given)):
-        raise InputError(f"classes must be a list of names or {{number: name}}, not {shown(given)}")
-    if task == "regression":
-        wanted = 1
-    else:
-        wanted = max(
-            labels.shape[1] if task == "multi-label" and labels.ndim == 2 else int(labels.max(initial=0)) + 1, 2
-        )
-    count = wanted if given is None else len(given)
-    if task == "regression" and count != 1:
-        raise InputError(f"a regression predicts one number, so classes must hold its one name, not {count}")
-    if task == "binary" and count != 2:
-        raise InputError(f"a binary task has 2 classes, not {count}; name two, or say task='multi-class'")
-    if task == "segmentation" and count > MOST_MASKS:
-        raise InputError(
-            f"{count} classes are too many; a segmentation has at most {MOST_MASKS}, so that masks hold"
-            f" 0…{MOST_MASKS - 1}"
-        )
-    if count > max(labels.size, MANY):
-        present = np.unique(labels[labels >= 0])
-        gaps = np.flatnonzero(present != np.arange(len(present)))
-        missing = int(gaps[0]) if len(gaps) else len(present)
-        raise InputError(f"the train split has no case of class {missing}; a class without examples cannot be learned")
-    if given is None:
-        return ("target",) if task == "regression" else tuple(f"class {i}" for i in range(count))
-    names = [_class_name(i, each) for i, each in enumerate(_in_order(given))]
-    if len(set(names)) < len(names):
-        twice = next(each for each, times in Counter(names).items() if times > 1)
-        raise InputError(f"two classes have the name {twice!r}; give each a name of its own")
-    return tuple(names)
-
-
-def _is_list(given):
-    return hasattr(given, "__len__") and hasattr(given, "__iter__") and getattr(given, "ndim", 1) == 1
-
-
-def _in_order(given):
-    """The names of {0: name, 1: name, …} by number, whose keys may be text, as in medmnist's INFO; a list as it is."""
-    if not isinstance(given, Mapping):
-        return list(given)
-    by_number = {str(key): each for key, each in given.items()}
-    if set(by_number) != {str(number) for number in range(len(given))}:
-        raise InputError(f"the keys of classes must be the numbers 0…{len(given) - 1}, each once")
-    return [by_number[str(number)] for number in range(len(given))]
-
-
-def _class_name(i, given):
-    try:
-        return str(whole("class", given))  # a number may be a name
-    except InputError:
-        return text(f"the name of class {i}", given)
-
-
-def _mirror_axes(given, dims):
-    allowed = tuple(range(-1, -1 - dims, -1))
-    with saying(f"mirror must be a tuple of axes out of {allowed}, not {shown(given)}"):
-        axes = items(given)
-        if axes is None:
-            raise InputError("no axes")
-        return tuple(dict.fromkeys(whole("mirror", axis, -dims, -1) for axis in axes))
-
-
-def _lengths(given, count):
-    """The spacing as a tuple of floats; None where none is given."""
-    if given is None:
-        return None
-    with saying(f"spacing must be {count} lengths in millimetres, one for each axis, not {shown(given)}"):
-        lengths = items(given) or ()
-        if len(lengths) != count:
-            raise InputError("another number of them")
-        return tuple(number("spacing", length, above=0) for length in lengths)
-
-
-def _patient_numbers(given):
-    """{split: array of whole numbers} as given; {} where none are."""
-    if given is None:
-        return {}
-    if not isinstance(given, Mapping) or not set(given) <= set(SPLITS):
-        raise InputError(f'patients must be {{"train": (N,) whole numbers, "val": …, "test": …}}, not {shown(given)}')
-    return {split: _as_numpy(numbers, f"{split} patients") for split, numbers in given.items()}
-
-
-def _check_one_split_each(splits):
-    """Refuse a patient whose slices stand in two splits: what is tested would have been learned."""
-    for first, second in (("train", "val"), ("train", "test"), ("val", "test")):
-        both = sorted(set(splits[first].patients.tolist()) & set(splits[second].patients.tolist()))
-        if both:
-            who = ", ".join(map(str, both[:3])) + (", …" if len(both) > 3 else "")
-            raise InputError(
-                f"{len(both)} of the patients ({who}) stand in {first} and in {second}: what was learned would be"
-                " tested; put all slices of a patient into one split, or give other patients other numbers"
-            )
-
-
-def _channels_first(images, split, sequence, copy=True):
-    """(N[, T], *spatial[, C]) uint8 array to a tensor (N[, T], C, *spatial) of its own.
-
-    copy  False: of an array that nobody else holds, which may be kept
-    """
-    if images.ndim and len(images) == 0:
-        raise InputError(f"the {split} split is empty")
-    if images.dtype.kind == "f" and np.isnan(images).any():
-        raise InputError(f"{split} images hold NaN; clean them, scale to 0…255 and convert to uint8")
-    if images.dtype != np.uint8:
-        raise InputError(f"{split} images are {images.dtype}; scale to 0…255 and convert to uint8")
-    lead = 2 if sequence else 1
-    has_channel = images.ndim > lead + 2 and images.shape[-1] in (1, 3)
-    spatial = images.ndim - lead - has_channel
-    if spatial not in ((2,) if sequence else (2, 3)):
-        expected = "(N, T, H, W[, C])" if sequence else "(N, H, W[, C]) or (N, D, H, W[, C])"
-        raise InputError(f"{split} images have shape {images.shape}; expected {expected} with C 1 or 3")
-    if not images.size:
-        raise InputError(
-            f"{split} images have shape {images.shape}, without a pixel; give images of at least one along each axis"
-        )
-    # Channels first and four channels would pass for thin volumes.
-    if spatial == 3 and not has_channel and (images.shape[1] in (1, 3, 4) or images.shape[-1] in (2, 4)):
-        raise InputError(
-            f"{split} images have shape {images.shape}; put 1 or 3 channels last, (N, H, W, C), "
-            "and write volumes of so few slices as (N, D, H, W, 1)"
-        )
-    images = np.moveaxis(images, -1, lead) if has_channel else np.expand_dims(images, lead)
-    return torch.from_numpy(np.array(images, order="C") if copy else np.require(images, requirements=["C", "W"]))
-
-
-def make_split(name, images, labels, card):
-    """A checked `Split` of channels-first uint8 images and an array of labels.
-
-    Raises `InputError` where images and labels do not fit each other or `card`.
-    """
-    if len(images) == 0:
-        raise InputError(f"the {name} split is empty")
-    labels = _real_numbers(name, labels) if card.task == "regression" else _whole_numbers(name, labels)
-    if len(images) != len(labels):
-        raise InputError(f"the {name} split has {len(images)} images but {len(labels)} labels")
-    expected = (card.channels, *card.shape) if card.frames is None else (card.frames, card.channels, *card.shape)
-    if tuple(images.shape[1:]) != expected:
-        raise InputError(f"{name} images have shape {tuple(images.shape[1:])}, expected {expected}")
-    return Split(images, torch.from_numpy(labels if card.task == "regression" else _checked_labels(name, labels, card)))
-
-
-def make_segmentation_split(name, images, masks, card, patients=None):
-    """A checked `Split` of channels-first uint8 images, an array of masks, and whose images they are.
-
-    Raises `InputError` where images, masks and patients do not fit each other or `card`.
-    """
-    if len(images) == 0:
-        raise InputError(f"the {name} split is empty")
-    masks = _whole_numbers(name, masks)
-    if tuple(masks.shape) != (len(images), *card.shape):
-        raise InputError(
-            f"{name} masks have shape {tuple(masks.shape)}, expected {(len(images), *card.shape)}: one class number for"
-            " each pixel"
-        )
-    if tuple(images.shape[1:]) != (card.channels, *card.shape):
-        raise InputError(f"{name} images have shape {tuple(images.shape[1:])}, expected {(card.channels, *card.shape)}")
-    count = len(card.classes)
-    out = masks[(masks < 0) | (masks >= count)]
-    if out.size:
-        raise InputError(f"{name} masks hold {int(out[0])}, out of range 0…{count - 1} for {count} classes")
-    missing = [card.classes[i] for i in range(1, count) if not (masks == i).any()]
-    if missing:
-        raise InputError(
-            f"the {name} split has no pixel of {missing[0]}; what is not there cannot be learned or measured"
-        )
-    masks = torch.from_numpy(masks.astype(np.uint8))
-    if patients is None:
-        return Split(images, None, masks=masks)
-    patients = torch.from_numpy(_int64(f"{name} patients:", _whole_numbers(f"{name} patients:", patients)))
-    if patients.shape != (len(images),):
-        raise InputError(
-            f"the {name} split has {len(images)} images but {len(patients)} patient numbers; give one for each image"
-        )
-    split = Split(images, None, masks=masks, patients=patients)
-    _stacked(split, f"the {name} split")  # refuses what cannot be stacked
-    return split
-
-
-def _real_numbers(name, labels):
-    """An array of numbers to be predicted, as float32 (N,). Raises `InputError` for text, NaN, or all equal."""
-    labels = labels.squeeze(1) if labels.ndim == 2 and labels.shape[1] == 1 else labels
-    with np.errstate(over="ignore"):  # what float32 cannot hold becomes infinite, and is refused
-        numbers = labels.astype(np.float32) if labels.dtype.kind in "biuf" else np.full(1, np.nan)
-    if labels.ndim != 1 or not np.isfinite(numbers).all():
-        raise InputError(f"{name} labels of a regression must be finite numbers, one for each case")
-    if numbers.size and numbers.min() == numbers.max():
-        raise InputError(f"all {name} labels are {numbers[0]:g}: there is nothing to predict")
-    return numbers
-
-
-def _whole_numbers(name, labels):
-    """An array of whole numbers, of its own type and not copied.
-
-    Raises `InputError` for text, NaN, 0.5 or a single number.
-    """
-    numbers = labels.dtype.kind in "biuf" and labels.ndim > 0
-    if not numbers or (
-        labels.dtype.kind == "f" and not (np.isfinite(labels).all() and (labels == np.round(labels)).all())
-    ):
-        raise InputError(f"{name} labels must be whole numbers (0, 1, …), one for each case")
-    return labels
-
-
-def _int64(name, numbers):
-    """Whole numbers as int64, a copy. Raises `InputError` for those that it cannot hold."""
-    if numbers.size and not (-(2**63) <= int(numbers.min()) and int(numbers.max()) < 2**63):
-        raise InputError(f"{name} {int(numbers.max()):.3g} is too large a number; give smaller ones")
-    return numbers.astype(np.int64)
-
-
-def _checked_labels(name, labels, card):
-    """Labels as int64, a copy. Raises `InputError` for those that do not fit the card, or from which nothing can be
-    learned.
-    """
-    count = len(card.classes)
-    if card.task == "multi-label":
-        if labels.ndim != 2 or labels.shape[1] != count:
-            raise InputError(
-                f"{name} labels have shape {labels.shape}; a multi-label task needs one column per class, 0 or 1"
-            )
-        if ((labels < 0) | (labels > 1)).any():
-            raise InputError(f"{name} labels of a multi-label task must be 0 or 1")
-        constant = (labels == labels[:1]).all(axis=0)
-        # What never varies cannot be learned. Where it is only not measured, `measure` leaves it out and says so.
-        if constant.all() or (name == "train" and constant.any()):
-            unvaried = card.classes[constant.argmax()]
-            raise InputError(f"in the {name} split every case has the same label for {unvaried}: no AUC exists")
-        return labels.astype(np.int64)
-    if labels.ndim == 2 and labels.shape[1] == 1:
-        labels = labels.squeeze(1)
-    if labels.ndim != 1:
-        raise InputError(f"{name} labels have shape {labels.shape}, expected (N,)")
-    out = labels[(labels < 0) | (labels >= count)]
-    if out.size:
-        raise InputError(f"{name} labels hold {int(out[0])}, out of range 0…{count - 1} for {count} classes")
-    present = np.unique(labels.astype(np.int64))
-    if len(present) == 1:
-        raise InputError(f"the {name} split holds one class only ({card.classes[present[0]]}): nothing to tell apart")
-    if name == "train" and len(present) < count:
-        missing = next(number for number, found in enumerate([*present, -1]) if found != number)
-        raise InputError(
-            f"the train split has no case of {card.classes[missing]}; a class without examples cannot be learned"
-        )
-    return labels.astype(np.int64)

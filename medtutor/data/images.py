@@ -1,17 +1,27 @@
 """Images as a user hands them to a trained model: one check for all that look at them."""
 
+from collections.abc import Sequence
+
 import numpy as np
 import torch
 
 from ..errors import InputError
+from .card import Card
 
 
-def case_shape(card):
-    """The shape of one case of a data set: (C, H, W), (C, D, H, W), or (T, C, H, W) of a sequence."""
+def case_shape(card: Card) -> tuple[int, ...]:
+    """The shape of one case of a data set: (C, H, W), (C, D, H, W), or (T, C, H, W) of a sequence.
+
+    >>> from medtutor.data import card
+    >>> case_shape(card("pathmnist")), case_shape(card("organmnist3d")), case_shape(card("cine_filling"))
+    ((3, 28, 28), (1, 28, 28, 28), (16, 1, 28, 28))
+    """
     return (card.channels, *card.shape) if card.frames is None else (card.frames, card.channels, *card.shape)
 
 
-def as_images(images, shape=None, title="the model"):
+def as_images(
+    images: torch.Tensor | np.ndarray | Sequence, shape: Sequence[int | None] | None = None, title: str = "the model"
+) -> torch.Tensor:
     """Many cases as a uint8 tensor (N, *shape), on the device on which they lie.
 
     images  uint8, numpy or torch, (N, *shape); or a list of cases, each as `as_image` takes it
@@ -20,6 +30,9 @@ def as_images(images, shape=None, title="the model"):
     title   who takes them, for messages
 
     Raises `InputError` for anything else: floats, NaN, other whole numbers, no image at all, another shape.
+
+    >>> as_images(np.zeros((2, 1, 28, 28), np.uint8), (1, 28, 28)).shape
+    torch.Size([2, 1, 28, 28])
     """
     if isinstance(images, (list, tuple)):
         if not len(images):
@@ -31,25 +44,30 @@ def as_images(images, shape=None, title="the model"):
                     f"the images have shapes {tuple(cases[0].shape)} and {tuple(case.shape)}; give images of one size"
                 )
         return torch.stack([case.to(cases[0].device) for case in cases])
-    images = _as_tensor(images)
-    if images.dim() not in ((len(shape) + 1,) if shape else (4, 5)):
-        takes = _written(shape, images.dim() - 1)
-        raise InputError(f"the images have shape {tuple(images.shape)}; {title} takes (N, {takes}), channels first")
-    if not len(images):
+    batch = _as_tensor(images)
+    if batch.dim() not in ((len(shape) + 1,) if shape else (4, 5)):
+        takes = _written(shape, batch.dim() - 1)
+        raise InputError(f"the images have shape {tuple(batch.shape)}; {title} takes (N, {takes}), channels first")
+    if not len(batch):
         raise InputError("there is no image: the batch is empty")
-    return _checked(images, shape, title)
+    return _checked(batch, shape, title)
 
 
-def as_image(image, shape=None, title="the model"):
+def as_image(
+    image: torch.Tensor | np.ndarray, shape: Sequence[int | None] | None = None, title: str = "the model"
+) -> torch.Tensor:
     """One case as a uint8 tensor of that shape. An image (H, W) or a volume (D, H, W) of one channel needs no axis for
     it.
 
     Otherwise as `as_images`.
+
+    >>> as_image(np.zeros((28, 28), np.uint8), (1, 28, 28)).shape
+    torch.Size([1, 28, 28])
     """
-    image = _as_tensor(image)
-    if image.dim() == (len(shape) - 1 if shape else 2):
-        image = image.unsqueeze(0)
-    return _checked(image.unsqueeze(0), shape, title)[0]
+    case = _as_tensor(image)
+    if case.dim() == (len(shape) - 1 if shape else 2):
+        case = case.unsqueeze(0)
+    return _checked(case.unsqueeze(0), shape, title)[0]
 
 
 def _as_tensor(images):

@@ -1,17 +1,19 @@
-"""What stands in two splits at once: images that are the same, byte for byte or nearly.
+"""Parts of a data set: what stands in two splits at once, and fewer training cases.
 
 A network that has seen an image, or another one of the same lesion, need not understand
 it: what it scores on such images says little about new patients.
 """
 
 import warnings
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
 
-from ..checks import number
+from ..checks import number, whole
 from ..errors import InputError
+from .dataset import Dataset, Split
 
 ALIKE = 0.97  # correlation above which two images are called alike
 # Of numbers at once, so that memory stays small: 32 MB of pixels, 16 MB of correlations.
@@ -41,7 +43,7 @@ class Duplicates:
     exact: torch.Tensor
     near: torch.Tensor
 
-    def __str__(self):
+    def __str__(self) -> str:
         return (
             f"of {len(self.match)} images {int(self.near.sum())} have a near-duplicate, {int(self.exact.sum())} of them"
             " byte for byte"
@@ -50,7 +52,9 @@ class Duplicates:
     __repr__ = __str__
 
 
-def near_duplicates(images, others, *, threshold=ALIKE):
+def near_duplicates(
+    images: torch.Tensor | np.ndarray, others: torch.Tensor | np.ndarray, *, threshold: float = ALIKE
+) -> Duplicates:
     """Which images have a near-duplicate among others, and which: `Duplicates`.
 
     images, others  uint8 tensors or arrays of images, volumes or sequences of one shape, (N, …) and (M, …)
@@ -61,6 +65,11 @@ def near_duplicates(images, others, *, threshold=ALIKE):
     N * M * pixels: a test set against PneumoniaMNIST's training images takes less than a second.
 
     Raises `InputError` for other types and for shapes that differ.
+
+    >>> images = torch.randint(256, (5, 1, 28, 28), generator=torch.Generator().manual_seed(0)).to(torch.uint8)
+    >>> found = near_duplicates(images // 2, images[:2])  # half as bright
+    >>> found.near.tolist(), found.match[:2].tolist()
+    ([True, True, False, False, False], [0, 1])
     """
     threshold = number("threshold", threshold, -1, 1)
     images, others = _checked(images, "images"), _checked(others, "others")
@@ -77,7 +86,7 @@ def near_duplicates(images, others, *, threshold=ALIKE):
     return Duplicates(match, correlation, exact, exact | (correlation > threshold))
 
 
-def warn_of_leaks(splits, stacklevel):
+def warn_of_leaks(splits: Mapping[str, torch.Tensor], stacklevel: int) -> tuple[str, ...]:
     """Sentences on the images that stand in two of the splits, given out as a `LeakWarning`, too; () where there are
     none.
 
@@ -170,3 +179,77 @@ def _same(images, others):
 
 def _contents(images):
     return (image.numpy().tobytes() for image in images)
+
+
+# Fewer training cases ------------------------------------------------------------------------
+
+
+def some_of(dataset: Dataset, count: int) -> Dataset:
+    """The data set with its first `count` training cases alone: for sets in random order, as drawn ones are.
+
+    Where there are fewer, all of them. Raises `InputError` for a count below 1.
+
+    >>> from medtutor.data import card, phantoms
+    >>> xray = phantoms.draw(card("pneumoniamnist"), {"train": 40, "val": 4, "test": 4})
+    >>> some = some_of(xray, 10)
+    >>> len(some.train), len(some.test)
+    (10, 4)
+    """
+    return replace(dataset, train=_only(dataset.train, slice(whole("count", count, 1))))
+
+
+def labelled(dataset: Dataset, share: float, seed: int) -> Dataset:
+    """The data set with a share of its training cases, drawn at random from each class; all of them for 1.0.
+
+    Raises `InputError` for a share that is not above 0, and for a set whose images are not of one class each.
+
+    >>> from medtutor.data import card, phantoms
+    >>> xray = phantoms.draw(card("pneumoniamnist"), {"train": 40, "val": 4, "test": 4})  # 10 normal, 30 ill
+    >>> labelled(xray, 0.1, seed=0).train.labels
+    tensor([0, 1, 1, 1])
+    """
+    share = number("share", share, above=0)
+    if share >= 1:
+        return dataset
+    labels, generator = _classes_of(dataset), torch.Generator().manual_seed(seed)
+    rows = []
+    for each in range(len(dataset.card.classes)):
+        of_class = (labels == each).nonzero()[:, 0]
+        count = max(1, round(share * len(of_class)))
+        rows.append(of_class[torch.randperm(len(of_class), generator=generator)[:count]])
+    card = replace(dataset.card, name=f"{dataset.card.name}-{share:.0%}")
+    return replace(dataset, card=card, train=_only(dataset.train, torch.cat(rows)))
+
+
+def few_of(dataset: Dataset, count: int, seed: int) -> Split:
+    """`count` random training cases of each class, a `Split`.
+
+    Raises `InputError` for more than the smallest class has, and for a set whose images are not of one class each.
+
+    >>> from medtutor.data import card, phantoms
+    >>> xray = phantoms.draw(card("pneumoniamnist"), {"train": 40, "val": 4, "test": 4})
+    >>> few_of(xray, 2, seed=0).labels
+    tensor([0, 0, 1, 1])
+    """
+    return _only(dataset.train, rows_of_each_class(dataset, count, seed))
+
+
+def rows_of_each_class(dataset: Dataset, count: int, seed: int) -> np.ndarray:
+    """The numbers of `count` random training cases of each class, (classes * count,)."""
+    labels, generator = _classes_of(dataset).numpy(), np.random.default_rng(seed)
+    of_class = [np.flatnonzero(labels == each) for each in range(len(dataset.card.classes))]
+    count = whole("count", count, 1, min(map(len, of_class)))
+    return np.concatenate([generator.choice(rows, count, replace=False) for rows in of_class])
+
+
+def _classes_of(dataset: Dataset) -> torch.Tensor:
+    """The class number of each training case. Raises `InputError` where a case has none, or many."""
+    labels = dataset.train.labels
+    if labels is None or labels.dim() != 1 or labels.is_floating_point():
+        raise InputError(f"{dataset.card.name} does not have one class for each image; give a set of single classes")
+    return labels
+
+
+def _only(split: Split, rows: slice | torch.Tensor | np.ndarray) -> Split:
+    """Those cases of a split, with all that is known of them."""
+    return replace(split, **{name: tensor[rows] for name, tensor in vars(split).items() if tensor is not None})

@@ -1,27 +1,14 @@
 """Why a model said so: attribution methods, and scores that say how far to trust each map."""
 
 from .attention import AttentionWeights, attention_of, receptive_field, rollout
-from .attribution import Attribution, explain, explain_batch, layers
+from .attribution import Attribution, explain, explain_batch
+from .maps import agreement, edge_map, pointing_game, random_map, relevance_mass, similarity
 from .methods import BASELINES, METHODS, methods_for
 from .overlay import colours, overlay
-from .parts import Background, Shares, shares
+from .parts import Background, ShapleyValues, shapley_values
 from .randomisation import Stage, cascade, randomised, weighted_layers
-from .scores import (
-    Curve,
-    Scores,
-    agreement,
-    deletion,
-    edge_map,
-    infidelity,
-    insertion,
-    mass,
-    pointing,
-    random_map,
-    score,
-    sensitivity,
-    similarity,
-)
-from .subject import Target
+from .scores import Curve, Scores, deletion, infidelity, insertion, score, sensitivity
+from .subject import Target, layers
 from .trust import trust_table
 
 __all__ = [
@@ -32,7 +19,7 @@ __all__ = [
     "Background",
     "Curve",
     "Scores",
-    "Shares",
+    "ShapleyValues",
     "Stage",
     "Target",
     "agreement",
@@ -46,17 +33,17 @@ __all__ = [
     "infidelity",
     "insertion",
     "layers",
-    "mass",
     "methods_for",
     "overlay",
-    "pointing",
+    "pointing_game",
     "random_map",
     "randomised",
     "receptive_field",
+    "relevance_mass",
     "rollout",
     "score",
     "sensitivity",
-    "shares",
+    "shapley_values",
     "similarity",
     "trust_table",
     "weighted_layers",

@@ -12,9 +12,13 @@ from itertools import chain
 import torch
 from torch import nn
 from torch.nn.parameter import UninitializedTensorMixin
+from torch.nn.utils.fusion import fuse_conv_bn_eval, fuse_linear_bn_eval
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from ..errors import InputError
+
+WEIGHTED = (nn.Conv1d, nn.Conv2d, nn.Conv3d, nn.Linear)
+NORMS = (nn.BatchNorm1d, nn.BatchNorm2d, nn.BatchNorm3d)
 
 # torch's names of operations that move numbers about without changing them …
 RESHAPING = frozenset(
@@ -166,6 +170,20 @@ def replace(net, name, module):
     setattr(net.get_submodule(parent), child, module)
 
 
+def fold_norms(net, seen):
+    """Fold each batch normalisation of a copy into the layer before it: in eval mode, that changes no answer.
+
+    seen  the `Trace` of the network that was copied
+    """
+    before = {id(call.output): call.name for call in seen.leaves if isinstance(call.module, WEIGHTED)}
+    for call in seen.leaves:
+        if isinstance(call.module, NORMS):
+            layer = net.get_submodule(before[id(call.input)])
+            fuse = fuse_linear_bn_eval if isinstance(layer, nn.Linear) else fuse_conv_bn_eval
+            replace(net, before[id(call.input)], fuse(layer, net.get_submodule(call.name)))
+            replace(net, call.name, nn.Identity())
+
+
 @dataclass(frozen=True, eq=False)
 class Call:
     """One call of one module during a forward pass; tensors are those of the pass."""
@@ -265,16 +283,30 @@ def feature_maps(seen, dims):
     return {call.name: tuple(call.output.shape[1:]) for call in maps if call.output.shape[2:].numel() > 1}
 
 
-def last_feature_map(seen, dims):
+def last_feature_map(seen, dims, coarsest=False):
     """The name of the layer that Grad-CAM looks at by default, or None.
 
     It is the last one with feature maps that does not pool: pooling only throws
     places away. Where that is the end of a block, the block gives the name.
+
+    coarsest  the last one where the maps are coarsest, and something is decided: the end of a segmentation is
+              the answer itself, and its map would be that answer
     """
     maps = feature_maps(seen, dims)
     leaves = [call for call in seen.leaves if call.name in maps and "Pool" not in type(call.module).__name__]
     if not leaves:
         return None
+    if coarsest:
+        least = min(call.output.shape[2:].numel() for call in leaves)
+        leaves = [call for call in leaves if call.output.shape[2:].numel() == least]
+        leaves = [call for call in leaves if not isinstance(call.module, (nn.Conv2d, nn.Conv3d))] or leaves
     last = leaves[-1]
     same = [call.name for call in seen.calls if not call.is_leaf and call.output is last.output]
     return same[0] if same else last.name
+
+
+def covered(net, shape):
+    """The pixels under a network's grid of tokens: of images of `shape`, and what patches that do not divide it have
+    filled up.
+    """
+    return tuple(getattr(net, "covers", shape))

@@ -14,9 +14,9 @@ import torch.nn.functional as F
 
 from ..checks import whole
 from ..errors import InputError, shown
-from .anatomy import title_of
+from .anatomy import covered, title_of
 from .draws import generator
-from .subject import Subject, is_about_memory, model_of
+from .subject import Subject, is_about_memory, layers, model_of
 
 ANSWER = "answer"  # the query that stands for the network's answer
 
@@ -212,13 +212,6 @@ def rollout_maps(net, x):
     return row.unflatten(1, tuple(net.grid)).unsqueeze(1)
 
 
-def covered(net, shape):
-    """The pixels under a network's grid of tokens: of images of `shape`, and what patches that do not divide it have
-    filled up.
-    """
-    return tuple(getattr(net, "covers", shape))
-
-
 def _has_class_token(net):
     return getattr(net, "class_token", None) is not None
 
@@ -234,8 +227,6 @@ def receptive_field(run_or_model, place=None, layer=None, images=8, seed=0):
     it fades inside is the effective receptive field (Luo et al., arXiv:1701.04128, 2016).
     Raises `InputError` for a layer or a place that there is not, and for volumes.
     """
-    from .attribution import layers
-
     images, draws = whole("images", images, 1, 1024), generator(seed)
     subject = Subject.of(run_or_model)
     shape = subject.shape or (28, 28)

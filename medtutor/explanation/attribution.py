@@ -9,9 +9,10 @@ import torch.nn.functional as F
 
 from ..checks import one_of
 from ..errors import InputError, unknown
-from .anatomy import Trace, feature_maps, is_quantised, is_scripted, last_feature_map, trace
-from .attention import covered
-from .methods import METHODS, PIXELS, baseline
+from .anatomy import Trace, covered, feature_maps, is_quantised, is_scripted, last_feature_map, trace
+from .methods import METHODS
+from .methods.method import PIXELS, baseline
+from .region import in_words
 from .subject import Subject, Target, is_about_memory
 
 
@@ -35,6 +36,8 @@ class Attribution:
                  baseline's; else None
     seconds      wall time; of a batch, the mean
     number       of a regression the predicted number, in the units of the target; else None
+    region       of a segmentation the pixels that are explained, bool as `map`; `score` and `probability`
+                 are then means over them. Else None
     """
 
     method: str
@@ -49,6 +52,7 @@ class Attribution:
     expected_sum: float | None
     seconds: float
     number: float | None = None
+    region: torch.Tensor | None = field(default=None, repr=False)
 
     @property
     def title(self):
@@ -73,14 +77,17 @@ class Attribution:
     @property
     def said(self):
         """What the model says of the target, in words."""
-        return f"probability {self.probability:.3f}" if self.number is None else f"predicted {self.number:.4g}"
+        if self.number is not None:
+            return f"predicted {self.number:.4g}"
+        return f"{'probability' if self.region is None else 'mean probability'} {self.probability:.3f}"
 
     def __str__(self):
+        over = "" if self.region is None else f" over {in_words(self.region)}"
         where = f", layer {self.layer}" if self.layer else ""
-        return f"{self.title} for '{self.target.name}' ({self.said}){where}"
+        return f"{self.title} for '{self.target.name}'{over} ({self.said}){where}"
 
 
-def explain(run_or_model, image, method="integrated_gradients", *, target=None, layer=None, **options):
+def explain(run_or_model, image, method="integrated_gradients", *, target=None, layer=None, region=None, **options):
     """Why a model gave an image its score: an `Attribution`.
 
     run_or_model  a `Run`, or any torch model from images in -1…1 to (B, classes). One output, (B, 1)
@@ -89,42 +96,36 @@ def explain(run_or_model, image, method="integrated_gradients", *, target=None, 
     method        a name of `METHODS`: "saliency", "integrated_gradients", …
     target        class number or name; left out: the class the model predicts
     layer         of Grad-CAM, a name of `layers(run_or_model)`; left out: the last
-                  one with feature maps
+                  one with feature maps, of a segmentation the last of the coarsest ones
+    region        of a segmentation, whose score is the mean logit of the target over a region: a mask (H, W)
+                  or (D, H, W), or a box (top, left, bottom, right), of a volume (front, top, left, back, bottom,
+                  right); left out: the pixels that the model gives to the target. A target left out is
+                  the class but the background to which it gives most pixels. After Seg-Grad-CAM
+                  (Vinogradova et al., AAAI 2020, arXiv:2002.11434)
     options       of the method, see `METHODS[method].options`, such as steps=64
 
     The model itself is not changed: all is done on a twin that shares its weights.
 
     Raises `InputError`, before any work, for an unknown method, option, target or
-    layer, an image that the model does not take, a model whose output is not
+    layer, an image that the model does not take, a region without a pixel, a model whose output is not
     finite, or is another each time, and a method that cannot work on this model.
     """
-    return _explain(run_or_model, image, False, method, target, layer, options)[0]
+    return _explain(run_or_model, image, False, method, target, layer, [region], options)[0]
 
 
-def explain_batch(run_or_model, images, method="integrated_gradients", *, target=None, layer=None, **options):
+def explain_batch(
+    run_or_model, images, method="integrated_gradients", *, target=None, layer=None, region=None, **options
+):
     """`explain` for many images at once: a list of `Attribution`, one for each.
 
     images  uint8 (B, C, H, W) or (B, C, D, H, W), or a list of images
     target  one class for all, or a list of B classes; left out: what the model
             predicts for each
+    region  of segmentations, one for all, or a list of B regions
 
     Otherwise as `explain`. For gradients this is several times faster than one by one.
     """
-    return _explain(run_or_model, images, True, method, target, layer, options)
-
-
-def layers(run_or_model, shape=None):
-    """The layers that Grad-CAM can look at: {name: (C, h, w)} in the order of the forward pass.
-
-    shape  of one image (C, H, W) or (C, D, H, W); a `Run` knows it, a bare model
-           is tried with 28 pixels a side
-
-    Raises `InputError` for a shape that the model does not take.
-    """
-    subject = Subject.of(run_or_model)
-    with torch.inference_mode(False):
-        x = subject.blank(shape)
-        return feature_maps(trace(subject.net, x), x.dim() - 2)
+    return _explain(run_or_model, images, True, method, target, layer, region, options)
 
 
 def attribute_floats(subject, x, attribution):
@@ -141,42 +142,59 @@ def checked_method(method):
     return METHODS[one_of("method", method, METHODS)]
 
 
-def _explain(run_or_model, images, many, method, target, layer, options):
+def _explain(run_or_model, images, many, method, targets, layer, regions, options):
     how = checked_method(method)
     subject = Subject.of(run_or_model)
-    begin = time.perf_counter()
+    if subject.dense and not how.regional:
+        known = [name for name, each in METHODS.items() if each.regional]
+        raise InputError(
+            f"{method} explains one answer for an image, but {subject.title} answers for each pixel; choose one of"
+            f" {', '.join(known)}"
+        )
     # A caller may be in inference mode, where no gradient can be had.
     with torch.inference_mode(False), torch.enable_grad():
         x = subject.batch(images, many)
         options = how.complete(options, tuple(x.shape[2:]))
-        logits = _checked_scores(subject, x)
-        targets = _targets(subject, target, logits)
-        seen = _inspect(subject, x, method)
-        layer = _checked_layer(how, method, layer, seen, x.dim() - 2)
-        raw = _attribute(subject, method, seen, x, targets, layer, options)
-        expected = _expected_sums(how, subject, x, logits, targets, options)
-        return _as_attributions(subject, method, x, logits, targets, raw, expected, layer, options, begin)
+        targets, regions = _one_each("targets", targets, len(x)), _one_each("regions", regions, len(x))
+        if not subject.dense and all(region is None for region in regions):
+            return _explained(subject, method, x, targets, layer, None, options)
+        found = []
+        for one, target, region in zip(x.split(1), targets, regions):  # each has a region of its own
+            with subject.asked(one, target, region) as (target, region):
+                found += _explained(subject, method, one, [target], layer, region, options)
+        return found
 
 
-def _checked_scores(subject, x):
+def _explained(subject, method, x, targets, layer, region, options):
+    """An `Attribution` for each image of a float batch, whose network answers (B, classes)."""
+    how, begin = METHODS[method], time.perf_counter()
+    logits, said = _answers(subject, x)
+    targets = [
+        subject.target(at if target is None else target, logits.shape[1])
+        for target, at in zip(targets, logits.argmax(dim=1).tolist())
+    ]
+    seen = _inspect(subject, x, method)
+    layer = _checked_layer(how, method, layer, seen, x.dim() - 2, subject.dense)
+    raw = _attribute(subject, method, seen, x, targets, layer, options)
+    expected = _expected_sums(how, subject, x, logits, targets, options)
+    return _as_attributions(subject, method, x, logits, said, targets, raw, expected, layer, region, options, begin)
+
+
+def _answers(subject, x):
+    """Scores and probabilities of a float batch, in portions that fit into memory."""
     size = max(1, PIXELS // x.shape[2:].numel())
-    return torch.cat([subject.scores(part) for part in x.split(size)])
+    return [torch.cat(parts) for parts in zip(*(subject.answers(part) for part in x.split(size)))]
 
 
-def _targets(subject, wanted, logits):
-    """One `Target` for each image."""
-    count = logits.shape[1]
-    if wanted is None:
-        return [subject.target(index, count) for index in logits.argmax(dim=1).tolist()]
-    if isinstance(wanted, (torch.Tensor, np.ndarray)):
-        wanted = wanted.tolist()
-    if isinstance(wanted, (list, tuple)) and not isinstance(wanted, Target):
-        if len(wanted) != len(logits):
-            raise InputError(
-                f"there are {len(wanted)} targets for {len(logits)} images; give one for each, or one for all"
-            )
-        return [subject.target(one, count) for one in wanted]
-    return [subject.target(wanted, count)] * len(logits)
+def _one_each(what, given, count):
+    """A list of `count`, of one for all, or of one for each."""
+    if what == "targets" and isinstance(given, (torch.Tensor, np.ndarray)):
+        given = given.tolist()
+    if isinstance(given, list) or (what == "targets" and isinstance(given, tuple) and not isinstance(given, Target)):
+        if len(given) != count:
+            raise InputError(f"there are {len(given)} {what} for {count} images; give one for each, or one for all")
+        return given
+    return [given] * count
 
 
 def _inspect(subject, x, method):
@@ -202,13 +220,13 @@ def _inspect(subject, x, method):
     return seen
 
 
-def _checked_layer(how, method, layer, seen, dims):
+def _checked_layer(how, method, layer, seen, dims, dense):
     if not how.needs_layer:
         if layer is not None:
             raise InputError(f"{method} looks at the whole model, not at a layer; leave layer out, or choose grad_cam")
         return None
     if layer is None:
-        return last_feature_map(seen, dims)
+        return last_feature_map(seen, dims, coarsest=dense)
     maps = feature_maps(seen, dims)
     if isinstance(layer, str) and layer in maps:
         return layer
@@ -277,19 +295,19 @@ def _expected_sums(how, subject, x, logits, targets, options):
         return [None] * len(x)
     score = logits[range(len(x)), [one.index for one in targets]]
     if how.sums_to == "difference":
-        base = _checked_scores(subject, baseline(x, options["baseline"]))
+        base = _answers(subject, baseline(x, options["baseline"]))[0]
         score = score - base[range(len(x)), [one.index for one in targets]]
     return score.tolist()
 
 
-def _as_attributions(subject, method, x, logits, targets, raw, expected, layer, options, begin):
-    raw, logits = raw.float().cpu().contiguous(), logits.float().cpu()
+def _as_attributions(subject, method, x, logits, said, targets, raw, expected, layer, region, options, begin):
+    raw, logits, said = raw.float().cpu().contiguous(), logits.float().cpu(), said.float().cpu()
     maps = raw.sum(dim=1)
     if maps.shape[1:] != x.shape[2:]:
         mode = "bilinear" if x.dim() == 4 else "trilinear"
         maps = F.interpolate(raw, size=covered(subject.net, x.shape[2:]), mode=mode, align_corners=False)[:, 0]
         maps = maps[(..., *(slice(side) for side in x.shape[2:]))]
-    said, is_number = subject.probabilities(logits), subject.task == "regression"
+    is_number = subject.task == "regression"
     predicted = [subject.target(index, logits.shape[1]) for index in logits.argmax(dim=1).tolist()]
     seconds = (time.perf_counter() - begin) / len(x)
     return [
@@ -306,6 +324,7 @@ def _as_attributions(subject, method, x, logits, targets, raw, expected, layer, 
             layer=layer,
             expected_sum=expected[i],
             seconds=seconds,
+            region=None if region is None else region.cpu(),
         )
         for i in range(len(x))
     ]

@@ -26,8 +26,7 @@ from ..data.cohort import COLUMNS, Patients
 from ..data.dataset import normalise
 from ..data.images import as_image, as_images
 from ..errors import InputError, shown
-from ..models.inference import device_of
-from ..training.run import to_model
+from ..models.inference import device_of, to_model
 from .anatomy import twin
 from .draws import generator
 from .subject import is_about_memory
@@ -37,7 +36,7 @@ OTHERS = 32  # patients of a background
 
 
 @dataclass(frozen=True, eq=False)
-class Shares:
+class ShapleyValues:
     """The answer for one patient, divided between its parts; all in log-odds of the second outcome.
 
     names   of the parts: "image", then the columns of the table
@@ -106,8 +105,8 @@ class Background:
         self.seen, self.table = see(model, patients.images[chosen]), patients.table[chosen]
 
 
-def shares(model, image, row, background, *, seen=None):
-    """The `Shares` of the image and of each number in one answer: exact Shapley values.
+def shapley_values(model, image, row, background, *, seen=None):
+    """The `ShapleyValues` of the image and of each number in one answer: exact Shapley values.
 
     model       as of `Background`; asked in eval mode, and left as it was
     image       uint8 (C, H, W), as `explain` takes it
@@ -155,7 +154,7 @@ def shares(model, image, row, background, *, seen=None):
                 size = coalition.bit_count()
                 weight = factorial(size) * factorial(parts - size - 1) / factorial(parts)
                 values[part] += weight * (worth[coalition | 1 << part] - worth[coalition])
-    return Shares(background.names, values, float(worth[0]), float(worth[-1]))
+    return ShapleyValues(background.names, values, float(worth[0]), float(worth[-1]))
 
 
 @torch.no_grad()

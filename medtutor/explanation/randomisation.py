@@ -12,7 +12,9 @@ from ..checks import one_of
 from ..errors import InputError
 from ..models.randomness import seeded
 from .anatomy import check_weights, copied, is_quantised, title_of
+from .attribution import explain_batch
 from .draws import checked_seed
+from .maps import similarity
 from .subject import model_of
 
 NORMS = (nn.BatchNorm1d, nn.BatchNorm2d, nn.BatchNorm3d, nn.GroupNorm, nn.LayerNorm)
@@ -107,29 +109,28 @@ class Stage:
     similarities: tuple
 
 
-def cascade(run_or_model, images, method="integrated_gradients", *, target=None, layer=None, seed=0, **options):
+def cascade(
+    run_or_model, images, method="integrated_gradients", *, target=None, layer=None, region=None, seed=0, **options
+):
     """A `Stage` for the trained network, and for each layer that becomes random, from the head down.
 
-    images, method, target, layer, options: as of `explain_batch`; a target left out
+    images, method, target, layer, region, options: as of `explain_batch`; a target left out
     is what the trained network predicts. Seconds: (layers + 1) times those of
     `explain_batch`.
     """
-    from .attribution import explain_batch
-    from .scores import similarity
-
     seed = checked_seed(seed)
 
-    def maps(subject, target):
-        return explain_batch(subject, images, method, target=target, layer=layer, **options)
+    def maps(subject, target, region):
+        return explain_batch(subject, images, method, target=target, layer=layer, region=region, **options)
 
     names = list(weighted_layers(run_or_model))
     if not names:
         raise InputError("the model has no weights to randomise")
-    trained = maps(run_or_model, target)
-    targets = [one.target for one in trained]
+    trained = maps(run_or_model, target, region)
+    targets, regions = [one.target for one in trained], [one.region for one in trained]
     stages = [Stage("trained", 1.0, (1.0,) * len(trained))]
     for name in names:
-        left = maps(randomised(run_or_model, name, seed=seed), targets)
+        left = maps(randomised(run_or_model, name, seed=seed), targets, regions)
         values = tuple(similarity(one, other) for one, other in zip(trained, left))
         stages.append(Stage(name, sum(values) / len(values), values))
     return stages

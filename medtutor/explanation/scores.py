@@ -1,28 +1,25 @@
 """How far to trust a map: scores from the model's own answers, and from the truth where it is known.
 
-Without truth: `deletion` and `insertion` (Petsiuk et al., RISE, arXiv:1806.07421,
+From the model: `deletion` and `insertion` (Petsiuk et al., RISE, arXiv:1806.07421,
 2018), `infidelity` and `sensitivity` (Yeh et al., arXiv:1901.09392, 2019), and
-the `similarity` of two maps. With the truth of a phantom: `pointing` (Zhang et
-al., arXiv:1608.00507, 2016) and `mass`. `random_map` and `edge_map` need no model
-at all: a map that scores no better than they do has shown nothing.
+what `.maps` tells of a map alone.
 """
 
 from dataclasses import dataclass, field
 
 import numpy as np
 import torch
-import torch.nn.functional as F
-from scipy import ndimage
-from scipy.stats import rankdata
+from captum.metrics import infidelity as captum_infidelity
+from captum.metrics import sensitivity_max
 
 from ..checks import number, one_of, whole
-from ..data.images import as_image
 from ..errors import InputError, shown
-from .attribution import Attribution, attribute_floats, explain_batch
+from .attribution import Attribution, attribute_floats, explain
 from .draws import checked_seed, generator
-from .methods import BASELINES, MOST, at_once, baseline
+from .maps import as_truth, pointing_game, relevance_mass, similarity, values_of
+from .methods.method import BASELINES, MOST, at_once, baseline
 from .randomisation import randomised
-from .subject import Subject, Target, checked_sides
+from .subject import Subject, Target
 
 
 @dataclass(frozen=True, eq=False)
@@ -69,7 +66,7 @@ def _curve(run_or_model, image, attribution, steps, using, of, deleting):
     except InputError:
         raise InputError(f"steps is {shown(steps)}; give a whole number from 1") from None
     subject = Subject.of(run_or_model)
-    values, target = _map_and_target(attribution)
+    values, target, region = _parts(attribution)
     with torch.inference_mode(False), torch.no_grad():
         x = subject.batch(image, many=False)
         _check_same_shape(values, x)
@@ -78,11 +75,10 @@ def _curve(run_or_model, image, attribution, steps, using, of, deleting):
         # changed[k]: the pixels among the counts[k] most important ones
         changed = (_ranks(values)[None] < counts.view(-1, *[1] * values.dim())).unsqueeze(1).to(x.device)
         other = baseline(x, using)
-        answers = []
-        for part in changed.split(at_once(x)):
-            answers.append(subject.scores(torch.where(part, other, x) if deleting else torch.where(part, x, other)))
-        logits = torch.cat(answers)
-        rows = subject.probabilities(logits) if of == "probability" else logits
+        before, after = (x, other) if deleting else (other, x)
+        with subject.asked(x, target, region) as (target, _):
+            answers = [subject.answers(torch.where(part, after, before)) for part in changed.split(at_once(x))]
+        rows = torch.cat([probable if of == "probability" else logits for logits, probable in answers])
         value = rows[:, subject.target(target, rows.shape[1]).index].float().cpu()
     share = counts / values.numel()
     area = torch.trapezoid(value, share).item()
@@ -113,39 +109,38 @@ def infidelity(run_or_model, image, attribution, *, samples=64, using="blurred",
 
     samples  squares, a quarter of the image wide, at random places
     """
-    from captum.metrics import infidelity as captum_infidelity
-
     samples, seed = whole("samples", samples, 1, MOST), checked_seed(seed)
     one_of("baseline", using, BASELINES)
     subject = Subject.of(run_or_model)
-    values, target = _map_and_target(attribution)
+    values, target, region = _parts(attribution)
     with torch.inference_mode(False), torch.no_grad():
         x = subject.batch(image, many=False)
         _check_same_shape(values, x)
-        index = subject.target(target, subject.scores(x).shape[1]).index
-        other = baseline(x, using)
-        spread = values[None, None].expand_as(x).to(x) / x.shape[1]  # each channel its share
+        with subject.asked(x, target, region) as (target, _):
+            index = subject.target(target, subject.scores(x).shape[1]).index
+            other = baseline(x, using)
+            spread = values[None, None].expand_as(x).to(x) / x.shape[1]  # each channel its share
 
-        def missed(values):
-            draws = generator(seed)
+            def missed(values):
+                draws = generator(seed)
 
-            def cover(copies):
-                inside = _squares(len(copies), x.shape[2:], draws).to(x.device)
-                return inside.expand_as(copies).to(copies), torch.where(inside, other, copies)
+                def cover(copies):
+                    inside = _squares(len(copies), x.shape[2:], draws).to(x.device)
+                    return inside.expand_as(copies).to(copies), torch.where(inside, other, copies)
 
-            return captum_infidelity(
-                subject.net,
-                cover,
-                x,
-                values,
-                target=index,
-                n_perturb_samples=samples,
-                max_examples_per_batch=min(samples, at_once(x)),
-                normalize=True,
-            ).item()
+                return captum_infidelity(
+                    subject.net,
+                    cover,
+                    x,
+                    values,
+                    target=index,
+                    n_perturb_samples=samples,
+                    max_examples_per_batch=min(samples, at_once(x)),
+                    normalize=True,
+                ).item()
 
-        nothing = missed(torch.zeros_like(spread))
-        return min(max(missed(spread) / nothing, 0.0), 1.0) if nothing > 0 else 0.0
+            nothing = missed(torch.zeros_like(spread))
+            return min(max(missed(spread) / nothing, 0.0), 1.0) if nothing > 0 else 0.0
 
 
 def _squares(count, shape, draws):
@@ -168,8 +163,6 @@ def sensitivity(run_or_model, image, attribution, *, radius=0.01, samples=10, se
 
     attribution  an `Attribution`
     """
-    from captum.metrics import sensitivity_max
-
     _check_attribution(attribution)
     radius, samples, draws = (
         2 * number("radius", radius, 0, 1),
@@ -190,115 +183,10 @@ def sensitivity(run_or_model, image, attribution, *, radius=0.01, samples=10, se
             # A tuple of one: captum would take a bare tensor for a tuple of its rows, and answer wrongly.
             return (attribute_floats(subject, images[0], attribution),)
 
-        return sensitivity_max(
-            again, x, near, n_perturb_samples=samples, max_examples_per_batch=min(samples, at_once(x))
-        ).item()
-
-
-def similarity(one, other):
-    """Do two maps point to the same places? Spearman's rank correlation of the absolute values, -1 to 1.
-
-    The sign is left out, since a randomised network gives it at random (Adebayo et
-    al., arXiv:1810.03292, 2018). 0 where one map is flat and has no ranks.
-
-    one, other  `Attribution`s or maps of the same shape; NaN and infinity are refused, as by all scores
-    """
-    one, other = _map(one), _map(other)
-    if one.shape != other.shape:
-        raise InputError(
-            f"the maps have shapes {tuple(one.shape)} and {tuple(other.shape)}; give two of the same image"
-        )
-    ranks = np.stack([rankdata(values.abs().flatten().numpy()) for values in (one, other)])
-    if (ranks.std(axis=1) == 0).any():
-        return 0.0
-    return float(np.clip(np.corrcoef(ranks)[0, 1], -1, 1))
-
-
-def agreement(maps):
-    """The `similarity` of each map to each other one: a symmetric tensor (n, n), 1 on its diagonal.
-
-    maps  a list of `Attribution`s or maps of the same shape
-    """
-    if not isinstance(maps, (list, tuple)):
-        raise InputError(f"give a list of Attributions or maps, not {type(maps).__name__}")
-    matrix = torch.eye(len(maps))
-    for i, one in enumerate(maps):
-        for j, other in enumerate(maps[:i]):
-            matrix[i, j] = matrix[j, i] = similarity(one, other)
-    return matrix
-
-
-# --- where the truth is known -----------------------------------------------------------
-
-
-def pointing(attribution, evidence, *, tolerance=0, part="positive"):
-    """The pointing game: does the highest value fall on the evidence? 1 yes, 0 no.
-
-    Where several pixels are highest, their share on the evidence: a flat map gets
-    what chance would give it.
-
-    evidence   bool (H, W) or (D, H, W), such as `dataset.test.evidence[i]`
-    tolerance  pixels that a hit may be off
-    part       "positive" (what speaks for the target) or "absolute"
-    """
-    tolerance = whole("tolerance", tolerance, 0)
-    values, evidence = _against(attribution, evidence, part)
-    if tolerance:
-        tolerance = min(tolerance, max(evidence.shape))  # which is everywhere
-        window = 2 * tolerance + 1
-        pool = F.max_pool2d if evidence.dim() == 2 else F.max_pool3d
-        evidence = pool(evidence[None, None].float(), window, stride=1, padding=tolerance)[0, 0] > 0
-    highest = values == values.max()
-    return (highest & evidence).sum().item() / highest.sum().item()
-
-
-def mass(attribution, evidence, *, part="positive"):
-    """The share of the attribution that falls on the evidence, 0 to 1; chance is the evidence's share of the image.
-
-    0 for an empty map. Arguments as of `pointing`.
-    """
-    values, evidence = _against(attribution, evidence, part)
-    values = values.double()  # single precision would overflow, or add up to more than there is
-    inside, beside = values[evidence].sum().item(), values[~evidence].sum().item()
-    return inside / (inside + beside) if inside > 0 else 0.0
-
-
-def _against(attribution, evidence, part):
-    values, evidence = _map(attribution), _as_evidence(evidence)
-    one_of("part", part, ("positive", "absolute"))
-    if evidence.shape != values.shape:
-        raise InputError(f"the evidence has shape {tuple(evidence.shape)}, the map {tuple(values.shape)}")
-    if not evidence.any():
-        raise InputError("this image has no evidence: nothing was planted in it; choose one of the other class")
-    return (values.abs() if part == "absolute" else values.clamp(min=0)), evidence
-
-
-def _as_evidence(evidence):
-    """Evidence as a bool tensor; numbers are read as 0 for no and 1, or another whole number, for yes."""
-    evidence = _as_numbers("evidence", evidence)
-    if evidence.is_floating_point() and ((evidence != 0) & (evidence != 1)).any():
-        raise InputError(
-            "evidence must say yes or no of each pixel, True or False; decide from which value on it counts"
-        )
-    return evidence.bool()
-
-
-def random_map(shape, seed=0):
-    """A map of random values 0…1 that knows neither model nor image: the floor of every score.
-
-    shape  of the image in pixels, (H, W) or (D, H, W)
-    """
-    return torch.rand(checked_sides(shape), generator=generator(seed))
-
-
-def edge_map(image):
-    """Edges of the image (Sobel), (H, W) or (D, H, W): what a map may show without any model.
-
-    image  uint8 (C, H, W), (C, D, H, W), as `explain` takes it; the channels' edges are added up
-    """
-    pixels = as_image(image, title="edge_map").cpu().numpy().astype(np.float32) / 255
-    axes = range(1, pixels.ndim)
-    return torch.from_numpy(np.sqrt(sum(ndimage.sobel(pixels, axis) ** 2 for axis in axes)).sum(axis=0))
+        with subject.asked(x, attribution.target, attribution.region):
+            return sensitivity_max(
+                again, x, near, n_perturb_samples=samples, max_examples_per_batch=min(samples, at_once(x))
+            ).item()
 
 
 # --- all of them --------------------------------------------------------------------------
@@ -314,7 +202,8 @@ class Scores:
     completeness_error   from 0, low; None where the method promises no sum
     to_randomised        -1…1, similarity to the map of the same network with random
                          weights: near 0, or the map does not show what was learned
-    pointing, mass       on known evidence: high; None where none is known
+    pointing_game, relevance_mass
+                         on known evidence: high; None where none is known
     """
 
     deletion: float
@@ -323,8 +212,8 @@ class Scores:
     sensitivity: float
     completeness_error: float | None
     to_randomised: float
-    pointing: float | None = None
-    mass: float | None = None
+    pointing_game: float | None = None
+    relevance_mass: float | None = None
 
 
 def score(run_or_model, image, attribution, *, evidence=None, seed=0):
@@ -332,10 +221,15 @@ def score(run_or_model, image, attribution, *, evidence=None, seed=0):
     _check_attribution(attribution)
     subject, seed = Subject.of(run_or_model), checked_seed(seed)
     _check_same_shape(attribution.map, subject.batch(image, many=False))
-    known = evidence is not None and bool(_as_evidence(evidence).any())
-    of_evidence = {"pointing": pointing(attribution, evidence), "mass": mass(attribution, evidence)} if known else {}
-    again = {"target": attribution.target, "layer": attribution.layer, **attribution.options}
-    unlearned = explain_batch(randomised(run_or_model, seed=seed), [image], attribution.method, **again)[0]
+    known = evidence is not None and bool(as_truth("evidence", evidence).any())
+    of_evidence = (
+        {"pointing_game": pointing_game(attribution, evidence), "relevance_mass": relevance_mass(attribution, evidence)}
+        if known
+        else {}
+    )
+    again = {"target": attribution.target, "layer": attribution.layer, "region": attribution.region}
+    random = randomised(run_or_model, seed=seed)
+    unlearned = explain(random, image, attribution.method, **again, **attribution.options)
     return Scores(
         deletion=deletion(run_or_model, image, attribution).auc,
         insertion=insertion(run_or_model, image, attribution).auc,
@@ -347,38 +241,17 @@ def score(run_or_model, image, attribution, *, evidence=None, seed=0):
     )
 
 
-def _map(attribution):
-    """The values of an `Attribution`, or of a map from elsewhere, as float32.
-
-    Raises `InputError` where they are no finite numbers.
-    """
-    values = _as_numbers("a map", attribution.map if isinstance(attribution, Attribution) else attribution)
-    if not values.numel() or not torch.isfinite(values).all():
-        raise InputError("the map is empty, or holds NaN or infinity; give finite numbers, one for each pixel")
-    return values.float()
-
-
-def _as_numbers(what, values):
-    """An array of real numbers as a tensor on the CPU."""
-    try:
-        values = torch.as_tensor(values).detach().cpu()
-    except (TypeError, ValueError, RuntimeError):
-        values = None
-    if values is None or values.is_complex() or values.is_quantized:
-        raise InputError(f"{what} must be an array of numbers, one for each pixel")
-    return values.to_dense() if values.layout != torch.strided else values
-
-
 def _check_attribution(attribution):
     if not isinstance(attribution, Attribution):
         raise InputError(f"give an Attribution, as explain returns it, not {type(attribution).__name__}")
 
 
-def _map_and_target(attribution):
+def _parts(attribution):
+    """Map, target and region, None where it has none."""
     if isinstance(attribution, Attribution):
-        return _map(attribution), attribution.target
+        return values_of(attribution), attribution.target, attribution.region
     if isinstance(attribution, tuple) and len(attribution) == 2 and not isinstance(attribution, Target):
-        return _map(attribution[0]), attribution[1]
+        return values_of(attribution[0]), attribution[1], None
     raise InputError("give an Attribution, or a pair (map, target)")
 
 

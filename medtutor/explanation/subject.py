@@ -1,9 +1,8 @@
 """What is explained: a model, and what is known of the images it takes and the classes it names."""
 
-from contextlib import nullcontext
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field
 from itertools import chain
-from math import prod
 from typing import NamedTuple
 
 import torch
@@ -13,10 +12,12 @@ from torch.utils._python_dispatch import _disable_current_modes
 from ..checks import whole
 from ..data.dataset import normalise
 from ..data.images import as_image, as_images
-from ..errors import InputError, shown, unknown
-from ..training.run import probabilities, to_model
-from .anatomy import RESHAPING, is_quantised, title_of, twin, unwrapped
+from ..errors import InputError, unknown
+from ..models.inference import probabilities, to_model
+from .anatomy import RESHAPING, feature_maps, is_quantised, title_of, trace, twin, unwrapped
 from .draws import OwnDraws
+from .maps import checked_sides
+from .region import as_region
 
 
 class Target(NamedTuple):
@@ -41,15 +42,19 @@ class Answer:
     binary    whether one output is read so; else it stays one
     paired    whether it was
     probable  whether the scores are probabilities already: the network ends in a softmax or a sigmoid
+    region    of a network that answers for each pixel, bool (*spatial): the scores are the means over it. None:
+              the answer stays as it is
     """
 
     def __init__(self, binary):
-        self.binary, self.paired, self.probable = binary, False, False
+        self.binary, self.paired, self.probable, self.region = binary, False, False, None
 
     def __call__(self, net, inputs, output):
         if not isinstance(output, torch.Tensor):
             return output
         with _disable_current_modes():  # a `trace` is about the network alone
+            if self.region is not None:
+                return output[..., self.region].mean(dim=-1)
             count = len(inputs[0])
             if output.dim() < 2 and output.numel() and output.numel() % count == 0:
                 output = output.reshape(count, -1)
@@ -73,6 +78,7 @@ class Subject:
     task      as on a `Card`: decides between softmax and sigmoid
     answer    its `Answer`
     bare      whether it is a model of which no `Card` says what it takes: it is looked at more closely
+    dense     whether it answers for each pixel: a segmentation, of which `asked` asks about a region
     scale     of a regression, as of a `Run`: from what the network says to the units of the target
     """
 
@@ -86,6 +92,7 @@ class Subject:
     answer: Answer = field(default_factory=lambda: Answer(False))
     bare: bool = False
     scale: tuple = (0.0, 1.0)
+    dense: bool = False
 
     @classmethod
     def of(cls, run_or_model):
@@ -105,15 +112,10 @@ class Subject:
             return cls(net, title, channels, None, dims, None, answer=answer, bare=True)
         if card.frames:
             raise InputError(f"{card.name} holds sequences; explain works on single images and volumes")
-        if card.task == "segmentation":
-            raise InputError(
-                f"explain asks for one answer per image, but {title} answers for each pixel; look with explore(run)"
-            )
-        net, answer = _answering(model, binary=len(card.classes) == 2)
-        scale = tuple(run_or_model.scale)
-        return cls(
-            net, title, card.channels, tuple(card.shape), card.dims, tuple(card.classes), card.task, answer, scale=scale
-        )
+        dense = card.task == "segmentation"
+        net, answer = _answering(model, binary=len(card.classes) == 2 and not dense)
+        known = (card.channels, tuple(card.shape), card.dims, tuple(card.classes), card.task)
+        return cls(net, title, *known, answer, scale=tuple(run_or_model.scale), dense=dense)
 
     @property
     def device(self):
@@ -225,7 +227,9 @@ class Subject:
                 return False
 
     def scores(self, x, watch=None):
-        """Logits (B, classes) of a float batch. Raises `InputError` where they are no finite scores of classes.
+        """Logits of a float batch, (B, classes); of a segmentation that is not `asked`, (B, classes, *spatial).
+
+        Raises `InputError` where they are no finite scores of classes.
 
         watch  a context for the forward pass
         """
@@ -237,10 +241,12 @@ class Subject:
                 raise
             reason = " ".join(str(error).split()) or type(error).__name__
             raise InputError(f"{self.title} cannot take an image of shape {tuple(x.shape[1:])}: {reason}") from error
-        if not isinstance(logits, torch.Tensor) or logits.dim() != 2 or len(logits) != len(x) or not logits.shape[1]:
-            found = tuple(logits.shape) if isinstance(logits, torch.Tensor) else type(logits).__name__
+        sides = tuple(x.shape[2:]) if self.dense and self.answer.region is None else ()
+        found = tuple(logits.shape) if isinstance(logits, torch.Tensor) else type(logits).__name__
+        if len(found) < 2 or found != (len(x), found[1], *sides) or not found[1]:
+            each, shape = ("class and pixel", "classes, …") if sides else ("class", "classes")
             raise InputError(
-                f"{self.title} returns {found}; explain needs one score for each class, (B, classes): "
+                f"{self.title} returns {found}; explain needs one score for each {each}, (B, {shape}): "
                 "give a module whose forward returns only these"
             )
         if not logits.is_floating_point():
@@ -251,6 +257,63 @@ class Subject:
         if not torch.isfinite(logits).all():
             raise InputError(f"{self.title} answers NaN or infinity: its weights are broken; train or load it again")
         return logits
+
+    def answers(self, x):
+        """Scores and probabilities of a float batch, (B, classes) each; of a segmentation the means over the region
+        that is `asked` about.
+        """
+        region = self.answer.region
+        if region is None:
+            logits = self.scores(x)
+            return logits, self.probabilities(logits)
+        with self._looking_at(None):
+            logits = self.scores(x)
+        return [each[..., region].mean(dim=-1) for each in (logits, self.probabilities(logits))]
+
+    @contextmanager
+    def asked(self, x, target, region):
+        """Within it, `net` answers (B, classes); it gives (target, region).
+
+        x       the image, a float batch of one
+        target  number or name of a class, or None
+        region  of a segmentation, as `explain` takes it; else None
+
+        Raises `InputError` for a region that there is not.
+        """
+        if self.dense:
+            target, region = self._focus(x, target, region)
+        elif region is not None:
+            raise InputError(f"{self.title} gives one answer for an image, and none for a region; leave region out")
+        with self._looking_at(region):
+            yield target, region
+
+    @contextmanager
+    def _looking_at(self, region):
+        self.answer.region, before = region, self.answer.region
+        try:
+            yield
+        finally:
+            self.answer.region = before
+
+    def _focus(self, x, wanted, region):
+        """The `Target` and the mask that a segmentation is asked about, where one or both may be left out."""
+        with self._looking_at(None):
+            given = self.scores(x)[0]
+        count, chosen = len(given), given.argmax(dim=0)
+        if region is not None:
+            region = as_region(region, x.shape[2:]).to(x.device)
+        if wanted is None:
+            pixels = torch.bincount(chosen.flatten() if region is None else chosen[region], minlength=count)
+            pixels[0] = 0  # so it is the background only where there is nothing else
+            wanted = int(pixels.argmax())
+        target = self.target(wanted, count)
+        region = chosen == target.index if region is None else region
+        if not region.any():
+            raise InputError(
+                f"{self.title} gives no pixel of this image to '{target.name}'; give a region, a mask or a box, to see"
+                " what speaks for it there"
+            )
+        return target, region
 
     def probabilities(self, logits):
         """(B, classes) scores to probabilities; a single output is read as the logit of 'yes', of a regression's run as
@@ -293,16 +356,18 @@ class Subject:
         )
 
 
-def checked_sides(shape):
-    """The shape of an image or volume as a tuple of ints.
+def layers(run_or_model, shape=None):
+    """The layers that Grad-CAM can look at: {name: (C, h, w)} in the order of the forward pass.
 
-    Raises `InputError` for what is none, or too large to be one.
+    shape  of one image (C, H, W) or (C, D, H, W); a `Run` knows it, a bare model
+           is tried with 28 pixels a side
+
+    Raises `InputError` for a shape that the model does not take.
     """
-    sides = tuple(shape) if isinstance(shape, (tuple, list)) else (shape,)
-    sides = tuple(whole("each side of shape", side, 1, 100_000) for side in sides)
-    if not 1 <= len(sides) <= 4 or prod(sides) > 2**28:
-        raise InputError(f"shape is {shown(sides)}; give the sides of one image or volume, of at most 2**28 pixels")
-    return sides
+    subject = Subject.of(run_or_model)
+    with torch.inference_mode(False):
+        x = subject.blank(shape)
+        return feature_maps(trace(subject.net, x), x.dim() - 2)
 
 
 def is_about_memory(error):

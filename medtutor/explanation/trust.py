@@ -11,11 +11,13 @@ from statistics import fmean
 from ..checks import whole
 from ..data.images import as_images
 from ..errors import InputError, shown
+from .anatomy import title_of
 from .attribution import checked_method, explain_batch
 from .draws import checked_seed
+from .maps import edge_map, pointing_game, random_map, relevance_mass, similarity
 from .methods import methods_for
 from .randomisation import randomised
-from .scores import deletion, edge_map, insertion, mass, pointing, random_map, similarity
+from .scores import deletion, insertion
 
 # What `trust_table` tells of each method; without evidence, the first four are missing.
 COLUMNS = {
@@ -50,6 +52,11 @@ def trust_table(run, images, targets, evidence=None, *, methods=None, seed=0, cu
     if getattr(images, "ndim", 1) and hasattr(images, "__len__") and not len(images):
         raise InputError("there is no image to score methods on; choose a split with some of that class")
     images = as_images(images)
+    if getattr(getattr(run, "card", None), "task", None) == "segmentation":
+        raise InputError(
+            f"trust_table is about one answer for an image, but {title_of(run.model)} answers for each pixel;"
+            " take score, for one map after the other"
+        )
     seed, curves = checked_seed(seed), whole("curves", curves, 1)
     if methods is not None and not isinstance(methods, (list, tuple)):
         raise InputError(f'methods is {shown(methods)}; give a list of names, such as ["saliency"]')
@@ -101,8 +108,8 @@ def _on_evidence(maps, evidence):
     if evidence is None:
         return {}
     return {
-        "hit": fmean(pointing(one, truth) for one, truth in zip(maps, evidence)),
-        "mass": fmean(mass(one, truth) for one, truth in zip(maps, evidence)),
+        "hit": fmean(pointing_game(one, truth) for one, truth in zip(maps, evidence)),
+        "mass": fmean(relevance_mass(one, truth) for one, truth in zip(maps, evidence)),
     }
 
 

@@ -16,9 +16,9 @@ from ..explanation import (
     explain,
     infidelity,
     insertion,
-    mass,
-    pointing,
+    pointing_game,
     randomised,
+    relevance_mass,
     sensitivity,
     similarity,
 )
@@ -173,8 +173,8 @@ class Answers:
             "to_randomised": unlearned,
         }
         if evidence is not None and bool(evidence.any()):
-            steps["pointing"] = lambda tell: pointing(found, evidence)
-            steps["mass"] = lambda tell: mass(found, evidence)
+            steps["pointing_game"] = lambda tell: pointing_game(found, evidence)
+            steps["relevance_mass"] = lambda tell: relevance_mass(found, evidence)
         return steps
 
 

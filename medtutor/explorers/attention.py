@@ -13,13 +13,14 @@ import ipywidgets
 import numpy as np
 import torch.nn.functional as F
 
-from ..data.dataset import SPLITS
+from ..data.card import SPLITS
 from ..errors import InputError, unknown
 from ..explanation import attention_of, layers, receptive_field
 from ..explanation.attention import ANSWER, enlarged, is_transformer
 from ..explanation.subject import Subject
 from ..models.vit import WindowedViT
-from ..training.run import Run, predict_logits
+from ..training.prediction import predict_logits
+from ..training.run import Run
 from ..widgets import drawing
 from ..widgets.controls import buttons, choice, column, heading, slider, status
 from ..widgets.drawing import GAP, SCALE

@@ -14,7 +14,7 @@ import ipywidgets
 import numpy as np
 import torch
 
-from ..data.dataset import SPLITS
+from ..data.card import SPLITS
 from ..errors import InputError, MedtutorError
 from ..explanation import METHODS, Attribution, layers, methods_for, similarity
 from ..explanation.overlay import scale, strength, strongest_slice

@@ -2,20 +2,19 @@
 
 Dice, Jaccard, sensitivity, precision, Hausdorff distance, HD95 and surface Dice follow every stroke. A mask
 is drawn with a brush that sliders move, grown, shrunk and moved as a whole, or begun
-with one of the `beginnings`: the ways in which masks are commonly wrong.
+with one of the `wrong_masks`: the ways in which masks are commonly wrong.
 """
 
 import html
-import math
 
 import ipywidgets
 import numpy as np
 from PIL import Image
 from scipy import ndimage
 
-from ..data.dataset import SPLITS
+from ..data.card import SPLITS
 from ..errors import InputError
-from ..evaluation import segmentation_scores
+from ..metrics.masks import CROSS, MEASURES, mask_measures, moved, wrong_masks
 from ..widgets import drawing, panels
 from ..widgets.explorer import Explorer, answering
 
@@ -23,91 +22,6 @@ HEIGHT = 448  # page pixels of the drawing, at most
 MINE, BEYOND = (86, 180, 233), (230, 159, 0)  # sky blue and orange of Okabe & Ito
 OPACITY = 0.55
 NOTES, UNDO = 5, 100
-# measure: what it says
-MEASURES = {
-    "Dice": "overlap: twice the common pixels, of both masks together",
-    "Jaccard": "overlap: the common pixels, of all that either mask has",
-    "sensitivity": "of the expert's pixels, how many are yours",
-    "precision": "of your pixels, how many are the expert's",
-    "Hausdorff": "how far apart the borders are where they are farthest; less is better",
-    "HD95": "the same, the worst 5 % of the border left out",
-    "surface Dice": "share of both borders that lies within 1 mm (or pixel) of the other",
-}
-CROSS = ndimage.generate_binary_structure(2, 1)
-
-
-def beginnings(truth):
-    """{name: bool mask (H, W)} of masks that are wrong in one way each, made from the true one.
-
-    truth  bool (H, W), with some foreground
-    """
-    rows, columns = np.nonzero(truth)
-    # Along its longer side, the last quarter of the structure.
-    along = rows if np.ptp(rows) >= np.ptp(columns) else columns
-    tip = truth.copy()
-    last = along >= np.quantile(along, 0.75)
-    tip[rows[last], columns[last]] = False
-    speck = truth.copy()
-    # In the corner that is farthest from the structure.
-    corners = [(1, 1), (1, truth.shape[1] - 3), (truth.shape[0] - 3, 1), (truth.shape[0] - 3, truth.shape[1] - 3)]
-    row, column = max(corners, key=lambda corner: np.hypot(rows - corner[0], columns - corner[1]).min())
-    speck[row : row + 2, column : column + 2] = True
-    box = np.zeros_like(truth)
-    box[rows.min() : rows.max() + 1, columns.min() : columns.max() + 1] = True
-    return {
-        "the expert's mask": truth.copy(),
-        "the tip missed": tip,
-        "one pixel too wide": ndimage.binary_dilation(truth, CROSS),
-        "one pixel too narrow": ndimage.binary_erosion(truth, CROSS),
-        "moved by two pixels": moved(truth, 0, 2),
-        "a speck far off": speck,
-        "a box around it": box,
-        "nothing": np.zeros_like(truth),
-    }
-
-
-def moved(mask, down, right):
-    """A mask (H, W) moved by whole pixels; what leaves is lost."""
-    return ndimage.shift(mask.astype(np.uint8), (down, right), order=0).astype(bool)
-
-
-def measures(mask, truth, spacing=None):
-    """{name of `MEASURES`: number} of a mask against the true one, both bool (H, W).
-
-    spacing  millimetres between rows and columns; None for pixels
-
-    What has no denominator is NaN. HD95 and surface Dice follow the rule for what is
-    empty of `evaluation.segmentation`.
-    """
-    both, found, real = int((mask & truth).sum()), int(mask.sum()), int(truth.sum())
-    scores = {
-        name: float(values[0, 0]) for name, values in segmentation_scores(mask[None], truth[None], 2, spacing).items()
-    }
-    return {
-        "Dice": scores["dice"],
-        "Jaccard": both / (found + real - both) if found + real else 1.0,
-        "sensitivity": both / real if real else float("nan"),
-        "precision": both / found if found else float("nan"),
-        "Hausdorff": hausdorff(mask, truth, spacing),
-        "HD95": scores["hd95"],
-        "surface Dice": scores["surface_dice"],
-    }
-
-
-def hausdorff(mask, truth, spacing=None):
-    """The largest distance from one border to the other, both bool (H, W); the image's diagonal where one is empty."""
-    steps = spacing or (1.0, 1.0)
-    if not mask.any() or not truth.any():
-        return (
-            0.0
-            if mask.any() == truth.any()
-            else math.dist((0, 0), [step * side for step, side in zip(steps, mask.shape)])
-        )
-    borders = [region & ~ndimage.binary_erosion(region, CROSS) for region in (mask, truth)]
-    away = [
-        ndimage.distance_transform_edt(~border, sampling=steps) for border in borders
-    ]  # of each pixel, from the border
-    return float(max(away[0][borders[1]].max(), away[1][borders[0]].max()))
 
 
 def draw_mask(dataset, split="train", image=None):
@@ -126,14 +40,14 @@ class DrawMaskExplorer(Explorer):
     """A mask, the ways to change it, and the numbers that follow.
 
     structure     Dropdown: all parts together, or one class
-    begin         Dropdown: one of the `beginnings`; `start` takes it
+    begin         Dropdown: one of the `wrong_masks`; `start` takes it
     start, grow, shrink, left, right, up, down, undo, note   Buttons
     brush         ToggleButtons: whether the brush only moves, draws or erases
     row, column   IntSliders: where the brush is, from 1; `radius` of it, in pixels
     shown         ToggleButton: whether the expert's mask is shown
 
     mask, truth   bool (H, W)
-    numbers       {name: number} of the mask, as `measures`
+    numbers       {name: number} of the mask, as `mask_measures`
     """
 
     def __init__(self, dataset, split="train", image=None):
@@ -158,7 +72,7 @@ class DrawMaskExplorer(Explorer):
         )
         self.truth = self._true_mask()
         self.begin = ipywidgets.Dropdown(
-            options=list(beginnings(self.truth)),
+            options=list(wrong_masks(self.truth)),
             value="the tip missed",
             description="begin with",
             style=wide,
@@ -261,7 +175,7 @@ class DrawMaskExplorer(Explorer):
         self._begin()
 
     def _begin(self):
-        self.mask, self._past = beginnings(self.truth)[self.begin.value], []
+        self.mask, self._past = wrong_masks(self.truth)[self.begin.value], []
         self._last = self._place
         self._measure()
 
@@ -319,7 +233,7 @@ class DrawMaskExplorer(Explorer):
         return (rows - place[0]) ** 2 + (columns - place[1]) ** 2 <= self.radius.value**2
 
     def _measure(self):
-        self.numbers = measures(self.mask, self.truth, self._spacing)
+        self.numbers = mask_measures(self.mask, self.truth, self._spacing)
         self._draw()
         self._tabulate()
 

@@ -21,10 +21,10 @@ from PIL import Image, ImageDraw
 from scipy.special import expit
 from torch import nn
 
+from ..data.card import SPLITS
 from ..data.cohort import AGE, COLUMNS, KINDS, OUTCOMES, Cohort, chance
-from ..data.dataset import SPLITS
 from ..errors import InputError, unknown
-from ..explanation.parts import Background, check_answers, log_odds, see, shares
+from ..explanation.parts import Background, check_answers, log_odds, see, shapley_values
 from ..figures import BLUE, GREEN, GREY, VERMILION
 from ..widgets import drawing
 from ..widgets.controls import choice, column, heading, number_of, slider, status
@@ -76,7 +76,7 @@ class FusionExplorer(Explorer):
     row            float32 (2,): lab value and age as the models get them, standardised, NaN where missing
     probabilities  {name: of the bad outcome}, by every model
     chance         the true one, for these numbers
-    shares         `Shares` of the model that is looked at
+    shares         `ShapleyValues` of the model that is looked at
     other          number of the nearest patient in the split with the other finding; None where there is none
     curves         {patient: (by the model, true)}: probabilities (62,) over `GRID`, of this image and of the other
     """
@@ -238,7 +238,7 @@ class FusionExplorer(Explorer):
         }
         self.chance = float(chance(self._cohort.kind, self._cases.findings[[number]], row[None])[0])
         image, seen = self._cases.images[number], self._seen[name]
-        self.shares = shares(model, image, row, self._backgrounds[name], seen=seen[:1])
+        self.shares = shapley_values(model, image, row, self._backgrounds[name], seen=seen[:1])
         rows = row.repeat(len(GRID) + 2, 1)  # the curve, the lab value missing, and the present point
         rows[:-2, LAB], rows[-2, LAB] = torch.from_numpy(GRID), float("nan")
         self.curves, self._unknown, self._here = {}, {}, {}
@@ -421,7 +421,7 @@ def _bars(rows, title, marked):
 
 
 def _waterfall(given, title, numbers):
-    """`Shares` as bars, each of which begins where the one above has ended, from the base to the total.
+    """`ShapleyValues` as bars, each of which begins where the one above has ended, from the base to the total.
 
     numbers  what the columns of the table are at present, in words
     """

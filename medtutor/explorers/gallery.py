@@ -9,7 +9,7 @@ import html
 import numpy as np
 
 from ..data import catalog, loading, phantoms
-from ..data.dataset import SPLITS
+from ..data.card import NOT_CLINICAL, SPLITS
 from ..errors import InputError
 from ..figures import BLUE, VERMILION
 from ..widgets import (
@@ -191,7 +191,7 @@ class GalleryExplorer(Explorer):
             words = f"{self.name.label} {'is being read' if self.job.running else 'cannot be shown'}."
             return drawing.written([words], 600), words
         card = self.dataset.card
-        line = f"{self.dataset.title}: {card.modality}, {card.task}. Licence: {card.licence}. {catalog.NOT_CLINICAL}"
+        line = f"{self.dataset.title}: {card.modality}, {card.task}. Licence: {card.licence}. {NOT_CLINICAL}"
         sheet, alt = super()._composed()
         return drawing.below(sheet, drawing.written([line], sheet.width / drawing.SCALE)), f"{alt} {line}"
 
@@ -228,7 +228,7 @@ def _about(dataset):
     }
     rows = "".join(_row(f"<b>{what}</b>", html.escape(text)) for what, text in facts.items() if text)
     rows += "".join(_row("<b>beware</b>", html.escape(warning)) for warning in card.warnings)
-    rows += _row("<b>use</b>", f"<b>{html.escape(catalog.NOT_CLINICAL)}</b>")
+    rows += _row("<b>use</b>", f"<b>{html.escape(NOT_CLINICAL)}</b>")
     return (
         f"<h4 style='margin:0.5em 0 0.2em'>{html.escape(dataset.title)}</h4>"
         f"<table style='line-height:1.4;max-width:48em'>{rows}</table>"

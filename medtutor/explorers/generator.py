@@ -16,11 +16,11 @@ import numpy as np
 import torch
 from PIL import ImageDraw
 
-from ..data.dataset import SPLITS
+from ..data.card import SPLITS
 from ..errors import InputError, unknown
-from ..evaluation.generative import domain_features, two_sample_accuracy
 from ..figures import GREY
-from ..training.adversarial import Adversary, draw, spread
+from ..metrics.generative import domain_features, two_sample_accuracy
+from ..training.gan import GANRun, draw, spread
 from ..widgets import drawing
 from ..widgets.controls import buttons, choice, column, film, heading, number_of, slider, status
 from ..widgets.drawing import GAP, SCALE
@@ -54,7 +54,7 @@ COPIES = (
 def generator(adversary, dataset=None, split="test", trained_on=None, two_sample=None, part=WALK):
     """The explorer of a GAN's generator: a `GeneratorExplorer`, shown by a notebook as a widget.
 
-    adversary   an `Adversary`, such as `fit_gan` and `load_gan` return; trained or not
+    adversary   a `GANRun`, such as `fit_gan` and `load_gan` return; trained or not
     dataset     the `Dataset` whose train split it learned from; without one there are no real images
                 to compare with, and no game
     split       "val" or "test": real images that it did not learn from
@@ -63,7 +63,7 @@ def generator(adversary, dataset=None, split="test", trained_on=None, two_sample
                 `two_sample_accuracy` returns; left out: a button computes it
     part        "walk", "game" or "film": what is shown first
 
-    Raises `InputError` for anything else than an `Adversary`, for images of another size, volumes and
+    Raises `InputError` for anything else than a `GANRun`, for images of another size, volumes and
     sequences, and for a generator that draws no numbers.
     """
     return GeneratorExplorer(adversary, dataset, split, trained_on, two_sample, part)
@@ -279,7 +279,7 @@ class GeneratorExplorer(Explorer):
             self._course_shown,
         ]
         self._no_game = "There is no game without real images; give the data set too: generator(adversary, dataset)."
-        self._no_film = "This Adversary has no film; fit_gan makes one while it trains."
+        self._no_film = "This GANRun has no film; fit_gan makes one while it trains."
         game = game if self._dataset is not None else _instead(self._no_game, game)
         moments = moments if self._steps else _instead(self._no_film, moments)
         self._panes = {name: ipywidgets.VBox(pane) for name, pane in ((WALK, walk), (GAME, game), (FILM, moments))}
@@ -454,7 +454,7 @@ class GeneratorExplorer(Explorer):
             [
                 "import torch",
                 "from medtutor.explorers.generator import code_of",
-                "from medtutor.training.adversarial import draw",
+                "from medtutor.training.gan import draw",
                 "",
                 "# adversary: as you gave it to generator()",
                 f"code = code_of(adversary.generator, {', '.join(settings)})",
@@ -743,8 +743,8 @@ _KINDS = {
 
 
 def _check(adversary, dataset, split, trained_on, two_sample, part):
-    if not isinstance(adversary, Adversary):
-        raise InputError(f"{type(adversary).__name__} is no Adversary; give what fit_gan or load_gan returns")
+    if not isinstance(adversary, GANRun):
+        raise InputError(f"{type(adversary).__name__} is no GANRun; give what fit_gan or load_gan returns")
     if part not in PARTS:
         raise unknown("part", part, list(PARTS))
     if split not in SPLITS or split == "train":

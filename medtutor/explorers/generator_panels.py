@@ -83,7 +83,7 @@ def course(steps, history, real_spread, cross_entropy):
     """Losses and spread over the training: a `Chart` of two pairs of axes.
 
     steps          of the film's moments, rising; the axis is stretched where they are close, at the beginning
-    history        one dict per moment but the first, as of an `Adversary`
+    history        one dict per moment but the first, as of a `GANRun`
     cross_entropy  whether a discriminator that cannot decide has the losses of UNDECIDED
     """
     figure = _figure(COURSE)

@@ -62,7 +62,7 @@ def labels_of(generator, first, count):
 
 
 def seeded(generator, seed):
-    """The code (latents,) that `Adversary.sample` draws first with this seed."""
+    """The code (latents,) that `GANRun.sample` draws first with this seed."""
     return generator.prior(1, torch.Generator().manual_seed(seed))[0].cpu()
 
 
@@ -124,7 +124,7 @@ class Reference:
     def nearest(self, images, count=NEAREST):
         """(distances, numbers), (N, count) each: the nearest of the real images, the nearest first.
 
-        The distance is that of `evaluation.generative.nearest`: the root of the squared
+        The distance is that of `metrics.generative.nearest`: the root of the squared
         differences, summed over the pixels, of grey values 0…1.
         """
         asked = _grey(images)

@@ -17,7 +17,8 @@ from matplotlib.figure import Figure
 from PIL import ImageDraw
 from sklearn.neighbors import NearestNeighbors
 
-from ..data.dataset import SPLITS, normalise
+from ..data.card import SPLITS
+from ..data.dataset import normalise
 from ..errors import InputError, unknown
 from ..figures import BLUE, GREEN, GREY, ORANGE, OUTLINES, VERMILION
 from ..models.inference import device_of, evaluating

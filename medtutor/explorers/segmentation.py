@@ -15,12 +15,12 @@ import torch
 
 from ..data.dataset import normalise
 from ..errors import InputError
-from ..evaluation.classical import Atlas
-from ..evaluation.postprocessing import MeanShape, largest_component
-from ..evaluation.segmentation import segmentation_scores
-from ..models.inference import device_of, evaluating
+from ..metrics.segmentation import segmentation_scores
+from ..models.classical import Atlas
+from ..models.inference import device_of, evaluating, to_model
+from ..models.postprocessing import MeanShape, largest_component
 from ..models.unet import AttentionUNet
-from ..training.run import Run, to_model
+from ..training.run import Run
 from ..widgets import drawing
 from ..widgets.controls import buttons, choice, column, heading, slider
 from ..widgets.explorer import Explorer, answering

@@ -15,8 +15,8 @@ SCORES = {
     "sensitivity": ("sensitivity", "low: an invisible change leaves it as it is"),
     "completeness_error": ("completeness error", "low: it adds up to the score"),
     "to_randomised": ("similarity to a random network's map", "near 0: it shows what was learned"),
-    "pointing": ("pointing game", "1: the highest value is on the evidence"),
-    "mass": ("mass on the evidence", "high: more than the evidence's share of the image"),
+    "pointing_game": ("pointing game", "1: the highest value is on the evidence"),
+    "relevance_mass": ("mass on the evidence", "high: more than the evidence's share of the image"),
 }
 
 
@@ -71,7 +71,7 @@ def score_table(titles, scores, share=None):
     columns = [numbers(one) if one else {} for one in scores]
     for name, (title, good) in SCORES.items():
         if any(name in column for column in columns):
-            good = f"{good}, {share:.1%}" if name == "mass" and share is not None else good
+            good = f"{good}, {share:.1%}" if name == "relevance_mass" and share is not None else good
             cells = "".join(f"<td {cell}>{column.get(name, '–')}</td>" for column in columns)
             rows.append(
                 f"<tr><th scope='row' {left}>{title}</th>{cells}<td {left}><small>{html.escape(good)}</small></td></tr>"

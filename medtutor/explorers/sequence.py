@@ -18,8 +18,8 @@ import torch
 from PIL import Image, ImageDraw
 from sklearn.metrics import r2_score, roc_auc_score
 
-from ..data import cine
 from ..data.dataset import Dataset, normalise
+from ..data.phantoms import cine
 from ..errors import InputError, unknown
 from ..figures import BLUE, GREEN, GREY, VERMILION
 from ..models.inference import evaluating

@@ -2,9 +2,10 @@
 
 from collections.abc import Callable
 from functools import partial
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import torch
+from torch import nn
 
 from .. import checks
 from ..errors import InputError
@@ -33,7 +34,7 @@ class Family(NamedTuple):
     takes: str = "images"
 
 
-def _sequence(head):
+def _sequence(head: str) -> Family:
     return Family(partial(FrameSequence, head=head), 8, False, takes="sequences")
 
 
@@ -62,8 +63,16 @@ MODELS = {
 }
 
 
-def models_for(dataset):
-    """The names of the models that answer what a data set asks, its default first."""
+def models_for(dataset: Any) -> list[str]:
+    """The names of the models that answer what a data set asks, its default first.
+
+    dataset  a `Dataset` or a `Card`
+
+    >>> from medtutor.data import card
+    >>> from medtutor.models import models_for
+    >>> models_for(card("pneumoniamnist"))[:2]
+    ['cnn', 'mlp']
+    """
     card = getattr(dataset, "card", dataset)
     asked = ("mask" if card.task == "segmentation" else "classes", "sequences" if card.frames else "images")
     return [
@@ -73,7 +82,7 @@ def models_for(dataset):
     ]
 
 
-def build(name, dataset, *, seed=0, **options):
+def build(name: str, dataset: Any, *, seed: int = 0, **options: Any) -> nn.Module:
     """A model by name, with channels, shape and classes from the data set's card.
 
     name     "cnn", "mlp", "lenet", "vgg", "swish_cnn", "resnet18", "vit", "windowed_vit",
@@ -87,6 +96,12 @@ def build(name, dataset, *, seed=0, **options):
 
     Raises `InputError` for an unknown name or option, for numbers out of range, for a model that
     would be too large, and for images that the model cannot take: before memory is taken.
+
+    >>> import torch
+    >>> from medtutor import build
+    >>> from medtutor.data import card
+    >>> build("cnn", card("pneumoniamnist"), widths=(4, 8))(torch.zeros(5, 1, 28, 28)).shape
+    torch.Size([5, 2])
     """
     checks.one_of("model", name, MODELS)
     family, seed = MODELS[name], checks.seed(seed)
@@ -125,18 +140,29 @@ def build(name, dataset, *, seed=0, **options):
     return built
 
 
-def parameter_count(model):
+def parameter_count(model: nn.Module) -> int:
     """The number of trained numbers in a model: those that are frozen do not count.
 
     A network that is frozen as a whole, such as a finished generator, is counted whole.
+
+    >>> from torch import nn
+    >>> from medtutor.models import parameter_count
+    >>> parameter_count(nn.Linear(3, 2))  # six weights, two offsets
+    8
     """
     weights = list(model.parameters())
     trained = [weight for weight in weights if weight.requires_grad]
     return sum(weight.numel() for weight in trained or weights)
 
 
-def frozen(model):
-    """The names of the weights that are not trained, such as those of an encoder that was handed over."""
+def frozen(model: nn.Module) -> list[str]:
+    """The names of the weights that are not trained, such as those of an encoder that was handed over.
+
+    >>> from torch import nn
+    >>> from medtutor.models import frozen
+    >>> frozen(nn.Sequential(nn.Linear(2, 2).requires_grad_(False), nn.Linear(2, 1)))
+    ['0.weight', '0.bias']
+    """
     return [name for name, weight in model.named_parameters() if not weight.requires_grad]
 
 

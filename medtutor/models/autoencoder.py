@@ -6,7 +6,7 @@ hold what the images have in common.
 
 model        what it learns                          after
 Autoencoder  x -> z -> x                             Hinton & Salakhutdinov, Science 313:504 (2006)
-  denoising  the same, from `corrupt(x)` to x        Vincent et al., ICML 2008
+  denoising  the same, from a spoilt x to x          Vincent et al., ICML 2008
 VAE          x -> a cloud of z -> x; new images too  Kingma & Welling, arXiv:1312.6114 (2013)
 Translator   one contrast -> another one             encoder and decoder, as all of these
 
@@ -18,44 +18,26 @@ overshoot a little. Clamp to -1…1 before you show it.
 Sizes below are for one grey channel, 28 x 28 pixels and 32 latents.
 """
 
+from collections.abc import Sequence
+
 import torch
 from torch import nn
 
-from ..checks import number, whole, wholes
+from ..checks import wholes
 from ..errors import InputError
 from .options import SIDE, check
 
 SMALLEST = 8  # pixels: the encoders halve each side twice, and a 3 x 3 kernel wants more than one pixel
-HOLE = 9  # pixels along each side of the square that `corrupt` takes out
 
 
-def corrupt(images, noise=0.25, hole=HOLE, generator=None):
-    """Images as a denoising autoencoder sees them: with noise, and with a hole.
+def with_frames_lost(clips: torch.Tensor, share: float = 0.3, generator: torch.Generator | None = None) -> torch.Tensor:
+    """Float clips (N, T, C, H, W) in which a share of the frames is black, at random.
 
-    images     float (B, C, H, W), -1…1; left as they are
-    noise      standard deviation of the Gaussian noise, in the same units:
-               the whole range from black to white is 2
-    hole       pixels along each side of a square that becomes 0, mid-grey, at
-               a place of its own in each image; 0 leaves it out
-    generator  a `torch.Generator` on the CPU; the same one, the same corruption
-
-    Returns new images, not clamped: noise that is cut off is no longer
-    Gaussian. Raises `InputError` for images of whole numbers, negative noise and a hole that does not fit.
+    >>> (with_frames_lost(torch.zeros(1, 100, 1, 4, 4), share=1.0) == -1).all()
+    tensor(True)
     """
-    if not images.is_floating_point():
-        raise InputError(f"images are {images.dtype}; give floats -1…1, such as normalise(images)")
-    height, width = images.shape[-2:]
-    noise, hole = number("noise", noise), whole("hole", hole)
-    if noise < 0:
-        raise InputError(f"noise is a standard deviation, {noise} cannot be one; give 0 or more")
-    if not 0 <= hole <= min(height, width):
-        raise InputError(f"a hole of {hole} pixels does not fit into {height} x {width}; give 0…{min(height, width)}")
-    corrupted = images + noise * torch.randn(images.shape, generator=generator).to(images.device)
-    top = torch.randint(height - hole + 1, (len(images), 1, 1, 1), generator=generator)
-    left = torch.randint(width - hole + 1, (len(images), 1, 1, 1), generator=generator)
-    rows, columns = torch.arange(height).view(-1, 1), torch.arange(width)
-    inside = (rows >= top) & (rows < top + hole) & (columns >= left) & (columns < left + hole)  # (B, 1, H, W)
-    return corrupted.masked_fill(inside.to(images.device), 0.0)
+    lost = torch.rand(clips.shape[:2], generator=generator) < share
+    return clips.masked_fill(lost[:, :, None, None, None], -1.0)
 
 
 class Encoder(nn.Module):
@@ -66,18 +48,17 @@ class Encoder(nn.Module):
     come out again, and with it the same error took twice as many epochs.
     """
 
-    def __init__(self, channels, shape, outputs, widths):
+    def __init__(self, channels: int, shape: Sequence[int], outputs: int, widths: Sequence[int]) -> None:
         super().__init__()
-        layers, before = [], channels
-        for width in widths:
-            layers += [nn.Conv2d(before, width, 3, stride=2, padding=1), nn.ReLU()]
-            before = width
+        layers: list[nn.Module] = []
+        for in_channels, out_channels in zip((channels, *widths), widths):
+            layers += [nn.Conv2d(in_channels, out_channels, 3, stride=2, padding=1), nn.ReLU()]
         self.features = nn.Sequential(*layers)  # (B, 1, 28, 28) -> (B, 32, 14, 14) -> (B, 64, 7, 7)
         self.flatten = nn.Flatten()  # (B, 3136)
         height, width = _sides(shape, len(widths))[-1]
-        self.code = nn.Linear(before * height * width, outputs)
+        self.code = nn.Linear(widths[-1] * height * width, outputs)
 
-    def forward(self, x):
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
         return self.code(self.flatten(self.features(x)))
 
 
@@ -88,7 +69,7 @@ class Decoder(nn.Module):
     had rounded an odd side up, it gives one pixel less.
     """
 
-    def __init__(self, channels, shape, latents, widths):
+    def __init__(self, channels: int, shape: Sequence[int], latents: int, widths: Sequence[int]) -> None:
         super().__init__()
         sides = _sides(shape, len(widths))[::-1]  # (7, 7), (14, 14), (28, 28)
         widths = widths[::-1]
@@ -98,12 +79,12 @@ class Decoder(nn.Module):
             nn.ReLU(),
         )
         layers = []
-        for before, width, small, large in zip(widths, widths[1:], sides, sides[1:]):
-            layers += [_doubling(before, width, small, large), nn.ReLU()]
+        for in_channels, out_channels, small, large in zip(widths, widths[1:], sides, sides[1:]):
+            layers += [_doubling(in_channels, out_channels, small, large), nn.ReLU()]
         layers.append(_doubling(widths[-1], channels, *sides[-2:]))
         self.layers = nn.Sequential(*layers)  # (B, 64, 7, 7) -> (B, 32, 14, 14) -> (B, 1, 28, 28)
 
-    def forward(self, z):
+    def forward(self, z: torch.Tensor) -> torch.Tensor:
         return self.layers(self.expand(z))
 
 
@@ -111,55 +92,69 @@ class Autoencoder(nn.Module):
     """Convolutional autoencoder: an image through a bottleneck of a few numbers.
 
     Trained to give back its input (Hinton & Salakhutdinov, 2006); trained to
-    give back what `corrupt` was applied to, it is a denoising autoencoder
+    give back what was spoilt, as by `data.augmentation.corrupt`, it is a denoising autoencoder
     (Vincent et al., 2008), the same network. 242 k parameters. Images of at
     least 8 pixels.
+
+    >>> Autoencoder(latents=8).encode(torch.zeros(2, 1, 28, 28)).shape
+    torch.Size([2, 8])
     """
 
-    def __init__(self, channels=1, shape=(28, 28), latents=32, widths=(32, 64)):
+    def __init__(
+        self, channels: int = 1, shape: Sequence[int] = (28, 28), latents: int = 32, widths: Sequence[int] = (32, 64)
+    ) -> None:
         super().__init__()
         _check(channels, shape, latents, widths)
         self.latents = latents
         self.encoder = Encoder(channels, shape, latents, widths)
         self.decoder = Decoder(channels, shape, latents, widths)
 
-    def encode(self, x):
+    def encode(self, x: torch.Tensor) -> torch.Tensor:
         """Images (B, C, H, W) to their codes (B, latents)."""
         return self.encoder(x)
 
-    def decode(self, z):
+    def decode(self, z: torch.Tensor) -> torch.Tensor:
         """Codes (B, latents) to images (B, C, H, W)."""
         return self.decoder(z)
 
-    def forward(self, x):
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
         return self.decode(self.encode(x))
 
 
-def reparameterise(mean, log_variance, noise):
+def reparameterise(mean: torch.Tensor, log_variance: torch.Tensor, noise: torch.Tensor) -> torch.Tensor:
     """Codes z of the distribution that the encoder names: mean + standard deviation * noise.
 
     Drawing z itself would leave no way for the gradient; drawing the noise
     beside it leaves z an ordinary function of mean and variance. All (B, latents);
     noise is standard normal.
+
+    >>> reparameterise(torch.ones(1, 2), torch.zeros(1, 2), torch.tensor([[0.0, 1.0]]))
+    tensor([[1., 2.]])
     """
     return mean + (0.5 * log_variance).exp() * noise
 
 
-def kl(mean, log_variance):
+def kl(mean: torch.Tensor, log_variance: torch.Tensor) -> torch.Tensor:
     """How far each number of a code is from the prior, in nats: (B, latents), 0 or more.
 
     The Kullback-Leibler divergence of N(mean, variance) from N(0, 1). Its sum
     over the latents is the second term of a VAE's loss.
+
+    >>> kl(torch.tensor([0.0, 2.0]), torch.zeros(2))
+    tensor([0., 2.])
     """
     return 0.5 * (mean**2 + log_variance.exp() - 1 - log_variance)
 
 
-def active_units(means, threshold=0.01):
+def active_units(means: torch.Tensor, threshold: float = 0.01) -> int:
     """How many numbers of the code say something: their mean varies from image to image.
 
     means  (N, latents), the encoder's means for many images
     The others have collapsed into the prior. After Burda et al., arXiv:1509.00519
     (2015), whose threshold of the variance is 0.01.
+
+    >>> active_units(torch.tensor([[0.0, 1.0], [0.0, -1.0]]))
+    1
     """
     return int((means.var(0) > threshold).sum())
 
@@ -174,29 +169,37 @@ class VAE(nn.Module):
     Higgins et al., ICLR 2017). Since the clouds have to lie near N(0, 1), a
     draw from it can be decoded to an image that never was: `decode(prior(16))`.
     342 k parameters, more than the autoencoder's by the log variance.
+
+    >>> model = VAE(latents=8)
+    >>> model.decode(model.prior(16)).shape
+    torch.Size([16, 1, 28, 28])
     """
 
-    def __init__(self, channels=1, shape=(28, 28), latents=32, widths=(32, 64)):
+    def __init__(
+        self, channels: int = 1, shape: Sequence[int] = (28, 28), latents: int = 32, widths: Sequence[int] = (32, 64)
+    ) -> None:
         super().__init__()
         _check(channels, shape, latents, widths)
         self.latents = latents
         self.encoder = Encoder(channels, shape, 2 * latents, widths)
         self.decoder = Decoder(channels, shape, latents, widths)
 
-    def encode(self, x):
+    def encode(self, x: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         """Images (B, C, H, W) to mean and log variance of their codes, (B, latents) each."""
         mean, log_variance = self.encoder(x).chunk(2, dim=1)  # (B, 64) -> two of (B, 32)
         return mean, log_variance
 
-    def decode(self, z):
+    def decode(self, z: torch.Tensor) -> torch.Tensor:
         """Codes (B, latents) to images (B, C, H, W)."""
         return self.decoder(z)
 
-    def prior(self, count, generator=None):
+    def prior(self, count: int, generator: torch.Generator | None = None) -> torch.Tensor:
         """That many codes of no image, (count, latents), from N(0, 1)."""
         return torch.randn(count, self.latents, generator=generator).to(next(self.parameters()).device)
 
-    def forward(self, x, noise=None):
+    def forward(
+        self, x: torch.Tensor, noise: torch.Tensor | None = None
+    ) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
         """Images, and the mean and log variance that the loss asks for.
 
         noise  (B, latents), standard normal. Left out: drawn while training,
@@ -218,22 +221,27 @@ class Translator(nn.Module):
     decoder (U-Net: Ronneberger et al., MICCAI 2015), 88 k parameters; without
     them every detail has to pass through the coarsest, 76 k.
     Fully convolutional: any size from 8 pixels, also another than it was trained on.
+
+    >>> Translator(out_channels=2)(torch.zeros(1, 1, 21, 30)).shape
+    torch.Size([1, 2, 21, 30])
     """
 
-    def __init__(self, channels=1, out_channels=1, widths=(16, 32, 64), skips=True):
+    def __init__(
+        self, channels: int = 1, out_channels: int = 1, widths: Sequence[int] = (16, 32, 64), skips: bool = True
+    ) -> None:
         super().__init__()
         check(channels=channels, out_channels=out_channels, widths=widths, skips=skips)
         self.skips = skips
         pairs = list(zip(widths, widths[1:]))  # (16, 32), (32, 64)
         self.down = nn.ModuleList([_conv(channels, widths[0])])
-        self.down.extend(_conv(before, width, stride=2) for before, width in pairs)
+        self.down.extend(_conv(fine, coarse, stride=2) for fine, coarse in pairs)
         self.up = nn.ModuleList(
-            nn.ConvTranspose2d(width, before, 4, stride=2, padding=1) for before, width in pairs[::-1]
+            nn.ConvTranspose2d(coarse, fine, 4, stride=2, padding=1) for fine, coarse in pairs[::-1]
         )
-        self.merge = nn.ModuleList(_conv(2 * before if skips else before, before) for before, _ in pairs[::-1])
+        self.merge = nn.ModuleList(_conv(2 * fine if skips else fine, fine) for fine, _ in pairs[::-1])
         self.head = nn.Conv2d(widths[0], out_channels, 1)
 
-    def encode(self, x):
+    def encode(self, x: torch.Tensor) -> list[torch.Tensor]:
         """An image (B, C, H, W) to its maps, finest first: (B, 16, 28, 28), (B, 32, 14, 14), (B, 64, 7, 7)."""
         maps = []
         for layer in self.down:
@@ -241,7 +249,7 @@ class Translator(nn.Module):
             maps.append(x)
         return maps
 
-    def decode(self, maps):
+    def decode(self, maps: list[torch.Tensor]) -> torch.Tensor:
         """The maps of `encode` to an image (B, out_channels, H, W); without skips only the last is read."""
         x = maps[-1]
         for up, merge, finer in zip(self.up, self.merge, maps[-2::-1]):
@@ -250,20 +258,19 @@ class Translator(nn.Module):
             x = merge(torch.cat([x, finer], dim=1) if self.skips else x)
         return self.head(x)
 
-    def forward(self, x):
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
         return self.decode(self.encode(x))
 
 
-def _conv(before, width, stride=1):
-    return nn.Sequential(
-        nn.Conv2d(before, width, 3, stride=stride, padding=1, bias=False), nn.BatchNorm2d(width), nn.ReLU()
-    )
+def _conv(in_channels, out_channels, stride=1):
+    conv = nn.Conv2d(in_channels, out_channels, 3, stride=stride, padding=1, bias=False)
+    return nn.Sequential(conv, nn.BatchNorm2d(out_channels), nn.ReLU())
 
 
-def _doubling(before, width, small, large):
+def _doubling(in_channels, out_channels, small, large):
     """A transposed convolution from the sides `small` to the sides `large`, twice as long or one less."""
     extra = tuple(big - (2 * little - 1) for little, big in zip(small, large))
-    return nn.ConvTranspose2d(before, width, 3, stride=2, padding=1, output_padding=extra)
+    return nn.ConvTranspose2d(in_channels, out_channels, 3, stride=2, padding=1, output_padding=extra)
 
 
 def _sides(shape, halvings):

@@ -1,4 +1,4 @@
-"""Convolutional networks for classification, and the MLP they are judged against.
+"""Convolutional networks for classification, and the MLP, their baseline.
 
 Every model takes float images (B, C, H, W), or volumes (B, C, D, H, W) where
 its docstring says so, in the range -1…1, and returns logits (B, classes).
@@ -8,6 +8,8 @@ functional `relu` or a bare `+` is invisible to them.
 
 Sizes below are for one grey channel, 28 x 28 pixels and two classes.
 """
+
+from collections.abc import Sequence
 
 import torch
 from torch import nn
@@ -22,9 +24,13 @@ GLOBAL_MAX = {2: nn.AdaptiveMaxPool2d, 3: nn.AdaptiveMaxPool3d}
 
 
 class Add(nn.Module):
-    """x + y as a module, so that an explanation method can see the sum."""
+    """x + y as a module, so that an explanation method can see the sum.
 
-    def forward(self, x, y):
+    >>> Add()(torch.ones(2), torch.ones(2))
+    tensor([2., 2.])
+    """
+
+    def forward(self, x: torch.Tensor, y: torch.Tensor) -> torch.Tensor:
         return x + y
 
 
@@ -32,11 +38,15 @@ class MLP(nn.Module):
     """Multi-layer perceptron: sees pixels, but not which are neighbours.
 
     784 -> 128 -> 64 -> 2, 109 k parameters. Volumes too.
+
+    >>> MLP()(torch.zeros(2, 1, 28, 28)).shape
+    torch.Size([2, 2])
     """
 
-    def __init__(self, channels=1, shape=(28, 28), classes=2, width=128):
+    def __init__(self, channels: int = 1, shape: Sequence[int] = (28, 28), classes: int = 2, width: int = 128) -> None:
         super().__init__()
-        check(channels=channels, classes=classes, width=width), check_shape(shape)
+        check(channels=channels, classes=classes, width=width)
+        check_shape(shape)
         pixels = channels * torch.Size(shape).numel()
         self.layers = nn.Sequential(
             nn.Flatten(),  # (B, C, H, W) -> (B, C*H*W)
@@ -47,7 +57,7 @@ class MLP(nn.Module):
             nn.Linear(max(width // 2, 1), classes),
         )
 
-    def forward(self, x):
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
         return self.layers(x)
 
 
@@ -55,11 +65,15 @@ class LeNet(nn.Module):
     """The size of LeNet-5 (LeCun et al., Proc. IEEE 1998), with ReLU and max-pooling.
 
     Two 5 x 5 convolutions, three linear layers, 61 k parameters. Images only.
+
+    >>> LeNet(classes=3)(torch.zeros(2, 1, 28, 28)).shape
+    torch.Size([2, 3])
     """
 
-    def __init__(self, channels=1, shape=(28, 28), classes=2):
+    def __init__(self, channels: int = 1, shape: Sequence[int] = (28, 28), classes: int = 2) -> None:
         super().__init__()
-        check(channels=channels, classes=classes), check_shape(shape, least=12, volumes=False)
+        check(channels=channels, classes=classes)
+        check_shape(shape, least=12, volumes=False)
         self.features = nn.Sequential(
             nn.Conv2d(channels, 6, 5, padding=2),
             nn.ReLU(),
@@ -78,7 +92,7 @@ class LeNet(nn.Module):
             nn.Linear(84, classes),
         )
 
-    def forward(self, x):
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
         return self.classifier(self.features(x))
 
 
@@ -87,23 +101,38 @@ class VGG(nn.Module):
 
     After Simonyan & Zisserman, arXiv:1409.1556 (2014), narrowed to 28 pixels
     and with batch normalisation; 288 k parameters. Images only.
+
+    >>> VGG(widths=(4, 8))(torch.zeros(2, 1, 28, 28)).shape
+    torch.Size([2, 2])
     """
 
-    def __init__(self, channels=1, shape=(28, 28), classes=2, widths=(32, 64, 128), activation=nn.ReLU):
+    def __init__(
+        self,
+        channels: int = 1,
+        shape: Sequence[int] = (28, 28),
+        classes: int = 2,
+        widths: Sequence[int] = (32, 64, 128),
+        activation: type[nn.Module] = nn.ReLU,
+    ) -> None:
         super().__init__()
-        check(channels=channels, classes=classes, widths=widths), check_shape(shape, volumes=False)
-        layers, before = [], channels
-        for width in widths:
+        check(channels=channels, classes=classes, widths=widths)
+        check_shape(shape, volumes=False)
+        layers, in_channels = [], channels
+        for out_channels in widths:
             for _ in range(2):
-                layers += [nn.Conv2d(before, width, 3, padding=1, bias=False), nn.BatchNorm2d(width), activation()]
-                before = width
+                layers += [
+                    nn.Conv2d(in_channels, out_channels, 3, padding=1, bias=False),
+                    nn.BatchNorm2d(out_channels),
+                    activation(),
+                ]
+                in_channels = out_channels
             layers.append(nn.MaxPool2d(2))  # 28 -> 14 -> 7 -> 3
         self.features = nn.Sequential(*layers)
         self.pool = nn.AdaptiveAvgPool2d(1)  # (B, 128, 3, 3) -> (B, 128, 1, 1)
         self.flatten = nn.Flatten()  # (B, 128)
-        self.classifier = nn.Linear(before, classes)
+        self.classifier = nn.Linear(in_channels, classes)
 
-    def forward(self, x):
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
         return self.classifier(self.flatten(self.pool(self.features(x))))
 
 
@@ -112,33 +141,45 @@ class SwishCNN(VGG):
 
     One variable changed against `VGG`, so that the two can be compared.
     Swish: Ramachandran et al., arXiv:1710.05941 (2017).
+
+    >>> SwishCNN(widths=(4, 8))(torch.zeros(2, 1, 28, 28)).shape
+    torch.Size([2, 2])
     """
 
-    def __init__(self, channels=1, shape=(28, 28), classes=2, widths=(32, 64, 128)):
+    def __init__(
+        self,
+        channels: int = 1,
+        shape: Sequence[int] = (28, 28),
+        classes: int = 2,
+        widths: Sequence[int] = (32, 64, 128),
+    ) -> None:
         super().__init__(channels, shape, classes, widths, activation=nn.SiLU)
 
 
 class ResidualBlock(nn.Module):
     """Two 3 x 3 convolutions and a skip connection (He et al., arXiv:1512.03385).
 
-    The skip is the identity, or a 1 x 1 convolution where width or stride change.
+    The skip is the identity, or a 1 x 1 convolution where channels or stride change.
+
+    >>> ResidualBlock(1, 8, stride=2)(torch.zeros(2, 1, 28, 28)).shape
+    torch.Size([2, 8, 14, 14])
     """
 
-    def __init__(self, before, width, stride=1, dims=2):
+    def __init__(self, in_channels: int, out_channels: int, stride: int = 1, dims: int = 2) -> None:
         super().__init__()
         conv, norm = CONV[dims], BATCH_NORM[dims]
-        self.conv1 = conv(before, width, 3, stride=stride, padding=1, bias=False)
-        self.norm1 = norm(width)
+        self.conv1 = conv(in_channels, out_channels, 3, stride=stride, padding=1, bias=False)
+        self.norm1 = norm(out_channels)
         self.relu1 = nn.ReLU()
-        self.conv2 = conv(width, width, 3, padding=1, bias=False)
-        self.norm2 = norm(width)
-        self.skip = nn.Identity()
-        if stride != 1 or before != width:
-            self.skip = nn.Sequential(conv(before, width, 1, stride=stride, bias=False), norm(width))
+        self.conv2 = conv(out_channels, out_channels, 3, padding=1, bias=False)
+        self.norm2 = norm(out_channels)
+        self.skip: nn.Module = nn.Identity()
+        if stride != 1 or in_channels != out_channels:
+            self.skip = nn.Sequential(conv(in_channels, out_channels, 1, stride=stride, bias=False), norm(out_channels))
         self.add = Add()
         self.relu2 = nn.ReLU()
 
-    def forward(self, x):
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
         y = self.relu1(self.norm1(self.conv1(x)))
         y = self.norm2(self.conv2(y))
         return self.relu2(self.add(y, self.skip(x)))
@@ -151,9 +192,16 @@ class CNN(nn.Module):
     then the maximum over all places: a finding counts wherever it is. 173 k
     parameters. In 3-D the stem halves the resolution and the blocks are
     narrower, (16, 32, 64): 225 k parameters, and 3-D costs enough as it is.
+
+    >>> CNN()(torch.zeros(2, 1, 28, 28)).shape
+    torch.Size([2, 2])
+    >>> CNN(shape=(12, 12, 12))(torch.zeros(1, 1, 12, 12, 12)).shape
+    torch.Size([1, 2])
     """
 
-    def __init__(self, channels=1, shape=(28, 28), classes=2, widths=None):
+    def __init__(
+        self, channels: int = 1, shape: Sequence[int] = (28, 28), classes: int = 2, widths: Sequence[int] | None = None
+    ) -> None:
         super().__init__()
         check_shape(shape)
         dims = len(shape)
@@ -164,16 +212,16 @@ class CNN(nn.Module):
             BATCH_NORM[dims](widths[0]),
             nn.ReLU(),
         )
-        blocks, before = [], widths[0]
-        for i, width in enumerate(widths):
-            blocks.append(ResidualBlock(before, width, stride=1 if i == 0 else 2, dims=dims))
-            before = width
+        blocks, in_channels = [], widths[0]
+        for i, out_channels in enumerate(widths):
+            blocks.append(ResidualBlock(in_channels, out_channels, stride=1 if i == 0 else 2, dims=dims))
+            in_channels = out_channels
         self.blocks = nn.Sequential(*blocks)  # (B, 24, 28, 28) -> (B, 48, 14, 14) -> (B, 96, 7, 7)
         self.pool = GLOBAL_MAX[dims](1)
         self.flatten = nn.Flatten()  # (B, 96)
-        self.classifier = nn.Linear(before, classes)
+        self.classifier = nn.Linear(in_channels, classes)
 
-    def forward(self, x):
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
         return self.classifier(self.flatten(self.pool(self.blocks(self.stem(x)))))
 
 
@@ -187,24 +235,41 @@ class BagOfPatches(nn.Module):
 
     (B, 1, 28, 28) -> (B, 24, 28, 28) -> (B, 48, 14, 14) -> (B, 80, 7, 7); 66 k parameters,
     together 70 k. Images only.
+
+    >>> BagOfPatches().features(torch.zeros(2, 1, 28, 28)).shape
+    torch.Size([2, 80, 7, 7])
     """
 
-    def __init__(self, channels=1, shape=(28, 28), classes=2, widths=(24, 48, 48, 80), together=False):
+    def __init__(
+        self,
+        channels: int = 1,
+        shape: Sequence[int] = (28, 28),
+        classes: int = 2,
+        widths: Sequence[int] = (24, 48, 48, 80),
+        together: bool = False,
+    ) -> None:
         super().__init__()
-        check(channels=channels, classes=classes, widths=widths, together=together), check_shape(shape, volumes=False)
-        layers, before = [], channels
-        for width, stride in zip(widths, (1, 2, 1, 2)):  # each place sees 3, 5, 9, 13 pixels
-            layers += [nn.Conv2d(before, width, 3, stride, 1, bias=False), nn.BatchNorm2d(width), nn.ReLU()]
-            before = width
+        check(channels=channels, classes=classes, widths=widths, together=together)
+        check_shape(shape, volumes=False)
+        layers, in_channels = [], channels
+        for out_channels, stride in zip(widths, (1, 2, 1, 2)):  # each place sees 3, 5, 9, 13 pixels
+            layers += [
+                nn.Conv2d(in_channels, out_channels, 3, stride, 1, bias=False),
+                nn.BatchNorm2d(out_channels),
+                nn.ReLU(),
+            ]
+            in_channels = out_channels
         self.features = nn.Sequential(*layers)
+        self.pool: nn.Module
+        self.classifier: nn.Module
         if together:
             self.pool = nn.AdaptiveMaxPool2d(1)
-            self.classifier = nn.Sequential(nn.Flatten(), nn.Linear(before, 48), nn.ReLU(), nn.Linear(48, classes))
+            self.classifier = nn.Sequential(nn.Flatten(), nn.Linear(in_channels, 48), nn.ReLU(), nn.Linear(48, classes))
         else:
-            self.pool = nn.Sequential(nn.Conv2d(before, classes, 1), nn.AdaptiveAvgPool2d(1))
+            self.pool = nn.Sequential(nn.Conv2d(in_channels, classes, 1), nn.AdaptiveAvgPool2d(1))
             self.classifier = nn.Flatten()
 
-    def forward(self, x):
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
         return self.classifier(self.pool(self.features(x)))
 
 
@@ -214,21 +279,28 @@ class ResNet18(nn.Module):
     For 28 pixels the stem is one 3 x 3 convolution without stride or pooling;
     the rest is the original: 11.17 M parameters. Volumes too, with the same
     layers in 3-D (33.2 M parameters).
+
+    >>> ResNet18(channels=3).eval()(torch.zeros(1, 3, 28, 28)).shape
+    torch.Size([1, 2])
     """
 
-    def __init__(self, channels=1, shape=(28, 28), classes=2):
+    def __init__(self, channels: int = 1, shape: Sequence[int] = (28, 28), classes: int = 2) -> None:
         super().__init__()
-        check(channels=channels, classes=classes), check_shape(shape)
+        check(channels=channels, classes=classes)
+        check_shape(shape)
         dims = len(shape)
         self.stem = nn.Sequential(CONV[dims](channels, 64, 3, padding=1, bias=False), BATCH_NORM[dims](64), nn.ReLU())
-        blocks, before = [], 64
-        for width, stride in ((64, 1), (128, 2), (256, 2), (512, 2)):
-            blocks += [ResidualBlock(before, width, stride, dims), ResidualBlock(width, width, 1, dims)]
-            before = width
+        blocks, in_channels = [], 64
+        for out_channels, stride in ((64, 1), (128, 2), (256, 2), (512, 2)):
+            blocks += [
+                ResidualBlock(in_channels, out_channels, stride, dims),
+                ResidualBlock(out_channels, out_channels, 1, dims),
+            ]
+            in_channels = out_channels
         self.blocks = nn.Sequential(*blocks)  # 28 -> 14 -> 7 -> 4 pixels
         self.pool = GLOBAL_MEAN[dims](1)
         self.flatten = nn.Flatten()  # (B, 512)
         self.classifier = nn.Linear(512, classes)
 
-    def forward(self, x):
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
         return self.classifier(self.flatten(self.pool(self.blocks(self.stem(x)))))

@@ -9,12 +9,14 @@ Parameters are given for one grey channel, 28 x 28 pixels and two classes,
 where a docstring does not say otherwise.
 """
 
+from collections.abc import Sequence
 from copy import deepcopy
 
 import torch
 from torch import nn
 
 from ..errors import InputError, unknown
+from .autoencoder import Autoencoder
 from .cnn import BATCH_NORM, CONV, GLOBAL_MAX, ResidualBlock
 from .options import check, check_shape
 from .recurrent import FrameEncoder
@@ -35,29 +37,34 @@ class Hybrid(ViT):
     are halved once more, (B, 64, 4, 4, 4): 217 k, within 5 %.
 
     Options as of `ViT`, without a patch; `widths` are the channels of the stem.
+
+    >>> Hybrid(depth=1)(torch.zeros(2, 1, 28, 28)).shape
+    torch.Size([2, 2])
     """
 
     usual_depth = {2: 3, 3: 3}
 
     def __init__(
         self,
-        channels=1,
-        shape=(28, 28),
-        classes=2,
-        widths=None,
-        width=64,
-        depth=None,
-        heads=4,
-        expansion=2,
-        positions=True,
-        readout="mean",
-    ):
+        channels: int = 1,
+        shape: Sequence[int] = (28, 28),
+        classes: int = 2,
+        widths: Sequence[int] | None = None,
+        width: int = 64,
+        depth: int | None = None,
+        heads: int = 4,
+        expansion: int = 2,
+        positions: bool = True,
+        readout: str = "mean",
+    ) -> None:
         check_shape(shape)
         self.widths = {2: (24, 48), 3: (16, 32)}[len(shape)] if widths is None else widths
         check(widths=self.widths)
         super().__init__(channels, shape, classes, None, width, depth, heads, expansion, positions, readout)
 
-    def embed(self, channels, shape, width, patch):
+    def embed(
+        self, channels: int, shape: Sequence[int], width: int, patch: int | None
+    ) -> tuple[nn.Module, tuple[int, ...], tuple[int, ...]]:
         """A convolution, a residual block at each of the stem's widths, and a convolution to the tokens' width."""
         dims, (first, *_) = len(shape), self.widths
         stem = [
@@ -65,10 +72,10 @@ class Hybrid(ViT):
             BATCH_NORM[dims](first),
             nn.ReLU(),
         ]
-        widths_in = (first, *self.widths)
+        steps = enumerate(zip((first, *self.widths), self.widths))
         stem += [
-            ResidualBlock(before, after, stride=1 if i == 0 else 2, dims=dims)
-            for i, (before, after) in enumerate(zip(widths_in, self.widths))
+            ResidualBlock(in_channels, out_channels, stride=1 if i == 0 else 2, dims=dims)
+            for i, (in_channels, out_channels) in steps
         ]
         stem.append(CONV[dims](self.widths[-1], width, 3, stride=2, padding=1))
         halvings = len(self.widths) + (dims == 3)
@@ -79,11 +86,11 @@ class Hybrid(ViT):
 class Tokens(nn.Module):
     """Transformer blocks on the places of a map: (B, D, H, W) -> (B, D, H, W), volumes alike."""
 
-    def __init__(self, width, depth, heads, expansion):
+    def __init__(self, width: int, depth: int, heads: int, expansion: int) -> None:
         super().__init__()
         self.blocks = nn.Sequential(*(Block(width, Attention(width, heads), expansion) for _ in range(depth)))
 
-    def forward(self, x):
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
         return self.blocks(x.flatten(2).transpose(1, 2)).transpose(1, 2).unflatten(2, x.shape[2:])
 
 
@@ -99,9 +106,21 @@ class TransformerUNet(UNet):
     238 k parameters, as many as `UNet` within 2 %.
 
     depth, heads, expansion  of the blocks, as in `ViT`
+
+    >>> TransformerUNet(widths=(4, 8))(torch.zeros(1, 1, 16, 16)).shape
+    torch.Size([1, 3, 16, 16])
     """
 
-    def __init__(self, channels=1, shape=(56, 40), classes=3, widths=(12, 24, 48, 58), depth=2, heads=2, expansion=2):
+    def __init__(
+        self,
+        channels: int = 1,
+        shape: Sequence[int] = (56, 40),
+        classes: int = 3,
+        widths: Sequence[int] = (12, 24, 48, 58),
+        depth: int = 2,
+        heads: int = 2,
+        expansion: int = 2,
+    ) -> None:
         super().__init__(channels, shape, classes, widths)
         check(depth=depth, heads=heads, expansion=expansion)
         if heads < 1 or widths[-1] % heads:
@@ -133,11 +152,24 @@ class CineSegmenter(nn.Module):
     clips (B, T, C, H, W) -> masks (B, T, K, H, W) in about -1…1.
 
     Raises `InputError` for latents that are not those of the autoencoder.
+
+    >>> masks = Autoencoder(shape=(16, 16), latents=4)
+    >>> CineSegmenter(masks, shape=(16, 16))(torch.zeros(1, 3, 1, 16, 16)).shape
+    torch.Size([1, 3, 1, 16, 16])
     """
 
-    def __init__(self, autoencoder, channels=1, shape=(28, 28), latents=None, hidden=48, recurrent=True):
+    def __init__(
+        self,
+        autoencoder: Autoencoder,
+        channels: int = 1,
+        shape: Sequence[int] = (28, 28),
+        latents: int | None = None,
+        hidden: int = 48,
+        recurrent: bool = True,
+    ) -> None:
         super().__init__()
-        check(channels=channels, hidden=hidden, recurrent=recurrent), check_shape(shape, volumes=False)
+        check(channels=channels, hidden=hidden, recurrent=recurrent)
+        check_shape(shape, volumes=False)
         if not hasattr(autoencoder, "latents") or not isinstance(getattr(autoencoder, "decoder", None), nn.Module):
             raise InputError(
                 f"{type(autoencoder).__name__} has no decoder; give an Autoencoder that was trained on masks"
@@ -151,10 +183,10 @@ class CineSegmenter(nn.Module):
         self.change = nn.Linear(2 * hidden, latents) if recurrent else None
         self.decoder = deepcopy(autoencoder.decoder).requires_grad_(False)
 
-    def forward(self, x):
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
         features = self.encoder(x.flatten(0, 1)).unflatten(0, x.shape[:2])  # (B, T, 48)
         codes = self.code(features)  # (B, T, latents)
-        if self.recurrence is not None:
+        if self.recurrence is not None and self.change is not None:
             codes = codes + self.change(self.recurrence(features)[0])
         return self.decoder(codes.flatten(0, 1)).unflatten(0, x.shape[:2])
 
@@ -162,16 +194,40 @@ class CineSegmenter(nn.Module):
 WAYS = ("image", "table", "early", "late", "gated")
 
 
+def as_masks(numbers: torch.Tensor) -> torch.Tensor:
+    """What `CineSegmenter` is to draw, (…, 2, H, W) of -1 and 1: cavity and wall of masks (…, H, W).
+
+    numbers  of classes: 0 background, 1 cavity, 2 wall
+
+    >>> as_masks(torch.tensor([[0, 1, 2]])).tolist()
+    [[[-1.0, 1.0, -1.0]], [[-1.0, -1.0, 1.0]]]
+    """
+    return torch.stack([numbers == 1, numbers == 2], dim=-3).float() * 2 - 1
+
+
+class EachFrame(nn.Module):
+    """A network of single images on every frame of clips (B, T, C, H, W).
+
+    >>> EachFrame(nn.Conv2d(1, 2, 1))(torch.zeros(3, 5, 1, 8, 8)).shape
+    torch.Size([3, 5, 2, 8, 8])
+    """
+
+    def __init__(self, network: nn.Module) -> None:
+        super().__init__()
+        self.network = network
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return self.network(x.flatten(0, 1)).unflatten(0, x.shape[:2])
+
+
 class ImageFeatures(nn.Sequential):
     """A small residual CNN without its last layer: (B, C, H, W) -> (B, 64). 77 k parameters."""
 
-    def __init__(self, channels=1, widths=(16, 32, 64)):
+    def __init__(self, channels: int = 1, widths: Sequence[int] = (16, 32, 64)) -> None:
         check(channels=channels, widths=widths)
         stem = [nn.Conv2d(channels, widths[0], 3, padding=1, bias=False), nn.BatchNorm2d(widths[0]), nn.ReLU()]
-        widths_in = (widths[0], *widths)
-        blocks = [
-            ResidualBlock(before, after, 1 if i == 0 else 2) for i, (before, after) in enumerate(zip(widths_in, widths))
-        ]
+        steps = enumerate(zip((widths[0], *widths), widths))
+        blocks = [ResidualBlock(*channels_in_out, stride=1 if i == 0 else 2) for i, channels_in_out in steps]
         super().__init__(*stem, *blocks, GLOBAL_MAX[2](1), nn.Flatten())
 
 
@@ -182,12 +238,12 @@ class TableFeatures(nn.Module):
     number says that it is missing: so it can be told from one that is average.
     """
 
-    def __init__(self, columns):
+    def __init__(self, columns: int) -> None:
         super().__init__()
         check(columns=columns)
         self.layers = nn.Sequential(nn.Linear(2 * columns, 16), nn.ReLU(), nn.Linear(16, 16), nn.ReLU())
 
-    def forward(self, table):
+    def forward(self, table: torch.Tensor) -> torch.Tensor:
         missing = table.isnan()
         return self.layers(torch.cat([table.nan_to_num(0.0), missing.to(table.dtype)], dim=1))
 
@@ -202,16 +258,23 @@ class Fusion(nn.Module):
              "image", "table"  one part alone
 
     77 k parameters of the image's part and 0.4 k of the table's; 5 k of the MLP, 7 k of the gates.
+
+    >>> Fusion(way="gated")(torch.zeros(2, 1, 28, 28), torch.zeros(2, 2)).shape
+    torch.Size([2, 2])
     """
 
-    def __init__(self, channels=1, shape=(28, 28), classes=2, columns=2, way="early"):
+    def __init__(
+        self, channels: int = 1, shape: Sequence[int] = (28, 28), classes: int = 2, columns: int = 2, way: str = "early"
+    ) -> None:
         super().__init__()
         if way not in WAYS:
             raise unknown("way of fusion", way, WAYS)
-        check(channels=channels, classes=classes, columns=columns), check_shape(shape, volumes=False)
+        check(channels=channels, classes=classes, columns=columns)
+        check_shape(shape, volumes=False)
         self.way = way
         self.image = ImageFeatures(channels) if way != "table" else None
         self.table = TableFeatures(columns) if way != "image" else None
+        self.answer: nn.Module
         if way == "early":
             self.answer = nn.Sequential(nn.Linear(80, 64), nn.ReLU(), nn.Linear(64, classes))
         elif way == "gated":
@@ -221,14 +284,14 @@ class Fusion(nn.Module):
             self.of_image = nn.Linear(64, classes) if self.image else None
             self.of_table = nn.Linear(16, classes) if self.table else None
 
-    def forward(self, images, table):
+    def forward(self, images: torch.Tensor, table: torch.Tensor) -> torch.Tensor:
         return self.fuse(self.see(images), table)
 
-    def see(self, images):
+    def see(self, images: torch.Tensor) -> torch.Tensor:
         """What the image's part makes of images: (B, C, H, W) -> (B, 64), or (B, 0) where there is none."""
         return self.image(images) if self.image else images.new_zeros(images.shape[0], 0)
 
-    def fuse(self, seen, table):
+    def fuse(self, seen: torch.Tensor, table: torch.Tensor) -> torch.Tensor:
         """The rest of the way: what `see` made of images (B, 64), and a table (B, columns) -> logits (B, classes)."""
         parts = [seen] if self.image else []
         parts += [self.table(table)] if self.table else []

@@ -27,7 +27,7 @@ _WHOLE = {
 _FLAGS = ("positions", "together", "recurrent", "skips", "spectral", "minibatch")
 
 
-def checked(name, value):
+def checked(name: str, value: object) -> object:
     """An option by name as Python's own int, bool or tuple of ints; of another name as it is.
 
     Raises `InputError` for a number out of range, and for what is none.
@@ -39,13 +39,13 @@ def checked(name, value):
     return checks.wholes(name, value, 1, 4096) if name == "widths" else value
 
 
-def check(**options):
+def check(**options: object) -> None:
     """Raise `InputError` for the first option that is no number, or out of range."""
     for name, value in options.items():
         checked(name, value)
 
 
-def check_shape(shape, least=1, volumes=True):
+def check_shape(shape: object, least: int = 1, volumes: bool = True) -> None:
     """Raise `InputError` unless `shape` is (height, width), or with `volumes` also (depth, height, width), of sides
     from `least`.
     """
@@ -55,7 +55,7 @@ def check_shape(shape, least=1, volumes=True):
         raise InputError(f"the shape is {sides}; this model takes {kinds} of at least {least} pixels along each side")
 
 
-def check_size(name, numbers):
+def check_size(name: str, numbers: int) -> None:
     """Raise `InputError` for a model of more numbers than a machine like those here has room for."""
     if numbers > MOST:
         raise InputError(

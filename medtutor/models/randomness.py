@@ -27,14 +27,20 @@ class seeded(TorchDispatchMode):
 
     What is told its own generator draws from that one. Dropout inside a recurrent layer that
     runs on a GPU is out of reach, and still draws from torch's state.
+
+    >>> with seeded(3):
+    ...     numbers = torch.rand(2)
+    >>> torch.equal(numbers, torch.rand(2, generator=torch.Generator().manual_seed(3)))
+    True
     """
 
-    def __init__(self, seed):
+    def __init__(self, seed: int) -> None:
         super().__init__()
-        self._seed, self._generators = seed, {}  # one for each device
+        self._seed = seed
+        self._generators: dict[torch.device, torch.Generator] = {}
 
     @property
-    def drew(self):
+    def drew(self) -> bool:
         """Whether anything was drawn within."""
         return bool(self._generators)
 
@@ -43,6 +49,7 @@ class seeded(TorchDispatchMode):
         drawing = _with_generator(operation)
         if drawing is None or kwargs.get("generator") is not None:
             return operation(*args, **kwargs)
+        kwargs = {name: value for name, value in kwargs.items() if name != "generator"}  # one that is None
         tensor = next((each for each in args if isinstance(each, torch.Tensor)), None)
         device = torch.device(kwargs.get("device") or (torch.get_default_device() if tensor is None else tensor.device))
         if device.type == "meta":  # shapes alone: there is nothing to draw

@@ -13,6 +13,8 @@ them is then one of their wiring and not of their size. Shapes and parameters
 below are for one grey channel, 56 x 40 pixels and three classes.
 """
 
+from collections.abc import Callable, Sequence
+
 import torch
 from torch import nn
 
@@ -22,23 +24,31 @@ from .options import check, check_shape
 
 
 class PlainBlock(nn.Sequential):
-    """Two 3 x 3 convolutions, each with batch normalisation and ReLU."""
+    """Two 3 x 3 convolutions, each with batch normalisation and ReLU.
 
-    def __init__(self, before, width, dims=2):
+    >>> PlainBlock(1, 4)(torch.zeros(2, 1, 28, 28)).shape
+    torch.Size([2, 4, 28, 28])
+    """
+
+    def __init__(self, in_channels: int, out_channels: int, dims: int = 2) -> None:
         conv, norm = CONV[dims], BATCH_NORM[dims]
         super().__init__(
-            conv(before, width, 3, padding=1, bias=False),
-            norm(width),
+            conv(in_channels, out_channels, 3, padding=1, bias=False),
+            norm(out_channels),
             nn.ReLU(),
-            conv(width, width, 3, padding=1, bias=False),
-            norm(width),
+            conv(out_channels, out_channels, 3, padding=1, bias=False),
+            norm(out_channels),
             nn.ReLU(),
         )
 
 
-def crop_to(x, like):
-    """x without what reaches beyond the sides of `like`, such as 8 x 6 cut to 7 x 5."""
-    return x[(..., *(slice(side) for side in like.shape[2:]))]
+def crop_to(x: torch.Tensor, like: torch.Tensor) -> torch.Tensor:
+    """x without what reaches beyond the sides of `like`, such as 8 x 6 cut to 7 x 5.
+
+    >>> crop_to(torch.zeros(1, 4, 8, 6), torch.zeros(1, 2, 7, 5)).shape
+    torch.Size([1, 4, 7, 5])
+    """
+    return x[(..., *(slice(side) for side in like.shape[2:]))]  # type: ignore[index]
 
 
 class FCN(nn.Module):
@@ -52,18 +62,30 @@ class FCN(nn.Module):
     decoder back through 48, 24 and 12 channels to (B, 3, 56, 40). 235 k parameters.
 
     Raises `InputError` for fewer than two widths.
+
+    >>> FCN(widths=(4, 8))(torch.zeros(2, 1, 56, 40)).shape
+    torch.Size([2, 3, 56, 40])
     """
 
-    block = PlainBlock
+    block: Callable[..., nn.Module] = PlainBlock
 
-    def __init__(self, channels=1, shape=(56, 40), classes=3, widths=(12, 24, 48, 100)):
+    def __init__(
+        self,
+        channels: int = 1,
+        shape: Sequence[int] = (56, 40),
+        classes: int = 3,
+        widths: Sequence[int] = (12, 24, 48, 100),
+    ) -> None:
         super().__init__()
-        check(channels=channels, classes=classes, widths=widths), check_shape(shape)
+        check(channels=channels, classes=classes, widths=widths)
+        check_shape(shape)
         if len(widths) < 2:
             raise InputError(f"widths={widths} gives too few levels; give two or more, such as widths=(12, 24, 48)")
         dims, deeper = len(shape), widths[1:]
-        widths_in = (channels, *widths)
-        self.encoder = nn.ModuleList(self.block(before, width, dims=dims) for before, width in zip(widths_in, widths))
+        steps = zip((channels, *widths), widths)
+        self.encoder = nn.ModuleList(
+            self.block(in_channels, out_channels, dims=dims) for in_channels, out_channels in steps
+        )
         self.pools = nn.ModuleList(MAX_POOL[dims](2, ceil_mode=True) for _ in deeper)
         # A transposed 2 x 2 convolution takes 1.4 to 1.8 times as long as these two on a CPU (forward and backward,
         # channels_last), which the whole network hardly feels, and has four times their parameters.
@@ -77,15 +99,15 @@ class FCN(nn.Module):
         )
         self.classifier = CONV[dims](widths[0], classes, 1)
 
-    def skip_width(self, widths, level):
+    def skip_width(self, widths: Sequence[int], level: int) -> int:
         """How many channels `join` adds at a level; 0 is the finest."""
         return 0
 
-    def join(self, x, features, level):
+    def join(self, x: torch.Tensor, features: list[torch.Tensor], level: int) -> torch.Tensor:
         """What a decoder block sees: x from below, and of the encoder's features, one tensor a level, nothing."""
         return x
 
-    def forward(self, x):
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
         features = [self.encoder[0](x)]
         for pool, block in zip(self.pools, self.encoder[1:]):
             features.append(block(pool(features[-1])))
@@ -105,15 +127,24 @@ class UNet(FCN):
     Encoder (B, 12, 56, 40) -> (B, 24, 28, 20) -> (B, 48, 14, 10) -> (B, 88, 7, 5);
     the decoder's blocks take (B, 48 + 48, 14, 10), (B, 24 + 24, 28, 20) and
     (B, 12 + 12, 56, 40). 236 k parameters.
+
+    >>> UNet(widths=(4, 8))(torch.zeros(2, 1, 56, 40)).shape
+    torch.Size([2, 3, 56, 40])
     """
 
-    def __init__(self, channels=1, shape=(56, 40), classes=3, widths=(12, 24, 48, 88)):
+    def __init__(
+        self,
+        channels: int = 1,
+        shape: Sequence[int] = (56, 40),
+        classes: int = 3,
+        widths: Sequence[int] = (12, 24, 48, 88),
+    ) -> None:
         super().__init__(channels, shape, classes, widths)
 
-    def skip_width(self, widths, level):
+    def skip_width(self, widths: Sequence[int], level: int) -> int:
         return widths[level]
 
-    def join(self, x, features, level):
+    def join(self, x: torch.Tensor, features: list[torch.Tensor], level: int) -> torch.Tensor:
         return torch.cat([features[level], x], dim=1)
 
 
@@ -125,11 +156,20 @@ class ResidualUNet(UNet):
     they convolve and halve the size by a stride; ours pool, as `UNet` does.
 
     Shapes as in `UNet`, with (B, 84, 7, 5) at the coarsest level. 240 k parameters.
+
+    >>> ResidualUNet(widths=(4, 8))(torch.zeros(2, 1, 56, 40)).shape
+    torch.Size([2, 3, 56, 40])
     """
 
     block = ResidualBlock
 
-    def __init__(self, channels=1, shape=(56, 40), classes=3, widths=(12, 24, 48, 84)):
+    def __init__(
+        self,
+        channels: int = 1,
+        shape: Sequence[int] = (56, 40),
+        classes: int = 3,
+        widths: Sequence[int] = (12, 24, 48, 84),
+    ) -> None:
         super().__init__(channels, shape, classes, widths)
 
 
@@ -140,7 +180,7 @@ class AttentionGate(nn.Module):
     It multiplies the skip (B, C, H, W), all channels alike; x has the same shape.
     """
 
-    def __init__(self, width, dims=2):
+    def __init__(self, width: int, dims: int = 2) -> None:
         super().__init__()
         conv, norm, inner = CONV[dims], BATCH_NORM[dims], width // 2
         self.from_skip = nn.Sequential(conv(width, inner, 1, bias=False), norm(inner))
@@ -149,7 +189,7 @@ class AttentionGate(nn.Module):
         self.relu = nn.ReLU()
         self.gate = nn.Sequential(conv(inner, 1, 1, bias=False), norm(1), nn.Sigmoid())
 
-    def forward(self, skip, x):
+    def forward(self, skip: torch.Tensor, x: torch.Tensor) -> torch.Tensor:
         return skip * self.gate(self.relu(self.add(self.from_skip(skip), self.from_below(x))))
 
 
@@ -161,24 +201,32 @@ class AttentionUNet(UNet):
 
     Shapes as in `UNet`; gates (B, 1, 56, 40), (B, 1, 28, 20) and (B, 1, 14, 10).
     240 k parameters.
+
+    >>> [gate.shape[2:] for gate in AttentionUNet(widths=(4, 8, 8)).attention(torch.zeros(1, 1, 56, 40))]
+    [torch.Size([56, 40]), torch.Size([28, 20])]
     """
 
-    def __init__(self, channels=1, shape=(56, 40), classes=3, widths=(12, 24, 48, 88)):
+    def __init__(
+        self,
+        channels: int = 1,
+        shape: Sequence[int] = (56, 40),
+        classes: int = 3,
+        widths: Sequence[int] = (12, 24, 48, 88),
+    ) -> None:
         super().__init__(channels, shape, classes, widths)
         self.gates = nn.ModuleList(AttentionGate(width, len(shape)) for width in widths[:-1])
 
-    def join(self, x, features, level):
+    def join(self, x: torch.Tensor, features: list[torch.Tensor], level: int) -> torch.Tensor:
         return torch.cat([self.gates[level](features[level], x), x], dim=1)
 
-    def attention(self, x):
+    def attention(self, x: torch.Tensor) -> list[torch.Tensor]:
         """The gates for images x, a list from fine to coarse of (B, 1, h, w), 0 (nothing passes) … 1 (all does).
 
         As with `forward`, call `eval()` first, and stay in `torch.no_grad()` where no gradient is wanted.
         """
-        maps = []
-        hooks = [
-            gate.gate.register_forward_hook(lambda module, taken, given: maps.append(given)) for gate in self.gates
-        ]
+        maps: list[torch.Tensor] = []
+        gates = [gate.gate for gate in self.gates if isinstance(gate, AttentionGate)]
+        hooks = [gate.register_forward_hook(lambda module, taken, given: maps.append(given)) for gate in gates]
         try:
             self(x)
         finally:
@@ -190,11 +238,11 @@ class AttentionUNet(UNet):
 class Bring(nn.Sequential):
     """Features of one encoder level for another: fewer channels by a 1 x 1 convolution, and the other's size."""
 
-    def __init__(self, before, width, source, target, dims=2):
+    def __init__(self, in_channels: int, out_channels: int, source: int, target: int, dims: int = 2) -> None:
         factor = 2 ** abs(target - source)
         finer = source < target
         resize = MAX_POOL[dims](factor, ceil_mode=True) if finer else nn.Upsample(scale_factor=factor)
-        super().__init__(CONV[dims](before, width, 1), resize)
+        super().__init__(CONV[dims](in_channels, out_channels, 1), resize)
 
 
 class MultiLevelUNet(UNet):
@@ -208,11 +256,20 @@ class MultiLevelUNet(UNet):
     Encoder as in `UNet`, with (B, 76, 7, 5) at the coarsest level; the decoder's
     blocks take (B, 48 + 24 + 48, 14, 10), (B, 24 + 24 + 24, 28, 20) and
     (B, 12 + 24 + 12, 56, 40). 234 k parameters.
+
+    >>> MultiLevelUNet(widths=(4, 8))(torch.zeros(2, 1, 56, 40)).shape
+    torch.Size([2, 3, 56, 40])
     """
 
     share = 8  # channels from each other level
 
-    def __init__(self, channels=1, shape=(56, 40), classes=3, widths=(12, 24, 48, 76)):
+    def __init__(
+        self,
+        channels: int = 1,
+        shape: Sequence[int] = (56, 40),
+        classes: int = 3,
+        widths: Sequence[int] = (12, 24, 48, 76),
+    ) -> None:
         super().__init__(channels, shape, classes, widths)
         self.bring = nn.ModuleList(
             nn.ModuleList(
@@ -223,10 +280,10 @@ class MultiLevelUNet(UNet):
             for target in range(len(widths) - 1)
         )
 
-    def skip_width(self, widths, level):
+    def skip_width(self, widths: Sequence[int], level: int) -> int:
         return widths[level] + self.share * (len(widths) - 1)
 
-    def join(self, x, features, level):
+    def join(self, x: torch.Tensor, features: list[torch.Tensor], level: int) -> torch.Tensor:
         own, others = features[level], features[:level] + features[level + 1 :]
-        brought = [crop_to(bring(other), own) for bring, other in zip(self.bring[level], others)]
+        brought = [crop_to(bring(other), own) for bring, other in zip(self.bring[level], others)]  # type: ignore[call-overload]
         return torch.cat([own, *brought, x], dim=1)

@@ -13,6 +13,7 @@ the order of `grid`, row by row; a class token stands before them.
 Sizes below are for one grey channel, 28 x 28 pixels and two classes.
 """
 
+from collections.abc import Callable, Sequence
 from math import ceil, prod, sqrt
 
 import torch
@@ -23,22 +24,33 @@ from .cnn import CONV, GLOBAL_MEAN, Add
 from .options import check, check_shape
 
 READOUTS = ("mean", "class")
-PAD = {2: nn.ConstantPad2d, 3: nn.ConstantPad3d}
+PAD: dict[int, Callable[..., nn.Module]] = {2: nn.ConstantPad2d, 3: nn.ConstantPad3d}
 BLACK = -1.0
 
 
-def attend(queries, keys, values, softmax=None, apart=None):
+def attend(
+    queries: torch.Tensor,
+    keys: torch.Tensor,
+    values: torch.Tensor,
+    softmax: nn.Module | None = None,
+    attn_mask: torch.Tensor | None = None,
+) -> torch.Tensor:
     """Scaled dot-product attention: what each query gathers from all values.
 
     queries, keys, values  (…, N, d) each -> (…, N, d)
     softmax                what turns scores into weights; left out: softmax over the keys
-    apart                  bool (…, N, N), true where a query must not see a key
+    attn_mask              bool (…, N, N), true where a query must not see a key
 
     softmax(Q K^T / sqrt(d)) V; Vaswani et al., arXiv:1706.03762 (2017), eq. 1.
+
+    >>> values = torch.tensor([[1.0], [3.0]])
+    >>> attend(torch.zeros(2, 4), torch.zeros(2, 4), values)  # all keys alike: the mean of the values
+    tensor([[2.],
+            [2.]])
     """
     scores = queries @ keys.transpose(-2, -1) / sqrt(queries.shape[-1])  # (…, N, N)
-    if apart is not None:
-        scores = scores.masked_fill(apart, float("-inf"))
+    if attn_mask is not None:
+        scores = scores.masked_fill(attn_mask, float("-inf"))
     return (scores.softmax(dim=-1) if softmax is None else softmax(scores)) @ values
 
 
@@ -47,22 +59,25 @@ class Attention(nn.Module):
 
     Each head attends with D / heads numbers of its own; what the heads gather is put
     side by side and mixed. `softmax` gives the weights, (B, heads, N, N).
+
+    >>> Attention(8, heads=2)(torch.zeros(1, 5, 8)).shape
+    torch.Size([1, 5, 8])
     """
 
-    def __init__(self, width, heads):
+    def __init__(self, width: int, heads: int) -> None:
         super().__init__()
         self.heads = heads
         self.queries_keys_values = nn.Linear(width, 3 * width)
         self.softmax = nn.Softmax(dim=-1)  # a module, so that a hook sees the weights
         self.mix = nn.Linear(width, width)
 
-    def forward(self, x, apart=None):
+    def forward(self, x: torch.Tensor, attn_mask: torch.Tensor | None = None) -> torch.Tensor:
         parts = self.queries_keys_values(x).unflatten(2, (3, self.heads, -1))  # (B, N, 3, heads, d)
         queries, keys, values = parts.permute(2, 0, 3, 1, 4)  # (B, heads, N, d) each
-        gathered = attend(queries, keys, values, self.softmax, apart)
+        gathered = attend(queries, keys, values, self.softmax, attn_mask)
         return self.mix(gathered.transpose(1, 2).flatten(2))  # (B, N, heads * d)
 
-    def everywhere(self, weights):
+    def everywhere(self, weights: torch.Tensor) -> torch.Tensor:
         """The weights as they are: (B, heads, N, N)."""
         return weights
 
@@ -80,13 +95,13 @@ class WindowedAttention(nn.Module):
     shift   tokens by which the windows are moved, 0 … window - 1
     """
 
-    def __init__(self, width, heads, grid, window, shift):
+    def __init__(self, width: int, heads: int, grid: Sequence[int], window: int, shift: int) -> None:
         super().__init__()
         self.inside = Attention(width, heads)
         self.grid, self.window, self.shift = grid, window, shift
 
-    def forward(self, x):
-        return self._joined(self.inside(self._split(x), self._apart(x)))
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return self._joined(self.inside(self._split(x), self._attn_mask(x)))
 
     def _split(self, x):
         """(B, N, D) -> (B * windows, window², D). Rolled, the shifted windows are a plain grid."""
@@ -100,7 +115,7 @@ class WindowedAttention(nn.Module):
         maps = windows.view(-1, rows, columns, self.window, self.window, windows.shape[-1]).transpose(2, 3)
         return maps.reshape(maps.shape[0], *self.grid, -1).roll((self.shift, self.shift), (1, 2)).flatten(1, 2)
 
-    def _apart(self, x):
+    def _attn_mask(self, x):
         """bool (B * windows, 1, window², window²): what rolling has brought together from opposite edges must not
         meet.
         """
@@ -111,7 +126,7 @@ class WindowedAttention(nn.Module):
         pieces = self._split(pieces[None, :, None])[..., 0]  # (windows, window²)
         return (pieces[:, :, None] != pieces[:, None]).repeat(x.shape[0], 1, 1).unsqueeze(1)
 
-    def everywhere(self, weights):
+    def everywhere(self, weights: torch.Tensor) -> torch.Tensor:
         """The weights between all tokens, (B, heads, N, N): 0 where two share no window."""
         tokens = self._split(torch.arange(prod(self.grid))[None, :, None])[..., 0]  # (windows, window²): their numbers
         weights = weights.unflatten(0, (-1, len(tokens))).transpose(1, 2)  # (B, heads, windows, window², window²)
@@ -126,7 +141,7 @@ class Block(nn.Module):
     Both steps are added to what was there, and normalise first (Xiong et al., arXiv:2002.04745, 2020).
     """
 
-    def __init__(self, width, attention, expansion):
+    def __init__(self, width: int, attention: Attention | WindowedAttention, expansion: int) -> None:
         super().__init__()
         self.norm1 = nn.LayerNorm(width)
         self.attention = attention
@@ -135,7 +150,7 @@ class Block(nn.Module):
         self.mlp = nn.Sequential(nn.Linear(width, expansion * width), nn.GELU(), nn.Linear(expansion * width, width))
         self.add2 = Add()
 
-    def forward(self, x):
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
         x = self.add1(x, self.attention(self.norm1(x)))
         return self.add2(x, self.mlp(self.norm2(x)))
 
@@ -143,26 +158,26 @@ class Block(nn.Module):
 class Learned(nn.Module):
     """Learned numbers, (1, N, D): the positions of the tokens, or a class token."""
 
-    def __init__(self, tokens, width):
+    def __init__(self, tokens: int, width: int) -> None:
         super().__init__()
         self.weight = nn.Parameter(torch.empty(1, tokens, width))
         self.reset_parameters()
 
-    def reset_parameters(self):
+    def reset_parameters(self) -> None:
         nn.init.trunc_normal_(self.weight, std=0.02)
 
-    def forward(self):
+    def forward(self) -> torch.Tensor:
         return self.weight
 
 
 class AsMaps(nn.Module):
     """Tokens (B, N, D) laid out again as the maps that they are, (B, D, rows, columns)."""
 
-    def __init__(self, grid):
+    def __init__(self, grid: Sequence[int]) -> None:
         super().__init__()
         self.grid = grid
 
-    def forward(self, x):
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
         return x.transpose(1, 2).unflatten(2, self.grid)
 
 
@@ -188,21 +203,24 @@ class ViT(nn.Module):
 
     Raises `InputError` for heads that do not divide the width, a depth below 1, an
     unknown readout, and patches larger than the image.
+
+    >>> ViT(depth=1).attention(torch.zeros(2, 1, 28, 28))[0].shape
+    torch.Size([2, 4, 49, 49])
     """
 
     def __init__(
         self,
-        channels=1,
-        shape=(28, 28),
-        classes=2,
-        patch=None,
-        width=64,
-        depth=None,
-        heads=4,
-        expansion=2,
-        positions=True,
-        readout="mean",
-    ):
+        channels: int = 1,
+        shape: Sequence[int] = (28, 28),
+        classes: int = 2,
+        patch: int | None = None,
+        width: int = 64,
+        depth: int | None = None,
+        heads: int = 4,
+        expansion: int = 2,
+        positions: bool = True,
+        readout: str = "mean",
+    ) -> None:
         super().__init__()
         if readout not in READOUTS:
             raise unknown("readout", readout, READOUTS)
@@ -232,7 +250,9 @@ class ViT(nn.Module):
     usual_depth = {2: 5, 3: 6}
     multiple = 1  # of which the sides of the grid are
 
-    def embed(self, channels, shape, width, patch):
+    def embed(
+        self, channels: int, shape: Sequence[int], width: int, patch: int | None
+    ) -> tuple[nn.Module, tuple[int, ...], tuple[int, ...]]:
         """(module: images -> maps (B, width, *grid), grid, covers).
 
         One patch, one token: a convolution that never overlaps.
@@ -247,41 +267,42 @@ class ViT(nn.Module):
         grid = tuple(ceil(side / patch / self.multiple) * self.multiple for side in shape)
         covers = tuple(patches * patch for patches in grid)
         missing = [length for side, covered in zip(shape[::-1], covers[::-1]) for length in (0, covered - side)]
-        fill = [PAD[dims](missing, BLACK)] if any(missing) else []
+        fill: list[nn.Module] = [PAD[dims](missing, BLACK)] if any(missing) else []
         return nn.Sequential(*fill, CONV[dims](channels, width, patch, stride=patch)), grid, covers
 
-    def attention_of(self, number, width, heads):
+    def attention_of(self, number: int, width: int, heads: int) -> Attention | WindowedAttention:
         """The attention of block `number`."""
         return Attention(width, heads)
 
-    def tokens(self, x):
+    def tokens(self, x: torch.Tensor) -> torch.Tensor:
         """Images (B, C, H, W) to tokens (B, N, D), before any of them has looked at another."""
         tokens = self.embedding(x).flatten(2).transpose(1, 2)  # (B, N, D)
         if self.class_token is not None:
             tokens = torch.cat([self.class_token().expand(x.shape[0], -1, -1), tokens], dim=1)
         return tokens if self.positions is None else tokens + self.positions()
 
-    def forward(self, x):
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
         tokens = self.norm(self.blocks(self.tokens(x)))
         if self.class_token is not None:
             return self.classifier(tokens[:, 0])
         return self.classifier(self.flatten(self.pool(self.as_maps(tokens))))
 
-    def attention(self, x):
+    def attention(self, x: torch.Tensor) -> list[torch.Tensor]:
         """Where every token looks, block by block: a list of (B, heads, N, N), each row adding up to 1.
 
         As with `forward`, call `eval()` first, and stay in `torch.no_grad()` where no gradient is wanted.
         """
-        found, hooks = [], []
-        for block in self.blocks:
-            softmax = next(module for module in block.attention.modules() if isinstance(module, nn.Softmax))
+        found: list[torch.Tensor] = []
+        hooks, attentions = [], [block.attention for block in self.blocks if isinstance(block, Block)]
+        for attention in attentions:
+            softmax = next(module for module in attention.modules() if isinstance(module, nn.Softmax))
             hooks.append(softmax.register_forward_hook(lambda module, taken, weights: found.append(weights)))
         try:
             self(x)
         finally:
             for hook in hooks:
                 hook.remove()
-        return [block.attention.everywhere(weights) for block, weights in zip(self.blocks, found)]
+        return [attention.everywhere(weights) for attention, weights in zip(attentions, found)]
 
 
 class WindowedViT(ViT):
@@ -297,19 +318,32 @@ class WindowedViT(ViT):
     Patches of 2 pixels, 14 x 14 tokens in four windows of 7 x 7. 180 k parameters.
 
     Raises `InputError` as `ViT`, and for a window below 1.
+
+    >>> WindowedViT(depth=2)(torch.zeros(2, 1, 28, 28)).shape
+    torch.Size([2, 2])
     """
 
     def __init__(
-        self, channels=1, shape=(28, 28), classes=2, patch=None, width=64, depth=None, heads=4, expansion=2, window=7
-    ):
-        check(window=window), check_shape(shape, volumes=False)
+        self,
+        channels: int = 1,
+        shape: Sequence[int] = (28, 28),
+        classes: int = 2,
+        patch: int | None = None,
+        width: int = 64,
+        depth: int | None = None,
+        heads: int = 4,
+        expansion: int = 2,
+        window: int = 7,
+    ) -> None:
+        check(window=window)
+        check_shape(shape, volumes=False)
         if window < 1:
             raise InputError(f"window={window} holds no token; give 1 or more")
         self.multiple = window
         patch = ceil(min(shape) / 14) if patch is None else patch
         super().__init__(channels, shape, classes, patch, width, depth, heads, expansion)
 
-    def attention_of(self, number, width, heads):
+    def attention_of(self, number: int, width: int, heads: int) -> Attention | WindowedAttention:
         window = self.multiple
         moved = number % 2 and max(self.grid) > window
         return WindowedAttention(width, heads, self.grid, window, window // 2 if moved else 0)

@@ -9,9 +9,9 @@
 The experiments are in `medtutor.review.trials`, which loads torch.
 """
 
-from .card import pivot
 from .claims import Claim, Rule, Verdict, claim, claims, judge, verdict
 from .evidence import Contrast, Evidence, read_evidence
+from .render import pivot
 
 
 def side_by_side(timed=True, report=None):

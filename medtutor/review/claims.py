@@ -14,7 +14,8 @@ from typing import get_type_hints
 from ..checks import whole
 from ..errors import InputError, unknown
 from ..files import digest, typed
-from .evidence import command, read_evidence
+from .evidence import Evidence, command, read_evidence
+from .render import Card, provenance, rows_of
 
 SUPPORTED, NOT_SUPPORTED, MIXED, NOT_TESTABLE = "supported", "not supported", "mixed", "not testable here"
 
@@ -83,17 +84,51 @@ class Claim:
         """SHA-256 of what must stand before the evidence: protocol, metric, rule, seeds and settings."""
         return digest([self.protocol.split(), self.metric, asdict(self.rule), self.seeds, self.settings])
 
-    def __str__(self):
-        from .card import as_text
+    def card(self, evidence: Evidence | None = None, found: "Verdict | None" = None) -> Card:
+        """The claim with evidence and verdict, for a terminal, a notebook or a page.
 
-        return as_text(self)
+        Without a verdict, those that ship.
+        """
+        if found is None:
+            evidence, found = judge(self)
+        sections = [
+            (f"The review says ({self.place})", self.says),
+            ("Tested here, in our words", self.tested),
+            ("How", self.protocol),
+            ("Rule, written before the evidence", f"{self.metric}; {self.rule}."),
+            ("Verdict", str(found)),
+            *([("Evidence", provenance(evidence))] if evidence else []),
+        ]
+        rows = rows_of(evidence.contrasts, found.readings) if evidence else []
+        phantom = evidence is not None and evidence.on_phantoms
+        return Card(self.id, phantom, sections, rows, self.metric, self.lesson, self.cell)
+
+    def as_record(self, evidence: Evidence | None, found: "Verdict") -> dict:
+        """The claim with evidence and verdict as plain values, for JSON."""
+        return {
+            "id": self.id,
+            "says": self.says,
+            "place": self.place,
+            "tested": self.tested,
+            "protocol": self.protocol,
+            "metric": self.metric,
+            "rule": str(self.rule),
+            "seeds": list(self.seeds),
+            "lesson": self.lesson,
+            "cell": self.cell,
+            "verdict": found.word,
+            "reason": found.reason,
+            "readings": found.readings,
+            "evidence": evidence.as_record() if evidence else None,
+        }
+
+    def __str__(self):
+        return self.card().as_text()
 
     __repr__ = __str__
 
     def _repr_html_(self):
-        from .card import as_html
-
-        return as_html(self)
+        return self.card().as_html()
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ import math
 import re
 import statistics
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, fields, replace
+from dataclasses import asdict, dataclass, field, fields, replace
 from pathlib import Path
 from typing import TypedDict
 
@@ -38,6 +38,9 @@ class Contrast:
     name           which data, and what was done to them
     arms           names of the first and the second arm
     first, second  the metric per seed, in the order of the evidence's seeds
+    keys           {what: value} by which `Evidence.where` and `pivot` find it: "row" and "column",
+                   the words of which its name is made, and what is peculiar to its experiment,
+                   such as "dataset", "labels", "method" or "score"
 
     All numbers are kept to six decimals: more is noise, and the verdict is
     computed from the same numbers that are shown.
@@ -47,6 +50,7 @@ class Contrast:
     arms: tuple[str, str]
     first: tuple[float, ...]
     second: tuple[float, ...]
+    keys: dict = field(default_factory=dict, hash=False)
 
     @property
     def values(self):
@@ -75,6 +79,7 @@ class Contrast:
         """Plain values for JSON. The statistics are for readers: `Contrast` computes them anew."""
         return {
             "name": self.name,
+            **({"keys": self.keys} if self.keys else {}),  # evidence of version 0.1.0 has none
             "arms": list(self.arms),
             "first": list(self.first),
             "second": list(self.second),
@@ -86,19 +91,30 @@ class Contrast:
         }
 
 
-def between(name, first, second, sign=1):
-    """The `Contrast` of two measured values, one of each training.
+def contrast(row, column, first, second, **keys):
+    """The `Contrast` whose name is made of what is compared, and on what.
+
+    row, column    such as "vit against cnn" and "shapes, 2500 images"; the column may be empty
+    first, second  (name of the arm, its values per seed)
+    keys           that it is found by, beside row and column
+    """
+    (arm, values), (other, others) = first, second
+    return Contrast(
+        f"{row}: {column}" if column else row,
+        (arm, other),
+        *(tuple(round(value, DECIMALS) for value in each) for each in (values, others)),
+        keys={"row": row, "column": column, **keys},
+    )
+
+
+def between(row, column, first, second, sign=1, **keys):
+    """The `contrast` of two measured values, one of each training.
 
     first, second  (name of the arm, trainings with the same seeds, key in their `values`)
     sign           -1 where less is better: both are turned round
     """
-    (arm, trainings, key), (other, others, other_key) = first, second
-    return Contrast(
-        name,
-        (arm, other),
-        tuple(round(sign * training.values[key], DECIMALS) for training in trainings),
-        tuple(round(sign * training.values[other_key], DECIMALS) for training in others),
-    )
+    arms = [(arm, [sign * training.values[key] for training in trainings]) for arm, trainings, key in (first, second)]
+    return contrast(row, column, *arms, **keys)
 
 
 class Arm(TypedDict):
@@ -153,6 +169,14 @@ class Evidence:
         """The `Contrast` of that name, or None."""
         return next((contrast for contrast in self.contrasts if contrast.name == name), None)
 
+    def where(self, **keys):
+        """The contrasts that have these keys, in their order; `arm` and `against` are the names of the arms."""
+        return [
+            contrast
+            for contrast in self.contrasts
+            if keys.items() <= ({"arm": contrast.arms[0], "against": contrast.arms[1]} | contrast.keys).items()
+        ]
+
     def as_record(self):
         """Plain values for JSON, with a SHA-256 over all of them."""
         record = asdict(self) | {"seeds": list(self.seeds), "contrasts": [c.as_record() for c in self.contrasts]}
@@ -165,7 +189,10 @@ class Evidence:
             values = {key: value for key, value in record.items() if key != "sha256"}
             # What can be computed from the values is compared below.
             given = [field.name for field in fields(Contrast)]
-            values["contrasts"] = [{name: contrast[name] for name in given} for contrast in values["contrasts"]]
+            values["contrasts"] = [
+                {name: contrast[name] for name in given if name != "keys" or name in contrast}
+                for contrast in values["contrasts"]
+            ]
             evidence = typed("", values, cls)
             evidence.check()
             altered = evidence.as_record() != record

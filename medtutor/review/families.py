@@ -12,12 +12,12 @@ from statistics import fmean
 from .. import figures
 from ..data import catalog
 from ..errors import InputError
-from ..evaluation.cost import Cost, measure_cost
 from ..models import MODELS, build
 from ..models.autoencoder import Autoencoder
 from ..models.randomness import seeded
-from .card import aligned
+from ..reports.cost import Cost, measure_cost
 from .evidence import Contrast, read_evidence
+from .render import aligned, html_table, markdown_table
 
 COLUMNS = (
     "family",
@@ -43,15 +43,16 @@ ABOUT = (
 class Source:
     """Where a row of the table comes from: the claim whose evidence holds it, and what is explained in which claim.
 
-    contrast, arm  of the evidence: 0 the first arm, 1 the second
-    trained_on     the arm's data set in the evidence, with its share of labels
+    keys        of the contrast in the evidence, its first and its second arm among them, see `Evidence.where`
+    arm         0 the first arm, 1 the second
+    trained_on  the arm's data set in the evidence, with its share of labels
     """
 
     dataset: str
     family: str
     model: str
     claim: str
-    contrast: str
+    keys: dict
     arm: int
     trained_on: str
     explained: str = ""
@@ -60,27 +61,22 @@ class Source:
 def _sources():
     xray, breast, vessel = "pneumoniamnist", "breastmnist", "vesselmnist3d"
     for name in (xray, breast):
-        yield Source(name, "baseline", "mlp", "cnn-beats-mlp", name, 1, name)
-    yield Source(xray, "CNN", "resnet18", "deeper-is-not-better", xray, 0, xray)
-    for name, shares in ((xray, ("5%", "25%", "100%")), (breast, ("100%",)), (vessel, ("100%",))):
+        yield Source(name, "baseline", "mlp", "cnn-beats-mlp", {"dataset": name, "pixels": 0}, 1, name)
+    yield Source(xray, "CNN", "resnet18", "deeper-is-not-better", {"dataset": xray, "pixels": 0}, 0, xray)
+    for name, shares in ((xray, (0.05, 0.25, 1.0)), (breast, (1.0,)), (vessel, (1.0,))):
         for share in shares:
-            on = name if share == "100%" else f"{name}-{share}"
-            of = f"{name}, {share} of labels"
-            explained = name == xray and share == "100%"
-            lead = ("vits-need-more-data", f"cnn against vit: {of}")
+            on = name if share == 1 else f"{name}-{share:.0%}"
+            of = {"dataset": name, "labels": share}
+            explained = name == xray and share == 1
+            lead = "vits-need-more-data", of | {"arm": "cnn", "against": "vit"}
             yield Source(name, "CNN", "cnn", *lead, 0, on, "explanations-find-planted-evidence" if explained else "")
             yield Source(name, "ViT", "vit", *lead, 1, on, "attention-explains" if explained else "")
-            yield Source(name, "hybrid", "hybrid", "vits-need-more-data", f"hybrid against cnn: {of}", 0, on)
-    yield Source(
-        xray,
-        "autoencoder",
-        "code and regression",
-        "features-help-when-labels-are-few",
-        "DAE against raw pixels: 100 labels",
-        0,
-        xray,
-    )
-    slices = "recurrence-helps-on-slices", f"lstm against mean_frames: slices of {vessel}"
+            hybrid = of | {"arm": "hybrid", "against": "cnn"}
+            yield Source(name, "hybrid", "hybrid", "vits-need-more-data", hybrid, 0, on)
+    code = {"arm": "DAE", "against": "raw pixels", "labels": 100}
+    claim = "features-help-when-labels-are-few"
+    yield Source(xray, "autoencoder", "code and regression", claim, code, 0, xray)
+    slices = "recurrence-helps-on-slices", {"dataset": vessel, "arm": "lstm", "against": "mean_frames"}
     yield Source(vessel, "RNN", "lstm", *slices, 0, vessel)
     yield Source(vessel, "RNN", "mean_frames", *slices, 1, vessel)
 
@@ -146,8 +142,7 @@ class SideBySide:
     def as_markdown(self):
         parts = ["## All families side by side", self.about]
         for name in self.datasets:
-            lines = [COLUMNS, ["---"] * len(COLUMNS), *map(_cells, self.of(name))]
-            parts += [f"### {catalog.card(name).title}", "\n".join(f"| {' | '.join(line)} |" for line in lines)]
+            parts += [f"### {catalog.card(name).title}", markdown_table(COLUMNS, [*map(_cells, self.of(name))])]
         return "\n\n".join(parts)
 
     def figure(self):
@@ -157,15 +152,7 @@ class SideBySide:
         return figures.side_by_side({catalog.card(name).title: self.of(name) for name in self.datasets})
 
     def _repr_html_(self):
-        parts = []
-        for name in self.datasets:
-            head = "".join(f'<th scope="col">{escape(column)}</th>' for column in COLUMNS)
-            body = "".join(
-                f"<tr>{''.join(f'<td>{escape(cell)}</td>' for cell in _cells(row))}</tr>" for row in self.of(name)
-            )
-            parts.append(
-                f"<table><caption>{escape(catalog.card(name).title)}</caption><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
-            )
+        parts = [html_table(catalog.card(name).title, COLUMNS, [*map(_cells, self.of(name))]) for name in self.datasets]
         picture = self.figure()._repr_mimebundle_()["text/html"] if self.rows else ""
         return f"<div>{picture}{''.join(parts)}<p><small>{escape(self.about)}</small></p></div>"
 
@@ -199,9 +186,10 @@ def side_by_side(timed=True, report=None):
     rows, costs = [], {}
     for source in _sources():
         evidence = _sound(source.claim)
-        contrast = evidence and evidence.contrast(source.contrast)
-        if not contrast:
+        found = evidence.where(**source.keys) if evidence else []
+        if not found:
             continue
+        contrast = found[0]
         arm = _arm(evidence, source)
         share = _share(source, evidence)
         known = source.dataset, source.model
@@ -237,9 +225,10 @@ def _arm(evidence, source):
 
 
 def _share(source, evidence):
-    if source.family == "autoencoder":
-        return 2 * int(source.contrast.split(": ")[1].split()[0]) / evidence.data[source.dataset]["train"]
-    return float(source.trained_on.partition("-")[2].rstrip("%") or 100) / 100
+    """The share of the training labels that was used, 0…1."""
+    if source.family == "autoencoder":  # so many labels of each of the two classes
+        return 2 * source.keys["labels"] / evidence.data[source.dataset]["train"]
+    return source.keys.get("labels", 1.0)
 
 
 def _cost(source, arm, timed):
@@ -260,12 +249,8 @@ def _explained(source):
     evidence = _sound(source.explained) if source.explained else None
     if not evidence:
         return None
-    prefix = "vit, " if source.model == "vit" else ""
-    hits = {
-        contrast.name.removeprefix(prefix).removesuffix(": hit"): contrast.mean
-        for contrast in evidence.contrasts
-        if contrast.name.startswith(prefix) and contrast.name.endswith(": hit")
-    }
+    tested = evidence.where(score="hit", spots="all", model=source.model)
+    hits = {contrast.keys["method"]: contrast.mean for contrast in tested}
     return max(hits.items(), key=lambda pair: pair[1]) if hits else None
 
 

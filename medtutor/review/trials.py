@@ -1,135 +1,30 @@
-"""The experiments behind the claims: what is trained, and what is measured.
-
-An experiment is a generator of `Contrast`s. It is given
-
-data   {name: Dataset}, the data sets of the claim
-seeds  of the trainings
-train  train(model, dataset, seed, measure=…, longer=1.0, **options) -> `Training`:
-       `train_once` with the claim's settings and the model's own learning rate; the
-       arms of an experiment differ in nothing else. The data set is one of `data`, or
-       was made of one and has its name in front. `longer` multiplies the epochs.
-       Without a model, None, `measure` trains what it needs
-
-Everything an experiment may vary stands in `settings` of claims.toml, so that
-the evidence is bound to it.
-"""
+"""A trial: the experiment of a claim is run, and what it measured becomes `Evidence`."""
 
 import hashlib
 import json
 import time
 from dataclasses import asdict
 from importlib.metadata import version
-from itertools import count
-from statistics import fmean
 
 import torch
 
 from ..checks import number
 from ..data import load as load_medmnist
-from ..data.dataset import SPLITS
+from ..data.card import SPLITS
 from ..errors import InputError, unknown
-from ..evaluation.comparison import atlases
-from ..evaluation.metrics import measure as measured
-from ..evaluation.postprocessing import MeanShape, largest_component
-from ..evaluation.segmentation import SCORES, by_patient, segmentation_scores
 from ..models import build, parameter_count
 from ..training import Interrupted, default_recipe, fit
 from ..training.processes import choose_threads, make_accelerator
-from .evidence import DECIMALS, Contrast, Evidence, between
-from .feature_trials import drawn_again, features_without_labels, reconstruction_errors
-from .generative_trials import drawn_or_real, few_shot_augmentation
+from .evidence import DECIMALS, Evidence
+from .experiments.autoencoders import drawn_again, features_without_labels, reconstruction_errors
+from .experiments.cnn_classification import cnn_against_mlp, moved_auc, resnet18_against_cnn
+from .experiments.gan import drawn_or_real, few_shot_augmentation
+from .experiments.hybrids_and_fusion import cine_of_parts, organ_first, parts_of_a_cohort, transformer_at_the_bottom
+from .experiments.interpretability import attention_on_spots, planted_marker, planted_spots
+from .experiments.rnn_and_time import order_of_frames, order_of_slices
+from .experiments.unet_and_descendants import unet_and_kin
+from .experiments.vision_transformers import families, two_marks
 from .kept import Training, keep, kept
-from .part_trials import cine_of_parts, organ_first, parts_of_a_cohort
-from .spot_trials import attention_on_spots, planted_marker, planted_spots
-from .time_trials import order_of_frames, order_of_slices
-from .transformer_trials import families, transformer_at_the_bottom, two_marks
-
-
-def cnn_against_mlp(data, seeds, train):
-    """The CNN minus an MLP of as many parameters: what looking at neighbours is worth.
-
-    Yields a contrast per data set and move of the test images.
-    """
-    for name, dataset in data.items():
-        width = matching_width(dataset)
-        cnn = [train("cnn", dataset, seed) for seed in seeds]
-        mlp = [train("mlp", dataset, seed, width=width) for seed in seeds]
-        yield from contrasts(name, cnn, mlp)
-
-
-def resnet18_against_cnn(data, seeds, train):
-    """ResNet-18 minus the CNN: what 65 times as many parameters are worth."""
-    for name, dataset in data.items():
-        cnn = [train("cnn", dataset, seed) for seed in seeds]
-        resnet18 = [train("resnet18", dataset, seed) for seed in seeds]
-        yield from contrasts(name, resnet18, cnn)
-
-
-def unet_and_kin(data, seeds, train):
-    """U-Net against the same network without skips, its descendants, the atlas, and its own answers post-processed.
-
-    Yields for each a contrast of Dice, of surface Dice, and of HD95, the last turned round:
-    the millimetres by which the first arm is nearer.
-    """
-    for dataset in data.values():
-        unet, fcn, residual, attention, multi_level = (
-            [train(model, dataset, seed, measure=fit_of_masks) for seed in seeds]
-            for model in ("unet", "fcn", "residual_unet", "attention_unet", "multi_level_unet")
-        )
-        for first, second in ((unet, fcn), (residual, unet), (attention, unet), (multi_level, unet)):
-            yield from _of_masks(f"{first[0].model} against {second[0].model}", first, second)
-        for network in (unet, fcn):
-            yield from _of_masks(f"{network[0].model} against the atlas", network, network, second_key="atlas")
-        for way in ("largest component", "mean shape"):
-            yield from _of_masks(f"{way} against none", unet, unet, first_key=way)
-
-
-def _of_masks(name, first, second, first_key="network", second_key="network"):
-    for score, title, sign in (("dice", "dice", 1), ("surface_dice", "surface dice", 1), ("hd95", "nearer in mm", -1)):
-        arms = [
-            (trainings[0].model if key == "network" else key, trainings, f"{key} {score}")
-            for trainings, key in ((first, first_key), (second, second_key))
-        ]
-        yield between(f"{name}: {title}", *arms, sign)
-
-
-# How strongly the mean shape pulls; the best on val is taken.
-PULLS = (0.1, 0.2, 0.3, 0.5)
-
-
-def fit_of_masks(run, dataset):
-    """Test Dice, surface Dice and HD95, {"network dice": …}: of the run, of its masks post-processed in two ways, of
-    the atlas.
-
-    All measured on the volumes of patients. The weight of the mean shape is chosen by the Dice on val.
-    """
-    volumes, classes = dataset.as_volumes(), len(run.card.classes)
-    chances = {
-        split: by_patient(run.predictions[split].float(), getattr(dataset, split).patients).transpose(1, 2)
-        for split in ("val", "test")
-    }
-
-    def scores(masks, split="test"):
-        return {
-            name: values.mean()
-            for name, values in segmentation_scores(
-                masks, getattr(volumes, split).masks, classes, run.card.spacing
-            ).items()
-        }
-
-    shape = MeanShape.fit(volumes.train.masks, classes, spacing=run.card.spacing)
-    weight = max(PULLS, key=lambda pull: scores(shape.apply(chances["val"], pull).argmax(axis=1), "val")["dice"])
-    found = chances["test"].argmax(dim=1)
-    ways = {
-        "network": scores(found),
-        "largest component": scores(largest_component(found, whole=True)),
-        "mean shape": scores(shape.apply(chances["test"], weight).argmax(axis=1)),
-        "atlas": asdict(atlases(dataset)["atlas with intensity"]),
-    }
-    return {f"{way} {score}": float(values[score]) for way, values in ways.items() for score in SCORES} | {
-        "pull": weight
-    }
-
 
 # name: (experiment, its trainings per data set and seed, a mean where the sets differ)
 TRIALS = {
@@ -278,40 +173,6 @@ def _fitted(network, dataset, recipe, device, progress):
         # `fit` answers Ctrl-C with the epochs it has: those are no evidence.
         raise KeyboardInterrupt
     return run
-
-
-def contrasts(name, first, second):
-    """[Contrast, …]: first minus second, trainings with the same seeds, at every move measured."""
-    return [
-        Contrast(
-            name if pixels == "0" else f"{name} moved {pixels} px",
-            (first[0].model, second[0].model),
-            tuple(training.values[pixels] for training in first),
-            tuple(training.values[pixels] for training in second),
-        )
-        for pixels in first[0].values
-    ]
-
-
-def matching_width(dataset):
-    """The smallest even width with which the MLP has at least as many parameters as the default CNN."""
-    wanted = parameter_count(build("cnn", dataset))
-    return next(width for width in count(2, 2) if parameter_count(build("mlp", dataset, width=width)) >= wanted)
-
-
-def moved(images, down, right):
-    """Images (N, C, H, W) moved by whole pixels; beyond the border its own value continues."""
-    height, width = images.shape[-2:]
-    rows = (torch.arange(height) - down).clamp(0, height - 1)
-    columns = (torch.arange(width) - right).clamp(0, width - 1)
-    return images[..., rows[:, None], columns]
-
-
-def moved_auc(run, split, pixels):
-    """Mean AUC of a run over the images of a split moved up, down, left and right."""
-    directions = ((-pixels, 0), (pixels, 0), (0, -pixels), (0, pixels))
-    scores = [run.predict(moved(split.images, *direction)) for direction in directions]
-    return fmean(measured(split.labels, score, run.card.task, resamples=0).auc for score in scores)
 
 
 def _arms(trainings):

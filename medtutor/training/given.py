@@ -2,15 +2,20 @@
 training.
 """
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import torch
 from torch import nn
 
 from .. import checks
 from ..errors import InputError, MedtutorError, shown
+from ..models.inference import evaluating
 
 MOST = 1_000_000  # epochs, steps of a batch: more is a slip
 
 
-def count(name, value, least=1, most=MOST, why=""):
+def count(name: str, value: object, least: int = 1, most: int = MOST, why: str = "") -> int:
     """A whole number as an int: epochs, cases in a batch, steps. Raises `InputError` for anything else."""
     try:
         return checks.whole(name, value, least, most)
@@ -21,17 +26,17 @@ def count(name, value, least=1, most=MOST, why=""):
         ) from None
 
 
-def learning_rate(value):
+def learning_rate(value: object) -> float:
     """A rate as a float. Raises `InputError` for anything but a finite number above 0."""
     return _number("the learning rate", value, "a number above 0", above=0)
 
 
-def share(name, value, what="a share"):
+def share(name: str, value: object, what: str = "a share") -> float:
     """A number from 0 to below 1 as a float, else an `InputError`."""
     return _number(name, value, f"{what} from 0 to below 1", 0, below=1)
 
 
-def amount(name, value, what="a number from 0"):
+def amount(name: str, value: object, what: str = "a number from 0") -> float:
     """A finite number from 0 as a float, else an `InputError`."""
     return _number(name, value, what, 0)
 
@@ -43,7 +48,7 @@ def _number(name, value, what, low=None, **range):
         raise InputError(f"{name} is {value!r}; give {what}") from None
 
 
-def check_trainable(model):
+def check_trainable(model: object) -> None:
     """Raises `InputError` for what is no model, and for one without a weight that may change."""
     if not isinstance(model, nn.Module):
         raise InputError(f"the model is {shown(model)}; give a network, such as build(name, dataset)")
@@ -54,7 +59,20 @@ def check_trainable(model):
         )
 
 
-def check_finite(model, rate):
+@contextmanager
+def asking(model: nn.Module, wrong: str, remedy: str = "") -> Iterator[None]:
+    """Within, the model is in eval mode and keeps no gradients; afterwards it is as it was.
+
+    What torch refuses within is an `InputError`: `wrong`, torch's reason, and the remedy.
+    """
+    try:
+        with torch.no_grad(), evaluating(model):
+            yield
+    except (RuntimeError, TypeError) as error:
+        raise InputError(f"{wrong} ({str(error).splitlines()[0]}){remedy and f'; {remedy}'}") from error
+
+
+def check_finite(model: nn.Module, rate: float) -> None:
     """Raises `MedtutorError` where the last step has made weights of what is no number."""
     if not all(weight.isfinite().all() for weight in model.state_dict().values()):
         raise MedtutorError(

@@ -6,25 +6,25 @@ clip are then computed once (`features_of`), and a head learns to read them
 the same features.
 """
 
+from typing import TypeVar
+
 import numpy as np
 import torch
 from torch import nn
-from tqdm import tqdm
 
-from .. import checks
 from ..data.dataset import normalise
 from ..data.images import as_images
-from ..errors import InputError, MedtutorError, unknown
-from ..models.inference import device_of, evaluating
-from ..models.randomness import seeded
+from ..errors import InputError, unknown
+from ..models.inference import device_of
 from . import given
-from .loop import case_losses
+from .engine import Trainer
+from .losses import case_losses
 
+Head = TypeVar("Head", bound=nn.Module)
 TASKS = ("binary", "multi-class", "regression")
 
 
-@torch.no_grad()
-def features_of(model, images, batch_size=128):
+def features_of(model: nn.Module, images: np.ndarray | torch.Tensor, batch_size: int = 128) -> torch.Tensor:
     """(N, T, 48) float32: what a model's encoder makes of each frame.
 
     model   a `FrameSequence`, such as `build("lstm", dataset)` or a run's model; it is
@@ -34,8 +34,13 @@ def features_of(model, images, batch_size=128):
 
     No gradient flows through them. Raises `InputError` for a model without
     features of frames, and for images that are no clips.
+
+    >>> from medtutor.models.recurrent import FrameSequence
+    >>> features_of(FrameSequence(shape=(12, 12), frames=5), torch.zeros(3, 5, 1, 12, 12, dtype=torch.uint8)).shape
+    torch.Size([3, 5, 48])
     """
-    if not callable(getattr(model, "features", None)):
+    features = getattr(model, "features", None)
+    if not callable(features):
         raise InputError(
             f"{type(model).__name__} has no features of frames; give a model such as build('lstm', dataset)"
         )
@@ -43,30 +48,26 @@ def features_of(model, images, batch_size=128):
         raise InputError("images must be clips, a uint8 tensor (N, T, C, H, W)")
     if getattr(images, "shape", (1,))[0] == 0:
         raise InputError("there is no clip among the images; give at least one")
-    images, batch_size, device = as_images(images, (None,) * 4), given.count("batch_size", batch_size), device_of(model)
-    try:
-        with evaluating(model):
-            return torch.cat([model.features(normalise(batch).to(device)).cpu() for batch in images.split(batch_size)])
-    except RuntimeError as error:
-        raise InputError(
-            f"the model does not take clips of shape {tuple(images.shape[1:])} ({str(error).splitlines()[0]})"
-        ) from error
+    clips: torch.Tensor = as_images(images, (None,) * 4)
+    batch_size, device = given.count("batch_size", batch_size), device_of(model)
+    with given.asking(model, f"the model does not take clips of shape {tuple(clips.shape[1:])}"):
+        return torch.cat([features(normalise(some).to(device)).cpu() for some in clips.split(batch_size)])
 
 
 def fit_head(
-    head,
-    features,
-    targets,
+    head: Head,
+    features: torch.Tensor,
+    targets: torch.Tensor,
     *,
-    task,
-    epochs=25,
-    batch_size=64,
-    learning_rate=3e-3,
-    noise=0.1,
-    weight_decay=0.05,
-    seed=0,
-    progress=True,
-):
+    task: str,
+    epochs: int = 25,
+    batch_size: int = 64,
+    learning_rate: float = 3e-3,
+    noise: float = 0.1,
+    weight_decay: float = 0.05,
+    seed: int = 0,
+    progress: bool = True,
+) -> Head:
     """Train a head on cached features; the head, trained in place and in eval mode.
 
     head           of `models.recurrent.HEADS`, or anything that takes (B, T, F)
@@ -84,41 +85,36 @@ def fit_head(
     threads draw meanwhile. Raises `InputError` where head, features, targets and
     numbers do not fit each other; the head is then as it was. `MedtutorError` where the
     loss stops being a number.
+
+    >>> from medtutor.models.recurrent import HEADS
+    >>> features = torch.rand(8, 4, 48)
+    >>> head = HEADS["lstm"](48, 2, frames=4)
+    >>> fit_head(head, features, torch.arange(8) % 2, task="binary", epochs=2, progress=False)(features).shape
+    torch.Size([8, 2])
     """
-    epochs, batch_size, seed = given.count("epochs", epochs), given.count("batch_size", batch_size), checks.seed(seed)
-    learning_rate = given.learning_rate(learning_rate)
     noise, weight_decay = given.amount("noise", noise), given.amount("weight_decay", weight_decay)
     _check(head, features, targets, task)
-    batch = min(batch_size, len(features))
-    steps = len(features) // batch  # the last partial batch is left out
-    optimiser = torch.optim.AdamW(head.parameters(), learning_rate, weight_decay=weight_decay)
-    schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, learning_rate, total_steps=steps * epochs + 1)
     spread = features.std(dim=(0, 1))
-    draws = seeded(seed)
-    head.train()
-    try:
-        with tqdm(total=epochs, unit="epoch", desc=type(head).__name__, disable=not progress) as bar:
-            for epoch in range(epochs):
-                with draws:
-                    order = torch.randperm(len(features))[: steps * batch]
-                for rows in order.split(batch):
-                    x = features[rows]
-                    with draws:
-                        answers = head(x + noise * spread * torch.randn_like(x))
-                    loss = case_losses(answers, targets[rows], task).mean()
-                    if not loss.isfinite():
-                        raise MedtutorError(
-                            f"the loss is {loss.item()} in epoch {epoch + 1}; the learning rate {learning_rate:g} is"
-                            " probably too high"
-                        )
-                    optimiser.zero_grad()
-                    loss.backward()
-                    optimiser.step()
-                    schedule.step()
-                bar.update()
-        given.check_finite(head, learning_rate)
-    finally:
-        head.eval()
+
+    def loss_of(rows, generator):
+        x = features[rows]
+        answers = head(x + noise * spread * torch.randn_like(x))
+        return case_losses(answers, targets[rows], task).mean()
+
+    trainer = Trainer(
+        head,
+        torch.arange(len(features)),
+        loss_of,
+        epochs=epochs,
+        batch_size=batch_size,
+        learning_rate=learning_rate,
+        weight_decay=weight_decay,
+        seed=seed,
+        title=type(head).__name__,
+        progress=progress,
+    )
+    trainer.generator = None  # the order is drawn, like noise and dropout, from the state of the layers
+    trainer.train()
     return head
 
 
@@ -147,14 +143,11 @@ def _check_answers(head, features, targets, task):
     if not isinstance(head, nn.Module):
         raise InputError(f"the head must be a network, not {type(head).__name__}; take one of models.recurrent.HEADS")
     given.check_trainable(head)
-    try:
-        with torch.no_grad(), evaluating(head):
-            outputs = head(features[:2]).shape[-1]
-    except (RuntimeError, TypeError) as error:
-        raise InputError(
-            f"the head does not take features of shape {tuple(features.shape[1:])} ({str(error).splitlines()[0]}); "
-            "make it for that many numbers and frames"
-        ) from error
+    shape = tuple(features.shape[1:])
+    with given.asking(
+        head, f"the head does not take features of shape {shape}", "make it for that many numbers and frames"
+    ):
+        outputs = head(features[:2]).shape[-1]
     if task == "regression" and outputs != 1:
         raise InputError(f"a regression needs a head with one output, not {outputs}")
     if task != "regression" and (targets.min() < 0 or targets.max() >= outputs):

@@ -4,29 +4,38 @@ import platform
 import sys
 import time
 import warnings
-from functools import cache
 from importlib.metadata import version
 from typing import NamedTuple
 
 import torch
-import torch.nn.functional as F
+from torch import nn
 from torch.optim.swa_utils import AveragedModel
 from tqdm import tqdm
 
 from ..data.augmentation import apply_affine, apply_affine_to_masks, draw_affine
 from ..data.dataset import Dataset, normalise
 from ..errors import InputError, MedtutorError, shown
-from ..evaluation import measure_split, metrics_kind
-from ..evaluation.segmentation import by_patient
+from ..metrics import Metrics, RegressionMetrics, SegmentationMetrics, measure_split, metrics_kind
+from ..metrics.segmentation import by_patient
 from ..models import frozen
-from ..models.inference import device_of, evaluating
-from ..models.randomness import seeded
+from ..models.inference import device_of, probabilities, to_model
 from . import given
+from .engine import Trainer, own_random
+from .losses import case_losses
+from .prediction import predict_logits
 from .processes import choose_threads, gather_rows, make_accelerator, share, synchronise_batch_norm
 from .recipe import Recipe
-from .run import Run, predict_logits, probabilities, to_model
+from .run import Run
 
 VIEWS = 1000  # of a case, at most, that a prediction is averaged over
+
+
+class Measured(NamedTuple):
+    """What was found on a split."""
+
+    metrics: Metrics | SegmentationMetrics | RegressionMetrics
+    predictions: torch.Tensor
+    labels: torch.Tensor
 
 
 class Reached(NamedTuple):
@@ -36,6 +45,7 @@ class Reached(NamedTuple):
     seconds: float
     cpu_seconds: float
     state: dict
+    val: Measured | None
 
 
 class Interrupted(MedtutorError):
@@ -44,7 +54,15 @@ class Interrupted(MedtutorError):
     exit_code = 130  # what a shell gives a program that Ctrl-C ended
 
 
-def fit(model, dataset, recipe=None, *, device="auto", progress=True, resume=None):
+def fit(
+    model: nn.Module,
+    dataset: Dataset,
+    recipe: Recipe | None = None,
+    *,
+    device: str = "auto",
+    progress: bool = True,
+    resume: Run | None = None,
+) -> Run:
     """Train a model and measure it: on val after each epoch, on test once at the end.
 
     model    from `build`; trained in place
@@ -56,13 +74,20 @@ def fit(model, dataset, recipe=None, *, device="auto", progress=True, resume=Non
 
     The weights kept are the moving average after the last epoch: nothing is
     selected. Ctrl-C keeps the last finished epoch: the Run comes back with
-    `interrupted` true and test unread. On one machine the same model, recipe
-    and number of threads give the same Run, bit for bit, resumed or not, and
-    whatever other threads draw meanwhile; torch's own random state is left as it was.
+    `interrupted` true and test unread, also where it comes while the trained model is
+    measured. On one machine the same model, recipe and number of threads give the same Run,
+    bit for bit, resumed or not, and whatever other threads draw meanwhile; torch's own random
+    state is left as it was.
 
     Raises `InputError` where model, data and recipe do not fit each other; the model is
     then as it was. `MedtutorError` where the loss stops being a number, `Interrupted` for
     a Ctrl-C in the first epoch.
+
+    >>> from medtutor import Recipe, build, fit, load
+    >>> xray = load("pneumoniamnist", source="phantom")
+    >>> run = fit(build("mlp", xray, width=16), xray, Recipe(epochs=1), progress=False)
+    >>> run.epochs_done, run.test.n == len(xray.test)
+    (1, True)
     """
     recipe = _whole_recipe(model, dataset, recipe)
     _check(model, dataset, recipe, resume)
@@ -72,7 +97,7 @@ def fit(model, dataset, recipe=None, *, device="auto", progress=True, resume=Non
         trainer = _Trainer(model, dataset, recipe, accelerator, progress)
         if resume is not None:
             trainer.restore(resume)
-        trainer.train_epochs()
+        trainer.train()
         return trainer.as_run()
     except BaseException:
         model.to(device_before).eval()
@@ -99,25 +124,16 @@ def _check(model, dataset, recipe, resume):
     if resume is not None and not resume.interrupted:
         raise InputError("this run is finished; there is nothing to resume")
     if resume is not None:
-        then = (
-            resume.card,
-            resume.provenance,
-            resume.recipe,
-            resume.model.name,
-            resume.model.options,
-            frozen(resume.model),
+        then, now = (
+            (each.card, each.provenance, how, net.name, net.options, frozen(net))
+            for each, how, net in ((resume, resume.recipe, resume.model), (dataset, recipe, model))
         )
-        if resume.state is None or then != (card, dataset.provenance, recipe, model.name, model.options, frozen(model)):
+        if resume.state is None or then != now:
             raise InputError("a run can only be resumed with its own data, model and recipe; leave them as they were")
     given.check_trainable(model)
-    try:
-        with torch.no_grad(), evaluating(model):
-            logits = model(normalise(dataset.train.images[:2]).to(device_of(model)))
-    except RuntimeError as error:
-        raise InputError(
-            f"the model does not take images of shape {tuple(dataset.train.images.shape[1:])} "
-            f"({str(error).splitlines()[0]}); build it for this data set"
-        ) from error
+    shape = tuple(dataset.train.images.shape[1:])
+    with given.asking(model, f"the model does not take images of shape {shape}", "build it for this data set"):
+        logits = model(normalise(dataset.train.images[:2]).to(device_of(model)))
     if (card.frames or card.task == "segmentation") and recipe.shift_at_test:
         raise InputError(
             "recipe: shift_at_test must be 0 for a segmentation and for sequences; predictions are averaged over moves"
@@ -155,102 +171,95 @@ def _check_moves(card, recipe):
         )
 
 
-class _Trainer:
-    """The state of one training: weights, their average, optimiser, step."""
+class _Trainer(Trainer):
+    """The training of a model for a `Dataset`: validation, a moving average of the weights, many processes."""
 
     def __init__(self, model, dataset, recipe, accelerator, progress):
         self.dataset, self.recipe, self.accelerator = dataset, recipe, accelerator
-        self.card, self.train = dataset.card, dataset.train
+        self.card, self.data = dataset.card, dataset.train
         self.mirror = self.card.mirror if recipe.mirror else ()
         # Of slices the distance between them plays no part in turning one.
         self.spacing = self.card.spacing and self.card.spacing[-self.card.dims :]
+        cases = torch.arange(len(self.data))
+        if recipe.skip_empty and self.card.task == "segmentation":
+            cases = self.data.masks.flatten(1).any(dim=1).nonzero()[:, 0]
         order = torch.channels_last if self.card.dims == 2 else torch.channels_last_3d
         # `network` is the user's model; `model` the same, wrapped for many processes.
         self.network = synchronise_batch_norm(model.to(accelerator.device, memory_format=order), accelerator)
-        optimiser = torch.optim.AdamW(model.parameters(), recipe.learning_rate, weight_decay=recipe.weight_decay)
-        self.model, self.optimiser = accelerator.prepare(self.network, optimiser)
-        self.average = AveragedModel(self.network, multi_avg_fn=_moving_average(recipe.average), use_buffers=True)
-        self.cases = torch.arange(len(self.train))
-        if recipe.skip_empty and self.card.task == "segmentation":
-            self.cases = self.train.masks.flatten(1).any(dim=1).nonzero()[:, 0]
-        # The last partial batch is left out: its statistics would be of few cases.
-        self.batch = min(recipe.batch_size, len(self.cases))
-        self.steps = len(self.cases) // self.batch
-        self.schedule = torch.optim.lr_scheduler.OneCycleLR(
-            optimiser, recipe.learning_rate, total_steps=self.steps * recipe.epochs + 1
+        super().__init__(
+            self.network,
+            cases,
+            self.batch_loss,
+            epochs=recipe.epochs,
+            batch_size=min(recipe.batch_size, len(cases)),
+            learning_rate=recipe.learning_rate,
+            weight_decay=recipe.weight_decay,
+            seed=recipe.seed,
+            title=f"{model.name} on {dataset.title}",
+            progress=progress and accelerator.is_main_process,
         )
+        self.model, self.optimiser = accelerator.prepare(self.network, self.optimiser)
+        self.average = AveragedModel(self.network, multi_avg_fn=_moving_average(recipe.average), use_buffers=True)
         # A network starts with answers around 0 that differ by about 1: targets of a regression are brought there.
         self.scale = (0.0, 1.0)
         if self.card.task == "regression":
-            self.scale = (float(self.train.labels.mean()), float(self.train.labels.std()))
+            self.scale = (float(self.data.labels.mean()), float(self.data.labels.std()))
         # Replaced as one at the end of an epoch: Ctrl-C finds either the old or the new.
-        self.reached = Reached([], 0.0, 0.0, {})
-        self.bar = tqdm(
-            total=self.steps * recipe.epochs,
-            unit="step",
-            dynamic_ncols=True,
-            desc=f"{model.name} on {dataset.title}",
-            disable=not (progress and accelerator.is_main_process),
-        )
+        self.reached = Reached([], 0.0, 0.0, {}, None)
 
     @property
     def epochs_done(self):
         return len(self.reached.history)
 
-    def train_epochs(self):
+    def train(self):
         """All epochs that are left, or those before a Ctrl-C."""
         try:
-            for epoch in range(self.epochs_done, self.recipe.epochs):
-                self.train_epoch(epoch)
+            super().train()
         except KeyboardInterrupt:
             if self.epochs_done == 0:
                 raise Interrupted("interrupted before the first epoch was done: there is nothing to keep") from None
-            tqdm.write(
-                f"interrupted: keeping the {self.epochs_done} finished of {self.recipe.epochs} epochs", file=sys.stderr
-            )
+            _say(f"interrupted: keeping the {self.epochs_done} finished of {self.recipe.epochs} epochs")
             self.back_to_last_epoch()
-        finally:
-            self.bar.close()
 
     def train_epoch(self, epoch):
         wall, cpu = time.perf_counter(), time.process_time()
         # Everything random in an epoch hangs on (seed, epoch) alone, so that a
         # resumed run continues as if it had never stopped.
-        seed = self.recipe.seed * 100_003 + epoch
-        generator = torch.Generator().manual_seed(seed)
-        self.layers_draw = seeded(seed)
-        self.model.train()
-        order = self.cases[torch.randperm(len(self.cases), generator=generator)]
-        total = 0.0
-        for step in range(self.steps):
-            rows = order[step * self.batch : (step + 1) * self.batch]
-            loss = self.step(rows, generator)
-            if loss != loss or loss in (float("inf"), float("-inf")):
-                raise MedtutorError(
-                    f"the loss is {loss} in epoch {epoch + 1}, step {step + 1}; "
-                    f"the learning rate {self.recipe.learning_rate:g} is probably too high"
-                )
-            total += loss
-            self.bar.set_postfix_str(self._status(loss), refresh=False)
-            self.bar.update()
+        self.generator, self.layers_draw = own_random(self.recipe.seed * 100_003 + epoch)
+        loss = super().train_epoch(epoch)
         # For the curve the plain image must do; averaging over views takes many times as long.
-        val = self.evaluate("val", views=(), quick=True)[0]
+        val = self.evaluate("val", views=(), quick=True)
         seconds = self.reached.seconds + time.perf_counter() - wall
         cpu_seconds = self.reached.cpu_seconds + time.process_time() - cpu
-        row = {"epoch": epoch + 1, "loss": total / self.steps} | {
-            f"val_{name}": getattr(val, name) for name in val.curve
-        }
-        history = [*self.reached.history, row | {"seconds": round(seconds, 3)}]
-        self.reached = Reached(history, seconds, cpu_seconds, self.state())
-        self.bar.set_postfix_str(self._status(loss))
+        measured = {f"val_{name}": getattr(val.metrics, name) for name in val.metrics.curve}
+        row = {"epoch": epoch + 1, "loss": loss, **measured, "seconds": round(seconds, 3)}
+        self.reached = Reached([*self.reached.history, row], seconds, cpu_seconds, self.state(), val)
+        self.bar.set_postfix_str(self.status(loss))
+        return loss
 
     def step(self, rows, generator):
-        """One step on a batch; returns its mean loss over all processes."""
+        """One step on a batch; its mean loss over all processes."""
+        with self.layers_draw:
+            loss = self.loss_of(rows, generator)
+        self.optimiser.zero_grad()
+        # Gradients are averaged over processes: scaled so that the average is that of the whole batch.
+        self.accelerator.backward(loss * self.accelerator.num_processes)
+        self.optimiser.step()
+        self.schedule.step()
+        self.average.update_parameters(self.network)
+        return self.accelerator.reduce(loss.detach(), "sum").item()
+
+    def batch_loss(self, rows, generator):
+        """This process's part of a batch's mean loss, however unequal the shares."""
         mine = share(len(rows), self.accelerator)
         recipe, device = self.recipe, self.accelerator.device
-        # The random numbers of the whole batch, on every process alike.
-        affine = None
+        x = to_model(normalise(self.data.images[rows[mine]]), device)
+        targets = self.data.targets[rows[mine]].to(device)
+        if self.card.task == "regression":
+            mean, spread = self.scale
+            targets = (targets - mean) / spread
         if self.mirror or recipe.rotation or recipe.scale or recipe.shift:
+            # The random numbers of the whole batch, on every process alike.
             affine = draw_affine(
                 len(rows),
                 self.card.shape,
@@ -261,32 +270,15 @@ class _Trainer:
                 spacing=self.spacing,
                 generator=generator,
             )[mine]
-        x = to_model(normalise(self.train.images[rows[mine]]), device)
-        if affine is not None:
             # All frames of a sequence move alike: to the affine map they are channels.
             frames = x.flatten(1, 2) if self.card.frames else x
             x = to_model(apply_affine(frames, affine).view_as(x), device)
-        targets = self.train.targets[rows[mine]].to(device)
-        if self.card.task == "regression":
-            mean, spread = self.scale
-            targets = (targets - mean) / spread
-        if affine is not None and self.card.task == "segmentation":
-            targets = apply_affine_to_masks(targets, affine)
-        with self.layers_draw:
-            answers = self.model(x)
-        losses = case_losses(answers, targets, self.card.task, recipe.label_smoothing)
-        # Gradients are averaged over processes: scaled so that the average is
-        # that of the whole batch, however unequal the shares.
-        loss = losses.sum() / len(rows)
-        self.accelerator.backward(loss * self.accelerator.num_processes)
-        self.optimiser.step()
-        self.optimiser.zero_grad()
-        self.schedule.step()
-        self.average.update_parameters(self.network)
-        return self.accelerator.reduce(loss.detach(), "sum").item()
+            if self.card.task == "segmentation":
+                targets = apply_affine_to_masks(targets, affine)
+        return case_losses(self.model(x), targets, self.card.task, recipe.label_smoothing).sum() / len(rows)
 
     def evaluate(self, split, views, quick=False):
-        """(metrics, probabilities, targets) of a split, over all processes.
+        """What is `Measured` of a split, over all processes.
 
         `views` are the mirror axes and the shift that predictions are averaged over;
         `quick` leaves out intervals and distances.
@@ -303,13 +295,12 @@ class _Trainer:
         scores = probabilities(logits, self.card.task, self.scale)
         metrics = measure_split(cases, scores, self.card, quick=quick)
         # Half precision does for the probabilities of every pixel, which are many.
-        return metrics, scores.half() if self.card.task == "segmentation" else scores, cases.targets
+        return Measured(metrics, scores.half() if self.card.task == "segmentation" else scores, cases.targets)
 
-    def _status(self, loss):
+    def status(self, loss):
         history, kind = self.reached.history, metrics_kind(self.card.task)
-        return f"loss {loss:.3f}" + (
-            f", val {kind.headline} {history[-1][f'val_{kind.curve[0]}']:.3f}" if history else ""
-        )
+        val = f", val {kind.headline} {history[-1][f'val_{kind.curve[0]}']:.3f}" if history else ""
+        return f"loss {loss:.3f}{val}"
 
     def state(self):
         """A copy of all that a resumed run needs, as flat tensors."""
@@ -321,7 +312,8 @@ class _Trainer:
 
     def restore(self, run):
         """Go on from where an interrupted Run stopped."""
-        self.reached = Reached(run.history, run.seconds, run.cpu_seconds, run.state)
+        val = Measured(run.val, run.predictions.get("val"), run.labels.get("val"))
+        self.reached = Reached(run.history, run.seconds, run.cpu_seconds, run.state, val)
         self.back_to_last_epoch()
         with warnings.catch_warnings():
             # torch warns of a schedule that moves before the first optimiser step: here it must.
@@ -344,62 +336,46 @@ class _Trainer:
             moments.setdefault(int(index), {})[name] = value
         self.optimiser.load_state_dict({**self.optimiser.state_dict(), "state": moments})
 
+    def measure(self):
+        """{split: Measured}: val, and test where all epochs are done.
+
+        A Ctrl-C meanwhile leaves test unread, and of val perhaps what the last epoch measured.
+        """
+        views, found = (self.mirror, self.recipe.shift_at_test), {"val": self.reached.val}
+        try:
+            found["val"] = self.evaluate("val", views)
+            if self.epochs_done == self.recipe.epochs:
+                # The one place where the test split is read.
+                found["test"] = self.evaluate("test", views)
+        except KeyboardInterrupt:
+            _say("interrupted: keeping the trained weights; test is not read")
+        return found
+
     def as_run(self):
-        views = (self.mirror, self.recipe.shift_at_test)
-        val, val_scores, val_labels = self.evaluate("val", views)
-        finished = self.epochs_done == self.recipe.epochs
-        predictions, labels, test = {"val": val_scores}, {"val": val_labels}, None
-        if finished:
-            # The one place where the test split is read.
-            test, predictions["test"], labels["test"] = self.evaluate("test", views)
+        found = self.measure()
         self.network.load_state_dict(self.average.module.state_dict())
+        self.optimiser.zero_grad()  # a Run keeps no gradients
         return Run(
             model=self.network.cpu().eval(),
             card=self.card,
             recipe=self.recipe,
             provenance=self.dataset.provenance,
             history=self.reached.history,
-            val=val,
-            test=test,
-            predictions=predictions,
-            labels=labels,
+            **{split: each.metrics for split, each in found.items()},
+            predictions={split: each.predictions for split, each in found.items()},
+            labels={split: each.labels for split, each in found.items()},
             seconds=self.reached.seconds,
             cpu_seconds=self.reached.cpu_seconds,
             device=self.accelerator.device.type,
             processes=self.accelerator.num_processes,
             versions=_versions(),
-            state=None if finished else self.reached.state,
+            state=None if "test" in found else self.reached.state,
             scale=self.scale,
         )
 
 
-def case_losses(logits, targets, task, smoothing=0.0):
-    """(N,) loss of each case: cross-entropy, for multi-label the mean over labels.
-
-    For a regression: the squared error. For a segmentation: cross-entropy, the mean over pixels, plus one minus the
-    soft Dice, the mean over the foreground classes.
-    """
-    if task == "multi-label":
-        wanted = targets.float() * (1 - smoothing) + smoothing / 2
-        return F.binary_cross_entropy_with_logits(logits, wanted, reduction="none").mean(dim=1)
-    if task == "regression":
-        return F.mse_loss(logits[:, 0], targets, reduction="none")
-    if task == "segmentation":
-        targets = targets.long()
-        pixels = F.cross_entropy(logits, targets, label_smoothing=smoothing, reduction="none").flatten(1).mean(dim=1)
-        return pixels + _dice_loss()(logits, targets.unsqueeze(1)).flatten(1).mean(dim=1)
-    return F.cross_entropy(logits, targets, label_smoothing=smoothing, reduction="none")
-
-
-@cache
-def _dice_loss():
-    # MONAI takes seconds to import: only a segmentation needs it.
-    from monai.losses import DiceLoss
-
-    # Case by case, not over the batch: so that processes add up to the same loss.
-    return DiceLoss(
-        include_background=False, to_onehot_y=True, softmax=True, reduction="none", smooth_nr=1, smooth_dr=1
-    )
+def _say(words):
+    tqdm.write(words, file=sys.stderr)
 
 
 def _moving_average(decay):
@@ -422,6 +398,3 @@ def _moving_average(decay):
 def _versions():
     packages = {name: version(name) for name in ("medtutor", "torch", "numpy", "medmnist")}
     return {"python": platform.python_version(), **packages}
-
-
-__all__ = ["Interrupted", "case_losses", "fit"]

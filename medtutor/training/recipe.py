@@ -4,6 +4,7 @@ import tomllib
 from dataclasses import asdict, dataclass, fields, replace
 from functools import cache
 from importlib.resources import files
+from typing import Any, Self
 
 from .. import checks
 from ..errors import InputError, shown
@@ -60,22 +61,22 @@ class Recipe:
                 object.__setattr__(self, field.name, _checked(field.name, value))
 
     @property
-    def named(self):
+    def named(self) -> dict:
         """{name: value} of what is not left to the default."""
         return {name: value for name, value in self.as_dict().items() if value is not None}
 
-    def filled(self, dataset, model=None):
+    def filled(self, dataset: Any, model: str | None = None) -> "Recipe":
         """The whole recipe: what is not named here comes from `default_recipe(dataset, model)`."""
         return self if len(self.named) == len(fields(self)) else default_recipe(dataset, model, **self.named)
 
-    def but(self, **changes):
+    def but(self, **changes: Any) -> Self:
         """A copy with other values: `recipe.but(epochs=3)`."""
         unknown_names = set(changes) - {field.name for field in fields(self)}
         if unknown_names:
             raise InputError(f"a recipe has no {sorted(unknown_names)[0]!r}")
         return replace(self, **changes)
 
-    def as_dict(self):
+    def as_dict(self) -> dict:
         return asdict(self)
 
     def __repr__(self):
@@ -116,7 +117,7 @@ def _shipped():
     return tomllib.loads(files(__package__).joinpath("recipes.toml").read_text(encoding="utf-8"))
 
 
-def default_recipe(dataset, model=None, **changes):
+def default_recipe(dataset: Any, model: str | None = None, **changes: Any) -> Recipe:
     """The `Recipe` that ships for a data set, or the general one for its kind, whole.
 
     dataset  a `Dataset` or its `Card`. A published set, or a phantom of one, has a recipe of its
@@ -124,6 +125,11 @@ def default_recipe(dataset, model=None, **changes):
     model    the name of a model, some of which learn at another rate; left out: that of
              the default model
     changes  replace single values: `default_recipe(dataset, seed=3)`
+
+    >>> from medtutor import default_recipe
+    >>> from medtutor.data import card
+    >>> default_recipe(card("pneumoniamnist"), epochs=3).epochs
+    3
     """
     if model is not None and not isinstance(model, str):
         raise InputError(f"the model is {shown(model)}; give its name, or leave it out")

@@ -12,33 +12,36 @@ The models are those of `models.autoencoder`. There is no validation and no
 wants something of it.
 """
 
-import torch
-import torch.nn.functional as F
-from tqdm import tqdm
+from collections.abc import Callable
+from typing import TypeVar
 
-from .. import checks
-from ..errors import InputError, MedtutorError, shown
-from ..models.autoencoder import kl
-from ..models.inference import device_of, evaluating
-from ..models.randomness import seeded
+import torch
+from torch import nn
+
+from ..errors import InputError, shown
+from ..models.inference import device_of
 from . import given
+from .engine import Trainer
+from .losses import reconstruction_loss
 from .processes import one_thread
+
+Model = TypeVar("Model", bound=nn.Module)
 
 
 @one_thread()
 def fit_reconstruction(
-    model,
-    inputs,
-    targets=None,
+    model: Model,
+    inputs: torch.Tensor,
+    targets: torch.Tensor | None = None,
     *,
-    epochs=6,
-    batch_size=32,
-    learning_rate=6e-3,
-    corrupt=None,
-    beta=None,
-    seed=0,
-    progress=True,
-):
+    epochs: int = 6,
+    batch_size: int = 32,
+    learning_rate: float = 6e-3,
+    corrupt: Callable[..., torch.Tensor] | None = None,
+    beta: float | None = None,
+    seed: int = 0,
+    progress: bool = True,
+) -> Model:
     """Train a model to draw the targets from the inputs; returns the model, in eval mode.
 
     model    images in, images out, such as `Autoencoder` or `Translator`; a `VAE` with beta.
@@ -48,7 +51,7 @@ def fit_reconstruction(
     epochs, batch_size, learning_rate
              of AdamW without weight decay on a one-cycle schedule; the rate is its highest
     corrupt  a function (images, generator=…) -> images, applied to each batch of inputs anew: a denoising
-             autoencoder, with `functools.partial(models.autoencoder.corrupt, noise=0.5)`
+             autoencoder, with `functools.partial(data.augmentation.corrupt, noise=0.5)`
     beta     of a VAE, see `reconstruction_loss`
     seed     of the batch order, the corruption and the noise of a VAE, and of nothing else: initial weights
              are the caller's. On one machine the same weights and seed give the same model, bit for bit, whatever
@@ -59,66 +62,40 @@ def fit_reconstruction(
 
     Raises `InputError` for inputs, targets, numbers and models that do not fit each other; the model is
     then as it was. `MedtutorError` where the loss stops being a number.
+
+    >>> from medtutor.models.autoencoder import Autoencoder
+    >>> images = torch.rand(8, 1, 12, 12) * 2 - 1
+    >>> model = Autoencoder(shape=(12, 12), latents=4, widths=(4, 8))
+    >>> fit_reconstruction(model, images, epochs=1, progress=False)(images).shape
+    torch.Size([8, 1, 12, 12])
     """
     targets = inputs if targets is None else targets
-    epochs, batch_size, seed = given.count("epochs", epochs), given.count("batch_size", batch_size), checks.seed(seed)
-    learning_rate = given.learning_rate(learning_rate)
     if beta is not None:
         beta = given.amount("beta", beta, "a number from 0, or leave it out where the model is no VAE")
     _check_images(inputs, targets)
     _check_model(model, inputs, targets, corrupt, beta)
-    layers_draw = seeded(seed)  # the noise of a VAE, and dropout
-    generator = torch.Generator().manual_seed(seed)
     device = device_of(model)
-    # The last partial batch is left out, as in `fit`.
-    batch = min(batch_size, len(inputs))
-    steps = len(inputs) // batch
-    optimiser = torch.optim.AdamW(model.parameters(), learning_rate, weight_decay=0.0)
-    schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, learning_rate, total_steps=steps * epochs + 1)
-    bar = tqdm(total=steps * epochs, unit="step", dynamic_ncols=True, desc=type(model).__name__, disable=not progress)
-    model.train()
-    try:
-        for epoch in range(epochs):
-            order = torch.randperm(len(inputs), generator=generator)
-            for step in range(steps):
-                rows = order[step * batch : (step + 1) * batch]
-                with layers_draw:
-                    seen = inputs[rows] if corrupt is None else corrupt(inputs[rows], generator=generator)
-                    answer = model(seen.to(device))
-                loss = reconstruction_loss(answer, targets[rows].to(device), beta)
-                if not loss.isfinite():
-                    raise MedtutorError(
-                        f"the loss is {loss.item()} in epoch {epoch + 1}, step {step + 1}; "
-                        f"the learning rate {learning_rate:g} is probably too high"
-                    )
-                optimiser.zero_grad()
-                loss.backward()
-                optimiser.step()
-                schedule.step()
-                bar.set_postfix_str(f"loss {loss.item():.4g}", refresh=False)
-                bar.update()
-        given.check_finite(model, learning_rate)
-    finally:
-        bar.close()
-        model.eval()
+
+    def loss_of(rows, generator):
+        seen = inputs[rows] if corrupt is None else corrupt(inputs[rows], generator=generator)
+        return reconstruction_loss(model(seen.to(device)), targets[rows].to(device), beta)
+
+    Trainer(
+        model,
+        torch.arange(len(inputs)),
+        loss_of,
+        epochs=epochs,
+        batch_size=batch_size,
+        learning_rate=learning_rate,
+        weight_decay=0.0,
+        seed=seed,
+        title=type(model).__name__,
+        progress=progress,
+    ).train()
     return model
 
 
-def reconstruction_loss(answer, targets, beta=None):
-    """The loss of a batch: one number, the mean over its images.
-
-    answer   what the model gave: images like the targets, (B, C, H, W); with beta the three of a `VAE`:
-             images, mean and log variance of the codes, (B, latents) each
-    beta     None: the squared error, mean over the pixels. Else the squared error, summed over the pixels,
-             + beta * KL, summed over the latents: there the two have to be weighed against each other
-    """
-    if beta is None:
-        return F.mse_loss(answer, targets)
-    images, mean, log_variance = answer
-    return (images - targets).square().flatten(1).sum(1).mean() + beta * kl(mean, log_variance).sum(1).mean()
-
-
-def check_normalised(name, images, clips=False):
+def check_normalised(name: str, images: object, clips: bool = False) -> None:
     """Raises `InputError`, which calls them `name`, for anything but finite float images (N, C, H, W), or with `clips`
     clips.
     """
@@ -149,7 +126,7 @@ def _check_model(model, inputs, targets, corrupt, beta):
     two = inputs[:2]
     if corrupt is not None and not callable(corrupt):
         raise InputError(
-            f"corrupt is {shown(corrupt)}; give a function of images, such as models.autoencoder.corrupt, or leave"
+            f"corrupt is {shown(corrupt)}; give a function of images, such as data.augmentation.corrupt, or leave"
             " it out"
         )
     if corrupt is not None:
@@ -158,14 +135,9 @@ def _check_model(model, inputs, targets, corrupt, beta):
             raise InputError(
                 f"corrupt makes {tuple(two.shape)} of images {tuple(inputs[:2].shape)}; the shape has to stay"
             )
-    try:
-        with evaluating(model):
-            answer = model(two.to(device_of(model)))
-    except RuntimeError as error:
-        raise InputError(
-            f"the model does not take images of shape {tuple(inputs.shape[1:])} ({str(error).splitlines()[0]}); "
-            "build it for these channels and this size"
-        ) from error
+    wrong = f"the model does not take images of shape {tuple(inputs.shape[1:])}"
+    with given.asking(model, wrong, "build it for these channels and this size"):
+        answer = model(two.to(device_of(model)))
     if isinstance(answer, tuple) != (beta is not None):
         raise InputError(
             "beta is for a VAE, and this model gives images alone; leave beta out"

@@ -1,45 +1,32 @@
 """`Run`: what came of a training, and its folder on disk.
 
-A folder holds `run.json` and safetensors files, as `files.Folder` keeps them. What is
-read is checked, part by part and against each other; a Run that could not be read
-again is not written.
+A folder holds `run.json` and safetensors files, as `files.Folder` keeps them.
 """
 
-import math
 from dataclasses import asdict, dataclass, field, replace
-from typing import NotRequired, TypedDict
+from os import PathLike
+from typing import Self
 
+import numpy as np
 import torch
 from torch import nn
 
-from ..checks import number, one_of, whole
-from ..data.augmentation import test_views
-from ..data.catalog import TASKS, Card, names
-from ..data.dataset import normalise
+from ..data.card import Card
+from ..data.catalog import names
+from ..data.dataset import Dataset
 from ..data.images import as_images, case_shape
 from ..data.loading import load as load_dataset
 from ..errors import InputError
-from ..evaluation import Metrics, RegressionMetrics, SegmentationMetrics, metrics_kind
 from ..files import Folder, resolve, typed
+from ..metrics import Metrics, RegressionMetrics, SegmentationMetrics, metrics_kind
 from ..models import build, frozen, parameter_count
-from ..models.inference import device_of, evaluating
+from ..models.inference import probabilities
+from .prediction import predict_logits
 from .recipe import Recipe
+from .run_record import Record, check, check_size, checked_card, of_kind, tupled, with_nan, with_null
 
 FORMAT = 1
-PROVENANCES = ("medmnist", "decathlon", "phantom", "arrays")
-LARGEST = 100_000  # number among a model's options: what is larger than that is no network, but an accident
-# Of what is measured, by the first words of its name: the smallest and the largest value that there can be.
-RANGES = {
-    "auc": (0, 1),
-    "acc": (0, 1),
-    "dice": (0, 1),
-    "surface_dice": (0, 1),
-    "hd95": (0, None),
-    "mae": (0, None),
-    "r2": (None, 1),
-    "loss": (0, None),
-    "seconds": (0, None),
-}
+AS_READ = ("recipe", "provenance", "seconds", "cpu_seconds", "device", "processes", "versions", "scale")
 
 
 @dataclass(eq=False)
@@ -86,18 +73,19 @@ class Run:
         self.recipe = self.recipe.filled(self, getattr(self.model, "name", None))
 
     @property
-    def epochs_done(self):
+    def epochs_done(self) -> int:
         return len(self.history)
 
     @property
-    def interrupted(self):
-        return self.epochs_done < self.recipe.epochs
+    def interrupted(self) -> bool:
+        """Whether epochs are missing, or the reading of the test split after the last one."""
+        return self.epochs_done < (self.recipe.epochs or 0) or self.state is not None
 
     @property
-    def parameters(self):
+    def parameters(self) -> int:
         return parameter_count(self.model)
 
-    def predict(self, images):
+    def predict(self, images: np.ndarray | torch.Tensor) -> torch.Tensor:
         """(N, classes) probabilities of images; of a segmentation (N, classes, H, W), of a regression numbers (N, 1) in
         its units.
 
@@ -105,16 +93,22 @@ class Run:
                 any number of frames; grey ones may lack the axis of the channel. One case alone is a batch of one
 
         Raises `InputError` for other images, for none, and for clips of a length that the model cannot take.
+
+        >>> from medtutor import load
+        >>> xray = load("pneumoniamnist", source="phantom")
+        >>> run = Run(build("mlp", xray), xray.card, Recipe(), "phantom")  # untrained
+        >>> run.predict(xray.test.images[:3]).sum(dim=1)
+        tensor([1., 1., 1.])
         """
         mirror = self.card.mirror if self.recipe.mirror else ()
-        images = self._checked(images)
+        cases = self._checked(images)
         try:
-            return self.read(predict_logits(self.model, images, mirror, self.recipe.shift_at_test))
+            return self.read(predict_logits(self.model, cases, mirror, self.recipe.shift_at_test or 0))
         except RuntimeError as error:
-            if not self.card.frames or images.shape[1] == self.card.frames:
+            if not self.card.frames or cases.shape[1] == self.card.frames:
                 raise
             raise InputError(
-                f"{self.model.name} does not take clips of {images.shape[1]} frames ({str(error).splitlines()[0]}); "
+                f"{self.model.name} does not take clips of {cases.shape[1]} frames ({str(error).splitlines()[0]}); "
                 f"give clips of {self.card.frames}, as it was trained on"
             ) from error
 
@@ -130,7 +124,7 @@ class Run:
         # A recurrent model may be asked before the film is over.
         return as_images(images, (None, *shape[1:]) if frames else shape, self.model.name)
 
-    def read(self, logits):
+    def read(self, logits: torch.Tensor) -> torch.Tensor:
         """What the model returned, (N, classes), as probabilities; of a regression as numbers in the units of the
         target.
 
@@ -145,7 +139,7 @@ class Run:
             )
         return probabilities(logits, self.card.task, self.scale)
 
-    def dataset(self, root=None):
+    def dataset(self, root: str | PathLike | None = None) -> Dataset:
         """The `Dataset` it was trained on, loaded by its name from where it came; `root` as of `load`.
 
         Raises `InputError` for the user's own arrays, and for a set whose classes or shape were
@@ -171,7 +165,7 @@ class Run:
                 )
         return loaded
 
-    def summary(self):
+    def summary(self) -> dict:
         """The run as plain values, for JSON; None for a number that could not be computed."""
         return {
             "dataset": self.card.name,
@@ -187,8 +181,8 @@ class Run:
             "device": self.device,
             "processes": self.processes,
             "interrupted": self.interrupted,
-            "val": _with_null(asdict(self.val)) if self.val else None,
-            "test": _with_null(asdict(self.test)) if self.test else None,
+            "val": with_null(asdict(self.val)) if self.val else None,
+            "test": with_null(asdict(self.test)) if self.test else None,
         }
 
     def __str__(self):
@@ -204,7 +198,7 @@ class Run:
 
     __repr__ = __str__
 
-    def save(self, folder):
+    def save(self, folder: str | PathLike) -> None:
         """Write the Run to a folder; an older Run there is replaced in one step.
 
         Raises `InputError` for a folder that holds other files, and for a Run that could not be read again;
@@ -212,7 +206,7 @@ class Run:
         """
         target = run_folder(folder)
         try:
-            _check(self)
+            check(self)
         except InputError as error:
             raise InputError(f"the run cannot be saved: {error}; train again") from None
         groups = {
@@ -232,313 +226,56 @@ class Run:
             "card": asdict(self.card),
             "recipe": self.recipe.as_dict(),
             "scale": self.scale,
-            "history": _with_null(self.history),
+            "history": with_null(self.history),
             "versions": self.versions,
         }
         target.save(record, groups)
 
     @classmethod
-    def load(cls, folder):
+    def load(cls, folder: str | PathLike) -> Self:
         """Read a Run from a folder. Raises `InputError` where a file is missing, damaged or altered."""
         source = run_folder(folder)
         record, groups = source.load()
         with source.checked():
-            read = typed("", record, _Record)
+            read = typed("", record, Record)
             if not {"model", "predictions"} <= set(groups) <= {"model", "predictions", "state"}:
                 raise InputError(
                     f"files must name model and predictions, and of an interrupted run state, not {', '.join(groups)}"
                 )
-            card = _checked_card(read["card"])
+            card = checked_card(read["card"])
             if card.publisher is None and read["provenance"] != "arrays":  # of before cards named their publisher
                 card = replace(card, publisher=read["provenance"])
-            _check_size("options", read["options"])
+            check_size("options", read["options"])
             val, test = (
                 read[split] and typed(split, read[split], metrics_kind(card.task), gaps=True)
                 for split in ("val", "test")
             )
             source.verify(record)
-            model = build(read["model"], card, **{key: _tupled(value) for key, value in read["options"].items()})
+            model = build(read["model"], card, **{key: tupled(value) for key, value in read["options"].items()})
             model.load_state_dict(groups["model"])
             for name in read.get("frozen", ()):
                 model.get_parameter(name).requires_grad_(False)
             run = cls(
                 model=model.eval(),
                 card=card,
-                history=[_with_nan(row) for row in read["history"]],
+                history=[with_nan(row) for row in read["history"]],
                 val=val,
                 test=test,
-                predictions=_of_kind("predictions", groups),
-                labels=_of_kind("labels", groups),
+                predictions=of_kind("predictions", groups),
+                labels=of_kind("labels", groups),
                 state=groups.get("state"),
-                **{
-                    name: read[name]
-                    for name in (
-                        "recipe",
-                        "provenance",
-                        "seconds",
-                        "cpu_seconds",
-                        "device",
-                        "processes",
-                        "versions",
-                        "scale",
-                    )
-                },
+                **{name: read[name] for name in AS_READ},
             )
-            _check(run)
+            check(run)
             for name, value in run.summary().items():
                 if record[name] != value:
                     raise InputError(f"{name} is {record[name]!r}, but the rest says {value!r}")
         return run
 
 
-def run_folder(path):
+def run_folder(path: str | PathLike) -> Folder:
     """The `Folder` of a Run. Raises `InputError` for what can be no path."""
     path = resolve(path)
     again = f"train again with --out {path}"
     absent = f"make one with: medtutor train … --out {path}"
     return Folder(path, "run.json", "run", FORMAT, {"absent": absent, "damaged": again, "outdated": again})
-
-
-def predict_logits(model, images, mirror=(), shift=0, batch_size=64):
-    """(N, classes) float32 logits of uint8 images, averaged over their `test_views`.
-
-    Logits of pixels, (N, classes, H, W), are mirrored back before they are averaged.
-    The model is put in eval mode and back, whatever happens. Raises `InputError` for what is no uint8 tensor of one
-    image or more.
-    """
-    if not isinstance(images, torch.Tensor) or images.dtype != torch.uint8 or not len(images):
-        found = (
-            f"{images.dtype} of shape {tuple(images.shape)}"
-            if isinstance(images, torch.Tensor)
-            else type(images).__name__
-        )
-        raise InputError(
-            f"the images are {found}; give a uint8 tensor 0…255, as in dataset.test.images, of one image or more"
-        )
-    device, batches = device_of(model), []
-    with torch.inference_mode(), evaluating(model):
-        for start in range(0, len(images), batch_size):
-            x = normalise(images[start : start + batch_size]).to(device)
-            logits = []
-            for view, axes in test_views(x, mirror, shift):
-                answer = model(to_model(view, device)).float()
-                logits.append(answer.flip(axes) if axes and answer.dim() > 2 else answer)
-            batches.append(torch.stack(logits).mean(dim=0).cpu())
-    return torch.cat(batches)
-
-
-def probabilities(logits, task, scale=(0.0, 1.0)):
-    """Logits to probabilities: sigmoid for multi-label, softmax for the others; those of a regression to numbers, by
-    `Run.scale`.
-    """
-    if task == "regression":
-        mean, spread = scale
-        return logits * spread + mean
-    return logits.sigmoid() if task == "multi-label" else logits.softmax(dim=1)
-
-
-def to_model(images, device):
-    """A batch on the device, in the memory order that convolutions are fastest in."""
-    order = torch.channels_last if images.dim() == 4 else torch.channels_last_3d
-    return images.to(device=device, memory_format=order)
-
-
-# --- what is read is checked -------------------------------------------------------------
-
-
-class _Record(TypedDict):
-    """`run.json`: the summary, and what it takes to build the Run again."""
-
-    format: int
-    dataset: str
-    model: str
-    task: str
-    size: int
-    parameters: int
-    epochs: int
-    seed: int
-    seconds: float
-    cpu_seconds: float
-    provenance: str
-    device: str
-    processes: int
-    interrupted: bool
-    val: dict | None
-    test: dict | None
-    options: dict
-    frozen: NotRequired[tuple[str, ...]]
-    card: Card
-    recipe: Recipe
-    scale: tuple[float, float]
-    history: list[dict]
-    versions: dict[str, str]
-    files: dict
-    sha256: NotRequired[str]
-
-
-def _check(run):
-    """Raises `InputError`, which names the part, for a Run whose parts cannot be or do not fit each other."""
-    one_of("provenance", run.provenance, PROVENANCES)
-    number("seconds", run.seconds, 0)
-    number("cpu_seconds", run.cpu_seconds, 0)
-    whole("processes", run.processes, 1)
-    number("scale", run.scale[0])
-    number("scale", run.scale[1], above=0)
-    if len(run.history) > run.recipe.epochs:
-        raise InputError(f"history has {len(run.history)} epochs, but the recipe {run.recipe.epochs}")
-    for i, row in enumerate(run.history):
-        _check_epoch(f"history[{i}]", row, i + 1, metrics_kind(run.card.task).curve)
-    _check_finite("model", run.model.state_dict())
-    if set(run.predictions) != set(run.labels) or not set(run.predictions) <= {"val", "test"}:
-        raise InputError("predictions and labels must be those of val, or of val and test")
-    for split in run.predictions:
-        _check_predictions(split, run.predictions[split], run.labels[split], run.card)
-    for split in ("val", "test"):
-        metrics = getattr(run, split)
-        if metrics is not None:
-            _check_metrics(split, metrics, run.card, len(run.predictions.get(split, ())))
-    if run.state is not None:
-        _check_state(run.state, run.model)
-
-
-def _checked_card(card):
-    """The `Card`, if it can be one; what else it says is only shown."""
-    one_of("card.task", card.task, TASKS)
-    whole("card.channels", card.channels, 1)
-    if not 2 <= len(card.shape) <= 3 or not card.classes:
-        raise InputError("card must have a shape of 2 or 3 sides, and classes")
-    for side in card.shape if card.frames is None else (card.frames, *card.shape):
-        whole("card.shape and card.frames", side, 1, LARGEST)
-    for axis in card.mirror:
-        whole("card.mirror", axis, -len(card.shape), -1)
-    for step in card.spacing or ():
-        number("card.spacing", step, above=0)
-    return card
-
-
-def _check_size(what, value):
-    if isinstance(value, (dict, list)):
-        for each in value.values() if isinstance(value, dict) else value:
-            _check_size(what, each)
-    elif isinstance(value, (int, float)):
-        number(f"a number among the {what}", value, -LARGEST, LARGEST)
-
-
-def _check_epoch(what, row, epoch, curve):
-    for name in ("epoch", "loss", *(f"val_{name}" for name in curve), "seconds"):
-        if name not in row:
-            raise InputError(f"{what}.{name} is missing")
-    whole(f"{what}.epoch", row["epoch"], epoch, epoch)
-    for name, value in row.items():
-        _check_measured(f"{what}.{name}", name.removeprefix("val_"), value)
-
-
-def _check_measured(what, name, value):
-    """A number that was measured, in its range; the AUC of cases of one class, and R² of equal ones, are NaN."""
-    if not (name in ("auc", "r2") and isinstance(value, float) and math.isnan(value)):
-        number(what, value, *RANGES.get(name, ()))
-
-
-def _check_metrics(what, metrics, card, cases):
-    """The numbers of a split of that many cases; 0 where they are not known."""
-    whole(f"{what}.n", metrics.n, 1)
-    patients = card.task == "segmentation"  # whose slices are the cases
-    if cases and (metrics.n > cases if patients else metrics.n != cases):
-        raise InputError(f"{what}.n is {metrics.n}, but there are predictions of {cases} cases")
-    for name, value in asdict(metrics).items():
-        if name == "of_class":
-            if set(value) != set(card.classes[1:]):
-                raise InputError(f"{what}.of_class must name {', '.join(card.classes[1:])}")
-            for scores in value.values():
-                for score, mean in scores.items():
-                    _check_measured(f"{what}.of_class.{score}", score, mean)
-        elif name.endswith("_interval"):
-            for end in value or ():
-                _check_measured(f"{what}.{name}", name.removesuffix("_interval"), end)
-            if value and value[0] > value[1]:
-                raise InputError(f"{what}.{name} must be (low, high), not {value}")
-        elif name == "left_out":
-            for number_of_class in value:
-                whole(f"{what}.left_out", number_of_class, 0, len(card.classes) - 1)
-        elif name != "n" and value is not None:
-            _check_measured(f"{what}.{name}", name, value)
-
-
-def _check_predictions(split, found, labels, card):
-    """What was predicted for a split, and the true labels: shapes, types and ranges as `Run` says."""
-    classes, pixels = len(card.classes), card.shape if card.task == "segmentation" else ()
-    wanted = {"multi-label": (classes,)}.get(card.task, pixels)
-    if (
-        len(found) != len(labels)
-        or not len(found)
-        or found.shape[1:] != (classes, *pixels)
-        or labels.shape[1:] != wanted
-    ):
-        raise InputError(
-            f"predictions.{split} and labels.{split} have the shapes {tuple(found.shape)} and {tuple(labels.shape)},"
-            f" which do not fit each other or the {classes} classes of the card"
-        )
-    if not found.is_floating_point() or labels.is_floating_point() != (card.task == "regression"):
-        raise InputError(
-            f"predictions.{split} and labels.{split} are {found.dtype} and {labels.dtype}, which do not fit the task"
-        )
-    _check_finite("predictions and labels", {split: found, f"labels of {split}": labels})
-    if card.task == "regression":
-        return
-    last = 1 if card.task == "multi-label" else classes - 1
-    if labels.min() < 0 or labels.max() > last:
-        raise InputError(f"labels.{split} must lie in 0…{last}")
-    for part in found.split(256):  # of many masks, not all at once
-        chances = part.float()
-        if chances.min() < -1e-3 or chances.max() > 1 + 1e-3:
-            raise InputError(f"predictions.{split} must be probabilities, 0…1")
-        if card.task != "multi-label" and (chances.sum(dim=1) - 1).abs().max() > 1e-2:
-            raise InputError(f"predictions.{split} must be probabilities that sum to 1")
-
-
-def _check_finite(what, tensors):
-    for name, tensor in tensors.items():
-        if tensor.is_floating_point() and not tensor.isfinite().all():
-            raise InputError(f"{what}: {name} holds numbers that are not finite")
-
-
-def _check_state(state, model):
-    """Weights, their average and the optimiser's moments as `fit` keeps them, of the shapes that the model has."""
-    _check_finite("state", state)
-    weights, parameters = model.state_dict(), list(model.parameters())
-    shapes = {f"last.{name}": weight.shape for name, weight in weights.items()}
-    shapes |= {f"average.module.{name}": weight.shape for name, weight in weights.items()} | {
-        "average.n_averaged": torch.Size()
-    }
-    for name in state:
-        if name.startswith("optimiser."):  # a moment of each trained weight, and the number of its steps
-            index, moment = name.split(".")[1:]
-            weight = parameters[int(index)]
-            shapes[name] = torch.Size() if moment == "step" else weight.shape
-    if {name: tensor.shape for name, tensor in state.items()} != shapes:
-        raise InputError("state is not that of this model")
-
-
-def _of_kind(kind, groups):
-    """{split: tensor} of "predictions" or "labels", which stand together in one file."""
-    known = {f"{each}.{split}": (each, split) for each in ("predictions", "labels") for split in ("val", "test")}
-    for key in groups["predictions"]:
-        one_of("tensor among the predictions", key, known)
-    return {known[key][1]: tensor for key, tensor in groups["predictions"].items() if known[key][0] == kind}
-
-
-def _with_null(value):
-    """Plain values with None in place of NaN, which JSON does not know."""
-    if isinstance(value, dict):
-        return {key: _with_null(each) for key, each in value.items()}
-    if isinstance(value, (list, tuple)):
-        return [_with_null(each) for each in value]
-    return None if isinstance(value, float) and math.isnan(value) else value
-
-
-def _with_nan(row):
-    return {name: math.nan if value is None else value for name, value in row.items()}
-
-
-def _tupled(value):
-    return tuple(map(_tupled, value)) if isinstance(value, list) else value

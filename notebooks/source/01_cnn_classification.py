@@ -42,7 +42,7 @@ import torch.nn.functional as F
 import medtutor as mt
 from medtutor import explorers, figures
 from medtutor.course import Prediction, Quiz, check
-from medtutor.evaluation import comparison_table
+from medtutor.reports import comparison_table
 
 # %% [markdown]
 # ## Look at the images first

@@ -41,7 +41,8 @@ from scipy import ndimage
 import medtutor as mt
 from medtutor import figures
 from medtutor.course import Prediction, Quiz, check
-from medtutor.evaluation import classical, segmentation_scores
+from medtutor.models import classical
+from medtutor.metrics import segmentation_scores
 
 # %% [markdown]
 # ## Look at images and masks
@@ -118,10 +119,10 @@ narrow = Prediction(
 narrow
 
 # %%
-from medtutor.explorers.draw_mask import beginnings, measures
+from medtutor.metrics.masks import mask_measures, wrong_masks
 
 truth = (mask > 0).numpy()
-wrong = beginnings(truth)
+wrong = wrong_masks(truth)
 names = ["the tip missed", "one pixel too narrow", "one pixel too wide",
          "moved by two pixels", "a speck far off"]
 figures.outlines(
@@ -133,10 +134,10 @@ figures.outlines(
 )
 
 # %%
-columns = list(measures(truth, truth))
+columns = list(mask_measures(truth, truth))
 print(" " * 20, *columns)
 numbers = {
-    name: measures(wrong[name], truth, brain.card.spacing[1:])
+    name: mask_measures(wrong[name], truth, brain.card.spacing[1:])
     for name in names
 }
 for name, row in numbers.items():
@@ -441,7 +442,7 @@ print(f"by {better.min():+.3f} to {better.max():+.3f}")
 # With the two parts apart, and with the distances:
 
 # %%
-from medtutor.evaluation import segmentation_table
+from medtutor.reports import segmentation_table
 
 print(segmentation_table(run, brain))
 
@@ -451,7 +452,7 @@ print(segmentation_table(run, brain))
 # part the largest connected piece only, and see what the stray ones cost.
 
 # %%
-from medtutor.evaluation.postprocessing import largest_component
+from medtutor.models.postprocessing import largest_component
 
 kept = largest_component(found["FCN"].astype(np.uint8))
 cleaned = segmentation_scores(kept, truths, 3, brain.card.spacing)
@@ -551,7 +552,8 @@ figures.outlines(
 # validation images worse, little by little.
 
 # %%
-from medtutor.evaluation.reliability import degrade, uncertainty_features
+from medtutor.data.augmentation import degrade
+from medtutor.reports.quality import uncertainty_features
 
 
 def judged(cases, kind, strength):
@@ -610,7 +612,7 @@ noise.reconcile(
 # images, and is judged on the worsened test images.
 
 # %%
-from medtutor.evaluation.reliability import QualityModel, judge_flags
+from medtutor.reports.quality import QualityModel, judge_flags
 
 
 def together(many):

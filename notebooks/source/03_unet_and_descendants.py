@@ -45,12 +45,13 @@ import torch.nn.functional as F
 import medtutor as mt
 from medtutor import explorers, figures, review
 from medtutor.course import Prediction, Quiz, check
-from medtutor.data import normalise
-from medtutor.evaluation import segmentation_scores, segmentation_table
-from medtutor.evaluation.postprocessing import MeanShape, largest_component
-from medtutor.evaluation.reliability import QualityModel, degrade
-from medtutor.evaluation.reliability import judge_flags, uncertainty_features
-from medtutor.evaluation.segmentation import by_patient
+from medtutor.data import augmentation, normalise
+from medtutor.metrics import segmentation_scores
+from medtutor.reports import segmentation_table
+from medtutor.models.postprocessing import MeanShape, largest_component
+from medtutor.reports.quality import QualityModel
+from medtutor.reports.quality import judge_flags, uncertainty_features
+from medtutor.metrics.segmentation import by_patient
 from medtutor.models import parameter_count
 
 # %%
@@ -614,7 +615,8 @@ check.prediction_entropy(prediction_entropy)
 def doubted(split, kind, strength):
     """(features, true Dice) of a split's volumes, images made worse."""
     cases = getattr(volumes, split)
-    worse = degrade(cases.images[:, 0], kind, strength)  # (P, D, H, W)
+    images = cases.images[:, 0]  # (P, D, H, W)
+    worse = augmentation.degrade(images, kind, strength)
     slices = torch.from_numpy(worse).flatten(0, 1)[:, None]
     found = by_volume(run.predict(slices), split)
     dice = segmentation_scores(

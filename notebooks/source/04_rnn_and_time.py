@@ -42,10 +42,10 @@ from matplotlib.figure import Figure
 import medtutor as mt
 from medtutor import figures, review
 from medtutor.course import Prediction, Quiz, check
-from medtutor.data import cine
+from medtutor.data.phantoms import cine
 from medtutor.data.dataset import normalise
-from medtutor.evaluation import measure
-from medtutor.evaluation.regression import measure_regression
+from medtutor.metrics import measure
+from medtutor.metrics.regression import measure_regression
 from medtutor.models import recurrent
 from medtutor.training.heads import features_of, fit_head
 

@@ -50,8 +50,8 @@ import medtutor as mt
 from medtutor import figures, review
 from medtutor.course import Prediction, Quiz, check
 from medtutor.data import normalise
-from medtutor.models.autoencoder import VAE, Autoencoder, Translator
-from medtutor.models.autoencoder import corrupt, kl
+from medtutor.data.augmentation import corrupt
+from medtutor.models.autoencoder import VAE, Autoencoder, Translator, kl
 from medtutor.training.reconstruction import fit_reconstruction
 
 # %%
@@ -786,7 +786,7 @@ figures.images(
 # other: bone and fluid are both dark in A, and only fluid is bright in B.
 
 # %%
-from medtutor.data import contrasts
+from medtutor.data.phantoms import contrasts
 
 pairs = contrasts.draw()
 a, b = (normalise(images) for images in (pairs.train.a, pairs.train.b))

@@ -50,9 +50,9 @@ import medtutor as mt
 from medtutor import figures, review
 from medtutor.course import Prediction, Quiz, check
 from medtutor.data import normalise
-from medtutor.evaluation import generative
+from medtutor.metrics import generative
 from medtutor.models.gan import Discriminator, Generator
-from medtutor.training import adversarial
+from medtutor.training import gan as adversarial
 
 # %% [markdown]
 # ## The game, in one dimension
@@ -268,7 +268,7 @@ for layer in drawer.layers:
     print(f"{type(layer).__name__:20}{tuple(x.shape)}")
 
 # %% [markdown]
-# Three habits keep the game in balance in `medtutor/training/adversarial.py`,
+# Three habits keep the game in balance in `medtutor/training/gan.py`,
 # which is worth reading: the discriminator's layers may not stretch what they get
 # (spectral norm), it sees how much the images of a batch differ, and both real
 # and drawn images are moved and lit at random before it sees them, so that it
@@ -761,10 +761,11 @@ helps
 # One draw of 50 a class, live, with a GAN of 500 steps in place of 1500:
 
 # %%
-from medtutor.review import generative_trials as trial
+from medtutor.data.subsets import few_of
+from medtutor.training.few_shot import classifier_of, gan_of
 
-small_set = trial.few_of(xray, 50, seed=0)
-own = trial.gan_of(xray, small_set, seed=0, steps=500)
+small_set = few_of(xray, 50, seed=0)
+own = gan_of(xray, small_set, seed=0, steps=500)
 for label, name in enumerate(xray.card.classes):
     display(figures.images(
         of_class(own, label), [f"drawn: {name}"] + [""] * 6,
@@ -774,7 +775,7 @@ for label, name in enumerate(xray.card.classes):
 
 # %%
 for arm in ("none", "classical", "GAN", "both"):
-    run = trial.classifier_of(xray, small_set, arm, {"own": own}, seed=0)
+    run = classifier_of(xray, small_set, arm, {"own": own}, seed=0)
     print(f"{arm:10} test AUC {run.test.auc:.3f}")
 
 # %% [markdown]
@@ -812,7 +813,7 @@ helps.reconcile(
 # **Phantoms** again: archive A holds 400 heads, archive B 400 others.
 
 # %%
-from medtutor.data import contrasts
+from medtutor.data.phantoms import contrasts
 from medtutor.models.autoencoder import Translator
 
 pairs = contrasts.draw({"train": 400, "val": 2, "test": 120}, seed=0)

@@ -49,7 +49,7 @@ import medtutor as mt
 from medtutor import explorers, figures, review
 from medtutor.course import Prediction, Quiz, check
 from medtutor.data import normalise
-from medtutor.evaluation.cost import forward_flops, measure_cost
+from medtutor.reports.cost import forward_flops, measure_cost
 from medtutor.models import parameter_count
 
 # %% [markdown]
@@ -340,7 +340,7 @@ def arms_of(evidence, where):
     """{network: test AUC of each seed} on one kind of images"""
     found = {}
     for contrast in evidence.contrasts if evidence else ():
-        if contrast.name.endswith(f": {where}"):
+        if contrast.keys["column"] == where:
             pair = contrast.first, contrast.second
             found |= dict(zip(contrast.arms, pair))
     return found
@@ -392,15 +392,16 @@ figures.gallery(marks, columns=6)
 # it may combine them.)
 
 # %%
-from medtutor.review.transformer_trials import ARMS, equal_work, some_of
+from medtutor.reports.cost import MATCHED, equal_work
+from medtutor.data.subsets import some_of
 
 some = some_of(marks, 2500)  # the first 2500 of 20,000
 
 
 def train_on_marks(arm, epochs=4):
     """A `Run`, with the work of so many epochs of the CNN"""
-    name, options = ARMS[arm]
-    longer = equal_work(name, some, options, than=ARMS["cnn"])
+    name, options = MATCHED[arm]
+    longer = equal_work(name, some, options, than=MATCHED["cnn"])
     recipe = mt.default_recipe(some.card, name,
                                epochs=round(epochs * longer))
     return mt.fit(mt.build(name, some, **options), some, recipe)
@@ -481,7 +482,7 @@ figures.curves(
 # %%
 trial = review.read_evidence("vits-see-globally")
 settings = dict.fromkeys(
-    contrast.name.split(": ")[1] for contrast in trial.contrasts
+    contrast.keys["column"] for contrast in trial.contrasts
 ) if trial else ()
 arms = ("bag", "together", "cnn", "vit", "hybrid")
 print(f"{'PHANTOM':28}" + "".join(f"{arm:>13}" for arm in arms))
@@ -517,7 +518,7 @@ for where in settings:
 # ViT.
 
 # %%
-from medtutor.review.transformer_trials import labelled
+from medtutor.data.subsets import labelled
 
 few = labelled(xray, 0.05, seed=0)
 glance = {"images": few.val.images[:50], "labels": few.val.labels[:50]}
@@ -901,7 +902,7 @@ attention = review.read_evidence("attention-explains")
 kinds = ("bright", "dark", "texture")
 print("PHANTOM, test AUC of each of five seeds")
 for contrast in attention.contrasts if attention else ():
-    if "AUC on" in contrast.name:
+    if contrast.keys["score"] == "AUC":
         print(f"{contrast.name:26}" + " ".join(
             f"{auc:.2f}" for auc in contrast.first))
 

@@ -185,7 +185,7 @@ untrained.reconcile(
 
 # %%
 from medtutor import review
-from medtutor.review.card import pivot
+from medtutor.review import pivot
 
 found = review.read_evidence("explanations-find-planted-evidence")
 kinds = [f"hit on {kind} spots" for kind in ("bright", "dark", "texture")]

@@ -17,7 +17,7 @@ import medtutor as mt
 from medtutor.data import normalise, phantoms
 from medtutor.explorers.generator import generator
 from medtutor.models.gan import Discriminator, Generator
-from medtutor.training.adversarial import fit_gan
+from medtutor.training.gan import fit_gan
 
 xray = phantoms.draw(mt.data.card("pneumoniamnist"), {"train": 200, "val": 20, "test": 60})
 torch.manual_seed(0)

@@ -14,10 +14,10 @@ FIT = """
 from dataclasses import replace
 
 import medtutor as mt
-from medtutor.data import hippocampus_phantom
+from medtutor.data.phantoms import hippocampus
 from medtutor.explorers import segmentation
 
-parts = hippocampus_phantom.draw({"train": 4, "val": 2, "test": 4})
+parts = hippocampus.draw({"train": 4, "val": 2, "test": 4})
 slices = [(images.transpose(1, 2).flatten(0, 2), masks.flatten(0, 1)) for images, masks, _ in parts.values()]
 patients = {name: ids.repeat_interleave(48) for name, (_, _, ids) in parts.items()}
 card = mt.data.card("hippocampus")

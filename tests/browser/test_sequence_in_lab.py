@@ -14,7 +14,7 @@ FIT = """
 from dataclasses import replace
 
 import medtutor as mt
-from medtutor.data import cine
+from medtutor.data.phantoms import cine
 from medtutor.explorers.sequence import sequence
 
 card = mt.data.card("cine_filling")

@@ -1,15 +1,15 @@
 """Quizzes: the text's form, feedback for each answer, and nothing of the answers in the file."""
 
 import html
-from importlib.resources import files
 
 import pytest
 
 from medtutor.course import Quiz
+from medtutor.course.lessons import lessons_with
 from medtutor.course.quiz import parse
 from medtutor.errors import InputError
 
-NAMES = [file.name.removesuffix(".txt") for file in (files("medtutor.course") / "quizzes").iterdir()]
+NAMES = list(lessons_with("quiz.txt"))
 
 
 def asked(quiz, number):
@@ -86,10 +86,10 @@ def test_a_text_that_breaks_the_form_is_refused(text, message):
 
 
 def test_a_file_in_another_encoding_is_refused(tmp_path, monkeypatch):
-    (tmp_path / "quizzes").mkdir()
-    (tmp_path / "quizzes" / "00_latin.txt").write_bytes("? Fr\u00e9chet\n+ a\n  yes\n- b\n  no".encode("latin-1"))
-    monkeypatch.setattr("medtutor.course.quiz.files", lambda package: tmp_path)
-    with pytest.raises(InputError, match="00_latin.txt is not written in UTF-8"):
+    (tmp_path / "00_latin").mkdir()
+    (tmp_path / "00_latin" / "quiz.txt").write_bytes("? Fr\u00e9chet\n+ a\n  yes\n- b\n  no".encode("latin-1"))
+    monkeypatch.setattr("medtutor.course.lessons.files", lambda package: tmp_path)
+    with pytest.raises(InputError, match="00_latin/quiz.txt is not written in UTF-8"):
         Quiz("00_latin")
 
 

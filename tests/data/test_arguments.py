@@ -10,11 +10,13 @@ import torch
 from conftest import blobs
 
 import medtutor as mt
-from medtutor.data import card, cine, contrasts, hippocampus_phantom, phantoms
+from medtutor.data import card, phantoms
+from medtutor.data.card import SPLITS
 from medtutor.data.cohort import chance, draw_cohort, with_table_of_others, without_table
-from medtutor.data.dataset import SPLITS
 from medtutor.data.loading import find
-from medtutor.data.marks import draw_marks
+from medtutor.data.phantoms import cine, contrasts
+from medtutor.data.phantoms import hippocampus as hippocampus_phantom
+from medtutor.data.phantoms.marks import draw_marks
 from medtutor.data.planting import plant_marker, plant_spots
 from medtutor.errors import InputError
 

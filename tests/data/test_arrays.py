@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from medtutor.data import from_arrays
-from medtutor.data.catalog import TASKS
-from medtutor.data.dataset import SPLITS, Dataset
+from medtutor.data.card import SPLITS, TASKS
+from medtutor.data.dataset import Dataset
 from medtutor.errors import InputError
 
 hypothesis = pytest.importorskip("hypothesis")

@@ -10,8 +10,8 @@ from sklearn.metrics import roc_auc_score
 
 import medtutor as mt
 from medtutor.data import phantoms
+from medtutor.data.card import SPLITS
 from medtutor.data.cohort import KINDS, chance, draw_cohort, with_table_of_others, without_table
-from medtutor.data.dataset import SPLITS
 from medtutor.errors import InputError
 
 WHAT = ("images", "table", "labels", "findings", "chances")

@@ -4,7 +4,8 @@ from functools import partial
 
 import pytest
 
-from medtutor.data import catalog, cine, contrasts, marks, phantoms
+from medtutor.data import catalog, phantoms
+from medtutor.data.phantoms import cine, contrasts, marks
 from medtutor.errors import InputError
 
 

@@ -3,7 +3,6 @@
 import hashlib
 import io
 import socket
-import sys
 import threading
 import tracemalloc
 import warnings
@@ -18,10 +17,12 @@ import torch
 
 import medtutor as mt
 import medtutor.data
-from medtutor.data import PhantomWarning, catalog, from_arrays, load, loading, normalise
-from medtutor.data.dataset import SPLITS, Dataset, Split
+from medtutor.data import PhantomWarning, catalog, from_arrays, load, normalise
+from medtutor.data.card import SPLITS
+from medtutor.data.dataset import Dataset, Split
 from medtutor.data.loading import fetch_set, find, folders
-from medtutor.data.published import published_rows
+from medtutor.data.sources import decathlon, medmnist
+from medtutor.data.sources.published import published_rows
 from medtutor.errors import FetchError, InputError
 
 
@@ -48,9 +49,9 @@ def info(monkeypatch):
         url = f"http://127.0.0.1:{closed.getsockname()[1]}/"
         copy = {
             name: {key: url if key.startswith("url") else value for key, value in entry.items()}
-            for name, entry in catalog._info().items()
+            for name, entry in medmnist._info().items()
         }
-        monkeypatch.setattr(catalog, "_info", lambda: copy)
+        monkeypatch.setattr(medmnist, "_info", lambda: copy)
         yield copy
 
 
@@ -63,8 +64,7 @@ def phantoms(monkeypatch):
         return Dataset(split, split, split, card, "phantom")
 
     module = SimpleNamespace(NAMES=("pneumoniamnist",), draw=draw)
-    monkeypatch.setitem(sys.modules, "medtutor.data.phantoms", module)
-    monkeypatch.setattr(medtutor.data, "phantoms", module, raising=False)
+    monkeypatch.setattr(medmnist, "phantoms", module)
 
 
 def arrays_of(name, size=28, cases=6):
@@ -86,7 +86,7 @@ def arrays_of(name, size=28, cases=6):
 def publish(info, folder, name, size=28, arrays=None):
     """Write a set's file, and let the catalogue know its MD5; its path."""
     folder.mkdir(parents=True, exist_ok=True)
-    path = folder / catalog.filename(name, size)
+    path = folder / medmnist.filename(name, size)
     np.savez_compressed(path, **(arrays_of(name, size) if arrays is None else arrays))
     info[name]["MD5" if size == 28 else f"MD5_{size}"] = hashlib.md5(path.read_bytes()).hexdigest()
     return path
@@ -131,7 +131,7 @@ def test_hippocampus_without_a_network_is_a_phantom(empty_home, monkeypatch):
     def no_network(*_, **__):
         raise FetchError("no network")
 
-    monkeypatch.setattr(loading.hippocampus, "fetch_tar", no_network)
+    monkeypatch.setattr(decathlon, "fetch_tar", no_network)
     with pytest.warns(PhantomWarning, match="PHANTOM IMAGES stand in for Hippocampus"):
         dataset = mt.load("hippocampus")
     assert dataset.is_phantom and "drew it" in dataset.card.licence
@@ -202,8 +202,8 @@ def test_masks_that_cannot_be_learned_are_refused(change, options, sentence):
 @pytest.mark.parametrize("name, size", SETS)
 def test_every_card(name, size):
     card = catalog.card(name, size)
-    url, md5 = catalog.address(name, size)
-    assert catalog.filename(name, size) in url
+    url, md5 = medmnist.address(name, size)
+    assert medmnist.filename(name, size) in url
     assert len(md5) == 32
     assert card.shape == (size,) * card.dims and card.size == size
     assert card.dims == (3 if name.endswith("3d") else 2)

@@ -10,10 +10,12 @@ import pytest
 import torch
 from medmnist import INFO
 
-from medtutor.data import as_uint8, cine, from_arrays, normalise
+from medtutor.data import as_uint8, from_arrays, normalise
 from medtutor.data.augmentation import apply_affine, draw_affine
+from medtutor.data.card import SPLITS
 from medtutor.data.cohort import chance, draw_cohort, with_table_of_others, without_table
-from medtutor.data.dataset import SPLITS, Dataset, Split
+from medtutor.data.dataset import Dataset, Split
+from medtutor.data.phantoms import cine
 from medtutor.data.planting import plant_marker, plant_spots
 from medtutor.data.subsets import LeakWarning, near_duplicates
 from medtutor.errors import InputError

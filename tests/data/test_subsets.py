@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 import torch
 
-from medtutor.data import card, load, subsets
+from medtutor.data import card, from_arrays, load, phantoms, subsets
 from medtutor.data.loading import find
-from medtutor.data.subsets import PIXELS, near_duplicates, warn_of_leaks
+from medtutor.data.subsets import PIXELS, few_of, labelled, near_duplicates, some_of, warn_of_leaks
 from medtutor.errors import InputError
 
 
@@ -144,3 +144,38 @@ def test_the_cards_say_so():
     )
     for name in ("adrenalmnist3d", "vesselmnist3d"):
         assert "Binary shapes, no grey images" in str(card(name))
+
+
+@pytest.mark.parametrize(
+    "fewer", [lambda d: some_of(d, 9).train, lambda d: labelled(d, 0.3, 1).train, lambda d: few_of(d, 4, 1)]
+)
+def test_fewer_cases_keep_their_evidence_and_masks(fewer):
+    xray = phantoms.draw(card("pneumoniamnist"), {"train": 40, "val": 4, "test": 4})
+    known = {image.numpy().tobytes(): place for place, image in enumerate(xray.train.images)}
+    few = fewer(xray)
+    assert 0 < len(few) < 40
+    for place, image in enumerate(few.images):
+        was = known[image.numpy().tobytes()]
+        assert few.labels[place] == xray.train.labels[was]
+        assert torch.equal(few.evidence[place], xray.train.evidence[was])
+        assert torch.equal(few.masks[place], xray.train.masks[was])
+
+
+def test_what_there_is_not_cannot_be_drawn():
+    xray = phantoms.draw(card("pneumoniamnist"), {"train": 40, "val": 4, "test": 4})  # 10 normal, 30 ill
+    assert len(few_of(xray, 10, 0)) == 20 and len(some_of(xray, 99).train) == 40
+    with pytest.raises(InputError, match="count must be from 1 to 10"):
+        few_of(xray, 11, 0)
+    with pytest.raises(InputError, match="count must be from 1"):
+        some_of(xray, 0)
+    with pytest.raises(InputError, match="share must be a number above 0"):
+        labelled(xray, 0, seed=0)
+
+
+def test_a_share_of_each_class_needs_classes():
+    masks = np.zeros((4, 8, 8), np.uint8)
+    masks[:, 2:5] = 1
+    splits = [(noise(4, 8, 8, seed=seed).numpy(), masks) for seed in range(3)]
+    for fewer in (lambda d: labelled(d, 0.5, 0), lambda d: few_of(d, 1, 0)):
+        with pytest.raises(InputError, match="one class for each image"):
+            fewer(from_arrays(*splits, task="segmentation"))

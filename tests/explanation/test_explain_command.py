@@ -1,6 +1,8 @@
 """`medtutor explain` as a user meets it."""
 
 import json
+import re
+from functools import partial
 
 import pytest
 from squares import run as squares_run  # noqa: F401 (fixture)
@@ -8,6 +10,7 @@ from squares import run as squares_run  # noqa: F401 (fixture)
 import medtutor as mt
 from medtutor import cli
 from medtutor.data import card, phantoms
+from medtutor.data.phantoms import hippocampus as hippocampus_phantom
 
 
 def command(*arguments):
@@ -88,3 +91,17 @@ def test_a_volume(tmp_path, capsys):
     run.save(tmp_path / "run")
     assert command(tmp_path / "run", "--index", 0, "--method", "saliency", "--out", tmp_path / "map.png", "--json") == 0
     assert json.loads(capsys.readouterr().out)["dataset"] == "adrenalmnist3d"
+
+
+def test_a_segmentation(tmp_path, capsys, monkeypatch):
+    few = partial(hippocampus_phantom.draw, {"train": 6, "val": 2, "test": 2})
+    monkeypatch.setattr(hippocampus_phantom, "draw", few)
+    data = mt.load("hippocampus", source="phantom")
+    run = mt.fit(mt.build("unet", data, widths=(4, 8)), data, mt.Recipe(epochs=1, seed=0), progress=False)
+    run.save(tmp_path / "run")
+    given = (tmp_path / "run", "--index", 1, "--method", "grad_cam", "--out", tmp_path / "map.png")
+    assert command(*given, "--json") == 0
+    answer = json.loads(capsys.readouterr().out)
+    assert answer["target"] in data.card.classes and re.match(r"\d+ pixels in rows \d+…", answer["region"])
+    assert command(*given, "--target", answer["target"]) == 0
+    assert f"Grad-CAM for '{answer['target']}' over {answer['region']} (mean probability" in capsys.readouterr().out

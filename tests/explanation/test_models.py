@@ -25,7 +25,7 @@ from medtutor.explanation import (
     insertion,
     layers,
     methods_for,
-    pointing,
+    pointing_game,
     randomised,
     receptive_field,
     score,
@@ -305,7 +305,7 @@ def test_a_model_that_says_the_same_of_everything_has_a_map_and_scores_of_zero()
         assert not found.map.any(), method
         pixels = colours(found.map), overlay(image(), found.map)
         assert (pixels[0] == 255).all() and (pixels[1] == image().permute(1, 2, 0).numpy()).all()
-        assert pointing(found, torch.ones(12, 12)) == 1 and similarity(found, found) == 0
+        assert pointing_game(found, torch.ones(12, 12)) == 1 and similarity(found, found) == 0
     found = score(model, image(), found)
     assert (found.infidelity, found.sensitivity, found.to_randomised, found.completeness_error) == (0, 0, 0, 0)
     assert found.deletion == found.insertion == pytest.approx(model[7].bias.softmax(0).max().item(), abs=1e-5)

@@ -18,9 +18,9 @@ from medtutor.explanation import (
     explain_batch,
     infidelity,
     insertion,
-    mass,
-    pointing,
+    pointing_game,
     random_map,
+    relevance_mass,
     score,
     sensitivity,
     similarity,
@@ -104,25 +104,25 @@ def test_similarity_is_spearmans():
 
 def test_pointing_and_mass():
     evidence = torch.tensor([[True, False], [False, False]])
-    assert pointing(torch.tensor([[3.0, 1], [-4, 0]]), evidence) == 1
-    assert pointing(torch.tensor([[3.0, 1], [-4, 0]]), evidence, part="absolute") == 0
-    assert pointing(torch.tensor([[1.0, 3], [0, 0]]), evidence) == 0
-    assert pointing(torch.tensor([[1.0, 3], [0, 0]]), evidence, tolerance=1) == 1
-    assert pointing(torch.zeros(2, 2), evidence) == 0.25
-    assert mass(torch.tensor([[3.0, 1], [-4, 0]]), evidence) == 0.75
-    assert mass(torch.tensor([[3.0, 1], [-4, 0]]), evidence, part="absolute") == 0.375
-    assert mass(torch.zeros(2, 2), evidence) == 0
+    assert pointing_game(torch.tensor([[3.0, 1], [-4, 0]]), evidence) == 1
+    assert pointing_game(torch.tensor([[3.0, 1], [-4, 0]]), evidence, part="absolute") == 0
+    assert pointing_game(torch.tensor([[1.0, 3], [0, 0]]), evidence) == 0
+    assert pointing_game(torch.tensor([[1.0, 3], [0, 0]]), evidence, tolerance=1) == 1
+    assert pointing_game(torch.zeros(2, 2), evidence) == 0.25
+    assert relevance_mass(torch.tensor([[3.0, 1], [-4, 0]]), evidence) == 0.75
+    assert relevance_mass(torch.tensor([[3.0, 1], [-4, 0]]), evidence, part="absolute") == 0.375
+    assert relevance_mass(torch.zeros(2, 2), evidence) == 0
     volume = torch.zeros(4, 4, 4)
     volume[1, 2, 3] = 1
-    assert pointing(volume, volume > 0) == 1 == mass(volume, volume > 0)
+    assert pointing_game(volume, volume > 0) == 1 == relevance_mass(volume, volume > 0)
 
 
 @pytest.mark.parametrize(
     "call, words",
     [
-        (lambda e: pointing(torch.zeros(2, 2), e[:1]), "evidence has shape"),
-        (lambda e: mass(torch.zeros(2, 2), torch.zeros(2, 2)), "nothing was planted"),
-        (lambda e: mass(torch.zeros(2, 2), e, part="negative"), "Known: positive, absolute"),
+        (lambda e: pointing_game(torch.zeros(2, 2), e[:1]), "evidence has shape"),
+        (lambda e: relevance_mass(torch.zeros(2, 2), torch.zeros(2, 2)), "nothing was planted"),
+        (lambda e: relevance_mass(torch.zeros(2, 2), e, part="negative"), "Known: positive, absolute"),
     ],
 )
 def test_wrong_evidence(call, words):
@@ -163,8 +163,8 @@ def test_wrong_arguments(weighted):
         (lambda: random_map((50_000, 50_000)), "at most"),
         (lambda: random_map((2, 2), seed=-1), "seed must be from 0"),
         (lambda: agreement(3), "give a list"),
-        (lambda: pointing(torch.zeros(2, 2), torch.ones(2, 2), tolerance=-1), "tolerance must be from 0"),
-        (lambda: pointing(torch.zeros(2, 2), torch.ones(2, 2), tolerance=0.5), "tolerance must be a whole number"),
+        (lambda: pointing_game(torch.zeros(2, 2), torch.ones(2, 2), tolerance=-1), "tolerance must be from 0"),
+        (lambda: pointing_game(torch.zeros(2, 2), torch.ones(2, 2), tolerance=0.5), "tolerance must be a whole number"),
     ):
         with pytest.raises(InputError, match=words):
             call()
@@ -187,8 +187,8 @@ def test_a_map_that_is_none_is_not_scored(broken, weighted):
     for call in (
         lambda: similarity(broken, broken),
         lambda: agreement([broken, broken]),
-        lambda: pointing(broken, torch.ones(1, 2)),
-        lambda: mass(broken, torch.ones(1, 2)),
+        lambda: pointing_game(broken, torch.ones(1, 2)),
+        lambda: relevance_mass(broken, torch.ones(1, 2)),
         lambda: deletion(model, image, (broken, 1)),
         lambda: insertion(model, image, (broken, 1)),
         lambda: infidelity(model, image, (broken, 1)),
@@ -200,10 +200,10 @@ def test_a_map_that_is_none_is_not_scored(broken, weighted):
 def test_evidence_says_yes_or_no():
     values = torch.tensor([[3.0, 1.0], [0.0, 0.0]])
     for marked in ([[1, 0], [0, 0]], np.array([[2, 0], [0, 0]], dtype=np.uint8), torch.tensor([[1.0, 0], [0, 0]])):
-        assert pointing(values, marked) == 1 and mass(values, marked) == 0.75
+        assert pointing_game(values, marked) == 1 and relevance_mass(values, marked) == 0.75
     for marked in (values / 3, values * float("nan")):
         with pytest.raises(InputError, match="evidence must say yes or no"):
-            mass(values, marked)
+            relevance_mass(values, marked)
 
 
 def test_scores_stay_within_their_range():
@@ -211,8 +211,12 @@ def test_scores_stay_within_their_range():
     generator = torch.Generator().manual_seed(0)
     for scale in (1e-38, 1.0, 1e38):
         values = torch.rand(28, 28, generator=generator) * scale
-        assert mass(values, torch.ones(28, 28)) == 1 == pointing(values, torch.ones(28, 28), tolerance=10**9)
-        assert 0.4 < mass(values, torch.arange(28 * 28).view(28, 28) % 2 == 0) < 0.6
+        assert (
+            relevance_mass(values, torch.ones(28, 28))
+            == 1
+            == pointing_game(values, torch.ones(28, 28), tolerance=10**9)
+        )
+        assert 0.4 < relevance_mass(values, torch.arange(28 * 28).view(28, 28) % 2 == 0) < 0.6
         assert similarity(values, values.clone()) == 1 and -1 <= similarity(values, -values.flip(0)) <= 1
     sure, image = Weighted(torch.ones(1, 30, 30)), torch.full((1, 30, 30), 255, dtype=torch.uint8)
     for steps in (3, 7, 28, 99):
@@ -224,8 +228,10 @@ def test_of_ties_each_gets_its_share():
     values, evidence = torch.zeros(4, 4), torch.zeros(4, 4)
     values[0, :2] = values[3, :2] = 5
     evidence[0] = 1
-    assert pointing(values, evidence) == 0.5 and pointing(-values, evidence) == 0.25  # nothing speaks for it: chance
-    assert pointing(-values, evidence, part="absolute") == 0.5
+    assert (
+        pointing_game(values, evidence) == 0.5 and pointing_game(-values, evidence) == 0.25
+    )  # nothing speaks for it: chance
+    assert pointing_game(-values, evidence, part="absolute") == 0.5
 
 
 def test_maps_that_need_no_model():
@@ -240,16 +246,16 @@ def test_maps_that_need_no_model():
 
 def test_scores_of_a_network_that_learned_where_to_look(run, images, evidence):
     attributions = explain_batch(run, images)
-    hits = [pointing(one, where) for one, where in zip(attributions, evidence)]
+    hits = [pointing_game(one, where) for one, where in zip(attributions, evidence)]
     assert sum(hits) >= 4  # of 8; by chance 0.16
     attributions = explain_batch(run, images, "lrp")
-    hits = [pointing(one, where) for one, where in zip(attributions, evidence)]
-    shares = [mass(one, where) for one, where in zip(attributions, evidence)]
+    hits = [pointing_game(one, where) for one, where in zip(attributions, evidence)]
+    shares = [relevance_mass(one, where) for one, where in zip(attributions, evidence)]
     assert sum(shares) / 8 > 3 * evidence.float().mean()
     found = score(run, images[0], attributions[0], evidence=evidence[0])
-    assert isinstance(found, Scores) and found.pointing == hits[0] and found.completeness_error < 0.05
+    assert isinstance(found, Scores) and found.pointing_game == hits[0] and found.completeness_error < 0.05
     assert found.deletion < found.insertion and 0 <= found.infidelity <= 1 and found.sensitivity >= 0
     assert -1 <= found.to_randomised < 0.7
     assert found == score(run, images[0], attributions[0], evidence=evidence[0])  # seeded
     unknown = score(run, images[0], attributions[0], evidence=torch.zeros_like(evidence[0]))
-    assert unknown == dataclasses.replace(found, pointing=None, mass=None)
+    assert unknown == dataclasses.replace(found, pointing_game=None, relevance_mass=None)

@@ -514,14 +514,16 @@ def test_scores_on_known_evidence():
     explorer.job.wait()
     expected = score(run, explorer.case.image, explorer.attribution, evidence=explorer.case.evidence)
     assert (
-        explorer.scores == [expected] and expected.mass is not None and "mass on the evidence" in explorer._table.value
+        explorer.scores == [expected]
+        and expected.relevance_mass is not None
+        and "mass on the evidence" in explorer._table.value
     )
     explorer.outlined.value = False
     assert shown(explorer) != with_outline
     explorer.of.value = 0
     explorer.score.click()
     explorer.job.wait()
-    assert explorer.scores[0].pointing is None
+    assert explorer.scores[0].pointing_game is None
 
 
 def test_stop_and_change_end_a_slow_computation(explorer, monkeypatch):

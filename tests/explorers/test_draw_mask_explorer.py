@@ -14,8 +14,9 @@ from sklearn.metrics import f1_score, jaccard_score, precision_score, recall_sco
 
 import medtutor as mt
 from medtutor.errors import InputError
-from medtutor.evaluation import segmentation_scores
-from medtutor.explorers.draw_mask import MEASURES, NOTES, beginnings, draw_mask, hausdorff, measures, moved
+from medtutor.explorers.draw_mask import NOTES, draw_mask
+from medtutor.metrics import segmentation_scores
+from medtutor.metrics.masks import MEASURES, hausdorff, mask_measures, moved, wrong_masks
 from medtutor.widgets.explorer import VIEW
 
 
@@ -54,7 +55,7 @@ def two_masks(seed):
 @pytest.mark.parametrize("seed", range(4))
 def test_the_numbers_are_those_of_scikit_learn_scipy_and_monai(seed):
     mask, truth = two_masks(seed)
-    numbers = measures(mask, truth, (1.0, 1.0))
+    numbers = mask_measures(mask, truth, (1.0, 1.0))
     known = {"Dice": f1_score, "Jaccard": jaccard_score, "sensitivity": recall_score, "precision": precision_score}
     for name, function in known.items():
         assert numbers[name] == pytest.approx(function(truth.ravel(), mask.ravel()))
@@ -83,15 +84,15 @@ def _inner(region):
 
 def test_empty_masks_follow_the_rule_for_what_is_empty():
     nothing, some = np.zeros((9, 12), bool), np.ones((9, 12), bool)
-    numbers = measures(nothing, some)
+    numbers = mask_measures(nothing, some)
     assert numbers["Dice"] == numbers["sensitivity"] == 0 and np.isnan(numbers["precision"])
     assert numbers["Hausdorff"] == numbers["HD95"] == pytest.approx(15.0)  # the diagonal of 9 x 12
-    assert measures(nothing, nothing)["Dice"] == 1 and hausdorff(nothing, nothing) == 0
+    assert mask_measures(nothing, nothing)["Dice"] == 1 and hausdorff(nothing, nothing) == 0
 
 
 def test_each_beginning_is_wrong_in_its_own_way():
     truth = (phantoms().train.masks[int((phantoms().train.masks > 0).flatten(1).sum(1).argmax())] > 0).numpy()
-    numbers = {name: measures(mask, truth) for name, mask in beginnings(truth).items()}
+    numbers = {name: mask_measures(mask, truth) for name, mask in wrong_masks(truth).items()}
     assert numbers["the expert's mask"]["Dice"] == 1
     assert numbers["the tip missed"]["precision"] == 1 > numbers["the tip missed"]["sensitivity"]
     assert numbers["one pixel too wide"]["sensitivity"] == 1 > numbers["one pixel too wide"]["precision"]
@@ -190,7 +191,7 @@ def test_one_part_or_all_of_them():
 
 
 def test_an_error_becomes_a_sentence(explorer, monkeypatch):
-    monkeypatch.setitem(draw_mask.__globals__, "measures", lambda *_: 1 / 0)
+    monkeypatch.setitem(draw_mask.__globals__, "mask_measures", lambda *_: 1 / 0)
     explorer.grow.click()
     assert "ZeroDivisionError" in explorer.message.value
     monkeypatch.undo()

@@ -35,7 +35,7 @@ from medtutor.explorers import (
 from medtutor.models.autoencoder import Autoencoder
 from medtutor.models.gan import Generator
 from medtutor.models.hybrid import Fusion
-from medtutor.training.adversarial import Adversary
+from medtutor.training.gan import GANRun
 from medtutor.training.run import Run
 from medtutor.widgets import drawing, shown
 from medtutor.widgets.controls import as_shown
@@ -75,7 +75,7 @@ def run_of(model, dataset, **options):
 
 def drawn():
     torch.manual_seed(0)
-    return Adversary(Generator(latents=8, shape=(16, 16), widths=(16, 8)).eval())
+    return GANRun(Generator(latents=8, shape=(16, 16), widths=(16, 8)).eval())
 
 
 def vit():

@@ -16,7 +16,7 @@ import medtutor as mt
 from medtutor.data import phantoms
 from medtutor.data.cohort import chance, draw_cohort
 from medtutor.errors import InputError
-from medtutor.explanation import Background, shares
+from medtutor.explanation import Background, shapley_values
 from medtutor.explorers.fusion import GRID, FusionExplorer, fusion
 from medtutor.models.hybrid import WAYS, Fusion
 from medtutor.training.fusion import fit_fusion, predict_fusion
@@ -170,7 +170,9 @@ def test_shares_are_those_of_the_model_and_add_up(explorer):
     for way in WAYS:
         explorer.model.value = way
         given, row = explorer.shares, explorer.row
-        expected = shares(models()[way], cohort().test.images[0], row, Background(models()[way], cohort().train))
+        expected = shapley_values(
+            models()[way], cohort().test.images[0], row, Background(models()[way], cohort().train)
+        )
         assert given.values == pytest.approx(expected.values, abs=1e-6)
         assert 1 / (1 + np.exp(-given.total)) == pytest.approx(explorer.probabilities[way], abs=1e-5)
         for name, value in zip(given.names, given.values):

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from medtutor.data import catalog, loading, phantoms
+from medtutor.data.sources import medmnist
 from medtutor.explorers import gallery
 from medtutor.widgets.explorer import VIEW
 
@@ -27,8 +28,8 @@ def of_class(labels, count):
 def published(tmp_path, monkeypatch):
     """A function that writes a small file under a set's name, and makes its MD5 the published one."""
     md5 = {}
-    address = catalog.address
-    monkeypatch.setattr(catalog, "address", lambda name, size=28: (address(name, size)[0], md5.get((name, size), "")))
+    address = medmnist.address
+    monkeypatch.setattr(medmnist, "address", lambda name, size=28: (address(name, size)[0], md5.get((name, size), "")))
 
     def write(name, size=28, labels=None, count=30):
         card = catalog.card(name, size)
@@ -38,7 +39,7 @@ def published(tmp_path, monkeypatch):
         for split in ("train", "val", "test"):
             arrays[f"{split}_images"] = generator.integers(0, 255, shape, dtype=np.uint8)
             arrays[f"{split}_labels"] = of_class(len(card.classes), count) if labels is None else labels
-        path = tmp_path / catalog.filename(name, size)
+        path = tmp_path / medmnist.filename(name, size)
         np.savez(path, **arrays)
         md5[name, size] = hashlib.md5(path.read_bytes()).hexdigest()
         return path
@@ -149,7 +150,7 @@ def test_a_file_that_vanished_is_not_fetched(empty_home, small_phantoms, publish
     explorer.name.value = ("pneumoniamnist", True)
     explorer.job.wait()
     path.unlink()
-    monkeypatch.setattr("medtutor.data.loading.fetch", lambda *_, **__: pytest.fail("it was fetched"))
+    monkeypatch.setattr("medtutor.data.sources.medmnist.fetch", lambda *_, **__: pytest.fail("it was fetched"))
     explorer.name.value = ("breastmnist", False)
     explorer.job.wait()
     assert "no longer on disk" in explorer.message.value

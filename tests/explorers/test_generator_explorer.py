@@ -17,12 +17,12 @@ from conftest import blobs
 import medtutor as mt
 from medtutor.data import normalise, phantoms
 from medtutor.errors import InputError
-from medtutor.evaluation.generative import nearest
 from medtutor.explorers import generator_panels
 from medtutor.explorers.generator import GeneratorExplorer, _verdict, generator
 from medtutor.explorers.generator_parts import Game, Reference, code_of, directions, on_arc, seeded
+from medtutor.metrics.generative import nearest
 from medtutor.models.gan import Discriminator, Generator
-from medtutor.training.adversarial import Adversary, draw, fit_gan
+from medtutor.training.gan import GANRun, draw, fit_gan
 from medtutor.widgets.explorer import VIEW
 
 SIZE = dict(shape=(16, 16), widths=(16, 8))
@@ -48,7 +48,7 @@ def trained(classes=2):
 
 def untrained(**options):
     torch.manual_seed(0)
-    return Adversary(Generator(**{"latents": 8, **SIZE, **options}).eval())
+    return GANRun(Generator(**{"latents": 8, **SIZE, **options}).eval())
 
 
 @cache
@@ -187,7 +187,7 @@ class Copying(Generator):
 
 
 def test_a_copy_is_said_to_be_one():
-    explorer = generator(Adversary(Copying(latents=8, **SIZE).eval()), squares())
+    explorer = generator(GANRun(Copying(latents=8, **SIZE).eval()), squares())
     assert explorer.neighbours[0] == 5 and explorer.distances[0] == pytest.approx(0, abs=1e-4)
     assert "No real image is so: this may be a copy" in explorer._point_words.value
     assert "5 (bottom) at 0.00" in alt(explorer._point_shown)
@@ -501,7 +501,7 @@ def test_the_generator_is_left_as_it_was():
 
 
 def test_what_it_cannot_do_is_said():
-    with pytest.raises(InputError, match="Generator is no Adversary; give what fit_gan"):
+    with pytest.raises(InputError, match="Generator is no GANRun; give what fit_gan"):
         generator(untrained().generator, squares())
     with pytest.raises(InputError, match="unknown part 'gmae'; did you mean game"):
         generator(trained(), squares(), part="gmae")

@@ -14,10 +14,8 @@ import pytest
 import torch
 
 import medtutor as mt
-from medtutor.data import hippocampus_phantom
+from medtutor.data.phantoms import hippocampus as hippocampus_phantom
 from medtutor.errors import InputError
-from medtutor.evaluation.postprocessing import MeanShape, largest_component
-from medtutor.evaluation.segmentation import segmentation_scores
 from medtutor.explorers import SegmentationExplorer, segmentation
 from medtutor.explorers import segmentation_panels as panels
 from medtutor.explorers.segmentation import (
@@ -35,6 +33,8 @@ from medtutor.explorers.segmentation import (
     dice_by_threshold,
     entropy,
 )
+from medtutor.metrics.segmentation import segmentation_scores
+from medtutor.models.postprocessing import MeanShape, largest_component
 from medtutor.training.run import Run
 from medtutor.widgets.explorer import VIEW
 

@@ -12,8 +12,9 @@ import pytest
 import torch
 
 import medtutor as mt
-from medtutor.data import cine
+from medtutor.data.card import SPLITS
 from medtutor.data.dataset import normalise
+from medtutor.data.phantoms import cine
 from medtutor.errors import InputError
 from medtutor.explorers.sequence import (
     AS_FILMED,
@@ -43,9 +44,9 @@ def clips(name="cine_filling"):
     card = mt.data.card(name)
     target = "filling" if name == "cine_filling" else "ejection fraction"
     drawn = cine.draw(target, {"train": 8, "val": 6, "test": 12})
-    arrays = [(drawn[split].images[:, :, 0], drawn[split].targets) for split in cine.SPLITS]
+    arrays = [(drawn[split].images[:, :, 0], drawn[split].targets) for split in SPLITS]
     dataset = mt.from_arrays(*arrays, classes=card.classes, task=card.task, name=name, sequence=True)
-    parts = {split: replace(getattr(dataset, split), masks=drawn[split].masks) for split in cine.SPLITS}
+    parts = {split: replace(getattr(dataset, split), masks=drawn[split].masks) for split in SPLITS}
     return replace(dataset, **parts, provenance="phantom")
 
 

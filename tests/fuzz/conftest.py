@@ -17,14 +17,14 @@ _begin = time.monotonic()
 @pytest.fixture(autouse=True, scope="module")
 def nobody_home(tmp_path_factory):
     """A home without data and guesses, and no network: the tests see nothing of whoever runs them."""
-    from medtutor.data import catalog
+    from medtutor.data.sources import medmnist
 
     with pytest.MonkeyPatch.context() as patch:
         home = tmp_path_factory.mktemp("home")
         patch.setenv("HOME", str(home))
         patch.setenv("MEDTUTOR_HOME", str(home / "guesses"))
         patch.delenv("MEDTUTOR_DATA", raising=False)
-        patch.setattr(catalog, "address", lambda name, size=28: ("http://127.0.0.1:9/x.npz", "0" * 32))
+        patch.setattr(medmnist, "address", lambda name, size=28: ("http://127.0.0.1:9/x.npz", "0" * 32))
         yield home
 
 

@@ -9,18 +9,18 @@ from hypothesis import strategies as st
 from sklearn.metrics import roc_auc_score
 
 import medtutor as mt
-from medtutor.evaluation import measure, measure_regression, measure_segmentation, segmentation_scores
 from medtutor.explanation import (
     METHODS,
     attention_of,
     deletion,
     explain_batch,
     insertion,
-    mass,
     overlay,
-    pointing,
+    pointing_game,
+    relevance_mass,
     similarity,
 )
+from medtutor.metrics import measure, measure_regression, measure_segmentation, segmentation_scores
 from medtutor.training.run import Run
 
 from . import things
@@ -212,7 +212,9 @@ def test_only_runs_and_models_are_explained(what, function):
     assert attempt(function, what, things.image()) is REFUSED
 
 
-@fuzzed(2, which=st.sampled_from([deletion, insertion, pointing, mass, similarity, overlay]), data=st.data())
+@fuzzed(
+    2, which=st.sampled_from([deletion, insertion, pointing_game, relevance_mass, similarity, overlay]), data=st.data()
+)
 def test_scores_of_maps_lie_in_their_ranges(which, data):
     image, shape = things.image(), (things.SIDE, things.SIDE)
     values = torch.linspace(-1, 1, 64).reshape(shape)
@@ -235,8 +237,8 @@ def test_scores_of_maps_lie_in_their_ranges(which, data):
             "using": "black",
             "of": "probability",
         },
-        pointing: {"attribution": values, "evidence": evidence, "tolerance": 1, "part": "positive"},
-        mass: {"attribution": values, "evidence": evidence, "part": "positive"},
+        pointing_game: {"attribution": values, "evidence": evidence, "tolerance": 1, "part": "positive"},
+        relevance_mass: {"attribution": values, "evidence": evidence, "part": "positive"},
         similarity: {"one": values, "other": values.flip(0)},
         overlay: {"image": image, "attribution_map": values, "opacity": 0.7, "limit": None, "slice": None, "zoom": 1},
     }[which]

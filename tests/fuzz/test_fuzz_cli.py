@@ -16,7 +16,9 @@ from PIL import Image
 
 import medtutor as mt
 from medtutor import cli
-from medtutor.data import catalog, cine, hippocampus_phantom, marks, phantoms
+from medtutor.data import catalog, phantoms
+from medtutor.data.phantoms import cine, marks
+from medtutor.data.phantoms import hippocampus as hippocampus_phantom
 from medtutor.review import evidence as stored
 
 from . import things

@@ -15,7 +15,7 @@ from sklearn.metrics import roc_auc_score
 
 import medtutor as mt
 from medtutor.models.gan import Discriminator, Generator
-from medtutor.training.adversarial import Adversary, fit_gan
+from medtutor.training.gan import GANRun, fit_gan
 
 from . import things
 from .harness import PLAIN, REFUSED, attempt, damaged, finite, fuzzed, odd_array, some_altered, whole
@@ -264,7 +264,7 @@ def _dice(found, real):
 )
 def test_no_text_but_ours_is_a_run(place, name, content):
     folder = write(place, {name: content})
-    assert attempt(mt.Run.load if name == "run.json" else Adversary.load, folder) is REFUSED
+    assert attempt(mt.Run.load if name == "run.json" else GANRun.load, folder) is REFUSED
 
 
 def test_what_is_in_the_place_of_a_file_is_refused(place):
@@ -288,7 +288,7 @@ def test_what_is_in_the_place_of_a_file_is_refused(place):
 def test_a_generator_that_loads_draws_images(place, data):
     files = saved("gan")
     how, changed = data.draw(forged(files, "gan.json", ["generator", "film"]))
-    gan = attempt(Adversary.load, write(place, changed))
+    gan = attempt(GANRun.load, write(place, changed))
     if gan is REFUSED:
         return
     if how in ("bytes", "a file less", "two files exchanged"):

@@ -17,7 +17,10 @@ from hypothesis import strategies as st
 from PIL import Image
 
 import medtutor as mt
-from medtutor.data import catalog, hippocampus
+from medtutor.data import catalog
+from medtutor.data.sources import decathlon, medmnist
+from medtutor.data.sources.nifti import SHAPE as FITTED
+from medtutor.data.sources.nifti import read_pair
 from medtutor.explorers.own_image import read_image
 
 from . import things
@@ -148,7 +151,7 @@ def load_npz(place, name, content, md5=None):
     path.write_bytes(content)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(
-            catalog, "address", lambda *_: ("http://127.0.0.1:9/x.npz", md5 or hashlib.md5(content).hexdigest())
+            medmnist, "address", lambda *_: ("http://127.0.0.1:9/x.npz", md5 or hashlib.md5(content).hexdigest())
         )
         return attempt(mt.load, name, source="medmnist", root=place, progress=False)
 
@@ -385,12 +388,12 @@ def test_a_nifti_pair_is_read_as_it_is_meant_or_refused(place, data):
     paths = place / "scan.nii.gz", place / "mask.nii.gz"
     for path, content in zip(paths, (image, truth)):
         path.write_bytes(content)
-    found = attempt(hippocampus.read_pair, *paths)
+    found = attempt(read_pair, *paths)
     if found is REFUSED:
         return
     pixels, labels = found
     assert pixels.dtype == labels.dtype == torch.uint8
-    assert tuple(pixels.shape) == (1, *hippocampus.SHAPE) and tuple(labels.shape) == hippocampus.SHAPE
+    assert tuple(pixels.shape) == (1, *FITTED) and tuple(labels.shape) == FITTED
     assert pixels.float().std() > 0 and labels.any() and labels.max() <= 2
     for content, name in ((image, "image"), (truth, "mask")):
         by_hand = read_nifti(content)
@@ -419,7 +422,7 @@ def member(name, content=b"", kind=tarfile.REGTYPE, link=""):
 @cache
 def members():
     image, truth = gzip.compress(nifti(volume()), 1), gzip.compress(nifti(mask()), 1)
-    names = [(part, number) for part in hippocampus.PARTS for ids in FEW.values() for number in ids]
+    names = [(part, number) for part in decathlon.PARTS for ids in FEW.values() for number in ids]
     return [
         member(f"Task04_Hippocampus/{part}/hippocampus_{number:03d}.nii.gz", image if part == "imagesTr" else truth)
         for part, number in names
@@ -476,13 +479,13 @@ def test_the_tar_is_read_in_memory_or_refused(place, how, at, data):
     content = tar(chosen)
     if how == "bytes":
         content = data.draw(damaged(content))
-    path = place / hippocampus.TAR
+    path = place / decathlon.TAR
     path.write_bytes(content)
     before = sorted(place.rglob("*"))
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(hippocampus, "SPLIT", FEW)
-        patch.setattr(hippocampus, "MD5", hashlib.md5(content).hexdigest())
-        found = attempt(hippocampus.read, path)
+        patch.setattr(decathlon, "SPLIT", FEW)
+        patch.setattr(decathlon, "MD5", hashlib.md5(content).hexdigest())
+        found = attempt(decathlon.read, path)
     assert sorted(place.rglob("*")) == before and not os.path.exists("/abs.nii.gz")
     if how == "whole":
         assert found is not REFUSED

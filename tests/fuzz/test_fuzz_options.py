@@ -10,16 +10,17 @@ import torch
 from hypothesis import strategies as st
 
 import medtutor as mt
-from medtutor.data import catalog, cine, cohort, contrasts, marks, phantoms, planting
+from medtutor.data import catalog, cohort, phantoms, planting
 from medtutor.data.dataset import normalise
-from medtutor.data.published import published_rows
+from medtutor.data.phantoms import cine, contrasts, marks
+from medtutor.data.sources.published import published_rows
 from medtutor.models import MODELS
 from medtutor.models.autoencoder import Autoencoder
 from medtutor.models.gan import Discriminator, Generator
 from medtutor.models.hybrid import Fusion
 from medtutor.models.recurrent import HEADS
-from medtutor.training.adversarial import fit_gan
 from medtutor.training.fusion import fit_fusion
+from medtutor.training.gan import fit_gan
 from medtutor.training.heads import fit_head
 from medtutor.training.reconstruction import fit_reconstruction
 

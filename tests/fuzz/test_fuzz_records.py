@@ -12,7 +12,6 @@ from hypothesis import strategies as st
 from medtutor.course import builder, inspection
 from medtutor.course.prediction import Prediction, guesses_file
 from medtutor.course.quiz import parse
-from medtutor.review import card
 from medtutor.review.claims import claims, parse_claims, verdict
 from medtutor.review.evidence import FOLDER, Evidence, read_evidence
 from medtutor.review.families import SideBySide
@@ -87,9 +86,10 @@ def show(claim, evidence):
         "no difference larger than the margin",
     )
     assert found.reason and set(found.readings) <= set(claim.rule.contrasts)
+    card = claim.card(evidence, found)
     for form in (card.as_text, card.as_markdown, card.as_html):
-        assert isinstance(attempt(form, claim, evidence, found), str)
-    json.dumps(card.as_record(claim, evidence, found), allow_nan=False)
+        assert isinstance(attempt(form), str)
+    json.dumps(claim.as_record(evidence, found), allow_nan=False)
 
 
 @fuzzed(1, claim_id=st.sampled_from(CLAIMS), data=st.data())
@@ -254,7 +254,7 @@ def test_a_question_is_asked_and_answered_or_refused(data):
 
 # --- quizzes --------------------------------------------------------------------------
 
-QUIZZES = sorted((Path(builder.__file__).parent / "quizzes").glob("*.txt"))
+QUIZZES = sorted((Path(builder.__file__).parent / "lessons").glob("*/quiz.txt"))
 LINES = st.lists(
     st.sampled_from(
         ["? q", "?", "- no", "+ yes", "+", "-", "  why", " ", "", "# x", "x", "\t", "?\0", "+ <b>", "\x0c"]

@@ -4,9 +4,10 @@ import pytest
 import torch
 from torch.distributions import Normal, kl_divergence
 
+from medtutor.data.augmentation import corrupt
 from medtutor.errors import InputError
 from medtutor.models import parameter_count
-from medtutor.models.autoencoder import VAE, Autoencoder, Translator, active_units, corrupt, kl, reparameterise
+from medtutor.models.autoencoder import VAE, Autoencoder, Translator, active_units, kl, reparameterise
 
 SHAPES = [(8, 8), (28, 28), (9, 13), (31, 28)]
 

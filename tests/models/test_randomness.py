@@ -90,3 +90,10 @@ def test_dropout_of_a_gpu_is_told_its_generator():
         and mask.float().mean() == pytest.approx(0.8, abs=0.01)
     )
     assert torch.equal(_native_dropout(x, 0.2, False, None)[0], x)
+
+
+def test_a_generator_that_is_none_is_as_good_as_none_given():
+    with seeded(3):
+        found = torch.randperm(9, generator=None), torch.randn(2, generator=None)
+    with seeded(3):
+        assert torch.equal(found[0], torch.randperm(9)) and torch.equal(found[1], torch.randn(2))

@@ -61,7 +61,7 @@ def test_two_tokens_by_hand():
     torch.testing.assert_close(attend(queries, keys, values), expected)
     apart = torch.tensor([[False, True], [False, False]])
     expected[0] = values[0]
-    torch.testing.assert_close(attend(queries, keys, values, apart=apart), expected)
+    torch.testing.assert_close(attend(queries, keys, values, attn_mask=apart), expected)
 
 
 def test_attention_is_torchs_own():
@@ -69,7 +69,7 @@ def test_attention_is_torchs_own():
     apart = torch.rand(2, 1, 9, 9, generator=torch.Generator().manual_seed(1)) < 0.4
     apart[:, :, range(9), range(9)] = False
     torch.testing.assert_close(attend(queries, keys, values), F.scaled_dot_product_attention(queries, keys, values))
-    ours = attend(queries, keys, values, apart=apart)
+    ours = attend(queries, keys, values, attn_mask=apart)
     torch.testing.assert_close(ours, F.scaled_dot_product_attention(queries, keys, values, attn_mask=~apart))
 
 

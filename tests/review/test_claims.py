@@ -10,7 +10,7 @@ import medtutor
 from medtutor.errors import InputError
 from medtutor.explanation import METHODS
 from medtutor.models import MODELS
-from medtutor.review import Rule, card, claim, claims, judge, read_evidence, verdict
+from medtutor.review import Rule, claim, claims, judge, read_evidence, verdict
 from medtutor.review import evidence as stored
 from medtutor.review.claims import parse_claims
 from medtutor.review.evidence import FOLDER
@@ -233,8 +233,8 @@ def test_a_claim_that_is_not_well_formed_is_named(old, new, words):
 
 def test_card_shows_rule_contrasts_and_verdict():
     given = measured(BETTER, WORSE)
-    shown = MADE_UP, given, verdict(MADE_UP, given)
-    for text in (card.as_text(*shown), card.as_markdown(*shown), card.as_html(*shown)):
+    card = MADE_UP.card(given, verdict(MADE_UP, given))
+    for text in (card.as_text(), card.as_markdown(), card.as_html()):
         for words in (
             "mixed: of 2 contrasts",
             "wholly above 0",
@@ -246,13 +246,13 @@ def test_card_shows_rule_contrasts_and_verdict():
         ):
             assert words in text
         assert "PHANTOM" not in text
-    assert "color" not in card.as_html(*shown), "the theme's own colours, dark or light"
+    assert "color" not in card.as_html(), "the theme's own colours, dark or light"
 
 
 def test_card_says_phantom_loudly():
     given = measured(BETTER, BETTER, data={"d": {"provenance": "phantom", "test": 9}})
-    shown = MADE_UP, given, verdict(MADE_UP, given)
-    for text in (card.as_text(*shown), card.as_markdown(*shown), card.as_html(*shown)):
+    card = MADE_UP.card(given, verdict(MADE_UP, given))
+    for text in (card.as_text(), card.as_markdown(), card.as_html()):
         assert "PHANTOM IMAGES, drawn by medtutor" in text and "not judged" in text
 
 

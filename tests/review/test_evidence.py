@@ -208,3 +208,11 @@ def test_what_a_killed_trial_left_of_its_file_goes(tmp_path):
         (tmp_path / name).write_text("{")
     evidence().save(tmp_path)
     assert sorted(path.name for path in tmp_path.iterdir()) == ["a-claim.json", "notes.partial"]
+
+
+def test_evidence_of_version_0_1_0_had_no_keys_and_is_read():
+    evidence = read_evidence("cnn-beats-mlp")
+    without = replace(evidence, contrasts=tuple(replace(each, keys={}) for each in evidence.contrasts))
+    record = without.as_record()
+    assert "keys" not in record["contrasts"][0]
+    assert Evidence.from_record(record) == without and without.where(dataset="breastmnist") == []

@@ -11,11 +11,13 @@ import torch
 
 from medtutor.data import catalog
 from medtutor.data.phantoms import draw
+from medtutor.data.subsets import few_of
 from medtutor.models.gan import Generator
-from medtutor.review import generative_trials as trials
-from medtutor.review.generative_trials import ARMS, LABELS, POOL, drawn_or_real, few_of, few_shot_augmentation
-from medtutor.training import Recipe
-from medtutor.training.adversarial import Adversary
+from medtutor.review.experiments import gan as trials
+from medtutor.review.experiments.gan import LABELS, drawn_or_real, few_shot_augmentation
+from medtutor.training import Recipe, few_shot
+from medtutor.training.few_shot import ARMS, POOL
+from medtutor.training.gan import GANRun
 
 
 @pytest.fixture(scope="module")
@@ -27,11 +29,11 @@ def xray():
 def quick(monkeypatch):
     """A generator that was never trained in place of the one that ships, and few steps everywhere."""
     torch.manual_seed(0)
-    untrained = Adversary(Generator(classes=2, widths=(16, 8, 8)).eval())
+    untrained = GANRun(Generator(classes=2, widths=(16, 8, 8)).eval())
     monkeypatch.setattr(trials, "load_gan", lambda name: untrained)
-    for name, value in dict(
-        EPOCHS=1, POOL=80, LABELS=(5,), SIZES=dict(latents=4, widths=(4, 8)), WIDTHS=(4, 8)
-    ).items():
+    for name, value in dict(EPOCHS=1, POOL=80, WIDTHS=(4, 8)).items():
+        monkeypatch.setattr(few_shot, name, value)
+    for name, value in dict(LABELS=(5,), SIZES=dict(latents=4, widths=(4, 8))).items():
         monkeypatch.setattr(trials, name, value)
     monkeypatch.setattr(trials.gan_of, "__defaults__", (2, False))  # steps of a GAN
 
@@ -56,13 +58,13 @@ def test_real_images_that_take_the_place_of_drawn_ones_are_not_those_the_judge_l
 
 
 def test_every_arm_sees_as_many_images_and_of_each_class_the_same(xray, quick, monkeypatch):
-    seen, trained = {}, trials._trained
+    seen, trained = {}, few_shot.small_cnn
 
     def watch(dataset, learned_from, unseen, seed, **changes):
         seen[arm] = learned_from, changes
         return trained(dataset, learned_from, unseen, seed, **changes)
 
-    monkeypatch.setattr(trials, "_trained", watch)
+    monkeypatch.setattr(few_shot, "small_cnn", watch)
     few = few_of(xray, 5, seed=0)
     sources = {"own": trials.gan_of(xray, few, seed=0), "shipped": trials.load_gan("any")}
     for arm in ARMS:

@@ -7,24 +7,23 @@ import pytest
 import torch
 
 import medtutor as mt
-from medtutor.data import cine, phantoms
-from medtutor.data.marks import draw_marks
-from medtutor.evaluation.cost import forward_flops
+from medtutor.data import phantoms
+from medtutor.data.phantoms import cine
+from medtutor.data.phantoms.marks import draw_marks
+from medtutor.data.subsets import labelled, some_of
+from medtutor.metrics.segmentation import dice
 from medtutor.models import build
-from medtutor.review import part_trials, spot_trials, transformer_trials
+from medtutor.models.autoencoder import with_frames_lost
+from medtutor.models.hybrid import as_masks
+from medtutor.reports.cost import MATCHED, equal_work, forward_flops
 from medtutor.review.claims import claim
-from medtutor.review.part_trials import as_masks, cut_out, dice, fused, masks_of_clips, with_frames_lost
-from medtutor.review.transformer_trials import (
-    ARMS,
-    FAMILIES,
-    equal_work,
-    families,
-    labelled,
-    some_of,
-    transformer_at_the_bottom,
-    two_marks,
-)
+from medtutor.review.experiments import hybrids_and_fusion as part_trials
+from medtutor.review.experiments import interpretability as spot_trials
+from medtutor.review.experiments import vision_transformers as transformer_trials
+from medtutor.review.experiments.hybrids_and_fusion import fused, masks_of_clips, transformer_at_the_bottom
+from medtutor.review.experiments.vision_transformers import FAMILIES, families, two_marks
 from medtutor.review.trials import run_trial
+from medtutor.training.organ import cut_out
 
 
 @dataclass
@@ -63,7 +62,7 @@ def test_two_marks_gives_every_arm_as_many_operations(marks, monkeypatch):
     monkeypatch.setattr(transformer_trials, "draw_marks", lambda kind, **noisy: marks["marks_shapes"])
     train = Recorded()
     names = [contrast.name for contrast in two_marks(marks, (0, 1), train)]
-    assert len(train.asked) == 4 * len(ARMS) * 2 and len(names) == 4 * 5 and len(set(names)) == len(names)
+    assert len(train.asked) == 4 * len(MATCHED) * 2 and len(names) == 4 * 5 and len(set(names)) == len(names)
     assert "vit against cnn: shapes, 20 images" in names and "together against bag: patterns, 40 images" in names
     work = [
         len(each.dataset.train)
@@ -77,7 +76,7 @@ def test_two_marks_gives_every_arm_as_many_operations(marks, monkeypatch):
 def test_the_arms_have_about_as_many_parameters(marks):
     sizes = [
         sum(p.numel() for p in build(model, marks["marks_shapes"], **options).parameters())
-        for model, options in ARMS.values()
+        for model, options in MATCHED.values()
     ]
     assert max(sizes) < 1.2 * min(sizes)
 

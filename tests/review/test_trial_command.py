@@ -11,6 +11,7 @@ from conftest import blobs
 import medtutor as mt
 from medtutor import cli
 from medtutor.data import catalog
+from medtutor.data.sources import medmnist
 from medtutor.review import claims, read_evidence
 from medtutor.review import evidence as stored
 
@@ -63,7 +64,7 @@ def test_wrong_input_exits_2_with_one_line(capsys, monkeypatch, arguments, words
 
 
 def test_images_that_cannot_be_had_are_a_failure(empty_home, tmp_path, capsys, monkeypatch):
-    monkeypatch.setattr(catalog, "address", lambda name, size=28: ("http://127.0.0.1:9/x.npz", "0" * 32))
+    monkeypatch.setattr(medmnist, "address", lambda name, size=28: ("http://127.0.0.1:9/x.npz", "0" * 32))
     assert run("trial", "run", "--out", tmp_path / "out") == 1
     assert not (tmp_path / "out").exists() and "127.0.0.1" in capsys.readouterr().err
 

@@ -18,11 +18,12 @@ from medtutor.data import catalog
 from medtutor.data.phantoms import draw
 from medtutor.errors import InputError
 from medtutor.models import build, parameter_count
-from medtutor.review import Rule, claim, kept, spot_trials, trials, verdict
-from medtutor.review.card import pivot
-from medtutor.review.evidence import Contrast
+from medtutor.review import Contrast, Rule, claim, kept, pivot, trials, verdict
+from medtutor.review.evidence import contrast
+from medtutor.review.experiments import interpretability as spot_trials
+from medtutor.review.experiments.cnn_classification import matching_width, moved, moved_auc
 from medtutor.review.kept import forget_trainings
-from medtutor.review.trials import matching_width, moved, moved_auc, run_trial
+from medtutor.review.trials import run_trial
 from medtutor.training import Interrupted
 
 
@@ -364,8 +365,9 @@ def test_trials_of_explanations_measure_what_their_claims_judge(monkeypatch, tmp
 
 def test_a_table_of_rows_and_columns():
     contrasts = [
-        Contrast("saliency: hit", ("trained", "untrained"), (0.9, 0.7), (0.1, 0.1)),
-        Contrast("lrp: mass", ("trained", "untrained"), (0.5, 0.5), (0.2, 0.2)),
+        contrast("saliency", "hit", ("trained", (0.9, 0.7)), ("untrained", (0.1, 0.1))),
+        contrast("lrp", "mass", ("trained", (0.5, 0.5)), ("untrained", (0.2, 0.2))),
+        Contrast("of version 0.1.0", ("trained", "untrained"), (0.5, 0.5), (0.2, 0.2)),
     ]
     evidence = SimpleNamespace(contrasts=contrasts)
     head, saliency, lrp = pivot(evidence, ["hit", "mass"]).splitlines()

@@ -17,8 +17,8 @@ from medtutor.models.autoencoder import VAE, Autoencoder
 from medtutor.models.gan import Discriminator, Generator
 from medtutor.models.hybrid import Fusion
 from medtutor.models.recurrent import HEADS
-from medtutor.training.adversarial import Adversary, augment, fit_gan
 from medtutor.training.fusion import fit_fusion, predict_fusion
+from medtutor.training.gan import GANRun, augment, fit_gan
 from medtutor.training.heads import features_of, fit_head
 from medtutor.training.reconstruction import fit_reconstruction
 
@@ -107,7 +107,7 @@ def test_numbers_of_numpy_are_as_good(name):
 @pytest.mark.parametrize("count", [0, -1, 1.5, True, 10**9, None, "many"])
 def test_so_many_samples_cannot_be_drawn(count):
     with pytest.raises(InputError, match="cannot be drawn; give a count from 1 to 100,000"):
-        Adversary(networks()[0]).sample(count)
+        GANRun(networks()[0]).sample(count)
 
 
 @pytest.mark.parametrize(
@@ -123,11 +123,11 @@ def test_so_many_samples_cannot_be_drawn(count):
 )
 def test_samples_want_numbers(options):
     with pytest.raises(InputError):
-        Adversary(networks()[0]).sample(2, **options)
+        GANRun(networks()[0]).sample(2, **options)
 
 
 def test_samples_are_counted_by_numpy_too():
-    made = Adversary(networks()[0].eval())
+    made = GANRun(networks()[0].eval())
     assert torch.equal(made.sample(np.int64(3), seed=np.int64(1)), made.sample(3, seed=1))
 
 

@@ -12,18 +12,18 @@ import medtutor as mt
 from medtutor.data.cohort import draw_cohort
 from medtutor.data.dataset import normalise
 from medtutor.errors import InputError, MedtutorError
-from medtutor.evaluation.cost import forward_flops, measure_cost
 from medtutor.explanation import parts
 from medtutor.models import frozen, parameter_count
 from medtutor.models.autoencoder import Autoencoder
 from medtutor.models.gan import Discriminator, Generator
 from medtutor.models.hybrid import Fusion
 from medtutor.models.recurrent import HEADS
-from medtutor.training.adversarial import Adversary, draw, fit_gan
+from medtutor.reports.cost import forward_flops, measure_cost
 from medtutor.training.fusion import fit_fusion, predict_fusion
+from medtutor.training.gan import GANRun, draw, fit_gan
 from medtutor.training.heads import features_of, fit_head
+from medtutor.training.prediction import predict_logits
 from medtutor.training.reconstruction import fit_reconstruction
-from medtutor.training.run import predict_logits
 
 IMAGES = torch.randint(0, 256, (24, 1, 16, 16), dtype=torch.uint8, generator=torch.Generator().manual_seed(0))
 FEATURES = torch.rand(16, 4, 48, generator=torch.Generator().manual_seed(0))
@@ -69,13 +69,13 @@ ASKED = {
         lambda model: predict_fusion(model, IMAGES, torch.zeros(24, 2)),
     ),
     "draw": (generator, lambda model: draw(model, torch.zeros(3, 4))),
-    "sample": (generator, lambda model: Adversary(model).sample(3)),
+    "sample": (generator, lambda model: GANRun(model).sample(3)),
     "forward_flops": (of_images, lambda model: forward_flops(model, tiny().card)),
     "measure_cost": (of_images, lambda model: measure_cost(model, tiny().card, batch=2)),
     "measure_cost of clips": (of_clips, lambda model: measure_cost(model, clips().card, batch=2)),
     "shares": (
         partial(Fusion, shape=(16, 16)),
-        lambda model: parts.shares(model, patients().images[0], patients().table[0], patients()),
+        lambda model: parts.shapley_values(model, patients().images[0], patients().table[0], patients()),
     ),
     "explain": (of_images, lambda model: mt.explain(model, IMAGES[0], method="saliency")),
 }

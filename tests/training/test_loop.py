@@ -118,6 +118,30 @@ def test_interrupted_in_the_first_epoch_says_that_nothing_is_kept(tiny, quick):
             train(tiny, quick)
 
 
+@pytest.mark.parametrize("split", ["val", "test"])
+def test_interrupted_while_it_is_measured_keeps_what_was_trained(tiny, quick, tmp_path, capsys, split):
+    whole, evaluate = train(tiny, quick), loop._Trainer.evaluate
+
+    def press(self, name, views, quick=False):
+        if name == split and not quick:
+            signal.raise_signal(signal.SIGINT)
+        return evaluate(self, name, views, quick)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(loop._Trainer, "evaluate", press)
+        stopped = train(tiny, quick)
+    assert stopped.interrupted and stopped.epochs_done == 3 and stopped.test is None and set(stopped.labels) == {"val"}
+    assert "keeping the trained weights" in capsys.readouterr().err and "test  not read" in str(stopped)
+    assert (stopped.val.auc_interval is None) == (split == "val")
+    stopped.save(tmp_path / "run")
+    read = mt.Run.load(tmp_path / "run")
+    with pytest.MonkeyPatch.context() as patch:  # and again
+        patch.setattr(loop._Trainer, "evaluate", press)
+        assert train(tiny, quick, resume=read).interrupted
+    resumed = train(tiny, quick, resume=read)
+    assert same(whole, resumed) and not resumed.interrupted and resumed.state is None
+
+
 def test_only_an_interrupted_run_of_the_same_recipe_is_resumed(tiny, quick):
     with pytest.raises(InputError, match="finished"):
         train(tiny, quick, resume=train(tiny, quick))

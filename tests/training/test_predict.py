@@ -10,10 +10,10 @@ from conftest import blobs
 import medtutor as mt
 from medtutor.errors import InputError
 from medtutor.models.hybrid import Fusion
-from medtutor.training.adversarial import spread
 from medtutor.training.fusion import predict_fusion
+from medtutor.training.gan import spread
 from medtutor.training.heads import features_of
-from medtutor.training.run import predict_logits
+from medtutor.training.prediction import predict_logits
 
 SIDE = 8
 QUICK = mt.Recipe(epochs=1, batch_size=8, shift=0.0, shift_at_test=0, label_smoothing=0.0, mirror=False)

@@ -124,3 +124,19 @@ def test_waiting_threads_sleep_unless_the_user_says_otherwise():
     for given, found in (({}, "PASSIVE"), ({"OMP_WAIT_POLICY": "ACTIVE"}, "ACTIVE")):
         environment = {key: value for key, value in os.environ.items() if key != "OMP_WAIT_POLICY"} | given
         assert subprocess.run(ask, capture_output=True, text=True, env=environment).stdout.strip() == found
+
+
+@pytest.mark.parametrize(
+    "given, found",
+    [
+        ({}, "PASSIVE 1000"),
+        ({"OMP_WAIT_POLICY": "ACTIVE"}, "ACTIVE None"),
+        ({"GOMP_SPINCOUNT": "7"}, "PASSIVE 7"),
+        ({"OMP_WAIT_POLICY": "PASSIVE", "GOMP_SPINCOUNT": "0"}, "PASSIVE 0"),
+    ],
+)
+def test_threads_of_gnus_openmp_look_a_thousand_times_before_they_sleep(given, found):
+    names = "OMP_WAIT_POLICY", "GOMP_SPINCOUNT"
+    ask = [sys.executable, "-c", f"import os, medtutor; print(*map(os.environ.get, {names}))"]
+    environment = {key: value for key, value in os.environ.items() if key not in names} | given
+    assert subprocess.run(ask, capture_output=True, text=True, env=environment).stdout.strip() == found

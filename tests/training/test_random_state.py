@@ -19,14 +19,14 @@ from medtutor import errors
 from medtutor.data import card, phantoms
 from medtutor.data.cohort import draw_cohort
 from medtutor.data.dataset import normalise
-from medtutor.evaluation import generative
-from medtutor.evaluation.cost import forward_flops, measure_cost
+from medtutor.metrics import generative
 from medtutor.models.autoencoder import VAE
 from medtutor.models.gan import Discriminator, Generator
 from medtutor.models.hybrid import Fusion
 from medtutor.models.recurrent import HEADS
-from medtutor.training.adversarial import fit_gan, load_gan
+from medtutor.reports.cost import forward_flops, measure_cost
 from medtutor.training.fusion import fit_fusion, predict_fusion
+from medtutor.training.gan import fit_gan, load_gan
 from medtutor.training.heads import features_of, fit_head
 from medtutor.training.reconstruction import fit_reconstruction
 

@@ -137,7 +137,7 @@ def test_a_published_card_does_not_make_own_images_published():
 
 
 def test_a_run_on_own_images_of_a_published_name_stands_alone(tiny, quick):
-    from medtutor.evaluation import compare
+    from medtutor.reports import compare
 
     run = mt.fit(mt.build("mlp", tiny), own("breastmnist"), quick, progress=False)
     assert len(compare(run)) == 1

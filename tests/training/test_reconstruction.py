@@ -6,9 +6,11 @@ import pytest
 import torch
 import torch.nn.functional as F
 
+from medtutor.data.augmentation import corrupt
 from medtutor.errors import InputError, MedtutorError
-from medtutor.models.autoencoder import VAE, Autoencoder, Translator, active_units, corrupt
-from medtutor.training.reconstruction import fit_reconstruction, reconstruction_loss
+from medtutor.models.autoencoder import VAE, Autoencoder, Translator, active_units
+from medtutor.training.losses import reconstruction_loss
+from medtutor.training.reconstruction import fit_reconstruction
 
 QUIET = {"progress": False}
 

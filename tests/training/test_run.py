@@ -16,7 +16,7 @@ from mutations import check_altered
 import medtutor as mt
 from medtutor import files
 from medtutor.errors import InputError, MedtutorError
-from medtutor.evaluation import Metrics
+from medtutor.metrics import Metrics
 from medtutor.training import loop
 
 
@@ -173,15 +173,15 @@ def test_a_folder_with_other_files_is_refused(run, tmp_path):
 
 def test_a_run_does_not_replace_a_generator(run, tmp_path):
     from medtutor.models.gan import Generator
-    from medtutor.training.adversarial import Adversary
+    from medtutor.training.gan import GANRun
 
-    Adversary(Generator(shape=(8, 8), widths=(2, 2, 2))).save(tmp_path / "gan")
+    GANRun(Generator(shape=(8, 8), widths=(2, 2, 2))).save(tmp_path / "gan")
     run.save(tmp_path / "run")
     with pytest.raises(InputError, match="no run's"):
         run.save(tmp_path / "gan")
     with pytest.raises(InputError, match="no generator's"):
-        Adversary(Generator(shape=(8, 8), widths=(2, 2, 2))).save(tmp_path / "run")
-    assert mt.Run.load(tmp_path / "run") and Adversary.load(tmp_path / "gan")
+        GANRun(Generator(shape=(8, 8), widths=(2, 2, 2))).save(tmp_path / "run")
+    assert mt.Run.load(tmp_path / "run") and GANRun.load(tmp_path / "gan")
 
 
 def test_two_saves_at_a_time_leave_one_of_them_whole(run, tmp_path):

@@ -9,7 +9,7 @@ import torch
 import medtutor as mt
 from medtutor.errors import InputError
 from medtutor.training import default_recipe
-from medtutor.training.loop import case_losses
+from medtutor.training.losses import case_losses
 
 
 def lesions(count, seed, shape=(16, 24)):
@@ -75,7 +75,7 @@ def test_volumes_train_too(dataset):
 
 def test_mirrored_predictions_are_mirrored_back(run, dataset):
     """Averaged over its mirror image, the answer to a mirrored image is the mirrored answer."""
-    from medtutor.training.run import predict_logits
+    from medtutor.training.prediction import predict_logits
 
     images = dataset.test.images
     there = predict_logits(run.model, images, mirror=(-1,))

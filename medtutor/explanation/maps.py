@@ -1,0 +1,156 @@
+"""Maps as numbers: whether two agree, whether one falls on what is known, and two that need no model.
+
+With the truth of a phantom: `pointing_game` (Zhang et al., arXiv:1608.00507, 2016) and
+`relevance_mass`. `random_map` and `edge_map` need no model at all: a map that scores no
+better than they do has shown nothing.
+"""
+
+from math import prod
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from scipy import ndimage
+from scipy.stats import rankdata
+
+from ..checks import one_of, whole
+from ..data.images import as_image
+from ..errors import InputError, shown
+from .draws import generator
+
+
+def similarity(one, other):
+    """Do two maps point to the same places? Spearman's rank correlation of the absolute values, -1 to 1.
+
+    The sign is left out, since a randomised network gives it at random (Adebayo et
+    al., arXiv:1810.03292, 2018). 0 where one map is flat and has no ranks.
+
+    one, other  `Attribution`s or maps of the same shape; NaN and infinity are refused, as by all scores
+    """
+    one, other = values_of(one), values_of(other)
+    if one.shape != other.shape:
+        raise InputError(
+            f"the maps have shapes {tuple(one.shape)} and {tuple(other.shape)}; give two of the same image"
+        )
+    ranks = np.stack([rankdata(values.abs().flatten().numpy()) for values in (one, other)])
+    if (ranks.std(axis=1) == 0).any():
+        return 0.0
+    return float(np.clip(np.corrcoef(ranks)[0, 1], -1, 1))
+
+
+def agreement(maps):
+    """The `similarity` of each map to each other one: a symmetric tensor (n, n), 1 on its diagonal.
+
+    maps  a list of `Attribution`s or maps of the same shape
+    """
+    if not isinstance(maps, (list, tuple)):
+        raise InputError(f"give a list of Attributions or maps, not {type(maps).__name__}")
+    matrix = torch.eye(len(maps))
+    for i, one in enumerate(maps):
+        for j, other in enumerate(maps[:i]):
+            matrix[i, j] = matrix[j, i] = similarity(one, other)
+    return matrix
+
+
+def pointing_game(attribution, evidence, *, tolerance=0, part="positive"):
+    """The pointing game: does the highest value fall on the evidence? 1 yes, 0 no.
+
+    Where several pixels are highest, their share on the evidence: a flat map gets
+    what chance would give it.
+
+    evidence   bool (H, W) or (D, H, W), such as `dataset.test.evidence[i]`
+    tolerance  pixels that a hit may be off
+    part       "positive" (what speaks for the target) or "absolute"
+    """
+    tolerance = whole("tolerance", tolerance, 0)
+    values, evidence = _against(attribution, evidence, part)
+    if tolerance:
+        tolerance = min(tolerance, max(evidence.shape))  # which is everywhere
+        window = 2 * tolerance + 1
+        pool = F.max_pool2d if evidence.dim() == 2 else F.max_pool3d
+        evidence = pool(evidence[None, None].float(), window, stride=1, padding=tolerance)[0, 0] > 0
+    highest = values == values.max()
+    return (highest & evidence).sum().item() / highest.sum().item()
+
+
+def relevance_mass(attribution, evidence, *, part="positive"):
+    """The share of the attribution that falls on the evidence, 0 to 1; chance is the evidence's share of the image.
+
+    0 for an empty map. Arguments as of `pointing_game`.
+    """
+    values, evidence = _against(attribution, evidence, part)
+    values = values.double()  # single precision would overflow, or add up to more than there is
+    inside, beside = values[evidence].sum().item(), values[~evidence].sum().item()
+    return inside / (inside + beside) if inside > 0 else 0.0
+
+
+def _against(attribution, evidence, part):
+    values, evidence = values_of(attribution), as_truth("evidence", evidence)
+    one_of("part", part, ("positive", "absolute"))
+    if evidence.shape != values.shape:
+        raise InputError(f"the evidence has shape {tuple(evidence.shape)}, the map {tuple(values.shape)}")
+    if not evidence.any():
+        raise InputError("this image has no evidence: nothing was planted in it; choose one of the other class")
+    return (values.abs() if part == "absolute" else values.clamp(min=0)), evidence
+
+
+def as_truth(what, values):
+    """An array as a bool tensor; numbers are read as 0 for no and 1, or another whole number, for yes."""
+    values = _as_numbers(what, values)
+    if values.is_floating_point() and ((values != 0) & (values != 1)).any():
+        raise InputError(
+            f"{what} must say yes or no of each pixel, True or False; decide from which value on it counts"
+        )
+    return values.bool()
+
+
+def random_map(shape, seed=0):
+    """A map of random values 0…1 that knows neither model nor image: the floor of every score.
+
+    shape  of the image in pixels, (H, W) or (D, H, W)
+    """
+    return torch.rand(checked_sides(shape), generator=generator(seed))
+
+
+def edge_map(image):
+    """Edges of the image (Sobel), (H, W) or (D, H, W): what a map may show without any model.
+
+    image  uint8 (C, H, W), (C, D, H, W), as `explain` takes it; the channels' edges are added up
+    """
+    pixels = as_image(image, title="edge_map").cpu().numpy().astype(np.float32) / 255
+    axes = range(1, pixels.ndim)
+    return torch.from_numpy(np.sqrt(sum(ndimage.sobel(pixels, axis) ** 2 for axis in axes)).sum(axis=0))
+
+
+def values_of(attribution):
+    """The values of an `Attribution`, or of a map from elsewhere, as float32.
+
+    Raises `InputError` where they are no finite numbers.
+    """
+    values = _as_numbers("a map", getattr(attribution, "map", attribution))
+    if not values.numel() or not torch.isfinite(values).all():
+        raise InputError("the map is empty, or holds NaN or infinity; give finite numbers, one for each pixel")
+    return values.float()
+
+
+def _as_numbers(what, values):
+    """An array of real numbers as a tensor on the CPU."""
+    try:
+        values = torch.as_tensor(values).detach().cpu()
+    except (TypeError, ValueError, RuntimeError):
+        values = None
+    if values is None or values.is_complex() or values.is_quantized:
+        raise InputError(f"{what} must be an array of numbers, one for each pixel")
+    return values.to_dense() if values.layout != torch.strided else values
+
+
+def checked_sides(shape):
+    """The shape of an image or volume as a tuple of ints.
+
+    Raises `InputError` for what is none, or too large to be one.
+    """
+    sides = tuple(shape) if isinstance(shape, (tuple, list)) else (shape,)
+    sides = tuple(whole("each side of shape", side, 1, 100_000) for side in sides)
+    if not 1 <= len(sides) <= 4 or prod(sides) > 2**28:
+        raise InputError(f"shape is {shown(sides)}; give the sides of one image or volume, of at most 2**28 pixels")
+    return sides

@@ -1,0 +1,36 @@
+"""Every static picture, each with alt text."""
+
+from .beside import comparison, curves, ladder, matrix, patients, side_by_side
+from .canvas import BLUE, DPI, GREEN, GREY, ORANGE, OUTLINES, PHANTOM, VERMILION, Picture, as_written, picture
+from .cases import attribution, gallery, images, outlines, worst_mistakes
+from .runs import confusion, history, precision_recall, predicted, roc
+
+__all__ = [
+    "BLUE",
+    "DPI",
+    "GREEN",
+    "GREY",
+    "ORANGE",
+    "OUTLINES",
+    "PHANTOM",
+    "VERMILION",
+    "Picture",
+    "as_written",
+    "attribution",
+    "comparison",
+    "confusion",
+    "curves",
+    "gallery",
+    "history",
+    "images",
+    "ladder",
+    "matrix",
+    "outlines",
+    "patients",
+    "picture",
+    "precision_recall",
+    "predicted",
+    "roc",
+    "side_by_side",
+    "worst_mistakes",
+]

@@ -1,0 +1,74 @@
+"""U-Net, its skips, its descendants and what came before it."""
+
+from dataclasses import asdict
+
+from ...metrics.segmentation import SCORES, by_patient, segmentation_scores
+from ...models.postprocessing import MeanShape, largest_component
+from ...reports.comparison import atlases
+from ..evidence import between
+
+
+def unet_and_kin(data, seeds, train):
+    """U-Net against the same network without skips, its descendants, the atlas, and its own answers post-processed.
+
+    Yields for each a contrast of Dice, of surface Dice, and of HD95, the last turned round:
+    the millimetres by which the first arm is nearer.
+    """
+    for dataset in data.values():
+        unet, fcn, residual, attention, multi_level = (
+            [train(model, dataset, seed, measure=fit_of_masks) for seed in seeds]
+            for model in ("unet", "fcn", "residual_unet", "attention_unet", "multi_level_unet")
+        )
+        for first, second in ((unet, fcn), (residual, unet), (attention, unet), (multi_level, unet)):
+            yield from _of_masks(f"{first[0].model} against {second[0].model}", first, second)
+        for network in (unet, fcn):
+            yield from _of_masks(f"{network[0].model} against the atlas", network, network, second_key="atlas")
+        for way in ("largest component", "mean shape"):
+            yield from _of_masks(f"{way} against none", unet, unet, first_key=way)
+
+
+def _of_masks(name, first, second, first_key="network", second_key="network"):
+    for score, title, sign in (("dice", "dice", 1), ("surface_dice", "surface dice", 1), ("hd95", "nearer in mm", -1)):
+        arms = [
+            (trainings[0].model if key == "network" else key, trainings, f"{key} {score}")
+            for trainings, key in ((first, first_key), (second, second_key))
+        ]
+        yield between(name, title, *arms, sign, score=score)
+
+
+# How strongly the mean shape pulls; the best on val is taken.
+PULLS = (0.1, 0.2, 0.3, 0.5)
+
+
+def fit_of_masks(run, dataset):
+    """Test Dice, surface Dice and HD95, {"network dice": …}: of the run, of its masks post-processed in two ways, of
+    the atlas.
+
+    All measured on the volumes of patients. The weight of the mean shape is chosen by the Dice on val.
+    """
+    volumes, classes = dataset.as_volumes(), len(run.card.classes)
+    chances = {
+        split: by_patient(run.predictions[split].float(), getattr(dataset, split).patients).transpose(1, 2)
+        for split in ("val", "test")
+    }
+
+    def scores(masks, split="test"):
+        return {
+            name: values.mean()
+            for name, values in segmentation_scores(
+                masks, getattr(volumes, split).masks, classes, run.card.spacing
+            ).items()
+        }
+
+    shape = MeanShape.fit(volumes.train.masks, classes, spacing=run.card.spacing)
+    weight = max(PULLS, key=lambda pull: scores(shape.apply(chances["val"], pull).argmax(axis=1), "val")["dice"])
+    found = chances["test"].argmax(dim=1)
+    ways = {
+        "network": scores(found),
+        "largest component": scores(largest_component(found, whole=True)),
+        "mean shape": scores(shape.apply(chances["test"], weight).argmax(axis=1)),
+        "atlas": asdict(atlases(dataset)["atlas with intensity"]),
+    }
+    return {f"{way} {score}": float(values[score]) for way, values in ways.items() for score in SCORES} | {
+        "pull": weight
+    }

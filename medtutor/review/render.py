@@ -1,0 +1,169 @@
+"""Evidence for readers: a claim's card for a terminal, a page and a notebook, and a table of many contrasts."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from html import escape
+from statistics import fmean
+from textwrap import fill
+
+from .evidence import PROVENANCE, Contrast, Evidence
+
+PHANTOM = "PHANTOM IMAGES, drawn by medtutor: this says nothing about patients"
+SPREAD = "Intervals are over seeds (Student's t), not over the choice of test images."
+COLUMNS = ("contrast", "first arm", "second arm", "difference", "95 % interval", "seeds", "reads")
+
+
+@dataclass(frozen=True)
+class Card:
+    """A claim with its evidence and verdict, in words.
+
+    title          the claim's id
+    phantom        whether the evidence was made on drawn images, which is said loudly
+    sections       [(heading, text), …]
+    rows           of text below `COLUMNS`, one per contrast
+    metric         what was measured
+    lesson, cell   where it is told
+    """
+
+    title: str
+    phantom: bool
+    sections: list[tuple[str, str]]
+    rows: list[tuple[str, ...]]
+    metric: str
+    lesson: str
+    cell: str
+
+    def as_text(self) -> str:
+        """For a terminal."""
+        lines = [self.title, *([PHANTOM] if self.phantom else [])]
+        lines += [fill(f"{heading}: {text}", 100, subsequent_indent="  ") for heading, text in self.sections]
+        if self.rows:
+            lines += ["", aligned([COLUMNS, *self.rows])]
+        return "\n".join(lines)
+
+    def as_markdown(self) -> str:
+        """A section of a page."""
+        parts = [f"## {self.title}", *([f"**{PHANTOM}**"] if self.phantom else [])]
+        parts += [f"**{heading}:** {text}" for heading, text in self.sections]
+        if self.rows:
+            parts.append(markdown_table(COLUMNS, self.rows))
+        parts.append(f"Lesson: [{self.lesson}](notebooks/{self.lesson}.ipynb#{self.cell})")
+        return "\n\n".join(parts)
+
+    def as_html(self) -> str:
+        """For a notebook. It sets no text colour: the theme's own stays, dark or light."""
+        parts = [f"<p><strong>Claim: {escape(self.title)}</strong></p>"]
+        if self.phantom:
+            parts.append(f'<p style="border:3px solid;padding:0.3em"><strong>{PHANTOM}</strong></p>')
+        for heading, text in self.sections:
+            parts.append(f"<p><strong>{escape(heading)}:</strong> {escape(text)}</p>")
+        if self.rows:
+            parts.append(html_table(f"{self.metric}, means over seeds", COLUMNS, self.rows))
+        parts.append(
+            f'<p>Lesson: <a href="{escape(self.lesson)}.ipynb#{escape(self.cell)}">{escape(self.lesson)}</a></p>'
+        )
+        return f'<div style="border:1px solid;padding:0.3em 1em;max-width:60em">{"".join(parts)}</div>'
+
+
+def rows_of(contrasts: Sequence[Contrast], readings: dict[str, str]) -> list[tuple[str, ...]]:
+    """Rows of text below `COLUMNS`, one per contrast: mean of both arms, difference, interval, reading.
+
+    readings  {contrast: what the rule reads of it}; where some are read, the others are left out
+    """
+    judged = [contrast for contrast in contrasts if contrast.name in readings]
+    return [
+        (
+            contrast.name,
+            f"{contrast.arms[0]} {fmean(contrast.first):.3f}",
+            f"{contrast.arms[1]} {fmean(contrast.second):.3f}",
+            f"{contrast.mean:+.3f}",
+            "none from one seed" if contrast.interval is None else "{:+.3f} to {:+.3f}".format(*contrast.interval),
+            str(len(contrast.values)),
+            readings.get(contrast.name, "not judged"),
+        )
+        for contrast in judged or contrasts
+    ]
+
+
+def pivot(evidence: Evidence, columns: Sequence[str], where: str = "") -> str:
+    """Evidence as a table: text for a terminal or a notebook.
+
+    Its rows and columns are the "row" and "column" among the contrasts' keys.
+
+    columns  which, and in which order; each cell is the mean difference over seeds
+             and the half width of its 95 % interval
+    where    what follows the column in the keys; left out of the head
+
+    >>> from medtutor.review import read_evidence
+    >>> print(pivot(read_evidence("gan-augmentation-beats-classical"), ["25 labels", "50 labels"]))
+    mean ± half of 95 % interval  25 labels    50 labels
+    GAN against classical         -0.00 ±0.08  -0.02 ±0.02
+    """
+    with_keys = [contrast for contrast in evidence.contrasts if contrast.keys]
+    cells = {(contrast.keys["row"], contrast.keys["column"]): contrast for contrast in with_keys}
+    names = list(dict.fromkeys(row for row, _ in cells))
+    lines: list[Sequence[str]] = [["mean ± half of 95 % interval", *columns]]
+    for name in names:
+        found = [cells.get((name, f"{column}{where}")) for column in columns]
+        if any(found):
+            lines.append([name, *("" if one is None else _with_half_width(one) for one in found)])
+    return aligned(lines)
+
+
+def _with_half_width(contrast):
+    low, high = contrast.interval
+    return f"{contrast.mean:+.2f} ±{(high - low) / 2:.2f}"
+
+
+def aligned(lines: Sequence[Sequence[str]]) -> str:
+    """Rows of cells as text in columns.
+
+    >>> print(aligned([["model", "AUC"], ["cnn", "0.97"]]))
+    model  AUC
+    cnn    0.97
+    """
+    widths = [max(map(len, column)) for column in zip(*lines)]
+    return "\n".join("  ".join(f"{cell:{width}}" for cell, width in zip(line, widths)).rstrip() for line in lines)
+
+
+def markdown_table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    """Rows of cells as a Markdown table.
+
+    >>> print(markdown_table(["model", "AUC"], [["cnn", "0.97"]]))
+    | model | AUC |
+    | --- | --- |
+    | cnn | 0.97 |
+    """
+    return "\n".join(f"| {' | '.join(line)} |" for line in [head, ["---"] * len(head), *rows])
+
+
+def html_table(caption: str, head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    """Rows of cells as an HTML table with a caption, all of it escaped.
+
+    >>> html_table("AUC", ["a & b"], [["1"]])[:66]
+    '<table><caption>AUC</caption><thead><tr><th scope="col">a &amp; b<'
+    """
+    names = "".join(f'<th scope="col">{escape(name)}</th>' for name in head)
+    body = "".join(f"<tr>{''.join(f'<td>{escape(cell)}</td>' for cell in row)}</tr>" for row in rows)
+    return f"<table><caption>{escape(caption)}</caption><thead><tr>{names}</tr></thead><tbody>{body}</tbody></table>"
+
+
+def provenance(evidence: Evidence) -> str:
+    """One sentence: images, arms, versions, machine and time."""
+    data = [
+        f"{name} ({PROVENANCE[entry['provenance']]}, {entry['test']} test cases)"
+        for name, entry in evidence.data.items()
+    ]
+    epochs: dict[str, list[str]] = {}  # of each arm: one that was trained on more or fewer images has several
+    for arm in evidence.arms:
+        name = f"{arm['model']} on {arm['dataset']}" + (
+            f": {arm['parameters']:,} parameters" if arm["parameters"] else ""
+        )
+        name += "".join(f", {option} {value}" for option, value in arm["options"].items())
+        epochs.setdefault(name, []).append(str(arm["recipe"]["epochs"]))
+    arms = [f"{name}, epochs {' or '.join(several)}" for name, several in epochs.items()]
+    versions = ", ".join(f"{name} {number}" for name, number in evidence.versions.items())
+    return (
+        f"{', '.join(data)}; {'; '.join(arms)}; {versions}; {evidence.device}, threads {evidence.threads}, "
+        f"{evidence.seconds:.0f} s of training and measuring. {SPREAD}"
+    )
