@@ -103,10 +103,10 @@ class Control(Cell):
     def follow(self, explorer):
         """Bring what is a function of the explorer up to date, quietly."""
         widget, other = explorer._widgets[self], False
-        stale = {name: given for name, given in self.followed.items() if self._stale(explorer, name)}
+        stale = {
+            name: given for name, given in self.followed.items() if name != "visible" and self._stale(explorer, name)
+        }
         new = {name: self._asked(explorer, name, given) for name, given in stale.items()}
-        if "visible" in new:
-            _show(widget, new.pop("visible"))
         if new.get("max", 0) > getattr(widget, "max", 0):  # the lower end never passes the upper one
             explorer._set(widget, max=new.pop("max"))
         for name, value in new.items():
@@ -119,6 +119,10 @@ class Control(Cell):
             value = self._asked(explorer, "value", self.start)
             if value is not None:
                 explorer._set(widget, value=value)
+        if stale:
+            explorer._cells.changed(self)  # what reads the options or an end follows, also where the value stays
+        if self._stale(explorer, "visible"):  # last: it may read the control itself
+            _show(widget, self._asked(explorer, "visible", self.followed["visible"]))
 
     def _options(self, explorer):
         return explorer._widgets[self].options
