@@ -180,6 +180,7 @@ class ClassificationExplorer(Explorer):
         self._phantom = run.provenance == "phantom"
         self._images = getattr(dataset, split).images
         self._title = f"{run.model.name} on {dataset.title}, {split} split"
+        self.call = f'classification(run, dataset, "{split}")'
         super().__init__()
 
     @property

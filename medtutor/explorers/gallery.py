@@ -112,6 +112,7 @@ class GalleryExplorer(Explorer):
 
     def __init__(self, root=None):
         self._root = root
+        self.call = "gallery()" if root is None else f"gallery({str(root)!r})"
         # Images with labels: masks and clips have explorers of their own.
         labelled = [name for name in catalog.names() if catalog.publisher(name) == "medmnist"]
         self._sizes = {name: _sizes_on_disk(name, root) for name in labelled}

@@ -29,7 +29,12 @@ def arrange(explorer):
     above = [ipywidgets.HTML(f"<h3 style='margin:0'>{html.escape(explorer.heading)}</h3>{title}")]
     if MESSAGE not in explorer.layout:
         above.append(explorer.message)
-    explorer.box.children = (*above, *(_placed(explorer, item) for item in explorer.layout), explorer.keys)
+    explorer.box.children = (
+        *above,
+        *(_placed(explorer, item) for item in explorer.layout),
+        explorer.tools.box,
+        explorer.keys,
+    )
 
 
 def _placed(explorer, item):

@@ -103,10 +103,10 @@ class Control(Cell):
     def follow(self, explorer):
         """Bring what is a function of the explorer up to date, quietly."""
         widget, other = explorer._widgets[self], False
-        stale = {name: given for name, given in self.followed.items() if self._stale(explorer, name)}
+        stale = {
+            name: given for name, given in self.followed.items() if name != "visible" and self._stale(explorer, name)
+        }
         new = {name: self._asked(explorer, name, given) for name, given in stale.items()}
-        if "visible" in new:
-            _show(widget, new.pop("visible"))
         if new.get("max", 0) > getattr(widget, "max", 0):  # the lower end never passes the upper one
             explorer._set(widget, max=new.pop("max"))
         for name, value in new.items():
@@ -119,6 +119,10 @@ class Control(Cell):
             value = self._asked(explorer, "value", self.start)
             if value is not None:
                 explorer._set(widget, value=value)
+        if stale:
+            explorer._cells.changed(self)  # what reads the options or an end follows, also where the value stays
+        if self._stale(explorer, "visible"):  # last: it may read the control itself
+            _show(widget, self._asked(explorer, "visible", self.followed["visible"]))
 
     def _options(self, explorer):
         return explorer._widgets[self].options
@@ -135,9 +139,9 @@ class Control(Cell):
         if not hasattr(widget, "_options_values") or value in widget._options_values:
             explorer._set(widget, value=value)
 
-    def line(self, value):
-        """(attribute, value) that brings the value back."""
-        return f"{self.name}.value", round(value, 9) if isinstance(value, float) else value
+    def lines(self, explorer, value, start):
+        """Lines of Python that bring a value back."""
+        return [f"explorer.{self.name}.value = {round(value, 9) if isinstance(value, float) else value!r}"]
 
 
 def _listed(options):
@@ -256,7 +260,7 @@ class Button(Control):
         return None
 
     def put(self, explorer, value):
-        pass
+        """A button has no state."""
 
 
 class Upload(Button):
@@ -302,8 +306,8 @@ class Pages(Control):
     def put(self, explorer, value):
         explorer._set(explorer._widgets[self].number, value=value)
 
-    def line(self, value):
-        return f"{self.name}.number.value", value
+    def lines(self, explorer, value, start):
+        return [f"explorer.{self.name}.number.value = {value}"]
 
 
 def _value(of, explorer):
@@ -318,7 +322,7 @@ class Several(Control):
     """
 
     def __init__(self, each):
-        self.each, self.lesson = each, None
+        self.each, self.lesson, self.start = each, None, None
 
     def begin(self, explorer):
         controls = self.each(explorer)
@@ -348,6 +352,10 @@ class Several(Control):
     def put(self, explorer, value):
         for control, each in zip(explorer._several[self], value):
             control.put(explorer, each)
+
+    def lines(self, explorer, value, start):
+        of_each = zip(explorer._several[self], value, start)
+        return [line for control, now, then in of_each if now != then for line in control.lines(explorer, now, then)]
 
 
 class Background(Cell):

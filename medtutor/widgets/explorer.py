@@ -43,12 +43,14 @@ import ipywidgets
 from ..errors import MedtutorError
 from ..figures import Picture
 from . import drawing, shown
+from .access import CLASS, mending
 from .arrangement import arrange, composed
-from .cells import Cell, Cells
+from .cells import Cell, Cells, State
 from .controls import as_shown
 from .declared import Background, Control
-from .output import Shown, slow
+from .output import Shown, panel, slow
 from .silence import Silence
+from .tools import Tools, as_code
 
 VIEW = "application/vnd.jupyter.widget-view+json"
 # JupyterLab keeps the arrow keys and letters for itself, but for sliders and number fields.
@@ -89,10 +91,12 @@ class Explorer:
     layout   what stands below each other: controls, panels and words; a string is a small title; a list is a row, a
              `Column` within it stands beside the rest; `MESSAGE` is where errors are said, else below the heading
     width    CSS width that no row exceeds
+    call     what makes it, for `copy as code`: "classification(run, dataset)"
 
     box      the ipywidgets container that is shown where a kernel runs
     message  an HTML widget for sentences about errors
     keys     an HTML widget that says how to do without a mouse
+    tools    `Tools`: reset, save picture, copy as code, a panel large
     job      the `Job` of what takes longer than a control may wait; None where nothing does
 
     A subclass that declares nothing fills `box`, lets its controls be answered with `_on`, and answers `_composed`.
@@ -101,7 +105,7 @@ class Explorer:
     takes its widgets along; so hold it as long as its `box` stands in a container of your own.
     """
 
-    heading, layout, width = "", (), None
+    heading, layout, width, call = "", (), None, ""
     job = None
     _phantom = False  # whether the pictures are of phantoms
     _title = ""
@@ -118,8 +122,9 @@ class Explorer:
 
     def __init__(self):
         self.message = ipywidgets.HTML()
-        self.keys = ipywidgets.HTML(f"<small>{KEYS}</small>")
+        self.keys = ipywidgets.HTML(f"<small>{KEYS}</small>{mending()}")
         self.box = ipywidgets.VBox()
+        self.box.add_class(CLASS)
         self._lock = threading.RLock()  # a job may show what it has found just when the user moves something
         self._quiet, self._in_callback = Silence(), Silence()
         self._roots = [self.box, self.message, self.keys]
@@ -141,6 +146,7 @@ class Explorer:
                 if not isinstance(cell, slow):
                     raise
                 problem = error
+        self.tools = Tools(self)
         arrange(self)
         self._draw_first(problem)
         self._starts = {name: cell.value(self) for name, cell in self._declared_controls.items()}
@@ -193,6 +199,7 @@ class Explorer:
         """
         if not self._declared:
             return problem
+        self.tools.clear()
         for act, kinds in (("follow", (Control, slow)), ("draw", (Shown,))):
             for cell in self._declared.values():
                 if isinstance(cell, kinds):
@@ -211,6 +218,49 @@ class Explorer:
     def _computed(self, cell, result):
         self._computing = None
         cell._found(self, result)
+
+    # Below the panels -----------------------------------------------------------------------------
+
+    @answering
+    def _tool_reset(self):
+        """Put all controls, and what is remembered, back to the start."""
+        for name, start in self._starts.items():
+            control = self._declared[name]
+            if not callable(control.start):  # a rule brings its control back by itself
+                control.put(self, start)
+            else:
+                self._cells.forget((control, "value"))
+            control.follow(self)
+        for cell in self._declared.values():
+            if isinstance(cell, State):
+                cell.begin(self)
+
+    def _tool_save(self):
+        self._offer(lambda: self.tools.offer_file(self.still(), f"{self._kind}.png"))
+
+    def _tool_code(self):
+        self._offer(lambda: self.tools.offer_code(self._code()))
+
+    @answering
+    def _tool_large(self):
+        for cell in self._declared.values():
+            if isinstance(cell, panel):
+                self._cells.forget(cell)
+
+    def _offer(self, make):
+        """What is offered stays until something changes: nothing is brought up to date for it."""
+        try:
+            make()
+        except Exception as error:
+            self.say(sentence(error))
+
+    def _code(self):
+        """Lines of Python that show the same again; a subclass may know better."""
+        return as_code(self)
+
+    @property
+    def _kind(self):
+        return type(self).__name__.removesuffix("Explorer").lower()
 
     def _first_line(self):
         """The first line of the still picture."""
@@ -235,11 +285,12 @@ class Explorer:
 
     def _put(self, widget, sheet, alt):
         """Show a sheet in an HTML widget."""
-        widget.value = self._shown_as(widget, sheet, alt)
+        widget.value = img(self._finished(sheet, alt), width=f"{sheet.width / drawing.SCALE:.0f}px")
 
     def _shown_as(self, cell, sheet, alt):
         """The HTML of a sheet."""
-        return img(self._finished(sheet, alt), width=f"{sheet.width / drawing.SCALE:.0f}px")
+        times = 2 if self._declared and self.tools.large.value == cell.name else 1
+        return img(self._finished(sheet, alt), width=f"{times * sheet.width / drawing.SCALE:.0f}px")
 
     def _on(self, control, answer, *given):
         """Let a method answer a control: its new value, or the press of a button.

@@ -103,6 +103,8 @@ class slow(Cell):  # a decorator
     There is one job: what starts later takes the place of what still runs.
     """
 
+    is_slow = True
+
     def __init__(self, function):
         self.pressed = None
         if isinstance(function, Cell):

@@ -5,6 +5,8 @@ how to get it. With MEDTUTOR_NEEDS_BROWSER=1 that is an error instead.
 """
 
 import os
+import subprocess
+import tarfile
 
 import pytest
 
@@ -75,3 +77,18 @@ def notebook(page, lab):
         return page
 
     return run
+
+
+@pytest.fixture(scope="session")
+def axe(chrome, tmp_path_factory):
+    """The text of axe-core, which finds faults of accessibility in a page; fetched from npm."""
+    folder = tmp_path_factory.mktemp("axe")
+    try:
+        subprocess.run(["npm", "pack", "axe-core@4"], cwd=folder, check=True, capture_output=True, timeout=120)
+    except (OSError, subprocess.SubprocessError) as error:
+        lack = f"axe-core cannot be fetched with npm ({type(error).__name__}); get npm, and a way to its registry"
+        if os.environ.get("MEDTUTOR_NEEDS_BROWSER") == "1":
+            pytest.fail(f"MEDTUTOR_NEEDS_BROWSER=1, but {lack}", pytrace=False)
+        pytest.skip(lack)
+    with tarfile.open(next(folder.glob("axe-core-*.tgz"))) as archive:
+        return archive.extractfile("package/axe.min.js").read().decode()

@@ -147,6 +147,31 @@ def test_options_ends_starts_and_what_is_visible_follow(example):
     assert example.number.value == 0 and (example.depth.max, example.depth.value) == (3, 2)
 
 
+class Lists(Explorer):
+    """A list that hides itself where it has one option, whose value stays."""
+
+    long = Choice("long", [False, True], start=True, meaning="whether there are two")
+    short = Choice(
+        "short",
+        lambda self: [1, 2] if self.long.value else [1],
+        visible=lambda self: len(self.short.options) > 1,
+        meaning="one of them",
+    )
+
+    @sentences
+    def count(self):
+        return f"{len(self.short.options)} options"
+
+    layout = [long, short, count]
+
+
+def test_what_reads_the_options_follows_at_once_also_where_the_value_stays():
+    lists = Lists()
+    for wanted, display, count in ((False, "none", "1 options"), (True, None, "2 options")):
+        lists.long.value = wanted
+        assert (lists.short.layout.display, lists.count.value, lists.short.value) == (display, count, 1)
+
+
 def test_pages_go_back_to_the_first_of_other_items(example):
     example.number.value = 1
     example.pages.number.value = 3
