@@ -124,8 +124,6 @@ LONG = (
     "course.lessons.",  # exercises: functions, wrong answers and their hints, one after the other
     # To be taken apart.
     "explorers.",
-    "files",
-    "models.recurrent",
 )
 
 
@@ -133,15 +131,6 @@ def test_no_file_is_long():
     for name, path in FILES.items():
         lines = len(path.read_text(encoding="utf-8").splitlines())
         assert lines <= LINES or name.startswith(LONG), f"{name} has {lines} lines; at most {LINES}"
-
-
-def test_only_what_shows_widgets_imports_ipywidgets():
-    for path in ROOT.rglob("*.py"):
-        nodes = list(ast.walk(ast.parse(path.read_text(encoding="utf-8"))))
-        names = [node.module or "" for node in nodes if isinstance(node, ast.ImportFrom)]
-        names += [alias.name for node in nodes if isinstance(node, ast.Import) for alias in node.names]
-        if any(name.split(".")[0] == "ipywidgets" for name in names):
-            assert path.relative_to(ROOT).parts[0] in ("widgets", "explorers", "course"), path
 
 
 def test_import_is_light():
