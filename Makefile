@@ -34,6 +34,7 @@ lint: .venv/installed
 	$(BIN)/ruff format --check
 	$(BIN)/ruff check
 	$(BIN)/codespell
+	$(BIN)/mypy
 
 # The same tests as in `make test`, where they have few cases and always the same.
 fuzz: .venv/installed

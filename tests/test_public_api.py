@@ -60,7 +60,7 @@ def modules_with_examples():
             yield ".".join(("medtutor", *path.relative_to(root).with_suffix("").parts)).removesuffix(".__init__")
 
 
-@pytest.mark.parametrize("name", modules_with_examples())
+@pytest.mark.parametrize("name", list(modules_with_examples()))
 def test_the_examples_run(name):
     """Of a module, its functions and classes, public or not."""
     said = []

@@ -37,6 +37,7 @@ import inspect
 import threading
 import traceback
 import weakref
+from collections.abc import Sequence
 
 import ipywidgets
 
@@ -105,11 +106,12 @@ class Explorer:
     takes its widgets along; so hold it as long as its `box` stands in a container of your own.
     """
 
-    heading, layout, width, call = "", (), None, ""
+    heading, width, call = "", None, ""
+    layout: Sequence = ()
     job = None
     _phantom = False  # whether the pictures are of phantoms
     _title = ""
-    _declared = {}
+    _declared: dict[str, Cell] = {}
 
     def __init_subclass__(cls, **options):
         super().__init_subclass__(**options)
