@@ -51,6 +51,7 @@ def draw_mask(dataset: Dataset, split: str = "train", image: int | None = None) 
     Raises `InputError` for a set without masks, for volumes, and for an image that is not there.
 
     >>> import medtutor as mt
+    >>> from medtutor.explorers import draw_mask
     >>> mri = mt.load("hippocampus", source="phantom")
     >>> drawn = draw_mask(mri)
     >>> drawn.grow.click()  # the mask becomes one pixel wider
