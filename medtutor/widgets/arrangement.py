@@ -11,6 +11,7 @@ from .output import panel, sentences
 
 MESSAGE = object()  # in a layout: where errors are said
 NARROW = 600  # page pixels of a still picture without panels
+ROOM = 260  # page pixels beside a row of panels in which its sentences can stand; with less they stand below
 
 
 class Column:
@@ -64,9 +65,12 @@ def composed(explorer):
     caption = explorer._first_line()
     sheets, alts = [], []
     for sheet, said in [(None, [(caption, True)] if caption else []), *rows]:
+        lines = [line for line, is_written in said if is_written]
+        room = (width - sheet.width) / drawing.SCALE if sheet is not None else 0
+        if sheet is not None and lines and room >= ROOM:
+            sheet, lines = drawing.beside(sheet, drawing.written(lines, room)), []
         if sheet is not None:
             sheets.append(sheet)
-        lines = [line for line, is_written in said if is_written]
         if lines:
             sheets.append(drawing.written(lines, width / drawing.SCALE))
         alts += [line for line, _ in said]
