@@ -250,3 +250,36 @@ def test_what_follows_cannot_be_set(example):
 
 def test_every_control_says_what_it_means(example):
     assert "how dark (0 to 1)" in (getattr(example.shade, "tooltip", None) or example.shade.description_tooltip)
+
+
+class Chain(Explorer):
+    number = Slider("number", 1, 3, meaning="what is divided by")
+
+    @derived
+    def share(self):
+        if self.number.value == 2:
+            raise InputError("not by two")
+        return [1 / self.number.value]
+
+    @derived
+    def doubled(self):
+        return [2 * each for each in self.share]
+
+    @panel
+    def picture(self):
+        return drawing.blank(4, 4), f"{self.doubled[0]:.2f}"
+
+    @sentences(read_out=True)
+    def words(self):
+        return ["One.", f"{self.doubled[0]:.2f}"]
+
+    layout = [number, picture, words]
+
+
+def test_what_fails_two_steps_away_leaves_no_older_value():
+    chain = Chain()
+    assert "2.00" in chain.picture.value and chain.words.value.count('role="status"') == 2
+    chain.number.value = 2
+    assert "not by two" in chain.message.value and chain.picture.value == chain.words.value == ""
+    chain.number.value = 3
+    assert chain.message.value == "" and "0.67" in chain.picture.value
