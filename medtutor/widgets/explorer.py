@@ -45,7 +45,7 @@ from ..errors import MedtutorError
 from ..figures import Picture
 from . import drawing, shown
 from .access import CLASS, mending
-from .arrangement import arrange, composed
+from .arrangement import Pane, arrange, composed
 from .cells import Cell, Cells, State
 from .controls import as_shown
 from .declared import Background, Control
@@ -202,7 +202,7 @@ class Explorer:
         if not self._declared:
             return problem
         self.tools.clear()
-        for act, kinds in (("follow", (Control, slow)), ("draw", (Shown,))):
+        for act, kinds in (("follow", (Control, slow, Pane)), ("draw", (Shown,))):
             for cell in self._declared.values():
                 if isinstance(cell, kinds):
                     try:
