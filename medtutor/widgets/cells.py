@@ -127,7 +127,11 @@ class derived(Cell):  # a decorator
         if cells.is_fresh(self, explorer):
             return
         cells.forget(self)
-        value = cells.compute(self, self.function, explorer)
+        try:
+            value = cells.compute(self, self.function, explorer)
+        except Exception:
+            cells.forget(self)  # else who reads it next would get the value before
+            raise
         same = isinstance(value, (str, int, float)) and cells.values.get(self, cells) == value
         cells.values[self] = value
         if not same:
