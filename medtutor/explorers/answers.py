@@ -9,8 +9,10 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
+from ..errors import MedtutorError
 from ..explanation import (
     METHODS,
+    Attribution,
     Scores,
     deletion,
     explain,
@@ -24,6 +26,7 @@ from ..explanation import (
 )
 from ..explanation.subject import Subject
 from ..widgets.recent import Recent
+from .cases import Case
 
 WEIGHTS = {"trained": None, "head at random": "head", "all at random": "all"}
 KEPT = 64  # maps, and as many scores
@@ -68,6 +71,41 @@ class Question:
         if "window" in options:
             return int(np.prod([-(-(side - options["window"]) // options["stride"]) + 1 for side in shape]))
         return options.get("steps") or options.get("samples") or 1
+
+
+@dataclass
+class Found:
+    """What is found for one case and one question, made anew for each; None for what is not known, or not wanted.
+
+    logits, probabilities  what the model says to the image
+    question, other        what the map and the one to compare with answer
+    map, second            their `Attribution`s
+    alike                  the similarity of the two
+    problem                the error of a method that cannot work, to be said
+    wait                   seconds, where a map waits for the button
+    covered, after         the image with the square, and its probabilities
+    """
+
+    case: Case | None
+    logits: torch.Tensor | None = None
+    probabilities: list | None = None
+    question: Question | None = None
+    other: Question | None = None
+    map: Attribution | None = None
+    second: Attribution | None = None
+    alike: float | None = None
+    problem: MedtutorError | None = None
+    wait: float | None = None
+    covered: torch.Tensor | None = None
+    after: list | None = None
+
+    @property
+    def questions(self):
+        return [question for question in (self.question, self.other) if question is not None]
+
+    @property
+    def is_own(self):
+        return self.case is not None and self.case.key[0] == "own"
 
 
 class Answers:
