@@ -58,7 +58,7 @@ class panel(Shown):  # a decorator
     @property
     def title(self):
         """What it is called in lists."""
-        return self.name.strip("_").replace("_", " ")
+        return self.name.strip("_").removesuffix("_shown").replace("_", " ")
 
 
 class sentences(Shown):  # a decorator
