@@ -8,7 +8,6 @@ answer so far and, of phantoms, the true volume stand below each other over one
 time axis, so that a change of the film can be followed all the way down.
 """
 
-import ipywidgets
 import numpy as np
 
 from ..data.dataset import Dataset
@@ -20,9 +19,9 @@ from ..widgets import (
     Buttons,
     Choice,
     Column,
-    Control,
     Explorer,
     Pages,
+    Play,
     Slider,
     derived,
     drawing,
@@ -32,27 +31,9 @@ from ..widgets import (
     sentences,
     slow,
 )
-from ..widgets.controls import film, status
-from .sequence_answers import (
-    AS_FILMED,
-    BEFORE,
-    EXPECTED,
-    FLAT,
-    HOWS,
-    answered,
-    checked,
-    errors,
-    hidden,
-    ordered,
-    orders,
-    over_many,
-    over_time,
-    played,
-    replaced,
-    runs_table,
-    scores_table,
-    signed,
-)
+from ..widgets.controls import status
+from . import sequence_clips as clips
+from .sequence_clips import AS_FILMED, BEFORE, EXPECTED, FLAT, HOWS
 from .sequence_film import Film
 
 WORST, AS_STORED = "worst first", "as stored"
@@ -90,27 +71,11 @@ def sequence(run: Run, dataset: Dataset, split: str = "test", others: dict | Non
     return SequenceExplorer(run, dataset, split, others)
 
 
-class Play(Control):
-    """A button that plays a slider like a film, round and round.
+class as_table(sentences):  # a decorator
+    """Sentences that are a table on the page."""
 
-    interval  milliseconds between two of its values
-    """
-
-    def __init__(self, slider, interval, **declared):
-        super().__init__("play", **declared)
-        self._slider, self._interval = slider, interval
-
-    def begin(self, explorer):
-        button, explorer._player, links = film(explorer._widgets[self._slider], self._interval)
-        button.tooltip = self.meaning
-        explorer._widgets[self] = button
-        explorer._roots.extend(links)
-
-    def follow(self, explorer):
-        explorer._set(explorer._player, max=explorer._widgets[self._slider].max)
-
-    def box(self, explorer):
-        return ipywidgets.HBox([explorer._widgets[self], explorer._player])
+    def as_html(self, explorer, result):
+        return explorer._table_html()
 
 
 class SequenceExplorer(Explorer):
@@ -134,20 +99,16 @@ class SequenceExplorer(Explorer):
     heading, width = "Does it use the order?", "880px"
 
     order = Choice(
-        "order",
-        [WORST, AS_STORED],
-        meaning="which clip comes first, by the error of its answer",
-        width="17em",
-        label="4em",
+        "order", [WORST, AS_STORED], meaning="of the clips, by the error of their answers", width="17em", label="4em"
     )
 
     def __init__(self, run, dataset, split="test", others=None):
-        self._runs, self._run = checked(run, dataset, split, others), run
+        self._runs, self._run = clips.checked(run, dataset, split, others), run
         self._card, self._split, self._cases = dataset.card, split, getattr(dataset, split)
         self._phantom = dataset.is_phantom
         self._title = f"{run.model.name} on {dataset.title}, {split} split"
         self._labels = self._cases.labels.numpy()
-        self._errors = errors(run.predictions[split].double().numpy(), self._labels, self._card.task)
+        self._errors = clips.errors(run.predictions[split].double().numpy(), self._labels, self._card.task)
         self._many = min(MANY, len(self._cases))
         super().__init__()
 
@@ -188,37 +149,37 @@ class SequenceExplorer(Explorer):
     @derived
     def _order(self):
         """Which frame is played when, from 1; 0 is a black one."""
-        return orders(self.how.value, self._card.frames, seed=self.case)[0]
+        return clips.orders(self.how.value, self._card.frames, seed=self.case)[0]
 
     @derived
     def _film(self):
         """The clip as it is played now."""
-        return played(self._clip[None], self._order[None])[0]
+        return clips.played(self._clip[None], self._order[None])[0]
 
     frame = Slider(
         "frame", 1, lambda self: len(self._film), start=1, meaning="the present one, as played", width="560px"
     )
-    play = Play(frame, 250, meaning="move the frame on, round and round")
+    play = Play(frame, 250, meaning="moves the frame on, round and round")
 
     @derived
     def _filmed(self):
         """{run: (T, outputs)}: the answers over time to the clip as it was filmed."""
-        return {name: over_time(run, self._clip) for name, run in self._runs.items()}
+        return {name: clips.over_time(run, self._clip) for name, run in self._runs.items()}
 
     @derived
     def _now(self):
         """The same as it is played."""
         if self.how.value == AS_FILMED:
             return self._filmed
-        return {name: over_time(run, self._film) for name, run in self._runs.items()}
+        return {name: clips.over_time(run, self._film) for name, run in self._runs.items()}
 
     @derived
     def _filmed_units(self):
-        return hidden(self._run, self._clip)
+        return clips.hidden(self._run, self._clip)
 
     @derived
     def _units(self):
-        return self._filmed_units if self.how.value == AS_FILMED else hidden(self._run, self._film)
+        return self._filmed_units if self.how.value == AS_FILMED else clips.hidden(self._run, self._film)
 
     @derived
     def answers(self):
@@ -233,17 +194,18 @@ class SequenceExplorer(Explorer):
         return self._take_effects()
 
     def _take_effects(self):
-        return self.answers[-1] - answered(self._run, replaced(self._film, self.instead.value))[:, self.looked.value]
+        return (
+            self.answers[-1]
+            - clips.answered(self._run, clips.replaced(self._film, self.instead.value))[:, self.looked.value]
+        )
 
     @derived
     def _size(self):
-        """Pixels (T,) of the cavity, or of what decides the label; None where nothing is known."""
-        cases = self._cases
-        if self._is_cine and cases.masks is not None:
-            return (cases.masks[self.case] == 1).sum((1, 2)).numpy().astype(float)
-        if cases.evidence is not None:
-            return cases.evidence[self.case].sum((1, 2)).numpy().astype(float)
-        return None
+        return clips.true_size(self._cases, self.case, self._is_cine)
+
+    @property
+    def _player(self):
+        return self._cells.values[SequenceExplorer.play]
 
     @property
     def _is_cine(self):
@@ -268,14 +230,14 @@ class SequenceExplorer(Explorer):
     def _over_many(self, looked=None, tell=lambda *_: None):
         """`over_many` of the first clips of the split; `looked` left out: the present answer."""
         looked = self.looked.value if looked is None else looked
-        return over_many(self._runs, self._cases.images[:MANY], self._labels[:MANY], looked, tell)
+        return clips.over_many(self._runs, self._cases.images[:MANY], self._labels[:MANY], looked, tell)
 
     @markup
     def _many_table(self):
         if self._scores is None:
             return None
         measure = {"regression": "R²", "binary": "AUC"}.get(self._card.task, "accuracy")
-        return scores_table(self._scores, measure, self._many) + status(READING)
+        return clips.scores_table(self._scores, measure, self._many) + status(READING)
 
     # Words ------------------------------------------------------------------------------------
 
@@ -295,13 +257,7 @@ class SequenceExplorer(Explorer):
 
     @property
     def _label(self):
-        """The label in words."""
-        label, classes = self._labels[self.case], self._card.classes
-        if self._card.task == "regression":
-            return f"{label:.2f}"
-        if np.ndim(label):
-            return ", ".join(name for name, there in zip(classes, label) if there) or "none of them"
-        return classes[label]
+        return clips.in_words(self._labels[self.case], self._card)
 
     @property
     def _where(self):
@@ -311,39 +267,26 @@ class SequenceExplorer(Explorer):
     @sentences(as_blocks=True)
     def _numbers(self):
         """What is known of the clip as it was filmed, each number with its meaning."""
-        filmed = self.filmed[-1]
+        filmed, where = self.filmed[-1], f"clip {self.case} of the {self._split} split"
         return [
-            f"label {self._label}: clip {self.case} of the {self._split} split ({self.order.value}, {self.cases.place})",
+            f"label {self._label}: {where} ({self.order.value}, {self.cases.place})",
             f"answer {filmed:.2f}: {self._what}, as filmed",
             f"error {abs(filmed - self._truth):.2f}: between the two",
         ]
-
-    def _compared(self):
-        """What all runs say to the clip as it is played, and what had to be expected."""
-        how, looked, lines = self.how.value, self.looked.value, []
-        for name, filmed in self._filmed.items() if how != AS_FILMED else ():
-            before, after = filmed[-1, looked], self._now[name][-1, looked]
-            lines.append(f"{name}: {before:.2f} as filmed, {after:.2f} {how}; it moves by {signed(after - before)}.")
-        return lines + [self._expectation] * bool(self._expectation)
 
     @property
     def _expectation(self):
         return EXPECTED[self._card.name].get(self.how.value, "") if self._is_cine else ""
 
-    @markup
+    @as_table
     def _table(self):
-        """What all runs say, as `_compared`."""
-        return runs_table(self._filmed, self._now, self.looked.value, self.how.value) + status(self._expectation)
+        return clips.compared(self._filmed, self._now, self.looked.value, self.how.value, self._expectation)
+
+    def _table_html(self):
+        return clips.runs_table(self._filmed, self._now, self.looked.value, self.how.value) + status(self._expectation)
 
     def _first_line(self):
         return f"{self._title}. {self._where}"
-
-    def _composed(self):
-        """Below the panels what the table says."""
-        (sheet, alt), lines = super()._composed(), self._compared()
-        if lines:
-            sheet = drawing.below(sheet, drawing.written(lines, sheet.width / drawing.SCALE))
-        return sheet, " ".join([alt, *lines])
 
     # Pictures -------------------------------------------------------------------------------
 
@@ -354,8 +297,7 @@ class SequenceExplorer(Explorer):
             return 0.0, 1.0
         # What is not finite has no place on an axis.
         values = np.concatenate([self._labels, self.answers, self.filmed])
-        low, high = values.min(), values.max()
-        return float(low), float(high)
+        return float(values.min()), float(values.max())
 
     @derived
     def _drawn(self):
@@ -366,7 +308,7 @@ class SequenceExplorer(Explorer):
             numbers=self._order.tolist(),
             total=self._card.frames,
             effects=self.effects,
-            units=ordered(self._units, self._filmed_units),
+            units=clips.ordered(self._units, self._filmed_units),
             hidden=self._filmed_units.shape[1],
             answers=self.answers,
             filmed=self.filmed,

@@ -164,6 +164,15 @@ def answered(run, clips, batch=64):
     return run.read(torch.cat(logits)).numpy()
 
 
+def true_size(cases, case: int, is_cine: bool) -> np.ndarray | None:
+    """Pixels (T,) of the cavity, or of what decides the label; None where nothing is known."""
+    if is_cine and cases.masks is not None:
+        return (cases.masks[case] == 1).sum((1, 2)).numpy().astype(float)
+    if cases.evidence is not None:
+        return cases.evidence[case].sum((1, 2)).numpy().astype(float)
+    return None
+
+
 def over_many(runs: dict, clips: torch.Tensor, labels: np.ndarray, looked: int, tell=lambda *_: None) -> dict:
     """{run: {how: (score, by how much its answers move on average)}} over many clips.
 
@@ -260,3 +269,24 @@ def scores_table(scores, measure, count):
             cells.append(("–" if np.isnan(score) else f"{score:.2f}") + moves)
         rows.append((name, *cells))
     return _grid([f"{measure} on the first {count} clips", *HOWS], rows)
+
+
+# Words ----------------------------------------------------------------------------------------
+
+
+def in_words(label, card) -> str:
+    """The label of a clip."""
+    if card.task == "regression":
+        return f"{label:.2f}"
+    if np.ndim(label):
+        return ", ".join(name for name, there in zip(card.classes, label) if there) or "none of them"
+    return card.classes[label]
+
+
+def compared(filmed, now, looked, how, expectation) -> list[str]:
+    """What all runs say to the clip as it is played, and what had to be expected."""
+    lines = []
+    for name, answers in filmed.items() if how != AS_FILMED else ():
+        before, after = answers[-1, looked], now[name][-1, looked]
+        lines.append(f"{name}: {before:.2f} as filmed, {after:.2f} {how}; it moves by {signed(after - before)}.")
+    return lines + [expectation] * bool(expectation)

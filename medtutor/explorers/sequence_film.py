@@ -8,7 +8,7 @@ from PIL import Image, ImageDraw
 
 from ..figures import BLUE, GREEN, GREY, VERMILION
 from ..widgets import drawing, panels
-from .sequence_answers import signed
+from .sequence_clips import signed
 
 LEFT, WIDE, RIGHT, APART = 124, 634, 42, 12  # page pixels: names of the panels, time axis, margin, between panels
 NAME = 6  # where the names begin
@@ -159,7 +159,7 @@ class Film:
             number = self.numbers[frame]
             moved = number != frame + 1
             colour = drawing.INK if moved else drawing.FAINT
-            pen.text((left + right) / 2, top - 4, str(number or "–"), 11, moved, colour, "ms")
+            pen.text((left + right) / 2, top - 5, str(number or "–"), 11, moved, colour, "ms")
         moved = self.numbers != list(range(1, len(self.numbers) + 1))
         self._name(pen, "film", "film", ["number: as filmed"] + ["bold: moved"] * moved)
 

@@ -17,7 +17,7 @@ from medtutor.data.dataset import normalise
 from medtutor.data.phantoms import cine
 from medtutor.errors import InputError
 from medtutor.explorers.sequence import AS_STORED, SequenceExplorer, sequence
-from medtutor.explorers.sequence_answers import (
+from medtutor.explorers.sequence_clips import (
     AS_FILMED,
     BEFORE,
     BLACK,
@@ -31,7 +31,7 @@ from medtutor.explorers.sequence_answers import (
     played,
     replaced,
 )
-from medtutor.explorers.sequence_answers import ordered as _ordered
+from medtutor.explorers.sequence_clips import ordered as _ordered
 from medtutor.training.run import Run
 from medtutor.widgets.explorer import VIEW
 
