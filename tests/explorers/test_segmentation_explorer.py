@@ -29,10 +29,8 @@ from medtutor.explorers.segmentation import (
     NUMBER,
     SHAPE,
     WORST,
-    decided,
-    dice_by_threshold,
-    entropy,
 )
+from medtutor.explorers.segmentation_parts import decided, dice_by_threshold, entropy
 from medtutor.metrics.segmentation import segmentation_scores
 from medtutor.models.postprocessing import MeanShape, largest_component
 from medtutor.training.run import Run
