@@ -34,6 +34,7 @@ from ..widgets import (
 from ..widgets.arrangement import composed
 from . import segmentation_charts as charts
 from . import segmentation_panels as panels
+from . import segmentation_why as reasons
 from .segmentation_parts import ALL, Numbers, Patients, checked, dice_by_threshold, gates_of, in_words
 
 WORST, BEST, NUMBER = "worst first", "best first", "by number"
@@ -87,7 +88,8 @@ class SegmentationExplorer(Explorer):
     uncertain, attention  Checkboxes: maps of the entropy, of the attention gates
     look                  ToggleButtons: outlines or filled
     distances             Button: HD95 and surface Dice, where they take too long to follow a slider
-    job                   `Job`: computes them, and the mean shape when it is first wanted
+    why, explain          Dropdown: a method of attribution, or off; Button: its map of the region that is predicted
+    job                   `Job`: computes what the buttons ask for, and the mean shape when it is first wanted
 
     mask                  uint8 (D, H, W): the present mask of the present run and patient
     scores                {"dice": (classes,), "hd95": …, "surface_dice": …}, of the classes looked at;
@@ -157,6 +159,20 @@ class SegmentationExplorer(Explorer):
         width="16em",
         visible=lambda self: not self._live,
         meaning="compute how far the borders are apart",
+    )
+
+    why = Choice(
+        "why here?",
+        lambda self: reasons.methods_of(self._runs[self.model.value]),
+        meaning="the method that explains why the network gives this region to the class",
+        width="22em",
+    )
+    explain = Button(
+        "explain the region",
+        icon="search",
+        width="14em",
+        visible=lambda self: self.why.value != reasons.OFF,
+        meaning="compute the map of what speaks for the class over the region of the prediction",
     )
 
     def __init__(self, run, dataset=None, split="test", others=None):
@@ -230,6 +246,7 @@ class SegmentationExplorer(Explorer):
 
     @on(job)
     @on(distances)
+    @on(explain)
     def _without_shape(self):
         """Where a mean shape is wanted and there is none, the explorer goes on without: there is one job at a time."""
         if self.afterwards.value == SHAPE and self._shape is None:
@@ -285,6 +302,18 @@ class SegmentationExplorer(Explorer):
             return self._scored(mask, truth, looked=looked)
 
         return work
+
+    @slow(explain)
+    def _reason(self):
+        """The `Attribution` of the present slice; of a run on volumes, of the whole."""
+        run, method = self._runs[self.model.value], self.why.value
+        image, mask = self._patients.images[self.number], self.mask
+        if method == reasons.OFF:
+            return None
+        if run.card.dims == 2:
+            at = self.depth.value - 1
+            image, mask = image[:, at], mask[at]
+        return reasons.explaining(run, image, mask, self.looked.value, method, self._classes)
 
     @derived
     def scores(self):
@@ -404,10 +433,18 @@ class SegmentationExplorer(Explorer):
             self._tested, self.number, self._name, None if self._atlas is None else float(self._atlas.mean())
         )
 
+    @panel
+    def _why_shown(self):
+        if self._reason is None:
+            return None
+        image, at = self._patients.images[self.number], self.depth.value - 1
+        flat = self._reason.map.dim() == 2
+        return reasons.shown(self._reason, image[:, at] if flat else image, None if flat else at, self._place)
+
     def _composed(self):
         """The charts stand beside each other, and sentences for the table."""
         kind = type(self)
-        sheet, alt = composed(self, [kind._picture, [kind._curve_shown, kind._ranks_shown]])
+        sheet, alt = composed(self, [kind._picture, kind._why_shown, [kind._curve_shown, kind._ranks_shown]])
         lines = self._counted.sentences()
         below = drawing.written([*lines, self._rank], sheet.width / drawing.SCALE)
         return drawing.below(sheet, below), " ".join([alt, *lines])
@@ -422,5 +459,7 @@ class SegmentationExplorer(Explorer):
             Column("430px", "From probabilities to a mask", decide, threshold, afterwards, weight),
             Column("300px", _curve_shown),
         ],
-        [Column("430px", _numbers, distances, job), Column("300px", _ranks_shown)],
+        [Column("430px", _numbers, distances), Column("300px", _ranks_shown)],
+        [why, explain, job],
+        _why_shown,
     ]
