@@ -205,7 +205,7 @@ def give_back():
 try:
     _trim = ctypes.CDLL(None).malloc_trim
 except (AttributeError, OSError, TypeError):  # not glibc
-    _trim = None
+    _trim = None  # type: ignore[assignment]
 
 
 @contextmanager

@@ -306,14 +306,9 @@ class SegmentationExplorer(Explorer):
     @slow(explain)
     def _reason(self):
         """The `Attribution` of the present slice; of a run on volumes, of the whole."""
-        run, method = self._runs[self.model.value], self.why.value
-        image, mask = self._patients.images[self.number], self.mask
-        if method == reasons.OFF:
-            return None
-        if run.card.dims == 2:
-            at = self.depth.value - 1
-            image, mask = image[:, at], mask[at]
-        return reasons.explaining(run, image, mask, self.looked.value, method, self._classes)
+        run, patient = self._runs[self.model.value], self._patients.images[self.number]
+        at = self.depth.value - 1 if run.card.dims == 2 else slice(None)
+        return reasons.explaining(run, patient[:, at], self.mask[at], self.looked.value, self.why.value, self._classes)
 
     @derived
     def scores(self):
@@ -337,15 +332,9 @@ class SegmentationExplorer(Explorer):
         return dice_by_threshold(self._probabilities[self.model.value], self._truth[self.number], self.looked.value)
 
     @derived
-    def _wrong(self):
-        """{error: pixels of each slice (D,)}"""
-        return {error: where.sum(axis=(1, 2)) for error, where in panels.errors(self.mask, self._wanted).items()}
-
-    @derived
     def _strip(self):
-        """The chart of the slices, without a mark."""
-        width = panels.COLUMNS * (panels.tile_size(self._truth.shape[-2:])[0] / drawing.SCALE + drawing.GAP)
-        return charts.strip((self._wanted > 0).sum(axis=(1, 2)), self._wrong, width)
+        """The chart of the slices without a mark, and what it says in words."""
+        return charts.strip(self.mask, self._wanted) if self._patients.deep else None
 
     def _gate_maps(self, at):
         """The gates of the present run for a slice, from fine to coarse: arrays (h, w), 0…1."""
@@ -416,11 +405,10 @@ class SegmentationExplorer(Explorer):
             gates=self._gate_maps(at) if self.attention.value and self._has_gates else [],
         )
         sheet, alt = seen.sheet(self._place), f"{self._place}: {seen.alt(self._settings())}"
-        if not self._patients.deep:
+        if self._strip is None:
             return sheet, alt
-        total = sum(self._wrong.values())
-        sheet = drawing.below(charts.at(self._strip, at, self.depth.max), sheet)
-        return sheet, f"{alt} Most is wrong in slice {1 + int(total.argmax())}, {int(total.max())} pixels."
+        strip, words = self._strip
+        return drawing.below(charts.at(strip, at, self.depth.max), sheet), f"{alt} {words}"
 
     @panel
     def _curve_shown(self):
@@ -435,11 +423,8 @@ class SegmentationExplorer(Explorer):
 
     @panel
     def _why_shown(self):
-        if self._reason is None:
-            return None
-        image, at = self._patients.images[self.number], self.depth.value - 1
-        flat = self._reason.map.dim() == 2
-        return reasons.shown(self._reason, image[:, at] if flat else image, None if flat else at, self._place)
+        found, at = self._reason, self.depth.value - 1
+        return found and reasons.shown(found, self._patients.images[self.number], at, self._place)
 
     def _composed(self):
         """The charts stand beside each other, and sentences for the table."""

@@ -7,18 +7,20 @@ from ..figures import BLUE, GREY, VERMILION
 from ..widgets import drawing
 from ..widgets.chart import Chart, dot
 from ..widgets.drawing import FAINT, GAP, INK, SCALE
-from .segmentation_panels import paint, rgb
+from .segmentation_panels import COLUMNS, errors, paint, rgb, tile_size
 
 CHART, STRIP, HEIGHT = 300, 104, 190  # page pixels: width of the charts, height of the strip of slices, of the charts
 LETTERS = 12  # page pixels
 
 
-def strip(foreground, wrong_pixels, width):
-    """How much foreground each slice has, upward, and what is wrong there, downward; `at` marks a slice.
+def strip(mask, truth):
+    """How much foreground each slice has, upward, and what is wrong there, downward: (sheet, sentence).
 
-    foreground    pixels of each slice (D,)
-    wrong_pixels  {error: pixels of each slice (D,)}
+    mask, truth  uint8 (D, H, W); `at` marks a slice
     """
+    foreground = (truth > 0).sum(axis=(1, 2))
+    wrong_pixels = {error: where.sum(axis=(1, 2)) for error, where in errors(mask, truth).items()}
+    width = COLUMNS * (tile_size(truth.shape[1:])[0] / SCALE + GAP)
     first, step = strip_axis(len(foreground), width)
     middle, up, down = 58 * SCALE, 34 * SCALE, 28 * SCALE
     most, total = max(foreground.max(), 1), np.sum(list(wrong_pixels.values()), axis=0)
@@ -50,7 +52,7 @@ def strip(foreground, wrong_pixels, width):
     for number in sorted({1, *range(10, len(foreground), 10), len(foreground)}):
         if number in (1, len(foreground)) or min(number - 1, len(foreground) - number) * step > 24:
             pen.text(((first + (number - 0.5) * step) * SCALE, 95 * SCALE), str(number), FAINT, face, anchor="mm")
-    return sheet
+    return sheet, f"Most is wrong in slice {1 + int(total.argmax())}, {int(total.max())} pixels."
 
 
 def strip_axis(slices, width):

@@ -23,8 +23,10 @@ def explaining(run, image, mask, looked, method, classes):
     image, mask  uint8 (C, H, W) and (H, W), or of a volume (C, D, H, W) and (D, H, W)
     looked       a class; with ALL the one that has most of the region
 
-    Raises `InputError` where the mask has no pixel of it.
+    Raises `InputError` where the mask has no pixel of it. None where the method is `OFF`.
     """
+    if method == OFF:
+        return None
     sizes = np.bincount(mask.ravel(), minlength=len(classes))
     target = 1 + int(sizes[1:].argmax()) if looked == ALL else looked
     if not sizes[target]:
@@ -49,22 +51,18 @@ def shown(found, image, at, place):
     """(sheet, alt text): the map over a slice, with the region outlined, and what it is of.
 
     found  an `Attribution`, of the slice or of the volume
-    at     the slice, from 0; None where the map has none
+    image  uint8 (C, D, H, W)
+    at     the slice, from 0
     """
-    values, inside = found.map.numpy(), found.region.numpy()
-    pixels = overlay(image, values, slice=at)
+    values, inside, volume = found.map.numpy(), found.region.numpy(), found.map.dim() == 3
+    pixels = overlay(image, values, slice=at) if volume else overlay(image[:, at], values)
     size, count = panels.tile_size(pixels.shape[:2]), int(inside.sum())
-    if at is not None:
+    if volume:
         values, inside = values[at], inside[at]
     picture = panels.ring(panels.tile(pixels, size), inside)
-    unit = "pixels" if at is None else "voxels"
+    unit = "voxels" if volume else "pixels"
     colours = "orange speaks for it, blue against it" if found.signed else "orange: what it depends on"
-    lines = [
-        f"Why {found.target.name} here?",
-        f"of the {count} {unit} outlined in white" if at is None else f"of {count} voxels, white in this slice",
-        f"{found.said} there",
-        colours,
-    ]
+    lines = [f"Why {found.target.name} here?", f"of {count} {unit}, outlined in white", f"{found.said} there", colours]
     total = float(np.abs(values).sum())
     share = float(np.abs(values)[inside].sum()) / total if total else 0.0
     row, column = np.unravel_index(np.abs(values).argmax(), values.shape)

@@ -37,6 +37,7 @@ import inspect
 import threading
 import traceback
 import weakref
+from collections.abc import Sequence
 
 import ipywidgets
 
@@ -44,7 +45,7 @@ from ..errors import MedtutorError
 from ..figures import Picture
 from . import drawing, shown
 from .access import CLASS, mending
-from .arrangement import arrange, composed
+from .arrangement import Pane, arrange, composed
 from .cells import Cell, Cells, State
 from .controls import as_shown
 from .declared import Background, Control
@@ -105,11 +106,12 @@ class Explorer:
     takes its widgets along; so hold it as long as its `box` stands in a container of your own.
     """
 
-    heading, layout, width, call = "", (), None, ""
+    heading, width, call = "", None, ""
+    layout: Sequence = ()
     job = None
     _phantom = False  # whether the pictures are of phantoms
     _title = ""
-    _declared = {}
+    _declared: dict[str, Cell] = {}
 
     def __init_subclass__(cls, **options):
         super().__init_subclass__(**options)
@@ -200,7 +202,7 @@ class Explorer:
         if not self._declared:
             return problem
         self.tools.clear()
-        for act, kinds in (("follow", (Control, slow)), ("draw", (Shown,))):
+        for act, kinds in (("follow", (Control, slow, Pane)), ("draw", (Shown,))):
             for cell in self._declared.values():
                 if isinstance(cell, kinds):
                     try:
@@ -289,8 +291,11 @@ class Explorer:
 
     def _shown_as(self, cell, sheet, alt):
         """The HTML of a sheet."""
-        times = 2 if self._declared and self.tools.large.value == cell.name else 1
-        return img(self._finished(sheet, alt), width=f"{times * sheet.width / drawing.SCALE:.0f}px")
+        return img(self._finished(sheet, alt), width=f"{self._times(cell) * sheet.width / drawing.SCALE:.0f}px")
+
+    def _times(self, cell):
+        """How much larger than usual a panel is shown."""
+        return 2 if self._declared and self.tools.large.value == cell.name else 1
 
     def _on(self, control, answer, *given):
         """Let a method answer a control: its new value, or the press of a button.
