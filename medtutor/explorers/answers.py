@@ -152,9 +152,9 @@ class Answers:
         patience  seconds after which it raises `Busy` where another computation goes on; left out: it waits
         """
         effort = question.effort(self._shape)
-        with _alone(tell, patience):
+        with alone(tell, patience):
             begin = time.perf_counter()
-            with _heard(self._subject(question), tell, effort) as subject:
+            with heard(self._subject(question), tell, effort) as subject:
                 options = dict(question.options)
                 found = explain(
                     subject, case.image, question.method, target=question.target, layer=question.layer, **options
@@ -173,7 +173,7 @@ class Answers:
         steps, values = self._steps(question, case, found), {}
         for number, (name, step) in enumerate(steps.items()):
             tell(number / len(steps), f"{question.title}: {name.replace('_', ' ')}")
-            with _alone(tell):
+            with alone(tell):
                 values[name] = step(tell)
         give_back()
         return self._scores.keep(question, Scores(**values), 0, KEPT)
@@ -184,13 +184,13 @@ class Answers:
 
     def _steps(self, question, case, found):
         """How each of the `Scores` is computed, one by one, as `explanation.score` does it: {name: tell -> value}."""
-        with _alone():
+        with alone():
             run = self._subject(question)
         image, evidence = case.image, case.evidence
 
         def stoppable(function, run=run):
             def step(tell):
-                with _heard(run, tell) as subject:
+                with heard(run, tell) as subject:
                     return function(subject)
 
             return step
@@ -217,7 +217,7 @@ class Answers:
 
 
 @contextmanager
-def _alone(tell=None, patience=None):
+def alone(tell=None, patience=None):
     """While nothing else draws random numbers. `tell`, where given, is asked whether to stop waiting for that."""
     while not _DRAWING.acquire(timeout=0.1 if patience is None else patience):
         if patience is not None:
@@ -261,7 +261,7 @@ def few_threads(shape):
 
 
 @contextmanager
-def _heard(run, tell, effort=None):
+def heard(run, tell, effort=None):
     """What `explanation` takes for a run, where `tell` hears of each pass through the network, and may stop it.
 
     effort  how many images will pass; left out: `tell` is only asked whether to stop
