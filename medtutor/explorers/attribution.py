@@ -100,7 +100,7 @@ class AttributionExplorer(Looks, Cases, Explorer):
     call = "explore(run, dataset)"
 
     _told = State("")  # what came of saving
-    _times = State(0)  # how often everything was to be asked anew
+    _askings = State(0)  # how often everything was to be asked anew
 
     # Which explanation
     method = Choice(
@@ -192,7 +192,7 @@ class AttributionExplorer(Looks, Cases, Explorer):
     @answering
     def _ask(self):
         """Ask the model anew, and find what has been computed since."""
-        self._times += 1
+        self._askings += 1
 
     @on(settings)
     def _other_option(self, method):
@@ -211,7 +211,7 @@ class AttributionExplorer(Looks, Cases, Explorer):
     @derived
     def _asking(self):
         """What the model says, and the questions about it; where it cannot answer, why."""
-        found, _ = Found(self.case), self._times
+        found, _ = Found(self.case), self._askings
         try:
             if found.case is None:
                 raise InputError(f"no image fits ({self._wanted()}); choose another class, outcome or split")
