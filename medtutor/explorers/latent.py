@@ -178,12 +178,12 @@ class LatentExplorer(Explorer):
     # What follows -----------------------------------------------------------------------------
 
     @derived
-    def _code(self):
+    def _present_code(self):
         return self._codes[self.image.value]
 
     @property
     def _at_image(self):
-        return self._code, f"the code of image {self.image.value}", False
+        return self._present_code, f"the code of image {self.image.value}", False
 
     @derived
     def _image(self):
@@ -191,7 +191,7 @@ class LatentExplorer(Explorer):
 
     @derived
     def _reconstruction(self):
-        return self.space.decoded(self._code[None])[0]
+        return self.space.decoded(self._present_code[None])[0]
 
     @derived
     def point(self):
@@ -322,7 +322,9 @@ class LatentExplorer(Explorer):
     def _draw_map(self):
         space, (first, second), nearest = self.space, self._coordinates[:2], self.distances[0]
         line = space.coordinates(self._ends)[:, :2] if self.origin[2] and not self.moves else None
-        image, near = (space.coordinates(codes)[..., :2] for codes in (self._code, space.codes[self._nearest[1]]))
+        image, near = (
+            space.coordinates(codes)[..., :2] for codes in (self._present_code, space.codes[self._nearest[1]])
+        )
         return panels.marked(self._map, (first, second), image, near, nearest, line), (
             f"Map of the {self._reference} codes along the first two of their {space.codes.shape[1]} directions, which"
             f" hold {space.shares[:2].sum():.0%} of their variance; classes: {', '.join(self._classes)}. The point is"
@@ -334,11 +336,11 @@ class LatentExplorer(Explorer):
     @panel
     def _axes_shown(self):
         """For each axis the image with that coordinate set to each of `STOPS`, all else as in its code."""
-        sheet, strongest = panels.along_axes(self.space, self._code)
+        sheet, strongest = panels.along_axes(self.space, self._present_code)
         stops = ", ".join(map(panels.signed_number, panels.STOPS))
         return sheet, (
-            f"For each of {len(self.axes)} axes image {self.image.value}, decoded with its coordinate at {stops}"
-            f" standard deviations; axis {strongest + 1} changes most pixels."
+            f"For each of {len(self.space.shares)} axes image {self.image.value}, decoded with its coordinate at"
+            f" {stops} standard deviations; axis {strongest + 1} changes most pixels."
         )
 
     @panel

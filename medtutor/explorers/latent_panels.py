@@ -15,6 +15,7 @@ STEPS = 7  # of the film strip
 PLOTTED = 1500  # codes on the map: of more, one sees no shapes
 FULL = 0.25  # share of the range from black to white that gets the full colour in a difference
 FRAME, SMALL, MAP = 84, 70, (420, 400)  # page pixels of a tile of the film strip and of the axes, of the map
+LEGEND = 4  # columns
 SMALLEST = 8.25  # points: 11 page pixels
 POINT = "#F0E442"  # the present point: Okabe & Ito's yellow, which no class has
 # Classes differ in colour and in shape: Okabe & Ito (2008), without the yellow.
@@ -85,8 +86,7 @@ def plotted(space, names, groups, real, reference):
     real    distances of held-out real images to the reference
     """
     made = figure(*MAP)
-    columns = 5 if len(names) <= 2 else 4
-    rows = -(-(len(names) + 3) // columns)  # of the legend
+    rows = -(-(len(names) + 3) // LEGEND)  # of the legend
     chart = made.add_axes((0.10, 0.30, 0.87, 0.645 - 0.045 * rows))
     ruler = made.add_axes((0.10, 0.095, 0.87, 0.10))
     order = np.random.default_rng(0).permutation(len(groups))[:PLOTTED]  # no class lies over another
@@ -96,7 +96,7 @@ def plotted(space, names, groups, real, reference):
         colour, shape = COLOURS[number % len(COLOURS)], SHAPES[number % len(SHAPES)]
         own = places[shown == number]
         chart.scatter(*own.T, s=11, marker=shape, color=colour, alpha=0.45, linewidths=0, zorder=1 + number / 100)
-        words = drawing.shortened(name, 60, 11)
+        words = drawing.shortened(name, 70, 11)
         handles.append(chart.scatter([], [], s=22, marker=shape, color=colour, linewidths=0, label=words))
         if len(names) > 1 and (groups == number).any():
             middle = space.coordinates(space.codes[groups == number])[:, :2].mean(axis=0)
@@ -107,7 +107,7 @@ def plotted(space, names, groups, real, reference):
     made.legend(
         handles=handles,
         loc="upper center",
-        ncol=columns,
+        ncol=LEGEND,
         fontsize=SMALLEST,
         frameon=False,
         handletextpad=0.2,
@@ -125,7 +125,7 @@ def plotted(space, names, groups, real, reference):
     ruler.hist(np.minimum(real, farthest), bins=np.linspace(0, farthest, 60), color="#b8b8b8")
     ruler.set(xlim=(0, farthest), yticks=[])
     ruler.set_xlabel(
-        f"distance to the nearest of {reference}; grey: real images, yellow: the point", fontsize=SMALLEST, labelpad=1
+        f"distance to the nearest of {reference}; grey: real ones, yellow: the point", fontsize=SMALLEST, labelpad=1
     )
     for axes in (chart, ruler):
         axes.tick_params(labelsize=SMALLEST)
