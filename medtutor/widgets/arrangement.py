@@ -87,9 +87,12 @@ def _placed(explorer, item):
     )
 
 
-def composed(explorer):
-    """(sheet, alt text): what is shown, in the order of the layout; rows of panels beside each other."""
-    rows = [_row(explorer, item) for item in _on_the_page(explorer, explorer.layout)]
+def composed(explorer, layout=None):
+    """(sheet, alt text): what is shown, in the order of the layout; rows of panels beside each other.
+
+    layout  left out: as on the page
+    """
+    rows = [_row(explorer, item) for item in _on_the_page(explorer, explorer.layout if layout is None else layout)]
     width = max((sheet.width for sheet, _ in rows if sheet is not None), default=NARROW * drawing.SCALE)
     caption = explorer._first_line()
     sheets, alts = [], []

@@ -106,7 +106,8 @@ class Explorer:
     takes its widgets along; so hold it as long as its `box` stands in a container of your own.
     """
 
-    heading, width, call = "", None, ""
+    heading, call = "", ""
+    width: str | None = None
     layout: Sequence = ()
     job = None
     _phantom = False  # whether the pictures are of phantoms

@@ -153,4 +153,4 @@ class slow(Cell):  # a decorator
         if explorer is None:
             return self
         explorer._cells.touched(self)
-        return explorer._cells.values[self]
+        return explorer._cells.values.get(self)  # None also for what is declared above it

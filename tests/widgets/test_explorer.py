@@ -209,6 +209,43 @@ def test_an_error_is_a_sentence_and_the_rest_is_drawn(example):
     assert example.message.value == "" and "Shade 0.5" in example.second.value
 
 
+class Late(Explorer):
+    """A value that fails for a while, and one that reads what is slow before it is declared."""
+
+    side = Slider("side", 1, 9, meaning="a length")
+    job = Background()
+    go = Button("go", visible=lambda self: self.found is None, meaning="compute it")
+
+    @derived
+    def area(self):
+        if self.side.value == 5:
+            raise ValueError("broken")
+        return [self.side.value**2]
+
+    @slow(go)
+    def found(self):
+        return lambda tell: 7
+
+
+def test_a_value_that_failed_is_not_the_one_before():
+    explorer = Late()
+    assert explorer.area == [1]
+    explorer.side.value = 5
+    for _ in range(2):
+        with pytest.raises(ValueError, match="broken"):
+            _ = explorer.area
+    explorer.side.value = 6
+    assert explorer.area == [36]
+
+
+def test_what_is_slow_is_none_also_for_what_is_declared_above_it():
+    explorer = Late()
+    assert explorer.go.layout.display is None
+    explorer.go.click()
+    explorer.job.wait()
+    assert explorer.found == 7 and explorer.go.layout.display == "none"
+
+
 def test_what_is_slow_is_computed_at_the_press_and_dropped_with_its_inputs(example):
     assert example.measured is None
     example.depth.value = 1
