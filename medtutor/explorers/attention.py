@@ -137,6 +137,8 @@ class AttentionExplorer(Explorer):
         count = self._inside[0] * self._inside[1]
         self._clickable = count <= CLICKABLE and bool(ipywidgets.Button.class_traits().get("tabbable"))
         self._title = f"{named(run)} on {self._dataset.title}, {split} split"
+        given = "run, dataset" if cnn is None else "run, dataset, cnn"
+        self.call = f'attention({given}, split="{split}")'
         super().__init__()
 
     @on(previous, -1)

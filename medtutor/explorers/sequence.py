@@ -107,6 +107,7 @@ class SequenceExplorer(Explorer):
         self._card, self._split, self._cases = dataset.card, split, getattr(dataset, split)
         self._phantom = dataset.is_phantom
         self._title = f"{run.model.name} on {dataset.title}, {split} split"
+        self.call = f'sequence(run, dataset, "{split}"{", others" if others else ""})'
         self._labels = self._cases.labels.numpy()
         self._errors = clips.errors(run.predictions[split].double().numpy(), self._labels, self._card.task)
         self._many = min(MANY, len(self._cases))
