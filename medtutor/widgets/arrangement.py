@@ -87,7 +87,10 @@ def _placed(explorer, item):
 
 
 def composed(explorer):
-    """(sheet, alt text): what is shown, in the order of the layout; rows of panels beside each other."""
+    """(sheet, alt text): what is shown, in the order of the layout; rows of panels beside each other.
+
+    A sentence that the alt text of a panel has already said is not said again.
+    """
     rows = [_row(explorer, item) for item in _on_the_page(explorer, explorer.layout)]
     width = max((sheet.width for sheet, _ in rows if sheet is not None), default=NARROW * drawing.SCALE)
     caption = explorer._first_line()
@@ -98,7 +101,9 @@ def composed(explorer):
         lines = [line for line, is_written in said if is_written]
         if lines:
             sheets.append(drawing.written(lines, width / drawing.SCALE))
-        alts += [line for line, _ in said]
+        for line, _ in said:
+            if not any(line in told for told in alts):
+                alts.append(line)
     return drawing.below(*sheets), " ".join(alts)
 
 

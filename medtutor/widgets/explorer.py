@@ -105,7 +105,10 @@ class Explorer:
     takes its widgets along; so hold it as long as its `box` stands in a container of your own.
     """
 
-    heading, layout, width, call = "", (), None, ""
+    heading: str = ""
+    layout: list | tuple = ()
+    width: str | None = None
+    call: str = ""
     job = None
     _phantom = False  # whether the pictures are of phantoms
     _title = ""
