@@ -2,6 +2,7 @@
 # make test          run every test
 # make test-oldest   run the widgets' tests on the oldest ipywidgets that is allowed, which Colab has
 # make lint          form, common mistakes, misspelt words, types
+# make docs          the API reference, to docs/build/index.html; a warning is an error
 # make fuzz          odd input to commands and functions, thousands of cases, others each time (some minutes)
 #
 # All make .venv first where it is missing or pyproject.toml is newer; a second
@@ -13,7 +14,7 @@ BIN := .venv/bin
 OLDEST := .venv/oldest
 WIDGETS := tests/widgets tests/explorers tests/course/test_prediction.py tests/course/test_quiz.py
 
-.PHONY: lab lint test test-oldest fuzz
+.PHONY: lab lint docs test test-oldest fuzz
 
 lab: .venv/installed
 	$(BIN)/medtutor lab
@@ -34,6 +35,10 @@ lint: .venv/installed
 	$(BIN)/ruff format --check
 	$(BIN)/ruff check
 	$(BIN)/codespell
+	$(BIN)/mypy
+
+docs: .venv/installed
+	$(BIN)/sphinx-build -q -W --keep-going -b html docs docs/build
 
 # The same tests as in `make test`, where they have few cases and always the same.
 fuzz: .venv/installed

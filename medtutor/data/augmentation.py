@@ -175,6 +175,16 @@ def cut_out(images: torch.Tensor, side: int, generator: torch.Generator | None =
     return images.masked_fill(inside.to(images.device), 0.0)
 
 
+def with_frames_lost(clips: torch.Tensor, share: float = 0.3, generator: torch.Generator | None = None) -> torch.Tensor:
+    """Float clips (N, T, C, H, W) in which a share of the frames is black, at random.
+
+    >>> (with_frames_lost(torch.zeros(1, 100, 1, 4, 4), share=1.0) == -1).all()
+    tensor(True)
+    """
+    lost = torch.rand(clips.shape[:2], generator=generator) < share
+    return clips.masked_fill(lost[:, :, None, None, None], -1.0)
+
+
 def degrade(images: ArrayLike, kind: str, strength: float, generator: np.random.Generator | int = 0) -> np.ndarray:
     """The images made worse, as scanners and patients do: uint8 of the same shape.
 

@@ -36,7 +36,7 @@ class Card:
     spacing   of a segmentation: millimetres between slices, rows and columns (without
               the first where an image is a case of its own); None: distances in pixels
     licence, citation, description, warnings: to be shown with the data
-    publisher "medmnist", "decathlon", or "phantom" of what medtutor drew; None of your own
+    publisher  "medmnist", "decathlon", or "phantom" of what medtutor drew; None of your own
               arrays, whatever their name
 
     >>> card = Card("mine", "My X-rays", "chest X-ray", "binary", ("ill", "well"), 1, (64, 48))

@@ -78,7 +78,7 @@ def folders(root: str | PathLike | None = None) -> list[Path]:
     Raises `InputError` for what can be no path.
     """
     # The last is where the medmnist package keeps its files.
-    given = [root, os.environ.get("MEDTUTOR_DATA") or None, home() and home() / ".medmnist"]
+    given = [root, os.environ.get("MEDTUTOR_DATA") or None, (own := home()) and own / ".medmnist"]
     return [resolve(folder) for folder in given if folder is not None]
 
 

@@ -149,7 +149,7 @@ def random_map(shape: Sequence[int], seed: int = 0) -> torch.Tensor:
     return torch.rand(checked_sides(shape), generator=generator(seed))
 
 
-def edge_map(image: ArrayLike | torch.Tensor) -> torch.Tensor:
+def edge_map(image: np.ndarray | torch.Tensor) -> torch.Tensor:
     """Edges of the image (Sobel), (H, W) or (D, H, W): what a map may show without any model.
 
     image  uint8 (C, H, W), (C, D, H, W), as `explain` takes it; the channels' edges are added up

@@ -48,7 +48,7 @@ def colours(attribution_map: ArrayLike | torch.Tensor, *, limit: float | None = 
 
 
 def overlay(
-    image: ArrayLike | torch.Tensor,
+    image: np.ndarray | torch.Tensor,
     attribution_map: ArrayLike | torch.Tensor,
     *,
     opacity: float = 0.7,

@@ -108,7 +108,7 @@ class Background:
 
 def shapley_values(
     model: nn.Module,
-    image: ArrayLike | torch.Tensor,
+    image: np.ndarray | torch.Tensor,
     row: ArrayLike | torch.Tensor,
     background: "Background | Patients",
     *,

@@ -25,7 +25,7 @@ from .region import as_region
 class Target(NamedTuple):
     """A class by number and name."""
 
-    index: int
+    index: int  # type: ignore[assignment]  # a tuple has a method of that name, which no one asks for
     name: str
 
 

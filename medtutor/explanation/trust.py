@@ -6,7 +6,7 @@ method is scored twice, and two rows need no network at all.
 """
 
 import time
-from collections.abc import Sequence
+from collections.abc import Sequence, Sized
 from statistics import fmean
 
 import numpy as np
@@ -85,7 +85,7 @@ def trust_table(
     for method in methods or ():
         checked_method(method)
     for what, given in (("targets", targets), ("maps of evidence", evidence)):
-        found = len(given) if hasattr(given, "__len__") and getattr(given, "ndim", 1) else "no"
+        found = len(given) if isinstance(given, Sized) and getattr(given, "ndim", True) else "no"
         if found != len(images) and not (given is None and what == "maps of evidence"):
             raise InputError(f"there are {found} {what} for {len(images)} images; give one for each")
     untrained, headless = randomised(run, seed=seed), randomised(run, "head", seed=seed)

@@ -5,6 +5,7 @@ is not, its phantom is, and says so.
 """
 
 import html
+from os import PathLike
 
 import numpy as np
 
@@ -32,13 +33,18 @@ COLUMNS, ROWS, SIDE = 8, 3, 84  # of the images; page pixels
 ALL = "all classes"
 
 
-def gallery(root=None):
+def gallery(root: str | PathLike | None = None) -> "GalleryExplorer":
     """The explorer of all data sets that are on disk, and of the phantoms.
 
     root  a folder to look in first, before `$MEDTUTOR_DATA` and `~/.medmnist`
 
     Nothing is fetched. A set is read when it is chosen, and only one at a time
     is kept in memory.
+
+    >>> shown = gallery()
+    >>> shown.split.value = "val"
+    >>> len(shown.listed)  # the images of the first page
+    24
     """
     return GalleryExplorer(root)
 

@@ -31,16 +31,6 @@ from .options import SIDE, check
 SMALLEST = 8  # pixels: the encoders halve each side twice, and a 3 x 3 kernel wants more than one pixel
 
 
-def with_frames_lost(clips: torch.Tensor, share: float = 0.3, generator: torch.Generator | None = None) -> torch.Tensor:
-    """Float clips (N, T, C, H, W) in which a share of the frames is black, at random.
-
-    >>> (with_frames_lost(torch.zeros(1, 100, 1, 4, 4), share=1.0) == -1).all()
-    tensor(True)
-    """
-    lost = torch.rand(clips.shape[:2], generator=generator) < share
-    return clips.masked_fill(lost[:, :, None, None, None], -1.0)
-
-
 class Encoder(nn.Module):
     """Two convolutions of stride 2, then one linear layer: (B, C, H, W) -> (B, outputs).
 

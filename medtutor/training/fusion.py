@@ -40,7 +40,7 @@ def fit_fusion(
 
     model    takes float images (B, C, H, W) in -1…1 and a table float32 (B, columns), NaN where
              a value is missing; gives logits (B, classes). Trained in place
-    patients `Patients`, such as `cohort.train`
+    patients  `Patients`, such as `cohort.train`
     epochs, batch_size, learning_rate
              of AdamW on a one-cycle schedule; the last partial batch is left out
     hide     0…1: share of the table's numbers that are hidden anew in every step, so that the

@@ -11,6 +11,7 @@ from .output import panel, sentences
 
 MESSAGE = object()  # in a layout: where errors are said
 NARROW = 600  # page pixels of a still picture without panels
+ROOM = 260  # page pixels beside a row of panels in which its sentences can stand; with less they stand below
 
 
 class Pane(Cell):
@@ -86,19 +87,24 @@ def _placed(explorer, item):
     )
 
 
-def composed(explorer):
+def composed(explorer, layout=None):
     """(sheet, alt text): what is shown, in the order of the layout; rows of panels beside each other.
+
+    layout  left out: as on the page
 
     A sentence that the alt text of a panel has already said is not said again.
     """
-    rows = [_row(explorer, item) for item in _on_the_page(explorer, explorer.layout)]
+    rows = [_row(explorer, item) for item in _on_the_page(explorer, explorer.layout if layout is None else layout)]
     width = max((sheet.width for sheet, _ in rows if sheet is not None), default=NARROW * drawing.SCALE)
     caption = explorer._first_line()
     sheets, alts = [], []
     for sheet, said in [(None, [(caption, True)] if caption else []), *rows]:
+        lines = [line for line, is_written in said if is_written]
+        room = (width - sheet.width) / drawing.SCALE if sheet is not None else 0
+        if sheet is not None and lines and room >= ROOM:
+            sheet, lines = drawing.beside(sheet, drawing.written(lines, room)), []
         if sheet is not None:
             sheets.append(sheet)
-        lines = [line for line, is_written in said if is_written]
         if lines:
             sheets.append(drawing.written(lines, width / drawing.SCALE))
         for line, _ in said:

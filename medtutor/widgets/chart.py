@@ -5,6 +5,7 @@ matplotlib takes a tenth of a second and more, Pillow a few milliseconds: so a s
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Self
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
@@ -40,7 +41,7 @@ class Chart:
     limits: tuple[tuple[float, float, float, float], ...]
 
     @classmethod
-    def of(cls, made: Figure, pairs: Sequence[Axes]) -> "Chart":
+    def of(cls, made: Figure, pairs: Sequence[Axes]) -> Self:
         """Draw a `figure`, and keep where its axes are; both axes linear."""
         for axes in pairs:
             axes.spines[["top", "right"]].set_visible(False)

@@ -37,6 +37,7 @@ import inspect
 import threading
 import traceback
 import weakref
+from collections.abc import Sequence
 
 import ipywidgets
 
@@ -106,13 +107,13 @@ class Explorer:
     """
 
     heading: str = ""
-    layout: list | tuple = ()
+    layout: Sequence = ()
     width: str | None = None
     call: str = ""
     job = None
     _phantom = False  # whether the pictures are of phantoms
     _title = ""
-    _declared = {}
+    _declared: dict[str, Cell] = {}
 
     def __init_subclass__(cls, **options):
         super().__init_subclass__(**options)
@@ -292,8 +293,11 @@ class Explorer:
 
     def _shown_as(self, cell, sheet, alt):
         """The HTML of a sheet."""
-        times = 2 if self._declared and self.tools.large.value == cell.name else 1
-        return img(self._finished(sheet, alt), width=f"{times * sheet.width / drawing.SCALE:.0f}px")
+        return img(self._finished(sheet, alt), width=f"{self._times(cell) * sheet.width / drawing.SCALE:.0f}px")
+
+    def _times(self, cell):
+        """How much larger than usual a panel is shown."""
+        return 2 if self._declared and self.tools.large.value == cell.name else 1
 
     def _on(self, control, answer, *given):
         """Let a method answer a control: its new value, or the press of a button.

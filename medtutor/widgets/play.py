@@ -25,7 +25,8 @@ class Play(Control):
         explorer._roots.extend(links)
 
     def follow(self, explorer):
-        """It plays in the page, and asks nothing here."""
+        """It plays in the page, as far as the slider goes."""
+        explorer._set(explorer._cells.values[self], max=explorer._widgets[self.slider].max)
 
     def box(self, explorer):
         return ipywidgets.HBox([explorer._widgets[self], explorer._cells.values[self]])

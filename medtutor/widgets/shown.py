@@ -8,9 +8,9 @@ Without one, as in a run without a page, nothing is closed.
 import ipywidgets
 from IPython import get_ipython
 
-_cells = {}  # id of a cell: the explorers that it shows
-_elsewhere = []  # shown outside a cell, or in one without an id
-_now = []  # shown since the present cell began
+_cells: dict = {}  # id of a cell: the explorers that it shows
+_elsewhere: list = []  # shown outside a cell, or in one without an id
+_now: list = []  # shown since the present cell began
 
 
 def remember(explorer):

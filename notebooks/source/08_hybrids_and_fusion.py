@@ -268,7 +268,7 @@ five_seeds("transformer-bottleneck-helps")
 # is lost: black. What can be drawn there?
 
 # %%
-from medtutor.models.autoencoder import with_frames_lost
+from medtutor.data.augmentation import with_frames_lost
 from medtutor.models.hybrid import as_masks
 
 heart = cine.draw(counts={"train": 300, "val": 2, "test": 100})

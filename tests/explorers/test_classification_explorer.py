@@ -16,7 +16,8 @@ from sklearn import metrics
 import medtutor as mt
 from medtutor.errors import InputError
 from medtutor.explorers import ClassificationExplorer, classification
-from medtutor.explorers.classification import CLOSEST, CONFIDENT, OUTCOMES, counted, outcomes
+from medtutor.explorers.classification import CLOSEST, CONFIDENT, OUTCOMES
+from medtutor.metrics.decisions import counted, outcomes
 from medtutor.training.run import Run
 from medtutor.widgets.explorer import VIEW
 

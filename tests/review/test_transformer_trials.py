@@ -8,12 +8,12 @@ import torch
 
 import medtutor as mt
 from medtutor.data import phantoms
+from medtutor.data.augmentation import with_frames_lost
 from medtutor.data.phantoms import cine
 from medtutor.data.phantoms.marks import draw_marks
 from medtutor.data.subsets import labelled, some_of
 from medtutor.metrics.segmentation import dice
 from medtutor.models import build
-from medtutor.models.autoencoder import with_frames_lost
 from medtutor.models.hybrid import as_masks
 from medtutor.reports.cost import MATCHED, equal_work, forward_flops
 from medtutor.review.claims import claim

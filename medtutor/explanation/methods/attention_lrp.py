@@ -52,8 +52,8 @@ def relevance(seen: Trace, x: torch.Tensor, target: torch.Tensor) -> torch.Tenso
 
     net.get_submodule(first).register_forward_pre_hook(lambda module, inputs: kept.update(pixels=inputs[0]))
     net.get_submodule(first).register_forward_hook(stop("first"))
-    net.embedding.register_forward_hook(lambda module, inputs, output: kept.update(embedded=output))
-    net.blocks.register_forward_pre_hook(stop("tokens"))
+    net.get_submodule("embedding").register_forward_hook(lambda module, inputs, output: kept.update(embedded=output))
+    net.get_submodule("blocks").register_forward_pre_hook(stop("tokens"))
     scores = net(images)[torch.arange(len(x)), target]
     tokens = kept["tokens"] * torch.autograd.grad(scores.sum(), kept["tokens"])[0]
     patches = tokens[:, net.class_token is not None :].transpose(1, 2)  # positions leave all to the patches

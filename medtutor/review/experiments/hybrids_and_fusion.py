@@ -6,12 +6,13 @@ import torch
 from sklearn.metrics import roc_auc_score
 
 from ...data import normalise, phantoms
+from ...data.augmentation import with_frames_lost
 from ...data.catalog import card
 from ...data.cohort import KINDS, draw_cohort, with_table_of_others
 from ...data.planting import MARKED, plant_marker
 from ...metrics.segmentation import dice
 from ...models import build
-from ...models.autoencoder import Autoencoder, with_frames_lost
+from ...models.autoencoder import Autoencoder
 from ...models.hybrid import CineSegmenter, EachFrame, Fusion, as_masks
 from ...models.randomness import seeded
 from ...models.unet import UNet
