@@ -132,7 +132,7 @@ def on_evidence(seen: torch.Tensor, evidence: torch.Tensor, covers: tuple | None
     height, width = evidence.shape
     down, across = covers or evidence.shape
     whole = F.pad(evidence.float(), (0, across - width, 0, down - height))
-    covered = F.adaptive_avg_pool2d(whole[None, None], tuple(seen.shape))[0, 0]
+    covered = F.adaptive_avg_pool2d(whole[None, None], (seen.shape[0], seen.shape[1]))[0, 0]
     return float((seen * covered).sum() / seen.sum().clamp(min=1e-12))
 
 

@@ -264,7 +264,7 @@ class DrawMaskExplorer(Explorer):
         tile = Image.fromarray(pixels.astype(np.uint8)).resize(size, Image.Resampling.NEAREST)
         if self.shown.value:
             tile = panels.outlined(tile, self.truth)
-        row, column, radius = *self._place, self.radius.value
+        (row, column), radius = self._place, self.radius.value
         square = (max(row - radius, 0), max(column - radius, 0), row + radius + 1, column + radius + 1)
         return panels.framed(tile, self.mask.shape, square)
 

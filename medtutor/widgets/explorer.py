@@ -106,10 +106,9 @@ class Explorer:
     takes its widgets along; so hold it as long as its `box` stands in a container of your own.
     """
 
-    heading: str = ""
-    layout: Sequence = ()
+    heading, call = "", ""
     width: str | None = None
-    call: str = ""
+    layout: Sequence = ()
     job = None
     _phantom = False  # whether the pictures are of phantoms
     _title = ""
