@@ -1,13 +1,14 @@
-"""What the generator explorer computes: codes, the nearest real images, the turns of the game."""
+"""What the generator explorer computes: codes, the nearest real images, and what may be given."""
 
 from dataclasses import dataclass
 
 import numpy as np
 import torch
-from scipy.stats import binomtest
 
-from ..errors import InputError
+from ..data.card import SPLITS
+from ..errors import InputError, unknown
 from ..models.inference import device_of, evaluating
+from ..training.gan import GANRun
 
 AXES = 3  # directions along which a code moves
 PLACES, TRIED = 8, 0.5  # codes at which the response is measured, and how far each number is moved there
@@ -15,6 +16,8 @@ NEAREST, SHORTLIST = 3, 8  # real neighbours that are asked for; those whose dis
 SEARCHED = 2**26  # pixels of real images that are searched at most: 256 MB
 MEASURED = 1000  # held-out images of the yardstick
 NO_PATIENT = "drawn by a network, no patient"
+WALK, GAME, FILM = "walk", "game", "film"
+PARTS = {WALK: "walk among the codes", GAME: "real or drawn?", FILM: "the training as a film"}
 
 
 # Codes ----------------------------------------------------------------------------------------
@@ -96,6 +99,47 @@ def code_of(generator, seed=0, towards=None, along=0.0, truncation=1.0, moves=()
     return code[None]
 
 
+@dataclass(frozen=True)
+class Place:
+    """A code as the sliders have it; see `code_of`. `kind` is the number of the class, or None."""
+
+    seed: int
+    towards: int
+    along: float
+    truncation: float
+    moves: tuple = ()
+    kind: int | None = None
+
+    def code(self, generator, axes):
+        """float (1, latents)"""
+        return code_of(generator, self.seed, self.towards, self.along, self.truncation, self.moves, axes)
+
+    def words(self, names):
+        place = f"seed {self.seed}"
+        if self.along:
+            place = f"{self.along:.2f} of the way from seed {self.seed} to seed {self.towards}"
+        kind = "" if self.kind is None else f", class {names[self.kind]}"
+        moves = [f"{move:+.1f} along axis {number}" for number, move in enumerate(self.moves, start=1) if move]
+        moved = f", moved {' and '.join(moves)}" if moves else ""
+        return f"{place}{kind}, truncation {self.truncation:.2f}{moved}"
+
+    def lines(self):
+        """Lines of Python that draw it."""
+        given = [f"seed={self.seed}"]
+        given += [f"towards={self.towards}", f"along={self.along:.2f}"] if self.along else []
+        given += [f"truncation={self.truncation:.2f}"]
+        given += [f"moves=({', '.join(f'{move:.1f}' for move in self.moves)},)"] if any(self.moves) else []
+        label = "" if self.kind is None else f", torch.tensor([{self.kind}])"
+        return f"""\
+import torch
+from medtutor.explorers.generator import code_of
+from medtutor.training.gan import draw
+
+# adversary: as you gave it to generator()
+code = code_of(adversary.generator, {", ".join(given)})
+image = draw(adversary.generator, code{label})[0]"""
+
+
 # Real images ----------------------------------------------------------------------------------
 
 
@@ -158,60 +202,62 @@ def _grey(images):
     return images.float().mean(dim=1).flatten(1) / 255
 
 
-# The game -------------------------------------------------------------------------------------
+# What is given --------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True)
-class Turn:
-    """An image of the game, uint8 (C, H, W), and the truth about it."""
+def check(adversary, dataset, split, trained_on, two_sample, part):
+    if not isinstance(adversary, GANRun):
+        raise InputError(f"{type(adversary).__name__} is no GANRun; give what fit_gan or load_gan returns")
+    if part not in PARTS:
+        raise unknown("part", part, list(PARTS))
+    if split not in SPLITS or split == "train":
+        raise InputError(f"the split is {split!r}; give 'val' or 'test', whose images the generator did not learn from")
+    if two_sample is not None and not 0 <= two_sample <= 1:
+        raise InputError(f"two_sample is {two_sample!r}; give an accuracy 0…1, or leave it out")
+    film, history = adversary.film, adversary.history
+    if film is not None and len(film) != len(history) + 1:
+        raise InputError(
+            f"the film has {len(film)} moments, the history {len(history)} after the first; train anew with fit_gan"
+        )
+    if dataset is None:
+        if trained_on is not None:
+            raise InputError(
+                "trained_on needs the data set too, to compare with; give generator(adversary, dataset, …)"
+            )
+        return
+    card, shape = dataset.card, (adversary.generator.channels, *adversary.generator.shape)
+    if card.dims == 3 or card.frames:
+        raise InputError(
+            f"{card.name} holds {'sequences' if card.frames else 'volumes'}; this explorer shows single images only"
+        )
+    if (card.channels, *card.shape) != shape:
+        size = " x ".join(map(str, shape))
+        raise InputError(
+            f"the generator draws {size} pixels, unlike {card.name}; give the data set that it learned from"
+        )
+    if trained_on is not None:
+        given = (
+            isinstance(trained_on, torch.Tensor)
+            and trained_on.dtype == torch.uint8
+            and tuple(trained_on.shape[1:]) == shape
+        )
+        if not given or not len(trained_on):
+            size = ", ".join(map(str, shape))
+            raise InputError(
+                f"trained_on must be the images that it learned from, a uint8 tensor (N, {size}), at least one"
+            )
+    classes = adversary.generator.classes
+    labels = getattr(dataset, split).labels
+    if classes and (labels is None or labels.dim() != 1 or labels.is_floating_point() or int(labels.max()) >= classes):
+        raise InputError(
+            f"the generator has {classes} classes, {card.name} has others; give the data set that it learned from"
+        )
 
-    image: torch.Tensor
-    is_real: bool
-    name: str  # where it is from
-    said_real: bool | None = None  # the answer
 
-    @property
-    def is_right(self):
-        return self.is_real == self.said_real
-
-
-class Game:
-    """Real or drawn? Each image is one or the other by the toss of a coin, so that there is nothing to count.
-
-    turn      the present `Turn`
-    answered  list of `Turn`s
-    """
-
-    def __init__(self, adversary, images, labels, split, seed=0):
-        self._adversary, self._images, self._labels, self._split = adversary, images, labels, split
-        self._random = np.random.default_rng(seed)
-        self.answered, self._waiting = [], []
-        self.turn = self._next()
-
-    def answer(self, is_real):
-        turn = self.turn
-        self.answered.append(Turn(turn.image, turn.is_real, turn.name, is_real))
-        self.turn = self._next()
-
-    def _next(self):
-        if not self._waiting:
-            self._waiting = list(self._random.permutation(len(self._images)))
-        # Of drawn ones too the label is that of a real image: classes are as frequent among both.
-        number = int(self._waiting.pop())
-        if self._random.random() < 0.5:
-            return Turn(self._images[number], True, f"real: image {number} of {self._split}")
-        label = None if self._labels is None else int(self._labels[number])
-        image = self._adversary.sample(1, label, seed=int(self._random.integers(2**31)))[0]
-        return Turn(image, False, NO_PATIENT)
-
-    @property
-    def right(self):
-        return sum(turn.is_right for turn in self.answered)
-
-    @property
-    def interval(self):
-        """95 % interval of the share of right answers (Wilson), or None before the first."""
-        if not self.answered:
-            return None
-        found = binomtest(self.right, len(self.answered)).proportion_ci(method="wilson")
-        return float(found.low), float(found.high)
+def class_names(adversary, dataset):
+    """Names of the generator's classes, () where it has none."""
+    classes = adversary.generator.classes
+    for names in (adversary.classes, () if dataset is None else dataset.card.classes):
+        if len(names) == classes:
+            return tuple(names)
+    return tuple(f"class {number}" for number in range(classes))

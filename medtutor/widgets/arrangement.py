@@ -91,6 +91,8 @@ def composed(explorer, layout=None):
     """(sheet, alt text): what is shown, in the order of the layout; rows of panels beside each other.
 
     layout  left out: as on the page
+
+    A sentence that the alt text of a panel has already said is not said again.
     """
     rows = [_row(explorer, item) for item in _on_the_page(explorer, explorer.layout if layout is None else layout)]
     width = max((sheet.width for sheet, _ in rows if sheet is not None), default=NARROW * drawing.SCALE)
@@ -105,7 +107,9 @@ def composed(explorer, layout=None):
             sheets.append(sheet)
         if lines:
             sheets.append(drawing.written(lines, width / drawing.SCALE))
-        alts += [line for line, _ in said]
+        for line, _ in said:
+            if not any(line in told for told in alts):
+                alts.append(line)
     return drawing.below(*sheets), " ".join(alts)
 
 

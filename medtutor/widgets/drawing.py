@@ -67,7 +67,7 @@ def tiles(pixels, captions, *, title, columns, rows, side, colour=INK, empty="no
     title     stands above; `empty` in the middle where there is no image
     side      page pixels of a tile; images are enlarged by whole numbers, so
               that a pixel stays a square, and only larger ones are shrunk
-    colour    of the frames
+    colour    of the frames, or one for each
     """
     step, line, top = side + GAP, 15, 24
     width, height = columns * step + GAP, top + rows * (step + line)
@@ -76,7 +76,8 @@ def tiles(pixels, captions, *, title, columns, rows, side, colour=INK, empty="no
     pen.text((GAP * SCALE, 4 * SCALE), shortened(title, width - 2 * GAP, 12, bold=True), INK, font(12, True))
     if not len(pixels):
         pen.text((width * SCALE // 2, height * SCALE // 2), empty, FAINT, font(13), anchor="mm")
-    for number, (image, caption) in enumerate(zip(pixels, captions)):
+    colours = [colour] * len(pixels) if isinstance(colour, str) else colour
+    for number, (image, caption, colour) in enumerate(zip(pixels, captions, colours)):
         row, column = divmod(number, columns)
         left, upper = (GAP + column * step) * SCALE, (top + row * (step + line)) * SCALE
         tile = _fitted(image, side * SCALE)

@@ -2,6 +2,15 @@
 
 import pytest
 
+from . import (
+    test_attention_in_lab,
+    test_attribution_in_lab,
+    test_draw_mask_in_lab,
+    test_fusion_in_lab,
+    test_generator_in_lab,
+    test_segmentation_in_lab,
+    test_sequence_in_lab,
+)
 from .test_explorers_in_lab import FIT, RUN
 
 pytestmark = pytest.mark.browser
@@ -11,9 +20,24 @@ FAULTS = """async () => (await axe.run('.medtutor', {resultTypes: ['violations']
   .map(each => `${each.id}: ${each.nodes.map(node => node.html.slice(0, 200)).join(' | ')}`)"""
 
 
-@pytest.mark.parametrize("shown", ["classification(run, xray)", "gallery()"])
-def test_no_serious_fault_inside_an_explorer(notebook, axe, shown):
-    page = notebook(RUN, FIT, shown)
+SHOWN = {
+    "attention": (test_attention_in_lab.FIT, "attention(vit, xray, cnn=cnn)"),
+    "attribution": (test_attribution_in_lab.FIT, "mt.explore(run, xray)"),
+    "classification": (RUN, FIT, "classification(run, xray)"),
+    "draw_mask": (test_draw_mask_in_lab.DRAW,),
+    "fusion": (test_fusion_in_lab.FIT, "fusion(models, cohort)"),
+    "gallery": (RUN, "gallery()"),
+    "game": (test_generator_in_lab.FIT, "generator(adversary, xray, part='game')"),
+    "film": (test_generator_in_lab.FIT, "generator(adversary, part='film')"),
+    "segmentation": (test_segmentation_in_lab.FIT, "segmentation(run, brain, others={'fcn': other})"),
+    "sequence": (test_sequence_in_lab.FIT, "sequence(run, clips, others={'max/min': pooled})"),
+    "walk": (test_generator_in_lab.FIT, "generator(adversary, xray)"),
+}
+
+
+@pytest.mark.parametrize("name", SHOWN)
+def test_no_serious_fault_inside_an_explorer(notebook, axe, name):
+    page = notebook(*SHOWN[name])
     page.output.get_by_role("button", name="reset").wait_for()
     page.page.wait_for_timeout(500)
     page.page.evaluate(axe)

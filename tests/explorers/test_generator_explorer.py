@@ -18,8 +18,10 @@ import medtutor as mt
 from medtutor.data import normalise, phantoms
 from medtutor.errors import InputError
 from medtutor.explorers import generator_panels
-from medtutor.explorers.generator import GeneratorExplorer, _verdict, generator
-from medtutor.explorers.generator_parts import Game, Reference, code_of, directions, on_arc, seeded
+from medtutor.explorers.generator import GeneratorExplorer, generator
+from medtutor.explorers.generator_game import Game
+from medtutor.explorers.generator_parts import Reference, code_of, directions, on_arc, seeded
+from medtutor.explorers.generator_words import verdict as _verdict
 from medtutor.metrics.generative import nearest
 from medtutor.models.gan import Discriminator, Generator
 from medtutor.training.gan import GANRun, draw, fit_gan
