@@ -6,8 +6,6 @@ wrong class; what the network thought there; and what a threshold, a clean-up
 afterwards or another network does to it.
 """
 
-import numpy as np
-
 from ..data import Dataset
 from ..models.postprocessing import MeanShape
 from ..models.unet import AttentionUNet
@@ -35,13 +33,22 @@ from ..widgets.arrangement import composed
 from . import segmentation_charts as charts
 from . import segmentation_panels as panels
 from . import segmentation_why as reasons
-from .segmentation_parts import ALL, Numbers, Patients, checked, dice_by_threshold, gates_of, in_words
+from .segmentation_parts import (
+    ALL,
+    BEST,
+    NUMBER,
+    WORST,
+    Numbers,
+    Patients,
+    checked,
+    dice_by_threshold,
+    gates_of,
+    in_words,
+)
 
-WORST, BEST, NUMBER = "worst first", "best first", "by number"
 LIKELIEST, ABOVE = "likeliest class", "threshold"
 NONE, LARGEST, EACH_LARGEST, SHAPE = "nothing", "largest piece", "largest of each class", "mean shape"
 OUTLINE, FILLED = "outlines", "filled"
-MOST = 500  # patients in the list: a longer one is no help
 LIVE = 300_000  # voxels of a patient: of larger ones the distances take too long to follow a slider
 LIST = {"width": "19em", "label": "4em"}
 
@@ -192,23 +199,14 @@ class SegmentationExplorer(Explorer):
 
     # Whom and what is looked at ---------------------------------------------------------------
 
-    @on(order)
-    def _begin_anew(self):
-        self.staying = None
-
-    @on(model)
-    def _stay(self):
-        self.staying = self.patient.value
+    @on(order, False)
+    @on(model, True)
+    def _stay(self, wanted):
+        self.staying = self.patient.value if wanted else None
 
     @derived
     def _listed(self):
-        """The patients in the order wanted, with the one to stay with: (words, number) each."""
-        tested, order = self._tested[self.model.value], np.arange(len(self._truth))
-        if self.order.value != NUMBER:
-            order = np.argsort(tested if self.order.value == WORST else -tested, kind="stable")
-        stay = [] if self.staying is None else [self.staying]
-        listed = dict.fromkeys([*order[:MOST].tolist(), *stay])
-        return [(f"{self._patients.names[number]}, Dice {tested[number]:.3f}", number) for number in listed]
+        return self._patients.listed(self.model.value, self.order.value, self.staying)
 
     @derived
     def number(self):
@@ -372,15 +370,12 @@ class SegmentationExplorer(Explorer):
 
     @property
     def _counted(self):
-        return Numbers(self._patients, self.looked.value, self.scores, self._atlas, self._wanted, self.mask)
-
-    @property
-    def _rank(self):
-        return self._patients.rank(self.model.value, self.number)
+        run, number, looked = self.model.value, self.number, self.looked.value
+        return Numbers(self._patients, run, number, looked, self.scores, self._atlas, self._wanted, self.mask)
 
     @markup
     def _numbers(self):
-        return self._counted.table(f"{self._name.capitalize()}, {self.model.value}", self._rank)
+        return self._counted.table()
 
     # Pictures ---------------------------------------------------------------------------------
 
@@ -431,7 +426,7 @@ class SegmentationExplorer(Explorer):
         kind = type(self)
         sheet, alt = composed(self, [kind._picture, kind._why_shown, [kind._curve_shown, kind._ranks_shown]])
         lines = self._counted.sentences()
-        below = drawing.written([*lines, self._rank], sheet.width / drawing.SCALE)
+        below = drawing.written(lines, sheet.width / drawing.SCALE)
         return drawing.below(sheet, below), " ".join([alt, *lines])
 
     layout = [

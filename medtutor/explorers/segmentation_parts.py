@@ -16,6 +16,8 @@ from ..models.postprocessing import largest_component
 from ..training.run import Run
 from .cases import own_dataset
 
+WORST, BEST, NUMBER = "worst first", "best first", "by number"
+MOST = 500  # patients in the list: a longer one is no help
 ALL = 0  # in place of a class: the whole foreground. The background's number is free
 
 
@@ -196,6 +198,17 @@ class Patients:
         """Probabilities (classes, D, H, W) pulled towards a `MeanShape`."""
         return self.deepened(shape.apply(self.flat(probabilities), weight)[0])
 
+    def listed(self, run, order, staying):
+        """The patients in an order, with the one to stay with, or None: (words, number) each."""
+        tested = self.tested[run]
+        numbers = {
+            WORST: np.argsort(tested, kind="stable"),
+            BEST: np.argsort(-tested, kind="stable"),
+            NUMBER: np.arange(len(tested)),
+        }[order]
+        listed = dict.fromkeys([*numbers[:MOST].tolist(), *([] if staying is None else [staying])])
+        return [(f"{self.names[number]}, Dice {tested[number]:.3f}", number) for number in listed]
+
     def rank(self, run, number):
         """How a patient stands among all, as a run was tested, in words."""
         tested, own = self.tested[run], self.tested[run][number]
@@ -242,6 +255,7 @@ class Numbers:
     """What a mask scores, class by class, in words.
 
     patients  `Patients`
+    run, number  whose mask, and of which patient
     looked    a class, or ALL
     scores    {score: (classes looked at,)}
     atlas     Dice of the atlas, (foreground classes,), or None
@@ -249,6 +263,8 @@ class Numbers:
     """
 
     patients: Patients
+    run: str
+    number: int
     looked: int
     scores: dict
     atlas: np.ndarray | None
@@ -275,14 +291,17 @@ class Numbers:
 
     def sentences(self):
         length, size = self.patients.units
-        return [
+        each = [
             f"{name}: Dice {dice} (atlas {atlas}), HD95 {far} {length}, surface Dice {near}, "
             f"truth {true} {size}, predicted {predicted} {size}."
             for name, dice, far, near, true, predicted, atlas in self.rows()
         ]
+        return [*each, self.patients.rank(self.run, self.number)]
 
-    def table(self, title, below):
-        """HTML, with a title above and a sentence below."""
+    def table(self):
+        """HTML: the rows, and how the patient stands among all."""
+        title = f"{self.patients.names[self.number].capitalize()}, {self.run}"
+        below = self.patients.rank(self.run, self.number)
         length, size = self.patients.units
         heads = ("", "Dice", f"HD95, {length}", "surface Dice", f"truth, {size}", f"predicted, {size}", "atlas' Dice")
         cell = "style='text-align:right;padding:0 0.4em;vertical-align:bottom;white-space:normal'"
