@@ -9,8 +9,10 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
+from ..errors import MedtutorError
 from ..explanation import (
     METHODS,
+    Attribution,
     Scores,
     deletion,
     explain,
@@ -24,6 +26,7 @@ from ..explanation import (
 )
 from ..explanation.subject import Subject
 from ..widgets.recent import Recent
+from .cases import Case
 
 WEIGHTS = {"trained": None, "head at random": "head", "all at random": "all"}
 KEPT = 64  # maps, and as many scores
@@ -70,6 +73,41 @@ class Question:
         return options.get("steps") or options.get("samples") or 1
 
 
+@dataclass
+class Found:
+    """What is found for one case and one question, made anew for each; None for what is not known, or not wanted.
+
+    logits, probabilities  what the model says to the image
+    question, other        what the map and the one to compare with answer
+    map, second            their `Attribution`s
+    alike                  the similarity of the two
+    problem                the error of a method that cannot work, to be said
+    wait                   seconds, where a map waits for the button
+    covered, after         the image with the square, and its probabilities
+    """
+
+    case: Case | None
+    logits: torch.Tensor | None = None
+    probabilities: list | None = None
+    question: Question | None = None
+    other: Question | None = None
+    map: Attribution | None = None
+    second: Attribution | None = None
+    alike: float | None = None
+    problem: MedtutorError | None = None
+    wait: float | None = None
+    covered: torch.Tensor | None = None
+    after: list | None = None
+
+    @property
+    def questions(self):
+        return [question for question in (self.question, self.other) if question is not None]
+
+    @property
+    def is_own(self):
+        return self.case is not None and self.case.key[0] == "own"
+
+
 class Answers:
     """Maps and scores of one run; the last `KEPT` of each are kept, fewer where they are large.
 
@@ -114,9 +152,9 @@ class Answers:
         patience  seconds after which it raises `Busy` where another computation goes on; left out: it waits
         """
         effort = question.effort(self._shape)
-        with _alone(tell, patience):
+        with alone(tell, patience):
             begin = time.perf_counter()
-            with _heard(self._subject(question), tell, effort) as subject:
+            with heard(self._subject(question), tell, effort) as subject:
                 options = dict(question.options)
                 found = explain(
                     subject, case.image, question.method, target=question.target, layer=question.layer, **options
@@ -135,7 +173,7 @@ class Answers:
         steps, values = self._steps(question, case, found), {}
         for number, (name, step) in enumerate(steps.items()):
             tell(number / len(steps), f"{question.title}: {name.replace('_', ' ')}")
-            with _alone(tell):
+            with alone(tell):
                 values[name] = step(tell)
         give_back()
         return self._scores.keep(question, Scores(**values), 0, KEPT)
@@ -146,13 +184,13 @@ class Answers:
 
     def _steps(self, question, case, found):
         """How each of the `Scores` is computed, one by one, as `explanation.score` does it: {name: tell -> value}."""
-        with _alone():
+        with alone():
             run = self._subject(question)
         image, evidence = case.image, case.evidence
 
         def stoppable(function, run=run):
             def step(tell):
-                with _heard(run, tell) as subject:
+                with heard(run, tell) as subject:
                     return function(subject)
 
             return step
@@ -179,7 +217,7 @@ class Answers:
 
 
 @contextmanager
-def _alone(tell=None, patience=None):
+def alone(tell=None, patience=None):
     """While nothing else draws random numbers. `tell`, where given, is asked whether to stop waiting for that."""
     while not _DRAWING.acquire(timeout=0.1 if patience is None else patience):
         if patience is not None:
@@ -223,7 +261,7 @@ def few_threads(shape):
 
 
 @contextmanager
-def _heard(run, tell, effort=None):
+def heard(run, tell, effort=None):
     """What `explanation` takes for a run, where `tell` hears of each pass through the network, and may stop it.
 
     effort  how many images will pass; left out: `tell` is only asked whether to stop

@@ -8,13 +8,13 @@ from PIL import Image, ImageDraw
 from ..figures import BLUE
 from ..widgets import drawing
 from ..widgets.drawing import FAINT, GAP, INK, SCALE
-from ..widgets.panels import ABOVE, COLOURS, SIDE, alone, framed, outlined, over, panel, row, tile, words
+from ..widgets.panels import COLOURS, SIDE, alone, framed, outlined, over, panel, row, tile, words
 
-ACROSS = 5  # tiles in a row
+ACROSS = 4  # tiles in a row; a page of 800 pixels has room for them
 SHEET = ACROSS * (SIDE + GAP) + GAP  # page pixels
 OPACITY = 0.7  # of the strongest pixels of a map over its image
 LARGE = 1.5  # the image against a tile
-CHART = 470, 210  # page pixels
+CHART = 480, 210  # page pixels
 BAND = "#F7F3C0"  # behind the present block: a light tone of the yellow that marks the present place elsewhere
 SHADES = COLOURS["vermilion and blue"]
 
@@ -62,14 +62,13 @@ def rows(panels):
 
 @lru_cache(32)
 def legend(end, *lines):
-    """The colour scale from 0 to `end`, with lines of text below, as a panel."""
-    sheet = drawing.blank(GAP + SIDE, ABOVE + SIDE)
-    sheet.paste(_ramp(), (GAP * SCALE, ABOVE * SCALE))
-    pen, y = ImageDraw.Draw(sheet), (ABOVE + 14) * SCALE
+    """The colour scale from 0 to `end`, with lines of text beside it, as a sheet."""
+    scale = drawing.blank(2 * GAP + SIDE, 44)
+    scale.paste(_ramp(), (GAP * SCALE, 4 * SCALE))
+    pen, y = ImageDraw.Draw(scale), 18 * SCALE
     pen.text((GAP * SCALE, y), "0", INK, drawing.font(11))
     pen.text(((GAP + SIDE) * SCALE - 1, y), end, INK, drawing.font(11), anchor="ra")
-    sheet.paste(drawing.written(lines, SIDE + GAP), (0, (ABOVE + 34) * SCALE))
-    return sheet
+    return drawing.beside(scale, drawing.written(lines, SHEET - 2 * GAP - SIDE))
 
 
 @cache
@@ -89,8 +88,8 @@ def distances(found, even, block):
     """
     width, height = CHART
     sheet = drawing.blank(width, height)
-    pen, face, small = ImageDraw.Draw(sheet), drawing.font(11), drawing.font(10)
-    left, right, top, bottom = (place * SCALE for place in (40, width - 70, 34, height - 36))
+    pen, face = ImageDraw.Draw(sheet), drawing.font(11)
+    left, right, top, bottom = (place * SCALE for place in (40, width - 78, 34, height - 36))
     end = max(1.4 * even, 1.05 * float(found.max()))
     step, wide = _step(end), (right - left) / len(found)
 
@@ -107,15 +106,17 @@ def distances(found, even, block):
     pen.line((left, top, left, bottom, right, bottom), fill=INK, width=2)
     for start in np.arange(left, right, 10 * SCALE):
         pen.line((start, y(even), min(start + 6 * SCALE, right), y(even)), fill=INK, width=3)
-    pen.text((right + 5 * SCALE, y(even)), f"an even\nlook: {even:.1f}", INK, small, anchor="lm")
+    pen.text((right + 5 * SCALE, y(even)), f"an even\nlook: {even:.1f}", INK, face, anchor="lm")
     for number, heads in enumerate(found):
         x = left + (number + 0.5) * wide
         pen.text((x, bottom + 4 * SCALE), str(number + 1), INK, drawing.font(11, number == block), anchor="ma")
+        if number == block:  # the dashed line ends before the numbers
+            pen.rectangle((x + 5 * SCALE, y(even) - 4, left + (block + 1) * wide, y(even) + 4), fill=BAND)
         for at in heads:
             box = (x - 9, y(at) - 9, x + 9, y(at) + 9)
             pen.ellipse(box, fill=BLUE, outline="white", width=2)
         if number == block:
-            _numbered(pen, x + 7 * SCALE, [y(at) for at in heads], small)
+            _numbered(pen, x + 7 * SCALE, [y(at) for at in heads], face)
     pen.text(((left + right) / 2, bottom + 19 * SCALE), "block", FAINT, face, anchor="ma")
     return sheet
 

@@ -5,18 +5,35 @@ is drawn with a brush that sliders move, grown, shrunk and moved as a whole, or 
 with one of the `wrong_masks`: the ways in which masks are commonly wrong.
 """
 
+import base64
 import html
+import zlib
 
-import ipywidgets
 import numpy as np
 from PIL import Image
 from scipy import ndimage
 
 from ..data.card import SPLITS
+from ..data.dataset import Dataset
 from ..errors import InputError
 from ..metrics.masks import CROSS, MEASURES, mask_measures, moved, wrong_masks
-from ..widgets import drawing, panels
-from ..widgets.explorer import Explorer, answering
+from ..widgets import (
+    Button,
+    Buttons,
+    Choice,
+    Column,
+    Explorer,
+    Slider,
+    State,
+    Switch,
+    derived,
+    drawing,
+    markup,
+    on,
+    panel,
+    panels,
+)
+from ..widgets.explorer import answering
 
 HEIGHT = 448  # page pixels of the drawing, at most
 MINE, BEYOND = (86, 180, 233), (230, 159, 0)  # sky blue and orange of Okabe & Ito
@@ -24,7 +41,7 @@ OPACITY = 0.55
 NOTES, UNDO = 5, 100
 
 
-def draw_mask(dataset, split="train", image=None):
+def draw_mask(dataset: Dataset, split: str = "train", image: int | None = None) -> "DrawMaskExplorer":
     """The explorer that lets you draw a mask: a `DrawMaskExplorer`, shown by a notebook as a widget.
 
     dataset  a `Dataset` of images with masks
@@ -32,6 +49,14 @@ def draw_mask(dataset, split="train", image=None):
     image    number of the image in the split; left out: the one with most foreground
 
     Raises `InputError` for a set without masks, for volumes, and for an image that is not there.
+
+    >>> import medtutor as mt
+    >>> from medtutor.explorers import draw_mask
+    >>> mri = mt.load("hippocampus", source="phantom")
+    >>> drawn = draw_mask(mri)
+    >>> drawn.grow.click()  # the mask becomes one pixel wider
+    >>> bool(drawn.numbers["sensitivity"] < 1)  # but its tip was missed
+    True
     """
     return DrawMaskExplorer(dataset, split, image)
 
@@ -46,177 +71,145 @@ class DrawMaskExplorer(Explorer):
     row, column   IntSliders: where the brush is, from 1; `radius` of it, in pixels
     shown         ToggleButton: whether the expert's mask is shown
 
-    mask, truth   bool (H, W)
+    mask, truth   bool (H, W); from code, `take(mask)`
     numbers       {name: number} of the mask, as `mask_measures`
     """
 
+    heading = "Draw a mask"
+
+    structure = Choice(
+        "structure",
+        lambda self: self._structures,
+        meaning="which part you mark: all parts together, or one class",
+        width="24em",
+        label="8em",
+    )
+
+    @derived
+    def truth(self):
+        chosen = self.structure.value
+        return self._classes == chosen if chosen else self._classes > 0
+
+    @derived
+    def _wrong(self):
+        return wrong_masks(self.truth)
+
+    begin = Choice(
+        "begin with",
+        lambda self: list(self._wrong),
+        start="the tip missed",
+        meaning="a mask that is wrong in a common way",
+        width="24em",
+        label="8em",
+    )
+    start = Button("begin", meaning="replace the mask by the chosen one")
+    grow = Button("grow", meaning="the mask becomes one pixel wider")
+    shrink = Button("shrink", meaning="the mask becomes one pixel narrower")
+    left = Button("left", meaning="move the mask by one pixel, left")
+    right = Button("right", meaning="move the mask by one pixel, right")
+    up = Button("up", meaning="move the mask by one pixel, up")
+    down = Button("down", meaning="move the mask by one pixel, down")
+    undo = Button("undo", meaning="take the last change back")
+    brush = Buttons(
+        "the brush", ["only moves", "draws", "erases"], meaning="what it does where the sliders move it", label="8em"
+    )
+    row = Slider(
+        "row",
+        1,
+        lambda self: self._classes.shape[0],
+        start=lambda self: self._classes.shape[0] // 2,
+        meaning="row of the brush, from above",
+        label="8em",
+        width="500px",
+    )
+    column = Slider(
+        "column",
+        1,
+        lambda self: self._classes.shape[1],
+        start=lambda self: self._classes.shape[1] // 2,
+        meaning="column of the brush, from the left",
+        label="8em",
+        width="500px",
+    )
+    radius = Slider("radius", 0, 5, start=1, meaning="of the brush, in pixels", label="8em", width="500px")
+    shown = Switch("show the expert's mask", start=True, meaning="whether the mask to compare with is drawn")
+    note = Button("note the numbers", meaning="keep the present numbers beside the next ones")
+
+    mask = State(lambda self: self._wrong[self.begin.value])
+    _past = State(())  # masks before the last changes
+    _last = State(lambda self: self._place)  # where the brush was before
+    _notes = State(())  # the numbers of earlier masks
+
     def __init__(self, dataset, split="train", image=None):
-        super().__init__()
         self._dataset, self._split, self._phantom = dataset, split, dataset.is_phantom
         self.number = _checked_number(dataset, split, image)
         cases, card = getattr(dataset, split), dataset.card
         self._pixels = drawing.flat(cases.images[self.number][None])[0]
         self._classes = cases.masks[self.number].numpy()
+        present = [(name, i) for i, name in enumerate(card.classes) if i and (self._classes == i).any()]
+        self._structures = [("all parts", 0), *present] if len(present) > 1 else present
         self._spacing = card.spacing and card.spacing[-2:]
         self._unit = "mm" if card.spacing else "pixels"
-        rows, columns = self._classes.shape
-
-        wide = {"description_width": "8em"}
-        broad = ipywidgets.Layout(width="98%", max_width="500px")
-        present = [(name, i) for i, name in enumerate(card.classes) if i and (self._classes == i).any()]
-        self.structure = ipywidgets.Dropdown(
-            options=[("all parts", 0), *present] if len(present) > 1 else present,
-            description="structure",
-            style=wide,
-            layout={"width": "24em", "max_width": "98%"},
-        )
-        self.truth = self._true_mask()
-        self.begin = ipywidgets.Dropdown(
-            options=list(wrong_masks(self.truth)),
-            value="the tip missed",
-            description="begin with",
-            style=wide,
-            layout={"width": "24em", "max_width": "98%"},
-        )
-        self.brush = ipywidgets.ToggleButtons(
-            options=["only moves", "draws", "erases"],
-            description="the brush",
-            layout={"width": "98%"},
-            style={"description_width": "8em", "button_width": "auto"},
-        )
-        self.row = ipywidgets.IntSlider(value=rows // 2, min=1, max=rows, description="row", style=wide, layout=broad)
-        self.column = ipywidgets.IntSlider(
-            value=columns // 2, min=1, max=columns, description="column", style=wide, layout=broad
-        )
-        self.radius = ipywidgets.IntSlider(value=1, min=0, max=5, description="radius", style=wide, layout=broad)
-        self.shown = ipywidgets.ToggleButton(value=True, description="show the expert's mask", layout={"width": "auto"})
-        self.start, self.grow, self.shrink, self.undo, self.note = (
-            ipywidgets.Button(description=words, tooltip=tip, layout={"width": "auto"})
-            for words, tip in (
-                ("begin", "replace the mask by the chosen one"),
-                ("grow", "the mask becomes one pixel wider"),
-                ("shrink", "the mask becomes one pixel narrower"),
-                ("undo", "take the last change back"),
-                ("note the numbers", "keep the present numbers beside the next ones"),
-            )
-        )
-        self.left, self.right, self.up, self.down = (
-            ipywidgets.Button(description=word, tooltip=f"move the mask by one pixel, {word}", layout={"width": "auto"})
-            for word in ("left", "right", "up", "down")
-        )
-        self._picture, self._table = (
-            ipywidgets.HTML(layout={"max_width": "100%"}),
-            ipywidgets.HTML(layout={"max_width": "100%"}),
-        )
-        self._notes = []  # the numbers of earlier masks
-        self._arrange()
-        self._connect()
-        self._begin()
-
-    def _arrange(self):
-        wrapping = ipywidgets.Layout(flex_flow="row wrap", align_items="center")
-        title = f"{self._dataset.title}, image {self.number} of the {self._split} split"
-        whole = [
-            ipywidgets.Label("the whole mask"),
-            self.grow,
-            self.shrink,
-            self.left,
-            self.right,
-            self.up,
-            self.down,
-            self.undo,
-        ]
-        controls = ipywidgets.VBox(
-            [
-                self.structure,
-                ipywidgets.HBox([self.begin, self.start], layout=wrapping),
-                ipywidgets.HBox(whole, layout=wrapping),
-                self.brush,
-                self.row,
-                self.column,
-                self.radius,
-                ipywidgets.HBox([self.shown, self.note], layout=wrapping),
-            ],
-            layout=ipywidgets.Layout(width="440px", max_width="98%"),
-        )
-        self.box.children = (
-            ipywidgets.HTML(f"<h3 style='margin:0'>Draw a mask</h3>{html.escape(title)}"),
-            self.message,
-            ipywidgets.HBox([self._picture, controls], layout=ipywidgets.Layout(flex_flow="row wrap")),
-            self._table,
-            self.keys,
-        )
-
-    def _connect(self):
-        self._on(self.structure, self._other_structure)
-        self._on(self.start, self._started)
-        self._on(self.grow, self._reshaped, ndimage.binary_dilation, CROSS)
-        self._on(self.shrink, self._reshaped, ndimage.binary_erosion, CROSS)
-        for button, step in ((self.left, (0, -1)), (self.right, (0, 1)), (self.up, (-1, 0)), (self.down, (1, 0))):
-            self._on(button, self._reshaped, moved, *step)
-        self._on(self.undo, self._undo)
-        self._on(self.note, self._keep)
-        for control in (self.brush, self.row, self.column, self.radius):
-            self._on(control, self._stroke)
-        self._on(self.shown, self._look)
-
-    def _composed(self):
-        return drawing.beside(self._sheet(), drawing.written(self._sentences(), 330)), self._words()
+        self._title = f"{dataset.title}, image {self.number} of the {split} split"
+        self.call = f'draw_mask(dataset, "{split}", {self.number})'
+        super().__init__()
 
     # What the user did ----------------------------------------------------------------------
 
-    @answering
-    def _other_structure(self, _):
-        self.truth, self._notes = self._true_mask(), []
+    @on(structure)
+    def _other_structure(self):
+        self._notes = ()
         self._begin()
 
-    @answering
-    def _started(self, _):
-        self._begin()
-
+    @on(start)
     def _begin(self):
-        self.mask, self._past = wrong_masks(self.truth)[self.begin.value], []
-        self._last = self._place
-        self._measure()
+        self.mask, self._past, self._last = self._wrong[self.begin.value], (), self._place
 
-    @answering
+    @on(grow, ndimage.binary_dilation, CROSS)
+    @on(shrink, ndimage.binary_erosion, CROSS)
+    @on(left, moved, 0, -1)
+    @on(right, moved, 0, 1)
+    @on(up, moved, -1, 0)
+    @on(down, moved, 1, 0)
     def _reshaped(self, how, *given):
         self._change(how(self.mask, *given))
 
     def _change(self, mask):
-        self._past = [*self._past[-UNDO:], self.mask]
+        self._past = (*self._past[-UNDO:], self.mask)
         self.mask = mask
-        self._measure()
 
-    @answering
-    def _undo(self, _):
+    @on(undo)
+    def _undo(self):
         if not self._past:
             raise InputError("there is nothing to take back since the mask was begun")
-        self.mask = self._past.pop()
-        self._measure()
+        self._past, self.mask = self._past[:-1], self._past[-1]
 
-    @answering
-    def _stroke(self, change):
+    @on(row, True)
+    @on(column, True)
+    @on(brush, False)
+    @on(radius, False)
+    def _stroke(self, has_moved):
         """The brush has moved, or was put down: it marks all between where it was and where it is."""
-        way = _line(self._last, self._place) if change["owner"] in (self.row, self.column) else [self._place]
+        way = _line(self._last, self._place) if has_moved else [self._place]
         self._last = self._place
         if self.brush.value == "only moves":
-            self._draw()
             return
         stroke = np.zeros_like(self.mask)
         for place in way:
             stroke |= self._under_brush(place)
         self._change(self.mask | stroke if self.brush.value == "draws" else self.mask & ~stroke)
 
-    @answering
-    def _look(self, _):
-        self._draw()
-        self._tabulate()
+    @on(note)
+    def _keep(self):
+        self._notes = (*self._notes[1 - NOTES :], self.numbers)
 
     @answering
-    def _keep(self, _):
-        self._notes = [*self._notes[1 - NOTES :], self.numbers]
-        self._tabulate()
+    def take(self, mask):
+        """Go on with a mask of your own, bool (H, W)."""
+        mask = np.asarray(mask)
+        if mask.shape != self.truth.shape or mask.dtype != bool:
+            raise InputError(f"the mask is {mask.dtype} {mask.shape}; give bools of shape {self.truth.shape}")
+        self._change(mask.copy())
 
     # The state ------------------------------------------------------------------------------
 
@@ -224,18 +217,13 @@ class DrawMaskExplorer(Explorer):
     def _place(self):
         return self.row.value - 1, self.column.value - 1
 
-    def _true_mask(self):
-        chosen = self.structure.value
-        return self._classes == chosen if chosen else self._classes > 0
-
     def _under_brush(self, place):
         rows, columns = np.ogrid[: self.mask.shape[0], : self.mask.shape[1]]
         return (rows - place[0]) ** 2 + (columns - place[1]) ** 2 <= self.radius.value**2
 
-    def _measure(self):
-        self.numbers = mask_measures(self.mask, self.truth, self._spacing)
-        self._draw()
-        self._tabulate()
+    @derived
+    def numbers(self):
+        return mask_measures(self.mask, self.truth, self._spacing)
 
     # Words and pictures -----------------------------------------------------------------------
 
@@ -280,11 +268,12 @@ class DrawMaskExplorer(Explorer):
         square = (max(row - radius, 0), max(column - radius, 0), row + radius + 1, column + radius + 1)
         return panels.framed(tile, self.mask.shape, square)
 
-    def _draw(self):
-        sheet = self._sheet()
-        self._put(self._picture, sheet, self._words())
+    @panel
+    def _picture(self):
+        return self._sheet(), self._words()
 
-    def _tabulate(self):
+    @markup
+    def _table(self):
         """The present numbers and the noted ones, as a table that a screen reader reads row by row."""
         heads = "".join(
             f'<th scope="col" style="white-space:nowrap">note {i + 1}</th>' for i in range(len(self._notes))
@@ -301,10 +290,44 @@ class DrawMaskExplorer(Explorer):
             if self.shown.value
             else ""
         )
-        self._table.value = (
+        return (
             f'<table style="border-spacing:0.7em 0"><tr><th></th><th scope="col">now</th>{heads}<th></th></tr>'
             f"{''.join(rows)}</table><small>{key}Square: the brush.</small>"
         )
+
+    def _composed(self):
+        return drawing.beside(self._sheet(), drawing.written(self._sentences(), 330)), self._words()
+
+    def _code(self):
+        """What was drawn is in the lines, too."""
+        lines = super()._code()
+        if not self._past:
+            return lines
+        bits = base64.b64encode(zlib.compress(np.packbits(self.mask), 9)).decode()
+        unpacked = f'np.frombuffer(zlib.decompress(base64.b64decode("{bits}")), np.uint8)'
+        size, shape = self.mask.size, self.mask.shape
+        drawn = f"explorer.take(np.unpackbits({unpacked}, count={size}).reshape{shape}.astype(bool))"
+        return f"import base64, zlib\nimport numpy as np\n{lines.removesuffix('explorer')}{drawn}\nexplorer"
+
+    layout = [
+        [
+            _picture,
+            Column(
+                "340px",
+                structure,
+                [begin, start],
+                "The whole mask",
+                [grow, shrink, left, right, up, down, undo],
+                "With a brush",
+                brush,
+                row,
+                column,
+                radius,
+                [shown, note],
+            ),
+        ],
+        _table,
+    ]
 
 
 def _line(start, end):

@@ -9,48 +9,43 @@ other finding. The outcome is drawn from a formula, so the true chance stands
 beside all of it: a model that agrees with it has understood.
 """
 
-import html
-from dataclasses import dataclass
-from functools import cache
+from collections.abc import Mapping
 
-import ipywidgets
 import numpy as np
 import torch
-from matplotlib.figure import Figure
-from PIL import Image, ImageDraw
+from PIL import ImageDraw
 from scipy.special import expit
 from torch import nn
 
-from ..data.card import SPLITS
-from ..data.cohort import AGE, COLUMNS, KINDS, OUTCOMES, Cohort, chance
-from ..errors import InputError, unknown
-from ..explanation.parts import Background, check_answers, log_odds, see, shapley_values
+from ..data.cohort import AGE, COLUMNS, OUTCOMES, Cohort, chance
+from ..explanation.parts import Background, log_odds, see, shapley_values
 from ..figures import BLUE, GREEN, GREY, VERMILION
-from ..widgets import drawing
-from ..widgets.controls import choice, column, heading, number_of, slider, status
-from ..widgets.drawing import FAINT, GAP, INK, SCALE
-from ..widgets.explorer import Explorer, answering
-
-MODELS = 8  # beside each other; more would not be live
-REACH = 3.0  # standard deviations, to either side, that the sliders and the curves go
-# The curves' lab values. The true chance may jump at 0: two of them are beside it, none on it.
-GRID = np.concatenate([np.linspace(-REACH, -0.1, 30), [-1e-6, 1e-6], np.linspace(0.1, REACH, 30)])
-MISSING = 3.9  # where the charts have the place of a lab value that is missing
-
-SIDE, THUMB = 196, 56  # page pixels of the image, and of the one beside the second curve
-HALF = 370  # page pixels of the bars, and of the shares
-CHARTS, HEIGHT, ABOVE = (420, 314), 230, 66  # page pixels: widths, height of the axes, of what stands above them
-POINT, OTHER_BARS = "#F0E442", "#56B4E9"  # Okabe & Ito's yellow and sky blue
-LAB, YEARS = 0, 1  # columns of the table
-MARK = "PHANTOM table and outcome"
-READING = (
-    "Shares are Shapley values of the log-odds: what a part adds when it joins, the parts not there being those of"
-    " other patients, averaged over all orders of joining. What only two parts together say is divided equally between"
-    " them. A share tells what the model has made of a part, not whether that is right."
+from ..widgets import (
+    Button,
+    Check,
+    Choice,
+    Column,
+    Explorer,
+    Number,
+    Slider,
+    State,
+    derived,
+    drawing,
+    on,
+    panel,
+    sentences,
 )
+from ..widgets.controls import number_of
+from ..widgets.drawing import GAP, SCALE
+from . import fusion_parts as parts
+from .fusion_parts import GRID, LAB, REACH, YEARS
+
+SIDE = 196  # page pixels of the image
+OTHER_BARS = "#56B4E9"  # Okabe & Ito's sky blue
+MARK = "PHANTOM table and outcome"
 
 
-def fusion(models, cohort, split="test"):
+def fusion(models: nn.Module | Mapping[str, nn.Module], cohort: Cohort, split: str = "test") -> "FusionExplorer":
     """The explorer of an image and a table in fusion: a `FusionExplorer`, shown by a notebook as a widget.
 
     models  {name: a trained `Fusion`}, at most 8, such as {"early": …, "late": …}; or one model alone.
@@ -60,6 +55,17 @@ def fusion(models, cohort, split="test"):
 
     Raises `InputError` for what is no cohort or no model, for models that do not take the
     cohort's images and table, and for an unknown split or kind of cohort.
+
+    >>> import medtutor as mt
+    >>> from medtutor import explorers
+    >>> from medtutor.data import phantoms
+    >>> from medtutor.data.cohort import draw_cohort
+    >>> from medtutor.models.hybrid import Fusion
+    >>> drawn = phantoms.draw(mt.data.card("breastmnist"), {"train": 40, "val": 10, "test": 10})
+    >>> explorer = explorers.fusion({way: Fusion(way=way) for way in ("early", "late")}, draw_cohort(drawn))
+    >>> explorer.lab.value = 1.5  # as the slider does
+    >>> explorer.row[0].item(), list(explorer.probabilities)
+    (1.5, ['early', 'late'])
     """
     return FusionExplorer(models, cohort, split)
 
@@ -81,180 +87,141 @@ class FusionExplorer(Explorer):
     curves         {patient: (by the model, true)}: probabilities (62,) over `GRID`, of this image and of the other
     """
 
+    heading, width = "What do image and table say together?", "760px"
+
+    patient = Number("patient", 0, lambda self: len(self._cases) - 1, meaning="its number in the split, from 0")
+    previous = Button("previous", icon="arrow-left", meaning="the patient before, from the first on the last")
+    next = Button("next", icon="arrow-right", meaning="the patient after, from the last on the first")
+    lab = Slider(
+        COLUMNS[LAB],
+        -REACH,
+        REACH,
+        0.1,
+        start=lambda self: self._own[0],
+        meaning="standard deviations from the mean",
+        readout_format="+.1f",
+        width="340px",
+    )
+    age = Slider(
+        COLUMNS[YEARS],
+        round(AGE[0] - REACH * AGE[1]),
+        round(AGE[0] + REACH * AGE[1]),
+        start=lambda self: self._own[1],
+        meaning="years",
+        width="340px",
+    )
+    no_lab = Check(
+        f"{COLUMNS[LAB]} missing", start=lambda self: self._own[2], meaning="the models do not get the lab value"
+    )
+    no_age = Check(
+        f"{COLUMNS[YEARS]} missing", start=lambda self: self._own[3], meaning="the models do not get the age"
+    )
+    model = Choice(
+        "look at model",
+        lambda self: list(self._models),
+        meaning="whose shares and curves are shown, and whose bar is dark",
+        width="300px",
+    )
+    own = Button(
+        "this patient's own values", icon="undo", meaning="lab value and age as they are in the table of the cohort"
+    )
+    moves = State({})  # {column: its standardised number}, of the sliders that were moved
+
     def __init__(self, models, cohort, split="test"):
-        super().__init__()
-        self._models = _checked(models, cohort, split)
+        self._models = parts.checked(models, cohort, split)
         self._cohort, self._cases, self._split = cohort, getattr(cohort, split), split
         self._title = f"{cohort.title}, {split} split"
         self._backgrounds = {name: Background(model, cohort.train) for name, model in self._models.items()}
-        self._charts = _charts()
-        self._make_controls()
-        self._arrange()
-        self._take_patient()
-
-    def _composed(self):
-        width = self._charts_sheet.width / SCALE
-        words = drawing.written([*self._sentences(), READING], width - self._image_sheet.width / SCALE)
-        sheet = drawing.below(
-            drawing.written([f"{self._title}."], width),
-            drawing.beside(self._image_sheet, words),
-            drawing.beside(self._bars_sheet, drawing.blank(width - 2 * HALF, 1), self._shares_sheet),
-            self._charts_sheet,
-        )
-        return sheet, f"{self._title}. {self._image_alt} {self._bars_alt} {self._shares_alt} {self._charts_alt}"
-
-    # The controls -----------------------------------------------------------------------------
-
-    def _make_controls(self):
-        self.patient = ipywidgets.BoundedIntText(
-            value=0,
-            min=0,
-            max=len(self._cases) - 1,
-            description="patient",
-            layout={"width": "12em"},
-            style={"description_width": "7em"},
-        )
-        self.previous = ipywidgets.Button(description="previous", icon="arrow-left", layout={"width": "7em"})
-        self.next = ipywidgets.Button(description="next", icon="arrow-right", layout={"width": "7em"})
-        self.model = choice("look at model", list(self._models))
-        low, high = (round(AGE[0] + sign * REACH * AGE[1]) for sign in (-1, 1))
-        self.lab = slider(COLUMNS[LAB], 0.0, -REACH, REACH, 0.1, "standard deviations from the mean")
-        self.lab.readout_format = "+.1f"
-        self.age = slider(COLUMNS[YEARS], round(AGE[0]), low, high, 1, "years")
-        self.no_lab, self.no_age = (
-            ipywidgets.Checkbox(value=False, description=f"{name} missing", indent=False, layout={"width": "12em"})
-            for name in COLUMNS
-        )
-        self.own = ipywidgets.Button(description="this patient's own values", icon="undo", layout={"width": "16em"})
-        self._on(self.patient, self._other_patient)
-        self._on(self.previous, self._step, -1)
-        self._on(self.next, self._step, +1)
-        self._on(self.model, self._other_model)
-        for number, (moved, ticked) in enumerate(((self.lab, self.no_lab), (self.age, self.no_age))):
-            self._on(moved, self._moved, number)
-            self._on(ticked, self._ticked)
-        self._on(self.own, self._went_back)
-
-    def _arrange(self):
-        self._image_shown, self._bars_shown, self._shares_shown, self._charts_shown = (
-            ipywidgets.HTML(layout={"max_width": "100%"}) for _ in range(4)
-        )
-        self._words = ipywidgets.HTML()
-        wrapping = ipywidgets.Layout(flex_flow="row wrap", align_items="flex-start", width="98%", max_width="760px")
-        row = ipywidgets.Layout(flex_flow="row wrap", align_items="center")
-        controls = (
-            ipywidgets.HBox([self.patient, self.previous, self.next], layout=row),
-            ipywidgets.HBox([self.lab, self.no_lab], layout=row),
-            ipywidgets.HBox([self.age, self.no_age], layout=row),
-            ipywidgets.HBox([self.model, self.own], layout=row),
-            self._words,
-        )
-        for moved in (self.lab, self.age):
-            moved.layout.width = "340px"
-        self.model.layout.width = "300px"
-        self.box.children = (
-            ipywidgets.HTML(
-                f"<h3 style='margin:0'>What do image and table say together?</h3>{html.escape(self._title)}"
-            ),
-            self.message,
-            ipywidgets.HBox([self._image_shown, column("480px", *controls)], layout=wrapping),
-            ipywidgets.HBox([self._bars_shown, self._shares_shown], layout=wrapping),
-            ipywidgets.HTML(
-                f'<div style="line-height:1.35"><small>{READING}</small></div>', layout={"max_width": "760px"}
-            ),
-            heading("The answer over the lab value, for this image and for the other finding"),
-            self._charts_shown,
-            self.keys,
-        )
+        self.call = f'fusion(models, cohort, "{split}")'
+        super().__init__()
 
     # What the user did ------------------------------------------------------------------------
 
+    @on(previous, -1)
+    @on(next, +1)
     def _step(self, by):
         self.patient.value = (self.patient.value + by) % len(self._cases)
 
-    @answering
-    def _other_patient(self, _):
-        self._take_patient()
+    @on(lab, LAB)
+    @on(age, YEARS)
+    def _moved(self, column):
+        value = number_of(self.lab) if column == LAB else (self.age.value - AGE[0]) / AGE[1]
+        self.moves = {**self.moves, column: value}
+        self._set((self.no_lab, self.no_age)[column], value=False)  # a number that is moved is known
 
-    @answering
-    def _other_model(self, _):
-        self._answer()
+    @on(patient)
+    @on(own)
+    def _take_own(self):
+        self.moves = {}
+        for control, value in zip((self.lab, self.age, self.no_lab, self.no_age), self._own):
+            self._set(control, value=value)
 
-    @answering
-    def _moved(self, number):
-        self._values[number] = number_of(self.lab) if number == LAB else (self.age.value - AGE[0]) / AGE[1]
-        self._set((self.no_lab, self.no_age)[number], value=False)  # a number that is moved is known
-        self._answer()
+    # What follows -----------------------------------------------------------------------------
 
-    @answering
-    def _ticked(self, _):
-        self._answer()
+    @derived
+    def _own(self):
+        """Where the patient's own numbers put the controls: lab value, age, whether each is missing."""
+        own = self._cases.table[self.patient.value]
+        lab, age = np.clip(own.nan_to_num(0.0).tolist(), -REACH, REACH)
+        return float(lab), round(AGE[0] + AGE[1] * float(age)), *own.isnan().tolist()
 
-    @answering
-    def _went_back(self, _):
-        self._take_numbers()
-
-    # The state --------------------------------------------------------------------------------
-
-    @property
+    @derived
     def row(self):
+        own = self._cases.table[self.patient.value].nan_to_num(0.0).tolist()  # of what was missing: the mean
+        values = [self.moves.get(column, value) for column, value in enumerate(own)]
         missing = torch.tensor([self.no_lab.value, self.no_age.value])
-        return torch.tensor(self._values, dtype=torch.float32).masked_fill(missing, float("nan"))
+        return torch.tensor(values, dtype=torch.float32).masked_fill(missing, float("nan"))
+
+    @derived
+    def other(self):
+        return parts.nearest_other(self._cases.findings.numpy(), self.patient.value)
+
+    @derived
+    def _pair(self):
+        """The patients whose images are shown: this one, and the one with the other finding."""
+        return [self.patient.value] if self.other is None else [self.patient.value, self.other]
+
+    @derived
+    def _seen(self):
+        """{name: what the model has seen in both images}: a slider that moves need not wait for that."""
+        return {name: see(model, self._cases.images[self._pair]) for name, model in self._models.items()}
+
+    @derived
+    def probabilities(self):
+        rows = self.row[None]
+        return {
+            name: float(expit(log_odds(self._models[name], seen[:1], rows))[0]) for name, seen in self._seen.items()
+        }
+
+    @derived
+    def chance(self):
+        return float(chance(self._cohort.kind, self._cases.findings[[self.patient.value]], self.row[None])[0])
+
+    @derived
+    def shares(self):
+        name, image = self.model.value, self._cases.images[self.patient.value]
+        return shapley_values(self._models[name], image, self.row, self._backgrounds[name], seen=self._seen[name][:1])
+
+    @derived
+    def _answers(self):
+        """{patient: (by the model, true)}, (64,): over `GRID`, the lab value missing, and at the present point."""
+        name, findings = self.model.value, self._cases.findings
+        return {
+            patient: parts.over_lab_values(self._models[name], image, self._cohort.kind, findings[patient], self.row)
+            for patient, image in zip(self._pair, self._seen[name])
+        }
+
+    @derived
+    def curves(self):
+        return {patient: (by_model[:-2], true[:-2]) for patient, (by_model, true) in self._answers.items()}
+
+    # Words ------------------------------------------------------------------------------------
 
     def _finding(self, patient):
         """What the image of a patient shows, by its data set."""
         return self._cohort.card.classes[int(self._cases.findings[patient])]
 
-    def _take_patient(self):
-        """The image of the chosen patient, the nearest with the other finding, and the patient's own numbers."""
-        number = self.patient.value
-        others = np.flatnonzero(self._cases.findings.numpy() != int(self._cases.findings[number]))
-        self.other = int(others[np.abs(others - number).argmin()]) if len(others) else None
-        self._shown = [number] if self.other is None else [number, self.other]
-        # An image goes through each model once; a slider that moves need not wait for that.
-        self._seen = {name: see(model, self._cases.images[self._shown]) for name, model in self._models.items()}
-        self._draw_image()
-        self._take_numbers()
-
-    def _take_numbers(self):
-        """The patient's own numbers, on the sliders and off."""
-        own = self._cases.table[self.patient.value]
-        missing = own.isnan().tolist()
-        self._values = own.nan_to_num(0.0).tolist()  # on moving back from "missing": the mean
-        lab, age = np.clip(self._values, -REACH, REACH)
-        self._set(self.lab, value=float(lab))
-        self._set(self.age, value=round(AGE[0] + AGE[1] * float(age)))
-        self._set(self.no_lab, value=missing[LAB])
-        self._set(self.no_age, value=missing[YEARS])
-        self._answer()
-
-    def _answer(self):
-        """What all models say of the present numbers, and all that is shown of it."""
-        row, name, number = self.row, self.model.value, self.patient.value
-        model = self._models[name]
-        self.probabilities = {
-            each: float(expit(log_odds(self._models[each], seen[:1], row[None]))[0])
-            for each, seen in self._seen.items()
-        }
-        self.chance = float(chance(self._cohort.kind, self._cases.findings[[number]], row[None])[0])
-        image, seen = self._cases.images[number], self._seen[name]
-        self.shares = shapley_values(model, image, row, self._backgrounds[name], seen=seen[:1])
-        rows = row.repeat(len(GRID) + 2, 1)  # the curve, the lab value missing, and the present point
-        rows[:-2, LAB], rows[-2, LAB] = torch.from_numpy(GRID), float("nan")
-        self.curves, self._unknown, self._here = {}, {}, {}
-        for place, patient in enumerate(self._shown):
-            findings = self._cases.findings[[patient]].expand(len(rows))
-            by_model = expit(log_odds(model, seen[place : place + 1].expand(len(rows), *seen.shape[1:]), rows))
-            true = chance(self._cohort.kind, findings, rows)
-            self.curves[patient] = by_model[:-2], true[:-2]
-            self._unknown[patient], self._here[patient] = zip(by_model[-2:], true[-2:])
-        self._draw_bars()
-        self._draw_shares()
-        self._draw_charts()
-        self._words.value = "".join(status(sentence) for sentence in self._sentences())
-
-    # Words ------------------------------------------------------------------------------------
-
+    @property
     def _numbers(self):
         """The present numbers in words."""
         lab, age = self.row.tolist()
@@ -263,96 +230,98 @@ class FusionExplorer(Explorer):
             "age missing" if np.isnan(age) else f"age {AGE[0] + AGE[1] * age:.0f}",
         )
 
-    def _sentences(self):
-        name, number = self.model.value, self.patient.value
-        truth = "the true chance is" if not self.row.isnan().any() else "the true chance, over all that is missing, is"
-        words = [
-            f"Patient {number}, {self._finding(number)}, {', '.join(self._numbers())}: model {name} says"
-            f" {self.probabilities[name]:.2f} for a {OUTCOMES[1]}, {truth} {self.chance:.2f}. With the patient's own"
-            f" values there was a {self._outcome()}."
-        ]
-        each = ", ".join(f"{part} {value:+.2f}" for part, value in zip(self.shares.names, self.shares.values))
-        words.append(
-            f"In log-odds: {self.shares.base:+.2f}, the mean of others, {each}; together {self.shares.total:+.2f}."
-        )
-        if self.other is not None:
-            by_model, true = self._here[self.other]
-            words.append(
-                f"With the image of patient {self.other}, {self._finding(self.other)}, model {name} would say"
-                f" {by_model:.2f}; the true chance would be {true:.2f}."
-            )
-        return words
-
+    @property
     def _outcome(self):
         return OUTCOMES[int(self._cases.labels[self.patient.value])]
 
+    @property
+    def _each_share(self):
+        return ", ".join(f"{part} {value:+.2f}" for part, value in zip(self.shares.names, self.shares.values))
+
+    @sentences(read_out=True)
+    def _words(self):
+        name, number = self.model.value, self.patient.value
+        truth = "the true chance is" if not self.row.isnan().any() else "the true chance, over all that is missing, is"
+        words = [
+            f"Patient {number}, {self._finding(number)}, {', '.join(self._numbers)}: model {name} says"
+            f" {self.probabilities[name]:.2f} for a {OUTCOMES[1]}, {truth} {self.chance:.2f}. With the patient's own"
+            f" values there was a {self._outcome}.",
+            f"In log-odds: {self.shares.base:+.2f}, the mean of others, {self._each_share}; together"
+            f" {self.shares.total:+.2f}.",
+        ]
+        if self.other is not None:
+            by_model, true = self._answers[self.other]
+            words.append(
+                f"With the image of patient {self.other}, {self._finding(self.other)}, model {name} would say"
+                f" {by_model[-1]:.2f}; the true chance would be {true[-1]:.2f}."
+            )
+        return words
+
+    @sentences
+    def _reading(self):
+        return (
+            "Shares are Shapley values of the log-odds: what a part adds when it joins, the parts not there being those"
+            " of other patients, averaged over all orders of joining. What only two parts together say is divided"
+            " equally between them. A share tells what the model has made of a part, not whether that is right."
+        )
+
     # Pictures ---------------------------------------------------------------------------------
 
-    def _draw_image(self):
+    @panel
+    def _image_shown(self):
         number = self.patient.value
-        finding, outcome = self._finding(number), self._outcome()
-        self._image_sheet = drawing.tiles(
-            drawing.flat(self._cases.images[[number]]),
-            [finding],
-            title=f"Patient {number}",
-            columns=1,
-            rows=1,
-            side=SIDE,
-            colour=GREY,
+        finding, image = self._finding(number), drawing.flat(self._cases.images[[number]])
+        look = {"columns": 1, "rows": 1, "side": SIDE, "colour": GREY}
+        return drawing.tiles(image, [finding], title=f"Patient {number}", **look), (
+            f"Image of patient {number} of the {self._split} split: {finding}; {self._outcome}."
         )
-        self._image_alt = f"Image of patient {number} of the {self._split} split: {finding}; {outcome}."
-        self._put(self._image_shown, self._image_sheet, self._image_alt)
 
-    def _draw_bars(self):
+    @panel
+    def _bars_shown(self):
         rows = [
             (name, probability, BLUE if name == self.model.value else OTHER_BARS)
             for name, probability in self.probabilities.items()
         ]
-        self._bars_sheet = _bars(
-            [*rows, ("true chance", self.chance, GREEN)], f"Probability of a {OUTCOMES[1]}", self.model.value
-        )
+        rows.append(("true chance", self.chance, GREEN))
         each = ", ".join(f"{name} {probability:.3f}" for name, probability in self.probabilities.items())
-        self._bars_alt = (
-            f"Bars of the probability of a {OUTCOMES[1]}, {', '.join(self._numbers())}: {each}; true chance"
+        return parts.bars(rows, f"Probability of a {OUTCOMES[1]}", self.model.value), (
+            f"Bars of the probability of a {OUTCOMES[1]}, {', '.join(self._numbers)}: {each}; true chance"
             f" {self.chance:.3f}."
         )
-        self._put(self._bars_shown, self._bars_sheet, self._bars_alt)
 
-    def _draw_shares(self):
+    @panel
+    def _shares_shown(self):
         name, given = self.model.value, self.shares
-        self._shares_sheet = _waterfall(given, f"Shares of the answer of model {name}", self._numbers())
-        each = ", ".join(f"{part} {value:+.2f}" for part, value in zip(given.names, given.values))
-        self._shares_alt = (
+        return parts.waterfall(given, f"Shares of the answer of model {name}", self._numbers), (
             f"Bars of each part's share of the answer of model {name}, in log-odds, above 0 for a {OUTCOMES[1]}: from"
-            f" {given.base:+.2f}, the mean answer for others, {each}, to {given.total:+.2f}, a probability of"
-            f" {expit(given.total):.3f}."
+            f" {given.base:+.2f}, the mean answer for others, {self._each_share}, to {given.total:+.2f}, a probability"
+            f" of {expit(given.total):.3f}."
         )
-        self._put(self._shares_shown, self._shares_sheet, self._shares_alt)
+
+    @panel
+    def _charts_shown(self):
+        return self._draw_charts()
 
     def _draw_charts(self):
         name, lab, sheets, words = self.model.value, float(self.row[LAB]), [], []
-        for number, (patient, width) in enumerate(zip(self._shown, CHARTS)):
-            by_model, true = self.curves[patient]
+        for number, (patient, (by_model, true)) in enumerate(self._answers.items()):
             image = drawing.flat(self._cases.images[[patient]])[0]
             title = f"{'This image' if number == 0 else f'Image of patient {patient}'}: {self._finding(patient)}"
             legend = f"line: model {name};  dashed: true chance" if number == 0 else "same numbers, other finding"
-            here, truly = self._here[patient]
-            chart = self._charts[number].at(by_model, true, self._unknown[patient], lab, here)
-            sheets.append(drawing.below(_above(image, title, legend, self._numbers()[YEARS], width), chart))
+            top = parts.above(number, image, title, legend, self._numbers[YEARS])
+            sheets.append(drawing.below(top, parts.curves(number, by_model, true, lab)))
             words.append(
                 f"{title}: by model {name} from {by_model[0]:.2f} at {-REACH:+g} over {by_model[len(GRID) // 2]:.2f} at"
-                f" 0 to {by_model[-1]:.2f} at {REACH:+g}, truly from {true[0]:.2f} to {true[-1]:.2f}; at the present"
-                f" point, {self._numbers()[LAB]}, {here:.2f}, truly {truly:.2f}."
+                f" 0 to {by_model[-3]:.2f} at {REACH:+g}, truly from {true[0]:.2f} to {true[-3]:.2f}; at the present"
+                f" point, {self._numbers[LAB]}, {by_model[-1]:.2f}, truly {true[-1]:.2f}."
             )
         if self.other is None:
             words.append("No patient of the split has the other finding.")
-            sheets.append(drawing.written(words[-1:], CHARTS[1]))
-        self._charts_sheet = drawing.beside(sheets[0], drawing.blank(2 * HALF - sum(CHARTS), 1), sheets[1])
-        self._charts_alt = (
-            f"Curves of the probability of a {OUTCOMES[1]} over the lab value, {self._numbers()[YEARS]}."
+            sheets.append(drawing.written(words[-1:], parts.WIDTHS[1]))
+        return drawing.beside(*sheets), (
+            f"Curves of the probability of a {OUTCOMES[1]} over the lab value, {self._numbers[YEARS]}."
             f" {' '.join(words)}"
         )
-        self._put(self._charts_shown, self._charts_sheet, self._charts_alt)
 
     def _finished(self, sheet, alt, small=False):
         """A `Picture` that says what of it is drawn: the table and the outcome, or the images, too."""
@@ -367,199 +336,10 @@ class FusionExplorer(Explorer):
             marked, f"{MARK}, drawn by medtutor, beside images of {self._cohort.card.title}. {alt}", small=small
         )
 
-
-def _checked(models, cohort, split):
-    """{name: model} that all answer the patients of the cohort; or an `InputError`."""
-    if not isinstance(cohort, Cohort):
-        raise InputError(f"{type(cohort).__name__} is no cohort; make one of a data set with draw_cohort(dataset)")
-    if cohort.kind not in KINDS:
-        raise unknown("kind of cohort", cohort.kind, KINDS)
-    if split not in SPLITS:
-        raise unknown("split", split, list(SPLITS))
-    if isinstance(models, nn.Module):
-        models = {getattr(models, "way", type(models).__name__): models}
-    if (
-        not isinstance(models, dict)
-        or not 1 <= len(models) <= MODELS
-        or not all(isinstance(name, str) and name for name in models)
-    ):
-        raise InputError(
-            f'models must be {{name: model}}, at most {MODELS}, such as {{"early": …, "late": …}}, or one model'
-        )
-    cases = getattr(cohort, split)
-    if not len(cases):
-        raise InputError(f"the {split} split holds no patient; choose another one")
-    for name, model in models.items():
-        try:
-            check_answers(model, cases.images[:2], cases.table[:2])
-        except InputError as error:
-            raise InputError(f"{name}: {error}") from error
-    return dict(models)
-
-
-# Bars -----------------------------------------------------------------------------------------
-
-
-def _bars(rows, title, marked):
-    """Probabilities as a sheet: rows of (name, probability, colour); the name `marked` is bold."""
-    line, top, place, long = 21, 26, 118, 190
-    sheet = drawing.blank(HALF, top + line * len(rows) + 24)
-    pen, bottom = ImageDraw.Draw(sheet), top + line * len(rows)
-    pen.text((GAP * SCALE, 4 * SCALE), title, INK, drawing.font(12, True))
-    for share in (0, 0.25, 0.5, 0.75, 1):
-        x = (place + share * long) * SCALE
-        pen.line((x, (top - 2) * SCALE, x, bottom * SCALE), fill="#b0b0b0" if share == 0.5 else "#e4e4e4", width=2)
-        pen.text((x, (bottom + 2) * SCALE), f"{share:g}", FAINT, drawing.font(10), anchor="ma")
-    for number, (name, probability, colour) in enumerate(rows):
-        y, bold = (top + line * number) * SCALE, name == marked
-        name = drawing.shortened(name, place - 3 * GAP, 11, bold)
-        pen.text(((place - GAP) * SCALE, y + 2 * SCALE), name, INK, drawing.font(11, bold), anchor="ra")
-        left = place * SCALE
-        pen.rectangle((left, y + 2 * SCALE, left + max(probability * long * SCALE, 2), y + 16 * SCALE), fill=colour)
-        pen.text(((place + long + GAP) * SCALE, y + 2 * SCALE), f"{probability:.3f}", INK, drawing.font(11, bold))
-    return sheet
-
-
-def _waterfall(given, title, numbers):
-    """`ShapleyValues` as bars, each of which begins where the one above has ended, from the base to the total.
-
-    numbers  what the columns of the table are at present, in words
-    """
-    line, top, place, long = 24, 26, 118, 140
-    names = ["mean of others", given.names[0], *numbers, "together"]
-    bottom = top + line * len(names)
-    sheet = drawing.blank(HALF, bottom + 40)
-    pen, steps = ImageDraw.Draw(sheet), given.steps
-    reach = max(4, 2 * int(np.ceil((np.abs(steps).max() + 0.2) / 2)))
-    tick = next(size for size in (2, 4, 8, 16, 32, 64, reach) if reach / size < 3 or size == reach)
-
-    def across(value):
-        return (place + (value / reach + 1) / 2 * long) * SCALE
-
-    pen.text((GAP * SCALE, 4 * SCALE), drawing.shortened(title, HALF - 2 * GAP, 12, True), INK, drawing.font(12, True))
-    for value in range(-(reach // tick) * tick, reach + 1, tick):
-        x = across(value)
-        pen.line((x, (top - 2) * SCALE, x, bottom * SCALE), fill="#b0b0b0" if value == 0 else "#e4e4e4", width=2)
-        pen.text((x, (bottom + 2) * SCALE), f"{value:+d}" if value else "0", FAINT, drawing.font(10), anchor="ma")
-        probability = f"{expit(value):.2f}" if abs(value) < 5 else ("≈ 1" if value > 0 else "≈ 0")
-        pen.text((x, (bottom + 16) * SCALE), probability, FAINT, drawing.font(10), anchor="ma")
-    for words, y in (("log-odds", 2), ("probability", 16)):
-        pen.text(((place - 4 * GAP) * SCALE, (bottom + y) * SCALE), words, FAINT, drawing.font(10), anchor="ra")
-    for number, name in enumerate(names):
-        y, whole = (top + line * number) * SCALE, number in (0, len(names) - 1)
-        pen.text(
-            ((place - GAP) * SCALE, y + 3 * SCALE),
-            drawing.shortened(name, place - 2 * GAP, 11, whole),
-            INK,
-            drawing.font(11, whole),
-            anchor="ra",
-        )
-        if whole:
-            end, begin = (steps[0] if number == 0 else steps[-1]), None
-            text = f"{end:+.2f}, p {expit(end):.2f}"
-            x = across(end)
-            pen.rectangle((x - 4, y + 3 * SCALE, x + 4, y + 18 * SCALE), fill=INK)
-        else:
-            begin, end = steps[number - 1], steps[number]
-            text = f"{end - begin:+.2f}"
-            left, right = sorted((across(begin), across(end)))
-            pen.rectangle(
-                (left, y + 3 * SCALE, max(right, left + 2), y + 18 * SCALE), fill=VERMILION if end >= begin else BLUE
-            )
-        if number < len(names) - 1:  # down to where the next one begins
-            x = across(end)
-            pen.line((x, y + 18 * SCALE, x, y + (line + 3) * SCALE), fill=GREY, width=2)
-        pen.text(((place + long + GAP) * SCALE, y + 3 * SCALE), text, INK, drawing.font(11, whole))
-    return sheet
-
-
-# Curves ---------------------------------------------------------------------------------------
-
-
-@dataclass(frozen=True)
-class _Chart:
-    """Axes, drawn once; curves and points are drawn on a copy.
-
-    corners  pixels (left, top, right, bottom) of lab values -3…3 and probabilities 1…0
-    """
-
-    sheet: object
-    corners: tuple
-
-    def _pixel(self, lab, probability):
-        left, top, right, bottom = self.corners
-        return left + (lab / REACH + 1) / 2 * (right - left), bottom + probability * (top - bottom)
-
-    def at(self, by_model, true, unknown, lab, here):
-        """The sheet with both curves, what is said where the lab value is missing, and the present point.
-
-        by_model, true  (62,) over `GRID`
-        unknown         both where the lab value is missing
-        lab, here       the present point; lab is NaN where it is missing
-        """
-        sheet = self.sheet.copy()
-        pen = ImageDraw.Draw(sheet)
-        _dashed(pen, [self._pixel(*place) for place in zip(GRID, true)], GREEN)
-        pen.line([self._pixel(*place) for place in zip(GRID, by_model)], fill=BLUE, width=5, joint="curve")
-        x, y = self._pixel(MISSING, unknown[1])
-        _dashed(pen, [(x - 20, y), (x + 20, y)], GREEN)
-        x, y = self._pixel(MISSING, unknown[0])
-        pen.line((x - 20, y, x + 20, y), fill=BLUE, width=5)
-        x, y = self._pixel(MISSING if np.isnan(lab) else np.clip(lab, -REACH, REACH), here)
-        pen.line((x, self.corners[1], x, self.corners[3]), fill=GREY, width=2)
-        pen.ellipse((x - 11, y - 11, x + 11, y + 11), fill=POINT, outline=INK, width=3)
-        return sheet
-
-
-@cache
-def _charts():
-    """The empty axes of both curves: the same in every explorer."""
-    made, dpi = [], 100
-    for number, width in enumerate(CHARTS):
-        figure = Figure(figsize=(width / dpi, HEIGHT / dpi), dpi=dpi * SCALE)
-        left, right, bottom, top = 50 / width, 1 - 10 / width, 42 / HEIGHT, 1 - 8 / HEIGHT
-        axes = figure.add_axes((left, bottom, right - left, top - bottom))
-        axes.set(xlim=(-REACH - 0.1, MISSING + 0.4), ylim=(-0.02, 1.02), yticks=np.linspace(0, 1, 5))
-        ticks = range(-3, 4) if number == 0 else range(-2, 3, 2)
-        axes.set_xticks([*ticks, MISSING], [*(f"{value:+d}" if value else "0" for value in ticks), "missing"])
-        for height in (0.25, 0.5, 0.75):
-            axes.axhline(height, color="#b0b0b0" if height == 0.5 else "#e4e4e4", linewidth=0.8, zorder=0)
-        axes.axvline(REACH + 0.2, color="#b0b0b0", linewidth=0.8)
-        axes.set_xlabel(
-            "lab value (standard deviations from the mean)" if number == 0 else "lab value", fontsize=8, labelpad=2
-        )
-        axes.set_ylabel(f"probability of a {OUTCOMES[1]}", fontsize=8, labelpad=3)
-        axes.tick_params(labelsize=7.5)
-        axes.spines[["top", "right"]].set_visible(False)
-        sheet = drawing.background(figure)
-        (x0, y0), (x1, y1) = axes.transData.transform([(-REACH, 0), (REACH, 1)])
-        made.append(_Chart(sheet, (x0, figure.bbox.height - y1, x1, figure.bbox.height - y0)))
-    return made
-
-
-def _above(image, title, legend, age, width):
-    """What stands above a curve: the image small, a title, and what the lines are."""
-    sheet = drawing.blank(width, ABOVE)
-    height, across = image.shape[:2]
-    size = round(across * THUMB * SCALE / max(height, across)), round(height * THUMB * SCALE / max(height, across))
-    sheet.paste(
-        Image.fromarray(np.ascontiguousarray(image)).resize(size, Image.Resampling.BILINEAR), (50 * SCALE, GAP * SCALE)
-    )
-    pen, left = ImageDraw.Draw(sheet), 50 + THUMB + 2 * GAP
-    for number, (words, bold) in enumerate(((title, True), (legend, False), (age, False))):
-        text = drawing.shortened(words, width - left - GAP, 11, bold)
-        pen.text((left * SCALE, (8 + 18 * number) * SCALE), text, INK, drawing.font(11, bold))
-    return sheet
-
-
-def _dashed(pen, places, colour, on=16, off=10):
-    """A dashed line through places in pixels."""
-    places = np.asarray(places)
-    far = np.concatenate([[0.0], np.cumsum(np.hypot(*np.diff(places, axis=0).T))])
-    for start in np.arange(0, far[-1], on + off):
-        stops = np.concatenate([[start], far[(far > start) & (far < start + on)], [min(start + on, far[-1])]])
-        pen.line(
-            [(np.interp(stop, far, places[:, 0]), np.interp(stop, far, places[:, 1])) for stop in stops],
-            fill=colour,
-            width=5,
-        )
+    layout = [
+        [_image_shown, Column("480px", [patient, previous, next], [lab, no_lab], [age, no_age], [model, own], _words)],
+        [_bars_shown, _shares_shown],
+        [_reading],
+        "The answer over the lab value, for this image and for the other finding",
+        _charts_shown,
+    ]

@@ -80,20 +80,19 @@ def by_patient(slices: torch.Tensor, patients: ArrayLike | None) -> torch.Tensor
     """
     if patients is None:
         return slices
-    patients = torch.as_tensor(patients)
-    if patients.shape != (len(slices),):
-        raise InputError(
-            f"there are {len(slices)} slices but {patients.numel()} patient numbers; give one for each slice"
-        )
-    if len(patients.unique()) == len(patients):
+    numbers = as_numbers("patients", patients)
+    if numbers.shape != (len(slices),):
+        raise InputError(f"there are {len(slices)} slices but {numbers.size} patient numbers; give one for each slice")
+    changes = np.flatnonzero(numbers[1:] != numbers[:-1]) + 1
+    runs = np.diff([0, *changes, len(numbers)])  # slices that stand together
+    if (runs == 1).all() and len(np.unique(numbers)) == len(numbers):
         return slices
-    names, counts = patients.unique_consecutive(return_counts=True)
-    if len(counts.unique()) > 1 or len(names.unique()) < len(names):
+    if len(set(runs)) > 1 or len(np.unique(numbers)) < len(runs):
         raise InputError(
             "the patients have unequal numbers of slices, or their slices do not stand together; sort them, or leave"
             " some out"
         )
-    return slices.unflatten(0, (len(names), -1))
+    return slices.unflatten(0, (len(runs), -1))
 
 
 def segmentation_scores(

@@ -1,6 +1,6 @@
 """What every explorer is made of: controls, values that follow, panels, jobs, sheets and charts."""
 
-from .arrangement import MESSAGE, Column
+from .arrangement import MESSAGE, Column, Pane
 from .cells import State, derived
 from .declared import (
     Background,
@@ -21,6 +21,7 @@ from .declared import (
 )
 from .explorer import Explorer, answering
 from .output import markup, panel, sentences, slow
+from .play import Play
 
 __all__ = [
     "MESSAGE",
@@ -34,6 +35,8 @@ __all__ = [
     "Explorer",
     "Number",
     "Pages",
+    "Pane",
+    "Play",
     "Several",
     "Slider",
     "State",

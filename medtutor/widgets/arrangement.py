@@ -11,6 +11,36 @@ from .output import panel, sentences
 
 MESSAGE = object()  # in a layout: where errors are said
 NARROW = 600  # page pixels of a still picture without panels
+ROOM = 260  # page pixels beside a row of panels in which its sentences can stand; with less they stand below
+
+
+class Pane(Cell):
+    """Items below each other that are on the page, and in the still picture, only at times; a layout names it.
+
+        walk = Pane(picture, words, visible=lambda self: self.part.value == "walk")
+
+    items    as in a layout, declared above
+    visible  a function of the explorer
+    """
+
+    def __init__(self, *items, visible):
+        self.items, self.visible = items, visible
+
+    def begin(self, explorer):
+        explorer._widgets[self] = ipywidgets.VBox()
+
+    def box(self, explorer):
+        widget = explorer._widgets[self]
+        widget.children = [_placed(explorer, item) for item in self.items]
+        return widget
+
+    def follow(self, explorer):
+        if not explorer._cells.is_fresh(self, explorer):
+            wanted = explorer._cells.compute(self, self.visible, explorer)
+            explorer._widgets[self].layout.display = None if wanted else "none"
+
+    def __get__(self, explorer, owner=None):
+        return self if explorer is None else explorer._widgets[self]
 
 
 class Column:
@@ -57,20 +87,35 @@ def _placed(explorer, item):
     )
 
 
-def composed(explorer):
-    """(sheet, alt text): what is shown, in the order of the layout; rows of panels beside each other."""
-    rows = [_row(explorer, item) for item in explorer.layout]
+def composed(explorer, layout=None):
+    """(sheet, alt text): what is shown, in the order of the layout; rows of panels beside each other.
+
+    layout  left out: as on the page
+    """
+    rows = [_row(explorer, item) for item in _on_the_page(explorer, explorer.layout if layout is None else layout)]
     width = max((sheet.width for sheet, _ in rows if sheet is not None), default=NARROW * drawing.SCALE)
     caption = explorer._first_line()
     sheets, alts = [], []
     for sheet, said in [(None, [(caption, True)] if caption else []), *rows]:
+        lines = [line for line, is_written in said if is_written]
+        room = (width - sheet.width) / drawing.SCALE if sheet is not None else 0
+        if sheet is not None and lines and room >= ROOM:
+            sheet, lines = drawing.beside(sheet, drawing.written(lines, room)), []
         if sheet is not None:
             sheets.append(sheet)
-        lines = [line for line, is_written in said if is_written]
         if lines:
             sheets.append(drawing.written(lines, width / drawing.SCALE))
         alts += [line for line, _ in said]
     return drawing.below(*sheets), " ".join(alts)
+
+
+def _on_the_page(explorer, items):
+    """The items, and those of the panes that are visible in their place."""
+    for item in items:
+        if not isinstance(item, Pane):
+            yield item
+        elif explorer._widgets[item].layout.display != "none":
+            yield from _on_the_page(explorer, item.items)
 
 
 def _row(explorer, item):

@@ -126,8 +126,11 @@ class derived(Cell):  # a decorator
         cells = explorer._cells
         if cells.is_fresh(self, explorer):
             return
-        cells.forget(self)
-        value = cells.compute(self, self.function, explorer)
+        try:
+            value = cells.compute(self, self.function, explorer)
+        except Exception:
+            cells.forget(self)  # else the value before would pass for this one
+            raise
         same = isinstance(value, (str, int, float)) and cells.values.get(self, cells) == value
         cells.values[self] = value
         if not same:

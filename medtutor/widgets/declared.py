@@ -133,6 +133,11 @@ class Control(Cell):
         """The present value."""
         return explorer._widgets[self].value
 
+    def at_first(self, explorer):
+        """The value that a new explorer has by itself once what it follows stands as now."""
+        value = self.start(explorer) if callable(self.start) else None
+        return explorer._starts[self.name] if value is None else as_shown(explorer._widgets[self], value)
+
     def put(self, explorer, value):
         """Set the value quietly; what no longer is among the options stays out."""
         widget = explorer._widgets[self]
@@ -240,9 +245,11 @@ class Switch(Control):
 
 
 class Text(Control):
-    """A line of text."""
+    """A line of text; a field of several lines where there are `rows`."""
 
-    kind = ipywidgets.Text
+    def __init__(self, description, rows=1, **declared):
+        super().__init__(description, **declared, **({"rows": rows} if rows > 1 else {}))
+        self.kind = ipywidgets.Textarea if rows > 1 else ipywidgets.Text
 
 
 class Button(Control):

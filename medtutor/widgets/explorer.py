@@ -45,7 +45,7 @@ from ..errors import MedtutorError
 from ..figures import Picture
 from . import drawing, shown
 from .access import CLASS, mending
-from .arrangement import arrange, composed
+from .arrangement import Pane, arrange, composed
 from .cells import Cell, Cells, State
 from .controls import as_shown
 from .declared import Background, Control
@@ -202,7 +202,7 @@ class Explorer:
         if not self._declared:
             return problem
         self.tools.clear()
-        for act, kinds in (("follow", (Control, slow)), ("draw", (Shown,))):
+        for act, kinds in (("follow", (Control, slow, Pane)), ("draw", (Shown,))):
             for cell in self._declared.values():
                 if isinstance(cell, kinds):
                     try:
@@ -291,8 +291,11 @@ class Explorer:
 
     def _shown_as(self, cell, sheet, alt):
         """The HTML of a sheet."""
-        times = 2 if self._declared and self.tools.large.value == cell.name else 1
-        return img(self._finished(sheet, alt), width=f"{times * sheet.width / drawing.SCALE:.0f}px")
+        return img(self._finished(sheet, alt), width=f"{self._times(cell) * sheet.width / drawing.SCALE:.0f}px")
+
+    def _times(self, cell):
+        """How much larger than usual a panel is shown."""
+        return 2 if self._declared and self.tools.large.value == cell.name else 1
 
     def _on(self, control, answer, *given):
         """Let a method answer a control: its new value, or the press of a button.

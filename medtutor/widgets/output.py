@@ -58,7 +58,7 @@ class panel(Shown):  # a decorator
     @property
     def title(self):
         """What it is called in lists."""
-        return self.name.strip("_").replace("_", " ")
+        return self.name.strip("_").removesuffix("_shown").replace("_", " ")
 
 
 class sentences(Shown):  # a decorator
@@ -82,7 +82,7 @@ class sentences(Shown):  # a decorator
         lines = [result] if isinstance(result, str) else result
         if self.as_blocks:
             return blocks(lines)
-        return status(" ".join(lines)) if self.read_out else "<br>".join(map(html.escape, lines))
+        return "".join(map(status, lines)) if self.read_out else "<br>".join(map(html.escape, lines))
 
 
 class markup(Shown):  # a decorator
@@ -153,4 +153,4 @@ class slow(Cell):  # a decorator
         if explorer is None:
             return self
         explorer._cells.touched(self)
-        return explorer._cells.values[self]
+        return explorer._cells.values.get(self)  # None also for what is declared above it

@@ -84,10 +84,10 @@ def as_code(explorer):
         if each.is_slow and each.pressed is None
         for cell in explorer._cells.has_read(each)
     }
-    for name, control in explorer._declared_controls.items():
-        value = control.value(explorer)
-        if value != explorer._starts[name]:
-            lines += control.lines(explorer, value, explorer._starts[name])
+    for control in explorer._declared_controls.values():
+        value, start = control.value(explorer), control.at_first(explorer)
+        if value != start:
+            lines += control.lines(explorer, value, start)
             if control in waits:
                 lines.append("explorer.job.wait()")
     return "\n".join([*lines, "explorer"])

@@ -18,7 +18,8 @@ from medtutor.errors import InputError
 from medtutor.explanation import attention_of, explain, layers, receptive_field
 from medtutor.explorers import AttentionExplorer, attention
 from medtutor.explorers import attention_panels as panels
-from medtutor.explorers.attention import ALONE, EACH, MEAN, ROLLOUT, THE_ANSWER, TO_ANSWER, on_evidence
+from medtutor.explorers.attention import ALONE, EACH, THE_ANSWER
+from medtutor.explorers.attention_look import MEAN, ROLLOUT, TO_ANSWER, on_evidence
 from medtutor.widgets.explorer import VIEW
 
 CLICKS = "tabbable" in ipywidgets.Button.class_traits()  # ipywidgets 8

@@ -16,6 +16,7 @@ import torch
 import medtutor as mt
 from medtutor.data.phantoms import hippocampus as hippocampus_phantom
 from medtutor.errors import InputError
+from medtutor.explanation import explain, methods_for
 from medtutor.explorers import SegmentationExplorer, segmentation
 from medtutor.explorers import segmentation_panels as panels
 from medtutor.explorers.segmentation import (
@@ -29,10 +30,8 @@ from medtutor.explorers.segmentation import (
     NUMBER,
     SHAPE,
     WORST,
-    decided,
-    dice_by_threshold,
-    entropy,
 )
+from medtutor.explorers.segmentation_parts import decided, dice_by_threshold, entropy
 from medtutor.metrics.segmentation import segmentation_scores
 from medtutor.models.postprocessing import MeanShape, largest_component
 from medtutor.training.run import Run
@@ -536,3 +535,109 @@ def test_distances_of_a_mask_that_was_left_are_dropped(monkeypatch):
     gate.set()
     explorer.job.wait()
     assert set(explorer.scores) == {"dice"} and ">–<" in explorer._numbers.value
+
+
+# Why here? ----------------------------------------------------------------------------------
+
+
+def explained(explorer, method="saliency"):
+    explorer.why.value = method
+    explorer.explain.click()
+    explorer.job.wait()
+    return explorer._reason
+
+
+def test_why_here_is_off_until_it_is_asked_for(explorer):
+    assert explorer.why.value == "off" and explorer.explain.layout.display == "none"
+    assert explorer._reason is None and explorer._why_shown.value == ""
+    names = [name for _, name in explorer.why.options]
+    assert names == ["off", *methods_for(predicted(slices()))] and "attention_rollout" not in names
+    explorer.why.value = "saliency"
+    assert explorer.explain.layout.display is None and explorer._why_shown.value == ""  # the button starts it
+
+
+def test_the_map_is_of_the_slice_and_of_the_region_predicted(explorer):
+    explorer.looked.value = 2
+    at, image = explorer.depth.value - 1, explorer._patients.images[explorer.patient.value]
+    found = explained(explorer)
+    region = explorer.mask[at] == 2
+    expected = explain(predicted(slices()), image[:, at], "saliency", target=2, region=region)
+    assert torch.allclose(found.map, expected.map, atol=1e-6) and (found.region.numpy() == region).all()
+    said = alt(explorer._why_shown)
+    assert "why back" in said and f"the {region.sum()} pixels of the prediction, outlined" in said
+    assert f"slice {at + 1} of 6" in said and explorer.message.value == ""
+    assert said in explorer.still().alt
+
+
+def test_with_all_classes_the_largest_one_is_explained(explorer):
+    found = explained(explorer)
+    sizes = np.bincount(explorer.mask[explorer.depth.value - 1].ravel(), minlength=3)
+    assert found.target.index == 1 + sizes[1:].argmax()
+
+
+@pytest.mark.parametrize("control, value", [("depth", 2), ("looked", 1), ("why", "occlusion"), ("afterwards", LARGEST)])
+def test_a_map_of_what_was_left_is_dropped(explorer, control, value):
+    assert explained(explorer) is not None
+    getattr(explorer, control).value = value
+    assert explorer._reason is None and explorer._why_shown.value == ""
+    explorer.look.value = FILLED
+    assert explorer.message.value == ""
+
+
+def test_of_volumes_the_map_is_of_the_patient_and_follows_the_slice():
+    dataset = slices().as_volumes()
+    explorer = segmentation(predicted(dataset), dataset)
+    found, first = explained(explorer), explorer._why_shown.value
+    assert found.map.shape == found.region.shape == (DEPTH, *SIDES)
+    explorer.depth.value = 2
+    assert explorer._reason is found and explorer._why_shown.value != first
+    assert "slice 2 of 6" in alt(explorer._why_shown) and "voxels of the prediction" in alt(explorer._why_shown)
+
+
+@pytest.mark.parametrize("channels", [1, 3])
+def test_why_of_single_images(channels):
+    dataset = mt.from_arrays(*[flat(6, seed, channels) for seed in range(3)])
+    explorer = segmentation(predicted(dataset), dataset)
+    assert explained(explorer, "grad_cam").map.shape == SIDES and "why" in alt(explorer._why_shown)
+
+
+def test_every_method_that_is_offered_explains(explorer):
+    for _, method in explorer.why.options[1:]:
+        assert explained(explorer, method).method == method and explorer.message.value == ""
+
+
+def test_a_region_without_a_pixel_is_said(explorer):
+    explorer.looked.value = 1
+    explorer.decide.value = ABOVE
+    explorer.threshold.value = 0.99
+    assert not (explorer.mask[explorer.depth.value - 1]).any()
+    assert explained(explorer) is None
+    assert "no front in this image, so there is no region" in explorer.message.value
+    explorer.threshold.value = 0.5
+    assert explorer.message.value == "" and explained(explorer) is not None
+
+
+def test_an_explanation_can_be_stopped(explorer, monkeypatch):
+    module, gate, begun = sys.modules["medtutor.explorers.segmentation_why"], threading.Event(), threading.Event()
+
+    def waiting(*arguments, **options):
+        begun.set()
+        gate.wait(5)
+        return explain(*arguments, **options)
+
+    monkeypatch.setattr(module, "explain", waiting)
+    explorer.why.value = "saliency"
+    explorer.explain.click()
+    assert begun.wait(5) and explorer.job.running and explorer.job.box.layout.display is None
+    explorer.job.stop.click()
+    gate.set()
+    explorer.job.wait()
+    assert explorer._reason is None and explorer._why_shown.value == "" and explorer.message.value == ""
+    assert explained(explorer) is not None
+
+
+def test_the_map_of_a_phantom_says_so():
+    dataset = replace(slices(), provenance="phantom")
+    explorer = segmentation(predicted(dataset), dataset)
+    explained(explorer)
+    assert alt(explorer._why_shown).startswith("Phantom images, drawn by medtutor.")

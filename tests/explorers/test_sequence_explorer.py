@@ -16,9 +16,9 @@ from medtutor.data.card import SPLITS
 from medtutor.data.dataset import normalise
 from medtutor.data.phantoms import cine
 from medtutor.errors import InputError
-from medtutor.explorers.sequence import (
+from medtutor.explorers.sequence import AS_STORED, SequenceExplorer, sequence
+from medtutor.explorers.sequence_clips import (
     AS_FILMED,
-    AS_STORED,
     BEFORE,
     BLACK,
     FLAT,
@@ -27,13 +27,11 @@ from medtutor.explorers.sequence import (
     HOWS,
     REVERSED,
     SHUFFLED,
-    SequenceExplorer,
-    _ordered,
     orders,
     played,
     replaced,
-    sequence,
 )
+from medtutor.explorers.sequence_clips import ordered as _ordered
 from medtutor.training.run import Run
 from medtutor.widgets.explorer import VIEW
 

@@ -13,9 +13,12 @@ from medtutor.widgets import (
     Column,
     Explorer,
     Pages,
+    Pane,
+    Play,
     Several,
     Slider,
     State,
+    Text,
     derived,
     drawing,
     markup,
@@ -206,6 +209,43 @@ def test_an_error_is_a_sentence_and_the_rest_is_drawn(example):
     assert example.message.value == "" and "Shade 0.5" in example.second.value
 
 
+class Late(Explorer):
+    """A value that fails for a while, and one that reads what is slow before it is declared."""
+
+    side = Slider("side", 1, 9, meaning="a length")
+    job = Background()
+    go = Button("go", visible=lambda self: self.found is None, meaning="compute it")
+
+    @derived
+    def area(self):
+        if self.side.value == 5:
+            raise ValueError("broken")
+        return [self.side.value**2]
+
+    @slow(go)
+    def found(self):
+        return lambda tell: 7
+
+
+def test_a_value_that_failed_is_not_the_one_before():
+    explorer = Late()
+    assert explorer.area == [1]
+    explorer.side.value = 5
+    for _ in range(2):
+        with pytest.raises(ValueError, match="broken"):
+            _ = explorer.area
+    explorer.side.value = 6
+    assert explorer.area == [36]
+
+
+def test_what_is_slow_is_none_also_for_what_is_declared_above_it():
+    explorer = Late()
+    assert explorer.go.layout.display is None
+    explorer.go.click()
+    explorer.job.wait()
+    assert explorer.found == 7 and explorer.go.layout.display == "none"
+
+
 def test_what_is_slow_is_computed_at_the_press_and_dropped_with_its_inputs(example):
     assert example.measured is None
     example.depth.value = 1
@@ -250,3 +290,84 @@ def test_what_follows_cannot_be_set(example):
 
 def test_every_control_says_what_it_means(example):
     assert "how dark (0 to 1)" in (getattr(example.shade, "tooltip", None) or example.shade.description_tooltip)
+
+
+class Chain(Explorer):
+    number = Slider("number", 1, 3, meaning="what is divided by")
+
+    @derived
+    def share(self):
+        if self.number.value == 2:
+            raise InputError("not by two")
+        return [1 / self.number.value]
+
+    @derived
+    def doubled(self):
+        return [2 * each for each in self.share]
+
+    @panel
+    def picture(self):
+        return drawing.blank(4, 4), f"{self.doubled[0]:.2f}"
+
+    @sentences(read_out=True)
+    def words(self):
+        return ["One.", f"{self.doubled[0]:.2f}"]
+
+    layout = [number, picture, words]
+
+
+def test_what_fails_two_steps_away_leaves_no_older_value():
+    chain = Chain()
+    assert "2.00" in chain.picture.value and chain.words.value.count('role="status"') == 2
+    chain.number.value = 2
+    assert "not by two" in chain.message.value and chain.picture.value == chain.words.value == ""
+    chain.number.value = 3
+    assert chain.message.value == "" and "0.67" in chain.picture.value
+
+
+class Panes(Explorer):
+    """One part at a time, a film, and lines that follow."""
+
+    part = Choice("part", ["number", "nothing"], meaning="what is shown")
+    number = Slider("number", 1, 9, meaning="of the film")
+    play = Play(number, interval=100, meaning="one number after the other")
+    said = Text("in words", rows=3, start=lambda self: f"number {self.number.value}", meaning="the number in words")
+
+    @panel
+    def _number_shown(self):
+        return drawing.blank(100, 40), f"Number {self.number.value}."
+
+    @sentences
+    def nothing(self):
+        return "Nothing is shown."
+
+    _first = Pane(number, play, _number_shown, said, visible=lambda self: self.part.value == "number")
+    _second = Pane(nothing, visible=lambda self: self.part.value == "nothing")
+    layout = [part, _first, _second]
+
+
+def test_a_pane_is_on_the_page_and_in_the_still_picture_only_when_it_is_visible():
+    panes = Panes()
+    assert (panes._first.layout.display, panes._second.layout.display) == (None, "none")
+    assert panes.still().alt == "Number 1." and len(panes._first.children) == 4
+    panes.part.value = "nothing"
+    assert (panes._first.layout.display, panes._second.layout.display) == ("none", None)
+    assert panes.still().alt == "Nothing is shown." and panes.tools.large.options[1] == ("number", "_number_shown")
+
+
+def test_a_slider_is_played_in_the_page():
+    panes = Panes()
+    button, player = panes._first.children[1].children
+    assert button is panes.play and (player.min, player.max, player.interval) == (1, 9, 100)
+    panes.play.value = True
+    panes.tools.reset.click()
+    assert panes.play.value is False
+
+
+def test_lines_of_text_follow_and_are_no_line_of_the_code():
+    panes = Panes()
+    panes.number.value, panes.play.value = 4, True
+    assert panes.said.value == "number 4" and panes.said.rows == 3
+    panes.tools.code.click()
+    assert "number.value = 4" in panes.tools.shown.value
+    assert "said" not in panes.tools.shown.value and "play" not in panes.tools.shown.value
