@@ -365,6 +365,10 @@ ROWS = {
         lambda of: explorers.classification(of.run, of.dataset),
         {"sequences": ABOUT_CLIPS, "regression": NUMBER, "segmentation": "use explorers.segmentation"},
     ),
+    "explorers.features": Row(
+        lambda of: explorers.features(of.run, of.dataset),
+        {"sequences": ABOUT_CLIPS, "regression": NUMBER, "segmentation": "use explorers.segmentation"},
+    ),
     "explorers.segmentation": Row(
         lambda of: explorers.segmentation(of.run, of.dataset),
         only(["segmentation"], "shows segmentations, but the run is"),

@@ -5,6 +5,7 @@ from .attention import AttentionExplorer, attention
 from .attribution import AttributionExplorer, explore
 from .classification import ClassificationExplorer, classification
 from .draw_mask import DrawMaskExplorer, draw_mask
+from .features import FeaturesExplorer, features
 from .fusion import FusionExplorer, fusion
 from .gallery import GalleryExplorer, gallery
 from .generator import GeneratorExplorer, generator
@@ -18,6 +19,7 @@ __all__ = [
     "ClassificationExplorer",
     "DrawMaskExplorer",
     "Explorer",
+    "FeaturesExplorer",
     "FusionExplorer",
     "GalleryExplorer",
     "GeneratorExplorer",
@@ -28,6 +30,7 @@ __all__ = [
     "classification",
     "draw_mask",
     "explore",
+    "features",
     "fusion",
     "gallery",
     "generator",

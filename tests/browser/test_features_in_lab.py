@@ -1,0 +1,56 @@
+"""The feature explorer in JupyterLab in Chromium, by keyboard only."""
+
+import statistics
+
+import pytest
+
+from .conftest import LATENCIES
+from .lab import png
+
+pytestmark = pytest.mark.browser
+
+# A hundred phantoms, one epoch: a second or two.
+FIT = """
+import medtutor as mt
+from medtutor.data import phantoms
+from medtutor.explorers import features
+
+xray = phantoms.draw(mt.data.card("pneumoniamnist"), {"train": 100, "val": 40, "test": 60})
+run = mt.fit(mt.build("cnn", xray), xray, mt.Recipe(epochs=1), progress=False)
+"""
+
+
+def test_features_by_keyboard(notebook):
+    page = notebook(FIT, "features(run, xray)")
+    looked_at, maps = page.phantom_pictures("Image \\d+, and its map", "Feature maps of")
+    before = [png(each.get_attribute("src")) for each in (looked_at, maps)]
+
+    page.tab_from(page.control("class"), page.control("layer"))
+    page.choose(1)
+    page.picture("Feature maps of layer blocks").wait_for()
+    page.tab_to(page.control("channel"))
+    moves = []
+    for _ in range(3):
+        page.choose(1)
+        moves.append(looked_at.get_attribute("alt"))
+    assert len(set(moves)) == 3
+    page.tab_to(page.output.get_by_role("button", name="each map its own"))
+    page.press("Space", page.picture("colours each map its own"))
+    assert png(maps.get_attribute("src")) != before[1]
+
+    page.tab_to(page.output.get_by_role("button", name="try every channel"))
+    page.press("Space", page.picture("Largest change of a probability"), timeout=30)
+    page.tab_to(page.output.get_by_role("button", name="compare with the training images"))
+    page.press("Enter", page.picture("The nearest training images of image 0"), timeout=30)
+    page.tab_to(page.output.get_by_role("slider"))
+    waits = [
+        page.press("ArrowRight", page.output.get_by_text(f"of the {count} nearest training images"))
+        for count in (11, 12, 13)
+    ]
+    LATENCIES["nearest counted"] = 1000 * statistics.median(waits)
+    assert statistics.median(waits) < 1
+
+    page.focus(page.control("image"))
+    page.press("ArrowUp", page.picture("Image 1, and its map"))
+    page.picture("The nearest training images of image 1").wait_for()
+    assert png(looked_at.get_attribute("src")) != before[0]
