@@ -257,8 +257,8 @@ class FeaturesExplorer(Explorer):
         k, distance = self.near.value, float(self.distances[self.nearest[0]])
         has = of_class(self._dataset.train.labels, self._says)
         return [
-            f"{int(has[self.nearest[:k]].sum())} of the {k} nearest training images are {self._classes[self._says]}, as"
-            f" the network says ({has.mean():.0%} of all training images are).",
+            f"{int(has[self.nearest[:k]].sum())} of the {k} nearest training images are {self._classes[self._says]},"
+            f" which is the network's answer ({has.mean():.0%} of all training images are).",
             *judged(distance, self.reference.usual, self.alarms.value),
         ]
 
@@ -281,7 +281,9 @@ class FeaturesExplorer(Explorer):
             pixels,
             (f"image {self.case}", f"channel {number} of {layer}"),
             ("middle slice" if self._run.card.dims == 3 else "", f"dark {low:.3g}, bright {high:.3g}"),
-            pictures.answers(rows, "Probabilities"),
+            pictures.answers(
+                rows, "Probabilities" if len(rows) == len(before) else f"The {BARS} highest probabilities"
+            ),
         )
         each = (f"{name} {b:.3f}" + ("" if a is None else f" and {a:.3f}") for name, b, a in rows)
         return sheet, (
@@ -312,7 +314,7 @@ class FeaturesExplorer(Explorer):
             return None
         rows = changes(self.before, self.effects, self._classes)[:LISTED]
         title = f"Largest change of a probability, channel of {self.layer.value} {self.way.value}"
-        said = "; ".join(f"{channel} {size:.3f}, {remark}" for channel, size, remark in rows)
+        said = "; ".join(f"{channel} {size:.5f}, {remark}" for channel, size, remark in rows)
         return pictures.effects(rows, title), f"{title}, the {len(rows)} largest of {len(self.effects)}: {said}."
 
     @panel

@@ -92,7 +92,7 @@ def effects(rows: list[tuple[str, float, str]], title: str) -> Image.Image:
         _write(pen, GAP, y, drawing.shortened(channel, name - GAP, 11))
         _bar(pen, name, y + 1, long, change / largest, ORANGE, striped=True)
         left = name + long + GAP
-        _write(pen, left, y, drawing.shortened(f"{change:.3f}  {remark}", WIDTH - left - GAP, 11))
+        _write(pen, left, y, drawing.shortened(f"{change:.5f}  {remark}", WIDTH - left - GAP, 11))
     return sheet
 
 

@@ -105,9 +105,9 @@ def test_every_channel_is_tried(explorer):
     explorer.job.wait()
     assert explorer.effects.shape == (4, 2) and torch.allclose(explorer.effects[2], by_hand(explorer, 0.0), atol=1e-5)
     change = (explorer.effects - explorer.before).abs().amax(1)
-    said = re.findall(r"channel (\d) (\d\.\d{3})", alt(explorer._effects))
+    said = re.findall(r"channel (\d) (\d\.\d{5})", alt(explorer._effects))
     assert [int(number) for number, _ in said] == change.argsort(descending=True, stable=True).tolist()
-    assert float(said[0][1]) == pytest.approx(float(change.max()), abs=6e-4)
+    assert float(said[0][1]) == pytest.approx(float(change.max()), abs=6e-6)
     explorer.image.number.value = 2  # of another image they are not known
     assert explorer.effects is None and explorer._effects.value == "" and "try every channel" in explorer._not_yet.value
 
