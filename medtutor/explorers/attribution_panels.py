@@ -88,7 +88,7 @@ class AttributionLooks:
     # What is shown ----------------------------------------------------------------------------
 
     @property
-    def _phantom(self):  # type: ignore[override]
+    def _phantom(self):
         # A phantom's model is about phantoms, also where it looks at another picture.
         return self._run.provenance == "phantom"
 
