@@ -24,7 +24,6 @@ from ..widgets import (
     Explorer,
     Pages,
     Slider,
-    Steps,
     derived,
     drawing,
     panel,
@@ -82,7 +81,7 @@ class FeaturesExplorer(Explorer):
     pages          `Pages` of the channels
     rank, compare  Buttons: compute `effects`, compute `reference`
     near           IntSlider: how many of the nearest training images are counted
-    alarms         SelectionSlider: the share of validation images that may be called unusual
+    alarms         Dropdown: the share of validation images that may be called unusual
 
     case           number of the image in the split
     maps           float32 (C, *spatial): what the layer answers
@@ -183,11 +182,12 @@ class FeaturesExplorer(Explorer):
     near = Slider(
         "nearest", 1, lambda self: min(50, len(self._dataset.train)), start=10, meaning="how many are counted"
     )
-    alarms = Steps(
+    alarms = Choice(
         "false alarms",
         [(f"{share:.0%}", share) for share in (0.01, 0.02, 0.05, 0.1, 0.2)],
         start=0.05,
         meaning="the share of validation images that may be called unusual",
+        width="14em",
     )
 
     @derived
