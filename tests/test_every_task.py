@@ -427,7 +427,7 @@ def written(widget):
     for trait in ("description", "value"):
         text = getattr(widget, trait, None)
         if isinstance(text, str):
-            yield re.sub(r'src="data:[^"]*"', "", text)
+            yield re.sub(r'src="data:[^"]*"|<style.*?</style>', "", text, flags=re.S)
     if isinstance(widget, ipywidgets.Dropdown):
         yield from map(str, widget._options_labels)
     for child in getattr(widget, "children", ()):

@@ -123,7 +123,7 @@ LINES = 400
 LONG = (
     "course.lessons.",  # exercises: functions, wrong answers and their hints, one after the other
     # To be taken apart.
-    "explorers.",
+    "explorers.segmentation",  # controls, values and panels of four tasks at once
 )
 
 

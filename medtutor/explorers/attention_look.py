@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 import torch
@@ -25,9 +26,9 @@ class Look:
     """
 
     weights: AttentionWeights
-    query: tuple | str
+    query: Any
     block: int
-    evidence: torch.Tensor | None
+    evidence: Any
     window: int | None
     inside: tuple
 

@@ -77,7 +77,7 @@ def explore(run: Run, dataset: Dataset | None = None) -> Explorer:
     return AttributionExplorer(run, dataset)
 
 
-class AttributionExplorer(Looks, Cases, Explorer):
+class AttributionExplorer(Looks, Cases, Explorer):  # type: ignore[override]
     """A case, its map, and what tells how far to trust it.
 
     split, of, outcome, pages      which images; `pages` goes through them

@@ -4,7 +4,7 @@ import ipywidgets
 
 from ..explanation import METHODS
 from ..widgets.controls import number_of, of_option
-from ..widgets.declared import Control, Text
+from ..widgets.declared import Control
 
 
 class Settings(Control):
@@ -77,7 +77,7 @@ class Settings(Control):
         ]
 
 
-class Lines(Text):
+class Lines(Control):
     """Lines of text that follow from the rest: `start` is the rule."""
 
     kind = ipywidgets.Textarea

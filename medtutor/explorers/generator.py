@@ -324,7 +324,7 @@ class GeneratorExplorer(RealOrDrawn, Film, Explorer):
         "From one random code to another",
         [towards, along],
         _strip_shown,
-        "Sixteen at random, of this truncation (and class)",
+        "Sixteen at random, of what is chosen above",
         more,
         _samples_shown,
         code,

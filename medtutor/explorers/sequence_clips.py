@@ -1,6 +1,7 @@
 """What the sequence explorer computes: clips played otherwise, what a run answers to them, and tables of it."""
 
 import html
+from typing import Any
 
 import numpy as np
 import torch
@@ -143,15 +144,17 @@ def _described(card, provenance):
 
 def over_time(run: Run, clip: torch.Tensor) -> np.ndarray:
     """(T, outputs): a run's answers over time to one clip."""
-    with torch.inference_mode(), evaluating(run.model):
-        logits = run.model.answers_over_time(normalise(clip[None]))[0]
+    model: Any = run.model
+    with torch.inference_mode(), evaluating(model):
+        logits = model.answers_over_time(normalise(clip[None]))[0]
     return run.read(logits).numpy()
 
 
 def hidden(run: Run, clip: torch.Tensor) -> np.ndarray:
     """(T, units): what a run's model holds after each frame."""
-    with torch.inference_mode(), evaluating(run.model):
-        return run.model.hidden(normalise(clip[None]))[0].flatten(1).numpy()
+    model: Any = run.model
+    with torch.inference_mode(), evaluating(model):
+        return model.hidden(normalise(clip[None]))[0].flatten(1).numpy()
 
 
 def answered(run, clips, batch=64):
