@@ -281,9 +281,7 @@ class FeaturesExplorer(Explorer):
             pixels,
             (f"image {self.case}", f"channel {number} of {layer}"),
             ("middle slice" if self._run.card.dims == 3 else "", f"dark {low:.3g}, bright {high:.3g}"),
-            pictures.answers(
-                rows, "Probabilities" if len(rows) == len(before) else f"The {BARS} highest probabilities"
-            ),
+            pictures.answers(rows, len(before)),
         )
         each = (f"{name} {b:.3f}" + ("" if a is None else f" and {a:.3f}") for name, b, a in rows)
         return sheet, (

@@ -64,8 +64,11 @@ def looked_at(
     return drawing.beside(*shown, drawing.below(drawing.blank(1, 16), bars))
 
 
-def answers(rows: list[tuple[str, float, float | None]], title: str) -> Image.Image:
-    """Probabilities before and after, as bars in what is left of the width: rows of (class, before, after)."""
+def answers(rows: list[tuple[str, float, float | None]], classes: int) -> Image.Image:
+    """Probabilities before and after, as bars in what is left of the width: rows of (class, before, after), of so many
+    classes.
+    """
+    title = "Probabilities" if len(rows) == classes else f"The {len(rows)} highest probabilities of {classes}"
     width, line, top = WIDTH - 2 * (panels.SIDE + GAP), 30, 40
     sheet = drawing.blank(width, top + line * len(rows) + GAP)
     pen, long = ImageDraw.Draw(sheet), width - NAME - NUMBER - 2 * GAP
