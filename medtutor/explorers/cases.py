@@ -6,6 +6,7 @@ import numpy as np
 import torch
 
 from ..data import Dataset, as_uint8, normalise
+from ..data.card import Card
 from ..errors import InputError
 from ..explanation.methods import baseline
 from ..explanation.subject import Subject
@@ -121,6 +122,13 @@ def _label(label):
     if label.is_floating_point():
         return float(label)
     return int(label) if label.dim() == 0 else tuple(torch.nonzero(label).flatten().tolist())
+
+
+def label_of(label: torch.Tensor, card: Card) -> str:
+    """The name of a case's class, or the names of its labels."""
+    if label.dim() == 0:
+        return card.classes[int(label)]
+    return ", ".join(name for name, has in zip(card.classes, label.tolist()) if has) or "no label"
 
 
 def as_image(image, run):

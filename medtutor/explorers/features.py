@@ -32,8 +32,8 @@ from ..widgets import (
 )
 from . import features_panels as pictures
 from .answers import few_threads
-from .cases import of_class
-from .features_parts import asked, changes, checked, judged, label_of, pooled, reference_of, without, without_each
+from .cases import label_of, of_class
+from .features_parts import asked, changes, checked, judged, pooled, reference_of, without, without_each
 
 ZERO, MEAN = "set to zero", "set to its mean over the validation images"
 ONE, EACH = "one for all channels", "each map its own"

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 import torch
 from torch import nn
 
-from ..data.card import Card
 from ..data.dataset import Dataset
 from ..errors import InputError, unknown
 from ..explanation.anatomy import WEIGHTED, feature_maps, last_feature_map, trace
@@ -150,13 +149,6 @@ def checked(run: Run, dataset: Dataset, split: str) -> tuple[Subject, dict[str, 
         raise InputError(f"{title} has no layer with feature maps to look at; give a run of a CNN, such as 'cnn'")
     last = last_feature_map(seen, run.card.dims)
     return subject, layers, weighted[-1], last if last in layers else list(layers)[-1]
-
-
-def label_of(label: torch.Tensor, card: Card) -> str:
-    """The name of a case's class, or the names of its labels."""
-    if label.dim() == 0:
-        return card.classes[int(label)]
-    return ", ".join(name for name, has in zip(card.classes, label.tolist()) if has) or "no label"
 
 
 # In words -----------------------------------------------------------------------------------

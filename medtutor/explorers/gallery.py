@@ -28,6 +28,7 @@ from ..widgets import (
     panel,
     slow,
 )
+from .cases import label_of
 
 COLUMNS, ROWS, SIDE = 8, 3, 84  # of the images; page pixels
 ALL = "all classes"
@@ -171,7 +172,7 @@ class GalleryExplorer(Explorer):
         cases, card = getattr(dataset, split), dataset.card
         depth = self.depth.value - 1 if card.dims == 3 else None
         where = f", slice {self.depth.value} of {self.depth.max}" if card.dims == 3 else ""
-        names = [_labels(cases.labels[case], card) for case in listed]
+        names = [label_of(cases.labels[case], card) for case in listed]
         sheet = drawing.tiles(
             drawing.flat(cases.images[listed], depth),
             names,
@@ -211,13 +212,6 @@ def _sizes_on_disk(name, root):
 def _title(name, phantom):
     title = catalog.card(name).title
     return f"{title} (PHANTOM, drawn by medtutor)" if phantom else title
-
-
-def _labels(label, card):
-    """The names of a case's label or labels."""
-    if label.dim() == 0:
-        return card.classes[int(label)]
-    return ", ".join(name for name, has in zip(card.classes, label.tolist()) if has) or "no label"
 
 
 def _about(dataset):

@@ -8,6 +8,7 @@ from ..data.card import SPLITS
 from ..data.dataset import normalise
 from ..errors import InputError, unknown
 from ..models.inference import device_of, evaluating
+from .cases import label_of
 
 AXES = 6  # directions that are kept
 NEAREST = 3  # real neighbours
@@ -155,6 +156,4 @@ def label(cases, card, number):
     own = cases.labels[int(number)]
     if card.task == "regression":
         return f"{float(own):.3g}"
-    if own.dim() == 0:
-        return card.classes[int(own)]
-    return ", ".join(name for name, has in zip(card.classes, own.tolist()) if has) or "no label"
+    return label_of(own, card)

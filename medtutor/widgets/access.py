@@ -35,9 +35,9 @@ if (box && !box.medtutorNamed) {
   const name = () => {
     for (const handle of box.querySelectorAll('.noUi-handle, .ui-slider-handle')) {
       let row = handle.closest('.jupyter-widgets');
-      while (row && row !== box && !row.querySelector('.widget-label')) row = row.parentElement;
+      while (row && row !== box && !row.querySelector('label, .widget-label')) row = row.parentElement;
       if (!row || row === box) continue;
-      put(handle, 'aria-label', text(row.querySelector('.widget-label')));
+      put(handle, 'aria-label', text(row.querySelector('label, .widget-label')));
       put(handle, 'aria-valuetext', text(row.querySelector('.widget-readout')));
       if (handle.classList.contains('ui-slider-handle')) put(handle, 'role', 'slider');
     }

@@ -131,7 +131,7 @@ def legend(name, sign):
         "both": ("against the class", "for it"),
         "absolute": ("0", "either way"),
     }[sign]
-    face = drawing.font(10)
+    face = drawing.font(11)
     pen.text((0, 12 * SCALE), left, INK, face)
     pen.text((width, 12 * SCALE), right, INK, face, anchor="ra")
     return sheet
