@@ -18,6 +18,7 @@ from filelock import Timeout
 from scipy.special import stdtrit
 
 from ..checks import number, one_of, whole
+from ..data.dataset import PROVENANCES
 from ..errors import InputError, MedtutorError
 from ..files import WAIT, locked, remove_partial, resolve, write_whole
 from ..records import digest, read_json, typed
@@ -25,12 +26,8 @@ from ..records import digest, read_json, typed
 # Ships with the package; `medtutor trial run` in a clone writes here.
 FOLDER = Path(__file__).parent / "evidence"
 DECIMALS = 6
-PROVENANCE = {
-    "medmnist": "published images, MD5 checked",
-    "decathlon": "published volumes",
-    "phantom": "PHANTOM",
-    "arrays": "your own arrays",
-}
+# In a word or two, where a claim is told.
+PROVENANCE = PROVENANCES | {"decathlon": "published volumes", "phantom": "PHANTOM"}
 
 
 @dataclass(frozen=True)

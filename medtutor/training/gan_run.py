@@ -11,13 +11,14 @@ from numpy.typing import ArrayLike
 from .. import checks
 from ..checks import number, one_of, whole
 from ..data import as_uint8
+from ..data.dataset import PROVENANCES
 from ..errors import InputError, unknown
 from ..files import Folder, resolve
 from ..models.gan import Generator
 from ..models.inference import device_of, evaluating
 from ..models.randomness import seeded
 from ..records import typed
-from .run_record import LARGEST, PROVENANCES
+from .run_record import LARGEST
 
 FORMAT = 1
 SAMPLES = 100_000  # drawn at once, at most

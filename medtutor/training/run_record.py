@@ -12,11 +12,11 @@ import torch
 
 from ..checks import number, one_of, whole
 from ..data.card import TASKS, Card
+from ..data.dataset import PROVENANCES
 from ..errors import InputError
 from ..metrics import metrics_kind
 from .recipe import Recipe
 
-PROVENANCES = ("medmnist", "decathlon", "phantom", "arrays")
 LARGEST = 100_000  # number among a model's options: what is larger than that is no network, but an accident
 # Of what is measured, by the first words of its name: the smallest and the largest value that there can be.
 RANGES = {

@@ -31,6 +31,9 @@ def place(tmp_path_factory):
     return tmp_path_factory.mktemp("folders") / "it"
 
 
+HALF = 2**-10  # by which a probability in half precision may be off, twice
+
+
 @cache
 def saved(kind):
     """{name: bytes} of the folder of a run, or of a generator."""
@@ -212,8 +215,14 @@ def check_metrics(metrics, labels, scores, card):
         found = scores.argmax(axis=1)
         assert labels.shape == found.shape and metrics.n == len(labels)
         # Means over cases that each count once: as these runs have no volumes.
-        dice = [_dice(found == c, labels == c) for c in range(1, len(card.classes))]
-        assert abs(metrics.dice - np.mean(dice)) < 2e-3
+        # Predictions are kept in half precision: where two classes are as likely but for its last digit, either won.
+        worst, best = [], []
+        for c in range(1, len(card.classes)):
+            lead, truth = scores[:, c] - np.delete(scores, c, axis=1).max(axis=1), labels == c
+            sure, either = lead > HALF, np.abs(lead) <= HALF
+            worst.append(_dice(sure | (either & ~truth), truth))
+            best.append(_dice(sure | (either & truth), truth))
+        assert np.mean(worst) - 1e-6 <= metrics.dice <= np.mean(best) + 1e-6
         return
     assert metrics.n == len(labels)
     if card.task == "regression":
