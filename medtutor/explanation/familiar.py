@@ -64,6 +64,15 @@ def known(run: Run, images: torch.Tensor, tell: Callable[..., None] | None = Non
     return Known(layer, points, nearest(points, points, to_others=True))
 
 
+def is_up_to_date(found: Known, run: Run, images: torch.Tensor) -> bool:
+    """Whether a run's network still makes the same features of images as when they became `Known`; one is tried.
+
+    images  those that are known
+    """
+    now = features_of(Subject.of(run), images[:1], found.layer)
+    return torch.allclose(now, found.features[:1], rtol=1e-3, atol=1e-5)
+
+
 def limit_of(usual: torch.Tensor, share: float) -> tuple[float, int]:
     """(limit, how many are beyond it): the distance beyond which a share of the known images lies.
 
@@ -113,16 +122,18 @@ def features_of(
     hooks    forward hooks that listen meanwhile, by the name of their layer
 
     >>> net = nn.Sequential(nn.Conv2d(1, 3, 3), nn.Flatten(), nn.Linear(3 * 26 * 26, 2))
-    >>> features_of(Subject.of(net), torch.zeros(5, 1, 28, 28, dtype=torch.uint8), "model.0").shape
+    >>> features_of(Subject.of(net), torch.zeros(5, 1, 28, 28, dtype=torch.uint8), "0").shape
     torch.Size([5, 1])
     """
     found: list[torch.Tensor] = []
+    listening = {layer: lambda *call: found.append(pooled(*call))}
     done = 0
-    with hooked(subject.net, hooks or {}), hooked(subject.net, {layer: lambda *call: found.append(pooled(*call))}):
-        for some in images.split(BATCH):
-            tell(done)
-            subject.scores(subject.batch(some, many=True))
-            done += len(some)
+    for some in images.split(BATCH):
+        tell(done)
+        x = subject.batch(some, many=True)
+        with hooked(subject.net, hooks or {}), hooked(subject.net, listening):
+            subject.scores(x)
+        done += len(some)
     return torch.cat(found)
 
 
