@@ -81,7 +81,8 @@ class AttributionExplorer(Looks, Cases, Explorer):  # type: ignore[override]
     """A case, its map, and what tells how far to trust it.
 
     split, of, outcome, pages      which images; `pages` goes through them
-    upload                         FileUpload: a picture of the user's own; from code, `show(image)`
+    upload, upload_volume          FileUpload: a file of the user's own; from code, `show(image)`
+    compare                        whether the model has seen anything like it, where that takes longer
     method, settings, layer, target, weights, second
                                    what is explained, how, and beside what; the controls of the
                                    method's options are in `settings`
@@ -156,6 +157,7 @@ class AttributionExplorer(Looks, Cases, Explorer):  # type: ignore[override]
         self._card = run.card
         self._load = loading_line(self._dataset) if dataset is None else None
         self._answers, self._found_layers, self._given_images, self._overwrite = Answers(run), None, 0, None
+        self._known = None  # the validation images as features, once they are wanted
         self._title = f"{getattr(run.model, 'name', type(run.model).__name__)} on {self._dataset.title}"
         self._classes = [(name, number) for number, name in enumerate(self._card.classes)]
         self._methods = [(METHODS[name].title, name) for name in methods_for(run)]
@@ -353,10 +355,12 @@ class AttributionExplorer(Looks, Cases, Explorer):  # type: ignore[override]
             Column("245px", "Which explanation", method, target, layer, settings),
             Column("245px", "Beside what, and how shown", weights, second, Looks.sign, Looks.opacity, Looks.colours),
         ],
-        [Cases.pages, Cases.upload],
+        [Cases.pages, Cases.upload, Cases.upload_volume],
         MESSAGE,
         _problem,
         Cases._note,
+        Cases._likeness,
+        Cases.compare,
         [
             Column(f"{panels.WIDTH}px", Looks._picture, Looks._answer),
             Column(

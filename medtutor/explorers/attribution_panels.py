@@ -102,11 +102,12 @@ class AttributionLooks:
         ]
         words = ["The probabilities are those with the square."] if state.after else []
         words += [self._warning()] if self._warning() else []
-        parts = [drawing.written([self._title], width), sheet]
+        own = self._own_words  # before anything is explained
+        parts = [drawing.written([self._title, *own], width), sheet]
         parts += [drawing.written(words, width)] if words else []
         parts += [panels.bars(rows, width)] if rows else []
         each = "; ".join(f"{name} {value:.3f}{f' ({remark})' if remark else ''}" for name, value, remark in rows)
-        alt = " ".join([alt, *words, f"Probabilities: {each}." if rows else ""]).strip()
+        alt = " ".join([*own, alt, *words, f"Probabilities: {each}." if rows else ""]).strip()
         return drawing.below(*parts), alt
 
     def _pictured(self):

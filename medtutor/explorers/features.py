@@ -14,6 +14,7 @@ import torch
 
 from ..data.dataset import Dataset
 from ..errors import InputError
+from ..explanation.familiar import pooled
 from ..training.run import Run
 from ..widgets import (
     MESSAGE,
@@ -33,7 +34,7 @@ from ..widgets import (
 from . import features_panels as pictures
 from .answers import few_threads
 from .cases import label_of, of_class
-from .features_parts import asked, changes, checked, judged, pooled, reference_of, without, without_each
+from .features_parts import asked, changes, checked, judged, reference_of, without, without_each
 
 ZERO, MEAN = "set to zero", "set to its mean over the validation images"
 ONE, EACH = "one for all channels", "each map its own"

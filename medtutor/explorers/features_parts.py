@@ -1,22 +1,19 @@
 """What the feature explorer computes: maps of a layer, answers without a channel, and features of the known images."""
 
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import torch
-from torch import nn
 
 from ..data.dataset import Dataset
 from ..errors import InputError, unknown
-from ..explanation.anatomy import WEIGHTED, feature_maps, last_feature_map, trace
+from ..explanation.anatomy import feature_maps, last_feature_map, trace
 from ..explanation.attention import is_transformer
+from ..explanation.familiar import BATCH, features_of, hooked, limit_of, nearest, weighted
 from ..explanation.subject import Subject
 from ..training.run import Run
 from .answers import few_threads
 from .cases import check_classes, own_dataset
-
-BATCH = 64  # images that go through the network at once
 
 
 @dataclass(frozen=True, eq=False)
@@ -46,7 +43,7 @@ def without(subject: Subject, x: torch.Tensor, layer: str, channels: list[int], 
         output[rows, channels] = values.to(output).view(-1, *[1] * (output.dim() - 2))
         return output
 
-    with _hooked(subject.net, {layer: hook}):
+    with hooked(subject.net, {layer: hook}):
         return subject.probabilities(subject.scores(x.repeat(len(channels), *[1] * (x.dim() - 1)))).float().cpu()
 
 
@@ -64,16 +61,6 @@ def reference_of(run: Run, dataset: Dataset, layers: list[str], head: str, tell:
     subject, total = Subject.of(run), len(dataset.train) + len(dataset.val)
     sums: dict[str, torch.Tensor] = {}
 
-    def points(images, done, words, hooks):
-        found = []
-        for some in images.split(BATCH):
-            tell(done / total, words)
-            keep = {head: lambda *call: found.append(pooled(*call))}
-            with _hooked(subject.net, hooks), _hooked(subject.net, keep):
-                subject.scores(subject.batch(some, many=True))
-            done += len(some)
-        return torch.cat(found)
-
     def adding(name):
         def hook(module, inputs, output):
             each = output.flatten(2).mean(2).double().sum(0).cpu()
@@ -81,39 +68,28 @@ def reference_of(run: Run, dataset: Dataset, layers: list[str], head: str, tell:
 
         return hook
 
-    known = points(dataset.train.images, 0, "features of the training images", {})
-    own = points(
-        dataset.val.images, len(known), "features of the validation images", {name: adding(name) for name in layers}
+    def telling(before, words):
+        return lambda done: tell((before + done) / total, words)
+
+    train, val = dataset.train.images, dataset.val.images
+    known = features_of(subject, train, head, telling(0, "features of the training images"))
+    own = features_of(
+        subject,
+        val,
+        head,
+        telling(len(known), "features of the validation images"),
+        {name: adding(name) for name in layers},
     )
-    nearest = []
-    for some in own.split(BATCH):
-        tell(None, "distances")
-        nearest.append((some - known[torch.cdist(some, known).argmin(1)]).norm(dim=1))
-    return Reference(known, torch.cat(nearest), {name: (each / len(own)).float() for name, each in sums.items()})
-
-
-@contextmanager
-def _hooked(net: nn.Module, hooks: dict[str, Callable]) -> Iterator[None]:
-    handles = [net.get_submodule(name).register_forward_hook(hook) for name, hook in hooks.items()]
-    try:
-        yield
-    finally:
-        for handle in handles:
-            handle.remove()
+    tell(None, "distances")
+    return Reference(known, nearest(own, known), {name: (each / len(own)).float() for name, each in sums.items()})
 
 
 def asked(subject: Subject, x: torch.Tensor, layer: str, read: Callable) -> tuple[torch.Tensor, torch.Tensor]:
     """(probabilities, what `read` makes of a layer's call) of one image."""
     found = []
-    with few_threads(subject.shape), _hooked(subject.net, {layer: lambda *call: found.append(read(*call))}):
+    with few_threads(subject.shape), hooked(subject.net, {layer: lambda *call: found.append(read(*call))}):
         logits = subject.scores(x)
     return subject.probabilities(logits)[0].float().cpu(), found[-1].detach().float().cpu()
-
-
-def pooled(module: nn.Module, inputs: tuple[torch.Tensor, ...], output: torch.Tensor) -> torch.Tensor:
-    """(B, F): what goes into a layer, the mean over all places."""
-    x = inputs[0].detach().float().cpu()
-    return x.flatten(2).mean(2) if x.dim() > 2 else x
 
 
 def checked(run: Run, dataset: Dataset, split: str) -> tuple[Subject, dict[str, tuple[int, ...]], str, str]:
@@ -144,11 +120,11 @@ def checked(run: Run, dataset: Dataset, split: str) -> tuple[Subject, dict[str, 
     seen = trace(subject.net, subject.blank())
     twice = seen.called_twice()
     layers = {name: shape for name, shape in feature_maps(seen, run.card.dims).items() if name not in twice}
-    weighted = [call.name for call in seen.leaves if isinstance(call.module, WEIGHTED)]
-    if not layers or not weighted:
+    with_weights = weighted(seen)
+    if not layers or not with_weights:
         raise InputError(f"{title} has no layer with feature maps to look at; give a run of a CNN, such as 'cnn'")
     last = last_feature_map(seen, run.card.dims)
-    return subject, layers, weighted[-1], last if last in layers else list(layers)[-1]
+    return subject, layers, with_weights[-1], last if last in layers else list(layers)[-1]
 
 
 # In words -----------------------------------------------------------------------------------
@@ -174,8 +150,7 @@ def judged(distance: float, usual: torch.Tensor, share: float) -> list[str]:
 
     usual  (V,): distances of the validation images, of which `share` may be called unusual
     """
-    limit, many = float(torch.quantile(usual, 1 - share)), len(usual)
-    alarms = int((usual > limit).sum())
+    (limit, alarms), many = limit_of(usual, share), len(usual)
     words = "farther than that: unusual for the network" if distance > limit else "not farther: nothing unusual"
     return [
         f"Usual is a nearest training image at {usual.median():.3g} (median of {many} validation images); the limit is"

@@ -1,37 +1,65 @@
-"""A picture file of the user's own, made to fit what a model takes."""
+"""A file of the user's own, a picture, DICOM or NIfTI, made to fit what a model takes."""
 
 import io
+from os import PathLike
 from pathlib import Path
 
 import numpy as np
 import torch
 from PIL import Image, ImageOps
 
+from ..data.card import Card
+from ..data.sources.nifti import LARGEST
 from ..errors import InputError
 from ..files import resolve
+from .own_scan import dicom_frame, eight_bits, is_dicom, is_nifti, nifti_slice, nifti_volume
 
 SEE_THROUGH = ("LA", "PA", "RGBA", "La", "RGBa")  # Pillow's modes that say how transparent each pixel is
 
 
-def read_image(file, card, name=None):
-    """A PNG or JPEG file as a uint8 image (C, H, W) of a card's size, and a sentence on what was done to it.
+def read_image(file: str | PathLike | bytes, card: Card, name: str | None = None) -> tuple[torch.Tensor, str]:
+    """A file as a uint8 image (C, H, W) of a card's size, and a sentence on what was done to it.
 
-    file  a path, or the bytes of a file
+    file  a path, or the bytes of a file: PNG, JPEG, DICOM or NIfTI, which its content tells; for a card of
+          volumes NIfTI, and the image is (C, D, H, W)
     name  to call it by, where only bytes are given
 
-    What is transparent is put on white; of several pictures in one file the first is taken. Cut to the
-    card's proportions around its middle, then resized; never stretched.
-    Raises `InputError` for what is no picture, and for cards of volumes.
+    What is transparent is put on white; of several pictures in one file the first is taken, of several frames of a
+    DICOM file the middle one, of a NIfTI file the middle slice. Cut to the card's proportions around its middle, then
+    resized; never stretched.
+    Raises `InputError` for what is none of these, for files larger than 256 MB, and for pictures where the card is of
+    volumes.
+
+    >>> import medtutor as mt
+    >>> file = io.BytesIO()
+    >>> Image.new("L", (40, 30), 90).save(file, "PNG")
+    >>> image, sentence = read_image(file.getvalue(), mt.data.card("breastmnist"), "own.png")
+    >>> image.shape
+    torch.Size([1, 28, 28])
+    >>> sentence
+    'own.png (40 x 30 pixels, grey) was cut to its middle, resized to 28 x 28. It has no label.'
     """
-    if card.dims != 2:
-        raise InputError(f"{card.name} holds volumes, and a picture file is none; give a uint8 array to show() instead")
-    file = resolve(file) if isinstance(file, (str, Path)) else file
+    file = resolve(file) if isinstance(file, (str, PathLike)) else file
     name = name or (file.name if isinstance(file, Path) else "the file")
-    picture = _opened(file, name)
+    content = _content(file, name)
+    if card.dims != 2:
+        if not is_nifti(content):
+            raise InputError(
+                f"{card.name} holds volumes, and a picture file is none; give a NIfTI file, or a uint8 array to show()"
+                " instead"
+            )
+        volume, said = nifti_volume(content, name, card.shape)
+        return volume.repeat(card.channels, 1, 1, 1), said
     height, width = card.shape
-    was = picture.size
-    picture, kind, done = _plain(picture, name)
-    if kind == "colour" and card.channels == 1:
+    if is_dicom(content) or is_nifti(content):
+        pixels, kind, done = (dicom_frame if is_dicom(content) else nifti_slice)(content, name)
+        picture = Image.fromarray(pixels)
+        was = picture.size
+    else:
+        picture = _opened(content, name)
+        was = picture.size
+        picture, kind, done = _plain(picture, name)
+    if "colour" in kind and card.channels == 1:
         done.append("converted to grey")
     picture = picture.convert("RGB" if card.channels == 3 else "L")
     picture = ImageOps.fit(picture, (width, height), Image.Resampling.BICUBIC)
@@ -61,22 +89,40 @@ def emptied(upload):
         upload.value = ()
 
 
-def _opened(file, name):
+def _content(file, name):
+    """A file's bytes; no more of them are read than a file may have."""
     try:
-        picture = Image.open(file if isinstance(file, (str, Path)) else io.BytesIO(file))
+        if isinstance(file, Path):
+            with file.open("rb") as opened:
+                file = opened.read(LARGEST + 1)
+        content = io.BytesIO(file).getvalue()
+    except (OSError, TypeError, ValueError) as error:
+        raise _no_picture(name, error) from None
+    if len(content) > LARGEST:
+        raise InputError(f"{name} holds more than {LARGEST // 2**20} MB; give a smaller file, such as one slice of it")
+    return content
+
+
+def _no_picture(name, error):
+    return InputError(f"{name} cannot be read as a picture ({error}); give a PNG, JPEG, DICOM or NIfTI file")
+
+
+def _opened(content, name):
+    try:
+        picture = Image.open(io.BytesIO(content))
         picture.load()
         picture.info["pictures"] = getattr(picture, "n_frames", 1)  # a file may hold several
         picture.seek(0)
         return ImageOps.exif_transpose(picture)
     except (OSError, SyntaxError, ValueError, TypeError, EOFError, Image.DecompressionBombError) as error:
-        raise InputError(f"{name} cannot be read as a picture ({error}); give a PNG or JPEG file") from None
+        raise _no_picture(name, error) from None
 
 
 def _plain(picture, name):
     """The picture in grey or RGB with 8 bits, which of both in words, and what was done to it."""
     done = [f"taken as the first of {picture.info['pictures']} pictures"] if picture.info.get("pictures", 1) > 1 else []
     if picture.mode.startswith(("I", "F")):
-        return _eight_bits(picture, name), "grey, its levels spread over 0…255", done
+        return Image.fromarray(eight_bits(np.asarray(picture), name)), "grey, its levels spread over 0…255", done
     grey, palette = picture.mode in ("L", "1", "LA", "La"), picture.mode in ("P", "PA")
     try:
         if picture.mode in SEE_THROUGH or "transparency" in picture.info:
@@ -94,15 +140,6 @@ def _plain(picture, name):
         pixels = np.asarray(picture)
         grey = bool((pixels == pixels[..., :1]).all())
     return picture, "grey" if grey else "colour", done
-
-
-def _eight_bits(picture, name):
-    """16-bit and float pictures spread over 0…255: Pillow itself would cut them off at 255."""
-    values = np.asarray(picture, dtype=np.float64)
-    if not np.isfinite(values).all():
-        raise InputError(f"{name} holds NaN or infinite values; replace them, for example with 0")
-    low, high = values.min(), values.max()
-    return Image.fromarray(((values - low) / max(high - low, 1e-9) * 255).round().astype(np.uint8))
 
 
 def _said(name, was, size, kind, done):

@@ -74,8 +74,8 @@ def _too_large(name):
 def pair(image_file, mask_file, labels):
     """A checked pair of NIfTI files, (bytes, name) each, as tensors: image (1, *SHAPE), mask SHAPE, both uint8."""
     (_, image_name), (_, mask_name) = image_file, mask_file
-    image, image_affine = _nifti(*image_file)
-    mask, mask_affine = _nifti(*mask_file)
+    image, image_affine = read_volume(*image_file)
+    mask, mask_affine = read_volume(*mask_file)
     _check_grid(image_affine, image_name)
     if mask.shape != image.shape:
         raise InputError(
@@ -97,8 +97,8 @@ def pair(image_file, mask_file, labels):
     return torch.from_numpy(image)[None], torch.from_numpy(fitted)
 
 
-def _nifti(content, name):
-    """Array and affine (4, 4) of a NIfTI file's bytes; three axes, real numbers.
+def read_volume(content, name, most=LARGEST):
+    """Array and affine (4, 4) of a NIfTI file's bytes; three axes, real numbers, at most so many voxels.
 
     What the header declares is compared with what is there before memory is asked for.
     """
@@ -112,6 +112,8 @@ def _nifti(content, name):
         # Without the notes that may follow the header: they are of many kinds, and none is needed.
         file = nibabel.Nifti1Image.from_bytes(content[:348] + bytes(4) + content[352:])
         _check_declared(file, len(content))
+        if math.prod(file.shape) > most:
+            raise InputError(f"{name} has {math.prod(file.shape):,} voxels, and at most {most:,} can be read; crop it")
         with np.errstate(all="ignore"):  # a scale that makes infinite values, which are refused
             array = np.asarray(file.dataobj)
     except InputError:
