@@ -1,13 +1,48 @@
 """What the score loses when a part of the image is covered."""
 
+from concurrent.futures import ThreadPoolExecutor
+
+import torch
 from captum.attr import Occlusion
 
+from ...training.processes import cpu_quota
 from .method import MEAN, Method, Option, at_once, baseline
+
+# What draws no random numbers and remembers nothing: a batch that needs no more may be dealt out to threads.
+STEADY = frozenset(
+    "add adaptive_max_pool2d addmm convolution empty max_pool2d_with_indices mean native_batch_norm relu t view".split()
+)
+PORTION = 16  # images of a batch that one thread takes at a time
+
+
+def dealt_out(seen):
+    """The network as a function, which deals a batch out to threads of Python, one of torch each.
+
+    The answers are the same, on two cores in half the time; and where other work keeps a core busy, no thread waits
+    for another at every operation, as torch's own do. What may draw random numbers goes through as it is.
+    """
+    operations = {*seen.hidden, *(name for inside in seen.inside.values() for name in inside)}
+    workers = cpu_quota()
+    if workers < 2 or not operations <= STEADY:
+        return seen.net
+
+    def part(images):
+        torch.set_num_threads(1)  # of this thread
+        with torch.no_grad():
+            return seen.net(images)
+
+    def answer(images):
+        if images.device.type != "cpu" or len(images) < 2 * PORTION:
+            return seen.net(images)
+        with ThreadPoolExecutor(workers) as pool:
+            return torch.cat([*pool.map(part, images.split(PORTION))])
+
+    return answer
 
 
 def _occlusion(seen, x, target, layer, options):
     channels, dims = x.shape[1], x.dim() - 2
-    falls = Occlusion(seen.net).attribute(
+    falls = Occlusion(dealt_out(seen)).attribute(
         x,
         sliding_window_shapes=(channels, *[options["window"]] * dims),
         strides=(channels, *[options["stride"]] * dims),
