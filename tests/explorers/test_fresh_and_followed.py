@@ -83,7 +83,9 @@ def seen(explorer):
     }
     for name, widget in widgets(explorer).items():
         traits = ("value", "min", "max", "options", "description", "tooltip", "description_tooltip")
-        found[name] = [repr(getattr(widget, trait, None)) for trait in traits] + [widget.layout.display]
+        shown = [getattr(widget, trait, None) for trait in traits]
+        shown = [round(each, 9) if isinstance(each, float) else each for each in shown]  # as lines of code have it
+        found[name] = [repr(each) for each in shown] + [widget.layout.display]
     return {**found, "message": explorer.message.value, "alt": explorer.still().alt}
 
 
@@ -139,7 +141,10 @@ def test_what_is_shown_is_what_a_new_explorer_shows(name):
             fresh.close()
         if name not in BY_THE_WAY:
             coded = run_code(made(name), explorer._code())
-            same(now, seen(coded))
+            again = seen(coded)
+            if "play" in again:  # lines of code do not start a film
+                again["play"] = now["play"]
+            same(now, again)
             coded.close()
     explorer.tools.reset.click()
     same(first, seen(settled(explorer)))
