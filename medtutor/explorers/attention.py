@@ -98,14 +98,15 @@ class AttentionExplorer(Explorer):
     image = Number("image", 0, lambda self: self._count - 1, meaning="its number in the split", label="6em")
     previous = Button("previous", icon="arrow-left", meaning="the image before", width="7em")
     next = Button("next", icon="arrow-right", meaning="the image after", width="7em")
-    asked = Buttons(
-        "who looks", [PATCH, THE_ANSWER], meaning="one patch, or what the answer is read from", width="auto"
-    )
     row = Slider(
         "row", 1, lambda self: self._inside[0], start=lambda self: self._middle[0], meaning="of the patch, from above"
     )
     column = Slider(
         "column", 1, lambda self: self._inside[1], start=lambda self: self._middle[1], meaning="of it, from the left"
+    )
+    # Below what presses it: in this order `copy as code` brings them back.
+    asked = Buttons(
+        "who looks", [PATCH, THE_ANSWER], meaning="one patch, or what the answer is read from", width="auto"
     )
     block = Slider(
         "block", 1, lambda self: self._blocks, start=lambda self: self._blocks, meaning="in the order of its work"

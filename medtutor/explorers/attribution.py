@@ -244,7 +244,7 @@ class AttributionExplorer(Looks, Cases, Explorer):  # type: ignore[override]
     @derived
     def _asked(self):
         """The maps that the controls ask for, where they are known or quick."""
-        found, _ = replace(self._asking), self._arrived
+        found, _ = replace(self._asking), (self._arrived, self._scored)  # the scores need maps, too, and keep them
         try:
             with few_threads(self._card.shape):
                 if found.question is not None:

@@ -156,6 +156,13 @@ class FusionExplorer(Explorer):
         for control, value in zip((self.lab, self.age, self.no_lab, self.no_age), self._own):
             self._set(control, value=value)
 
+    def _code(self):
+        """A slider that is moved says that its number is known; where it is missing all the same, that comes last."""
+        *lines, last = super()._code().split("\n")
+        boxes = ("no_lab", "no_age")
+        missing = [f"explorer.{boxes[column]}.value = True" for column in self.moves if self.row[column].isnan()]
+        return "\n".join([*lines, *(line for line in missing if line not in lines), last])
+
     # What follows -----------------------------------------------------------------------------
 
     @derived

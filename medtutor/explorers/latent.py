@@ -34,6 +34,7 @@ from .latent_panels import FULL, REACH, STEPS, pixels, rms, signed, tiles
 from .latent_space import Space, check_images, encoded, groups, label
 
 MOST, MEASURED = 5000, 1000  # reference images that are used, held-out ones whose distances are the yardstick
+WALK = "start", "end", "along"  # the controls of the walk
 SIDE = 140  # page pixels of a tile
 
 
@@ -174,6 +175,17 @@ class LatentExplorer(Explorer):
     def _go(self, point, place, walking=False):
         """Put the point where no slider of an axis has brought it."""
         self.origin, self.moves = (point, place, walking), {}
+
+    def _code(self):
+        """Sliders of axes follow the point: only those that were moved are lines, and what the point left comes first.
+
+        A random point is none of them.
+        """
+        *lines, last = [line for line in super()._code().split("\n") if not line.startswith("explorer.axes[")]
+        if not self.origin[2] and any(f"explorer.{name}." in line for name in WALK for line in lines):
+            lines.append("explorer.back.click()")
+        moved = [f"explorer.axes[{axis}].value = {value!r}" for axis, value in self.moves.items()]
+        return "\n".join([*lines, *moved, last])
 
     # What follows -----------------------------------------------------------------------------
 

@@ -33,19 +33,20 @@ class Cells:
 
     def compute(self, key, function, *given):
         """Call a function, and keep what it has read, also where it fails."""
-        stack = _local.__dict__.setdefault("reading", [])
+        stack, begun = _local.__dict__.setdefault("reading", []), self._moment
         stack.append({})
         try:
             return function(*given)
         finally:
             self._read[key] = stack.pop()
-            self._checked[key] = self._moment
+            self._checked[key] = begun  # the user may have moved, meanwhile, what it had read before
 
     def is_fresh(self, key, explorer):
         """Whether nothing that was read for it has changed since."""
         if key not in self._read:
             return False
-        if self._checked[key] == self._moment:
+        begun = self._moment
+        if self._checked[key] == begun:
             return True
         for cell, version in self._read[key].items():
             try:
@@ -54,7 +55,7 @@ class Cells:
                 return False
             if self._versions.get(cell, 0) != version:
                 return False
-        self._checked[key] = self._moment
+        self._checked[key] = begun
         return True
 
     def forget(self, key):
@@ -135,7 +136,6 @@ class derived(Cell):  # a decorator
         cells.values[self] = value
         if not same:
             cells.changed(self)
-            cells._checked[self] = cells._moment
 
     def __get__(self, explorer, owner=None):
         if explorer is None:

@@ -107,13 +107,14 @@ class Control(Cell):
             name: given for name, given in self.followed.items() if name != "visible" and self._stale(explorer, name)
         }
         new = {name: self._asked(explorer, name, given) for name, given in stale.items()}
+        ends = set(new) & set(ENDS)
         if new.get("max", 0) > getattr(widget, "max", 0):  # the lower end never passes the upper one
             explorer._set(widget, max=new.pop("max"))
         for name, value in new.items():
             if name != "options" or _listed(value) != _listed(self._options(explorer)):
                 explorer._set(widget, **{name: value})
                 other = other or name == "options"
-        if set(new) & set(ENDS):
+        if ends:
             _explain(widget, self.meaning)
         if self._stale(explorer, "value") or (other and callable(self.start)):
             value = self._asked(explorer, "value", self.start)
@@ -293,7 +294,6 @@ class Pages(Control):
         explorer._widgets[self] = pages
         explorer._hear(self, pages.number)
         explorer._roots.append(pages.box)
-        _explain(pages.number, self.meaning)
         self.follow(explorer)
 
     def follow(self, explorer):
@@ -302,6 +302,7 @@ class Pages(Control):
         items = explorer._cells.compute(self, _value, self.of, explorer)
         with explorer._quiet:
             explorer._widgets[self].restart(items if isinstance(items, int) else len(items))
+        _explain(explorer._widgets[self].number, self.meaning)
         explorer._cells.changed(self)
 
     def box(self, explorer):
