@@ -42,8 +42,6 @@ class Control(Cell):
         self.followed = {"description": description, **traits, "visible": visible}
         self.start = start
 
-    # Making -------------------------------------------------------------------------------------
-
     def begin(self, explorer):
         traits = {
             name: self._asked(explorer, name, given) for name, given in self.followed.items() if name != "visible"
