@@ -55,7 +55,8 @@ class Chart:
         """Where a point of the axes of that number lies on the sheet."""
         left, top, right, bottom = self.boxes[number]
         x0, y0, x1, y1 = self.limits[number]
-        return left + (x - x0) / (x1 - x0) * (right - left), bottom - (y - y0) / (y1 - y0) * (bottom - top)
+        across, up = (x - x0) / (x1 - x0), (y - y0) / (y1 - y0)
+        return float(left + across * (right - left)), float(bottom - up * (bottom - top))
 
     def point(self, across: float, down: float, number: int = 0) -> tuple[float, float]:
         """The other way round: the point of the axes at a pixel of the sheet."""
