@@ -51,30 +51,55 @@ def check_classes(run):
         )
 
 
+def check_no_sequences(run):
+    """Raises `InputError` for a run about clips."""
+    if run.card.frames:
+        raise InputError(
+            "this explorer shows single images and volumes, but the run is about sequences; use explorers.sequence(run,"
+            " dataset)"
+        )
+
+
+def check_has_predictions(run, split, called="the run"):
+    """Raises `InputError` where a run keeps no predictions of a split."""
+    if split not in run.predictions:
+        read = " or ".join(map(repr, run.predictions)) or "none yet"
+        raise InputError(
+            f"{called} has no predictions for the {split} split (it has {read}); finish it with fit(…, resume=…), or"
+            " name another split"
+        )
+
+
+def was_made_on(run, dataset):
+    """Whether a run was made on a data set like this one; phantoms of one name may still have another seed."""
+    facts = ("name", "task", "classes", "channels", "shape", "frames")
+    same = all(getattr(run.card, fact) == getattr(dataset.card, fact) for fact in facts)
+    return same and run.provenance == dataset.provenance
+
+
+def has_labels_of(run, dataset, split):
+    """Whether the labels (or masks) that a run keeps of a split are those of the data set."""
+    labels, own = run.labels.get(split), getattr(dataset, split).targets
+    return labels is not None and labels.shape == own.shape and bool((labels == own).all())
+
+
 def own_dataset(run, dataset):
     """The run's data set, checked; or an `InputError`."""
     if not isinstance(run, Run):
         raise InputError(f"explore takes a Run, not {type(run).__name__}; train one with fit(…), or use explain(…)")
     card = run.card
-    if card.frames:
-        raise InputError(
-            "this explorer shows single images and volumes, but the run is about sequences; use explorers.sequence(run,"
-            " dataset)"
-        )
+    check_no_sequences(run)
     dataset = run.dataset() if dataset is None else dataset
     if not isinstance(dataset, Dataset):
         raise InputError(f"dataset is {type(dataset).__name__}; give the Dataset that the run was made on")
-    facts = ("name", "task", "classes", "channels", "shape", "frames")
-    same = all(getattr(card, fact) == getattr(dataset.card, fact) for fact in facts)
-    if not same or run.provenance != dataset.provenance:
+    if not was_made_on(run, dataset):
         raise InputError(
             f"the run was made on {card.name} ({run.provenance}, {card.size} pixels), not on this data set,"
             f" {dataset.card.name} ({dataset.provenance}, {dataset.card.size} pixels); give the run's own: explore(run,"
             " dataset)"
         )
-    for split, labels in run.labels.items():  # phantoms of one name may be drawn with another seed
-        own = getattr(dataset, split).targets
-        if labels.shape != own.shape or not bool((labels == own).all()):
+    for split in run.labels:
+        if not has_labels_of(run, dataset, split):
             raise InputError(
                 f"the {split} labels of the run and of this {card.name} differ; give the run's own data set"
             )

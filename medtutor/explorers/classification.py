@@ -14,7 +14,7 @@ from ..errors import InputError
 from ..metrics.decisions import counted, outcomes
 from ..training.run import Run
 from ..widgets import MESSAGE, Buttons, Choice, Explorer, Pages, Slider, Steps, derived, drawing, panel, sentences
-from .cases import check_classes
+from .cases import check_classes, check_has_predictions, check_no_sequences, has_labels_of, was_made_on
 from .classification_panels import OUTCOMES, PANEL, curves, matrix, scores_by_class
 
 CONFIDENT, CLOSEST, AS_STORED = "most confident first", "closest to the threshold first", "as stored"
@@ -284,29 +284,16 @@ def _predictions(run, dataset, split):
             f"classification takes a Run and its Dataset, not {type(run).__name__} and {type(dataset).__name__}"
         )
     card = run.card
-    if card.frames:
-        raise InputError(
-            "this explorer shows single images and volumes, but the run is about sequences; use explorers.sequence(run,"
-            " dataset)"
-        )
+    check_no_sequences(run)
     check_classes(run)
-    if split not in run.predictions:
-        read = " or ".join(map(repr, run.predictions)) or "none yet"
-        raise InputError(
-            f"the run has no predictions for the {split} split (it has {read}); finish it with fit(…, resume=…), or"
-            " name another split"
-        )
-    same = all(
-        getattr(card, what) == getattr(dataset.card, what)
-        for what in ("name", "task", "classes", "channels", "shape", "frames")
-    )
-    if not same or run.provenance != dataset.provenance:
+    check_has_predictions(run, split)
+    if not was_made_on(run, dataset):
         raise InputError(
             f"the run was made on {card.name} ({run.provenance}, {card.size} pixels), not on this data set,"
             f" {dataset.card.name} ({dataset.provenance}, {dataset.card.size} pixels); give the run's own"
         )
-    labels, scores, own = run.labels[split], run.predictions[split], getattr(dataset, split).labels
-    if labels.shape != own.shape or not bool((labels == own).all()):
+    labels, scores = run.labels[split], run.predictions[split]
+    if not has_labels_of(run, dataset, split):
         raise InputError(
             f"the {split} labels of the run and of this {card.name} differ; give the data set that the run was made on"
         )

@@ -1,7 +1,7 @@
 """The pictures of the classification explorer: the confusion matrix, the scores of both classes, ROC and PR curves."""
 
 import numpy as np
-from PIL import Image, ImageDraw
+from PIL import Image, ImageColor, ImageDraw
 from sklearn.metrics import precision_recall_curve, roc_curve
 
 from ..figures import BLUE, GREY, ORANGE, VERMILION
@@ -74,8 +74,7 @@ def _in_two_lines(name, width):
 
 def _tint(colour, share):
     """A colour between white (share 0) and itself (share 1)."""
-    channels = (int(colour[i : i + 2], 16) for i in (1, 3, 5))
-    return tuple(round(255 + share * (channel - 255)) for channel in channels)
+    return tuple(round(255 + share * (channel - 255)) for channel in ImageColor.getrgb(colour))
 
 
 class Scores(Chart):

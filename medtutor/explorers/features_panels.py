@@ -1,8 +1,5 @@
 """The pictures of the feature explorer: maps of channels, bars of two answers, what each channel changes."""
 
-from functools import cache
-
-import matplotlib
 import numpy as np
 from PIL import Image, ImageDraw
 
@@ -13,13 +10,9 @@ from ..widgets.drawing import FAINT, GAP, INK, SCALE
 COLUMNS, ROWS, SIDE = 8, 3, 84  # of the channels; page pixels
 WIDTH = COLUMNS * (SIDE + GAP) + GAP  # of every sheet
 NEAR, NEAR_SIDE = 6, 112  # training images beside each other: 28 pixels four times
+# From dark to bright: readable without colour, and told apart by the colour-blind.
+COLOURS = "cividis"
 NAME, NUMBER = 150, 44  # page pixels of a class name, and of a number beside a bar
-
-
-@cache
-def _ramp():
-    """cividis: from dark to bright, readable without colour, and told apart by the colour-blind."""
-    return (255 * matplotlib.colormaps["cividis"](np.linspace(0, 1, 256))[:, :3]).astype(np.uint8)
 
 
 def coloured(maps: np.ndarray, alone: bool) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -35,7 +28,7 @@ def coloured(maps: np.ndarray, alone: bool) -> tuple[np.ndarray, np.ndarray, np.
     if not alone:
         low, high = np.full_like(low, low.min()), np.full_like(high, high.max())
     share = (maps - low[:, None, None]) / np.maximum(high - low, 1e-12)[:, None, None]
-    return _ramp()[(255 * share).astype(np.uint8)], low, high
+    return panels.ramp(COLOURS)[(255 * share).astype(np.uint8)], low, high
 
 
 def channels(pixels: np.ndarray, captions: list[str], title: str, chosen: int | None) -> Image.Image:

@@ -13,7 +13,7 @@ from ..explanation.familiar import BATCH, features_of, hooked, limit_of, nearest
 from ..explanation.subject import Subject
 from ..training.run import Run
 from .answers import few_threads
-from .cases import check_classes, own_dataset
+from .cases import check_classes, check_no_sequences, own_dataset
 
 
 @dataclass(frozen=True, eq=False)
@@ -103,11 +103,7 @@ def checked(run: Run, dataset: Dataset, split: str) -> tuple[Subject, dict[str, 
         raise InputError(f"features takes a Run and its Dataset, not {type(run).__name__} and {type(dataset).__name__}")
     if split not in ("val", "test"):
         raise unknown("split", split, ["val", "test"])
-    if run.card.frames:
-        raise InputError(
-            "this explorer shows single images and volumes, but the run is about sequences; use explorers.sequence(run,"
-            " dataset)"
-        )
+    check_no_sequences(run)
     check_classes(run)
     title = getattr(run.model, "name", None) or type(run.model).__name__
     if is_transformer(run):

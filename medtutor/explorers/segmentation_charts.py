@@ -1,13 +1,13 @@
 """The charts of the segmentation explorer: slices, Dice by threshold, Dice of all patients. numpy and Pillow only."""
 
 import numpy as np
-from PIL import Image, ImageDraw
+from PIL import Image, ImageColor, ImageDraw
 
 from ..figures import BLUE, GREY, VERMILION
 from ..widgets import drawing
 from ..widgets.chart import Chart, dot
 from ..widgets.drawing import FAINT, GAP, INK, SCALE
-from .segmentation_panels import COLUMNS, errors, paint, rgb, tile_size
+from .segmentation_panels import COLUMNS, errors, paint, tile_size
 
 CHART, STRIP, HEIGHT = 300, 104, 190  # page pixels: width of the charts, height of the strip of slices, of the charts
 LETTERS = 12  # page pixels
@@ -30,7 +30,7 @@ def strip(mask, truth):
     for number in range(len(foreground)):
         left = round((first + number * step) * SCALE) + 1
         right = max(round((first + (number + 1) * step) * SCALE) - 1, left + 1)
-        pixels[middle - round(up * foreground[number] / most) : middle, left:right] = rgb(GREY)
+        pixels[middle - round(up * foreground[number] / most) : middle, left:right] = ImageColor.getrgb(GREY)
         below = middle + 2
         for kind, counts in enumerate(wrong_pixels.values(), 1):
             bottom = below + round(down * counts[number] / worst)

@@ -8,14 +8,13 @@ class is dotted; and the three differ in brightness too.
 from dataclasses import dataclass
 from functools import cache, cached_property
 
-import matplotlib
 import numpy as np
-from PIL import Image, ImageDraw
+from PIL import Image, ImageColor, ImageDraw
 
 from ..figures import OUTLINES, VERMILION
 from ..widgets import drawing
 from ..widgets.drawing import GAP, INK, SCALE
-from ..widgets.panels import PIXELATED
+from ..widgets.panels import PIXELATED, ramp
 from .segmentation_parts import ALL, entropy, in_words
 
 COLUMNS = 5
@@ -26,11 +25,6 @@ BORDER = 4  # pixels of an outline
 MISSED, EXTRA, SWAPPED = "missed", "too much", "wrong class"
 ERRORS = {MISSED: VERMILION, EXTRA: "#F0E442", SWAPPED: "#CC79A7"}
 PROBABILITY, UNCERTAINTY = "cividis", "magma"  # both go from dark to bright: readable without colour
-
-
-def rgb(colour):
-    """ "#D55E00" as three numbers."""
-    return tuple(int(colour[i : i + 2], 16) for i in (1, 3, 5))
 
 
 def class_colour(number):
@@ -74,7 +68,7 @@ def regions(picture, mask, filled):
     """A tile with the classes of a mask (H, W): outlines, or filled."""
     picture, wide = picture.copy(), enlarged(mask, picture.shape[1::-1])
     for number in np.unique(mask[mask > 0]):
-        inside, colour = wide == number, np.array(rgb(class_colour(number)))
+        inside, colour = wide == number, np.array(ImageColor.getrgb(class_colour(number)))
         if filled:
             picture[inside] = (0.5 * picture[inside] + 0.5 * colour).astype(np.uint8)
         picture[edge(inside)] = colour
@@ -102,7 +96,7 @@ def wrong(picture, mask, truth):
 
 def paint(picture, where, error):
     """Fill a region with the colour and the pattern of an error."""
-    picture[where] = rgb(ERRORS[error])
+    picture[where] = ImageColor.getrgb(ERRORS[error])
     rows, columns = np.indices(where.shape, sparse=True)
     if error == MISSED:
         picture[where & ((rows + columns) % 10 < 3)] = 255
@@ -110,14 +104,9 @@ def paint(picture, where, error):
         picture[where & (rows % 8 < 3) & (columns % 8 < 3)] = 0
 
 
-@cache
-def _ramp(name):
-    return (255 * matplotlib.colormaps[name](np.linspace(0, 1, 256))[:, :3]).astype(np.uint8)
-
-
 def heat(values, size, name):
     """A map 0…1 (H, W) in colours, as a tile."""
-    return _ramp(name)[enlarged((255 * np.clip(values, 0, 1)).astype(np.uint8), size)]
+    return ramp(name)[enlarged((255 * np.clip(values, 0, 1)).astype(np.uint8), size)]
 
 
 def ring(picture, inside, colour=255):
@@ -169,9 +158,9 @@ def swatch(mark):
     if mark in ERRORS:
         paint(pixels, np.ones((side, side), bool), mark)
     elif isinstance(mark, str):
-        pixels[:] = _ramp(mark)[np.linspace(0, 255, side).astype(int)]
+        pixels[:] = ramp(mark)[np.linspace(0, 255, side).astype(int)]
     else:
-        pixels[:] = rgb(class_colour(mark))
+        pixels[:] = ImageColor.getrgb(class_colour(mark))
     return Image.fromarray(pixels)
 
 

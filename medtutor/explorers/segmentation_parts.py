@@ -14,7 +14,7 @@ from ..models.classical import Atlas
 from ..models.inference import device_of, evaluating, to_model
 from ..models.postprocessing import largest_component
 from ..training.run import Run
-from .cases import own_dataset
+from .cases import check_has_predictions, own_dataset
 
 WORST, BEST, NUMBER = "worst first", "best first", "by number"
 MOST = 500  # patients in the list: a longer one is no help
@@ -84,12 +84,7 @@ def checked(run, dataset, split, others):
     for name, each in runs.items():
         if not isinstance(each, Run) or each.card.task != "segmentation":
             raise InputError(f"{name!r} is no Run of a segmentation; train one with fit(…)")
-        if split not in each.predictions:
-            read = " or ".join(map(repr, each.predictions)) or "none yet"
-            raise InputError(
-                f"the run {name!r} has no predictions for the {split} split (it has {read}); finish it with fit(…,"
-                " resume=…), or name another split"
-            )
+        check_has_predictions(each, split, f"the run {name!r}")
         truth, slices = each.labels[split], wanted
         if each.card.dims == 2:
             slices = wanted.flatten(0, 1)

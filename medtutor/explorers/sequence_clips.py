@@ -12,6 +12,7 @@ from ..data.phantoms import cine
 from ..errors import InputError, unknown
 from ..models.inference import evaluating
 from ..training.run import Run
+from .cases import check_has_predictions, has_labels_of, was_made_on
 
 AS_FILMED, REVERSED, SHUFFLED = "as filmed", "reversed", "shuffled"
 BLACK, HELD, HALF = "every 2nd black", "every 2nd held", "first half"
@@ -95,12 +96,7 @@ def checked(run, dataset, split, others):
         raise InputError(
             "the run's model has no answers over time; build one of medtutor's sequence models, such as lstm"
         )
-    if split not in run.predictions:
-        read = " or ".join(map(repr, run.predictions)) or "none yet"
-        raise InputError(
-            f"the run has no predictions for the {split} split (it has {read}); "
-            "finish it with fit(…, resume=…), or name another split"
-        )
+    check_has_predictions(run, split)
     others = {} if others is None else others
     if (
         not isinstance(others, dict)
@@ -122,15 +118,12 @@ def checked(run, dataset, split, others):
 
 def _check_own(name, run, dataset, split):
     """Whether a run was made on a data set."""
-    facts = ("name", "task", "classes", "channels", "shape", "frames")
-    same = all(getattr(run.card, fact) == getattr(dataset.card, fact) for fact in facts)
-    if not same or run.provenance != dataset.provenance:
+    if not was_made_on(run, dataset):
         raise InputError(
             f"the run {name} was made on {_described(run.card, run.provenance)}, not on this data set, "
             f"{_described(dataset.card, dataset.provenance)}; give runs and data set that belong together"
         )
-    labels, own = run.labels.get(split), getattr(dataset, split).labels
-    if labels is None or labels.shape != own.shape or not bool((labels == own).all()):
+    if not has_labels_of(run, dataset, split):
         raise InputError(
             f"the {split} labels of the run {name} and of this {dataset.card.name} differ; "
             "give the data set that the run was made on"

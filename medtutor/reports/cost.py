@@ -12,6 +12,7 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from .. import checks
 from ..data.dataset import Dataset
+from ..data.images import case_shape
 from ..models import build, parameter_count
 from ..models.inference import device_of, evaluating
 from ..models.randomness import seeded
@@ -36,11 +37,6 @@ class Cost:
     train_ms: float | None = None
     predict_ms: float | None = None
     threads: int | None = None
-
-
-def case_shape(card):
-    """The shape of one case of a card: (C, *spatial), of a sequence (T, C, *spatial)."""
-    return (*((card.frames,) if card.frames else ()), card.channels, *card.shape)
 
 
 def forward_flops(model, card):

@@ -72,13 +72,6 @@ def film(frame, interval):
     return button, player, [ipywidgets.jslink((button, "value"), (player, "playing")), moves]
 
 
-def buttons(description, options):
-    """A row of buttons of which one is pressed."""
-    return ipywidgets.ToggleButtons(
-        options=list(options), description=description, style=_STYLE | {"button_width": "auto"}, layout={"width": "98%"}
-    )
-
-
 def of_option(option, default, shape):
     """The slider or list of a method's `Option`; for large images it reaches further.
 

@@ -286,10 +286,6 @@ class Explorer:
         """A `Picture` of a sheet, which says so where it is of phantoms."""
         return drawing.finished(sheet, alt, phantom=self._phantom, small=small)
 
-    def _put(self, widget, sheet, alt):
-        """Show a sheet in an HTML widget."""
-        widget.value = img(self._finished(sheet, alt), width=f"{sheet.width / drawing.SCALE:.0f}px")
-
     def _shown_as(self, cell, sheet, alt):
         """The HTML of a sheet."""
         return img(self._finished(sheet, alt), width=f"{self._times(cell) * sheet.width / drawing.SCALE:.0f}px")

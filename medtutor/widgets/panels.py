@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from functools import cache
 
+import matplotlib
 import numpy as np
 from PIL import Image, ImageDraw
 
@@ -15,6 +16,12 @@ ABOVE, BELOW = 34, 40  # page pixels for title and caption
 WIDTH = 3 * (SIDE + GAP) + GAP  # of a row of three
 BORDER = 3  # pixels of a tile
 PIXELATED = 100  # images up to this many pixels a side are shown with square pixels, larger ones smoothed
+
+
+@cache
+def ramp(name):
+    """uint8 (256, 3): a colour map of matplotlib, from its lowest to its highest."""
+    return (255 * matplotlib.colormaps[name](np.linspace(0, 1, 256))[:, :3]).astype(np.uint8)
 
 
 @dataclass(frozen=True, eq=False)
