@@ -1,5 +1,5 @@
 # make lab           open the lessons
-# make test          run every test
+# make test          run every test, a process for each core
 # make test-oldest   run the widgets' tests on the oldest ipywidgets that is allowed, which Colab has
 # make lint          form, common mistakes, misspelt words, types
 # make docs          the API reference, to docs/build/index.html; a warning is an error
@@ -14,6 +14,9 @@ BIN := .venv/bin
 OLDEST := .venv/oldest
 WIDGETS := tests/widgets tests/explorers tests/course/test_prediction.py tests/course/test_quiz.py
 
+# A file's tests stay in one process: they share what they have trained, and a notebook's cells its kernel.
+PARALLEL := -n logical --maxprocesses=8 --dist loadfile --no-loadscope-reorder
+
 .PHONY: lab lint docs test test-oldest fuzz
 
 lab: .venv/installed
@@ -21,11 +24,11 @@ lab: .venv/installed
 
 # The venv's own programs first: notebooks start `python` by name.
 test: .venv/installed
-	PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/python -m pytest
+	PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/python -m pytest $(PARALLEL) --durations=30
 
 test-oldest: $(OLDEST)/installed
 	PYTHONPATH="$(CURDIR)/$(OLDEST)" $(BIN)/python -c 'import ipywidgets; assert ipywidgets.__version__ == "7.7.0", ipywidgets.__version__'
-	PATH="$(CURDIR)/$(BIN):$$PATH" PYTHONPATH="$(CURDIR)/$(OLDEST)" $(BIN)/python -m pytest -q --disable-warnings $(WIDGETS)
+	PATH="$(CURDIR)/$(BIN):$$PATH" PYTHONPATH="$(CURDIR)/$(OLDEST)" $(BIN)/python -m pytest -q --disable-warnings $(PARALLEL) $(WIDGETS)
 
 $(OLDEST)/installed: .venv/installed
 	$(BIN)/python -m pip install --quiet --no-deps --upgrade --target $(OLDEST) ipywidgets==7.7.0 'ipython_genutils>=0.2'

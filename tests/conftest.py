@@ -44,29 +44,43 @@ def quick():
     return mt.Recipe(epochs=3, batch_size=16, rotation=5.0, scale=0.05, shift=1.0)
 
 
-# What test_check.py saw: (exercise, wrong answer, hint).
-REFUSED = []
-# What test_every_task.py saw: {(function, task, form): words of the sentence that refuses, "" where it works}.
-CELLS = {}
+def pytest_collection_modifyitems(items):
+    """The files that take longest first, so that at the end no process works alone. A file's tests stay together."""
+    items.sort(key=lambda item: next((n for n, place in enumerate(SLOWEST) if item.nodeid.startswith(place)), 99))
+
+
+SLOWEST = "notebooks/", "tests/browser/", "tests/test_every_task.py", "tests/review/", "tests/test_public_api.py"
 
 
 def pytest_terminal_summary(terminalreporter):
-    """The tables that tests have gathered, for who reads their output."""
-    if CELLS:
-        _write_cells(terminalreporter)
-    if REFUSED:
+    """The tables that tests have gathered with `record_property`, for who reads their output."""
+    passed = terminalreporter.getreports("passed")
+
+    def gathered(wanted):
+        return [value for report in passed for name, value in report.user_properties if name == wanted]
+
+    if milliseconds := gathered("milliseconds"):
+        measured = ", ".join(f"{what} {wait:.0f}" for what, wait in milliseconds)
+        terminalreporter.write_line(f"from key press to changed picture, median milliseconds: {measured}")
+    if lacks := {
+        report.longrepr[2] for report in terminalreporter.getreports("skipped") if "/browser/" in report.nodeid
+    }:
+        terminalreporter.write_line(f"browser tests skipped: {'; '.join(sorted(lacks))}", yellow=True)
+    if cells := gathered("cell"):
+        _write_cells(terminalreporter, {(name, task, form): words for name, task, form, words in cells})
+    if refused := gathered("refused"):
         terminalreporter.section("wrong answers, and the hint each one gets")
-        widths = [max(map(len, column)) for column in zip(*REFUSED)]
-        for exercise, mistake, hint in REFUSED:
+        widths = [max(map(len, column)) for column in zip(*refused)]
+        for exercise, mistake, hint in refused:
             terminalreporter.write_line(f"{exercise:{widths[0]}}  {mistake:{widths[1]}}  {hint}")
 
 
-def _write_cells(terminalreporter):
+def _write_cells(terminalreporter, cells):
     """A line for each function, a column for each task and form: + works, else the number of the sentence below."""
     terminalreporter.section("every task through every public function")
-    tasks, forms = (list(dict.fromkeys(key[place] for key in CELLS)) for place in (1, 2))
-    names = list(dict.fromkeys(key[0] for key in CELLS))
-    sentences = list(dict.fromkeys(words for words in CELLS.values() if words))
+    tasks, forms = (list(dict.fromkeys(key[place] for key in cells)) for place in (1, 2))
+    names = list(dict.fromkeys(key[0] for key in cells))
+    sentences = list(dict.fromkeys(words for words in cells.values() if words))
     wide, cell = max(map(len, names)) + 2, 3 * len(forms) + 1
     terminalreporter.write_line(f"{'':{wide}}" + "".join(f"{task[: cell - 1]:{cell}}" for task in tasks))
     terminalreporter.write_line(f"{'':{wide}}" + ("".join(f"{form[:2]:3}" for form in forms) + " ") * len(tasks))
@@ -74,7 +88,7 @@ def _write_cells(terminalreporter):
         line = f"{name:{wide}}"
         for task in tasks:
             for form in forms:
-                words = CELLS.get((name, task, form))
+                words = cells.get((name, task, form))
                 line += f"{'?' if words is None else sentences.index(words) + 1 if words else '+':<3}"
             line += " "
         terminalreporter.write_line(line.rstrip())

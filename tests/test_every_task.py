@@ -15,7 +15,6 @@ import ipywidgets
 import numpy as np
 import pytest
 import torch
-from conftest import CELLS
 
 import medtutor as mt
 from medtutor import cli, explorers, figures, metrics, reports
@@ -435,7 +434,7 @@ def written(widget):
 
 
 @pytest.mark.parametrize("name, task, form", CASES, ids=[", ".join(case) for case in CASES])
-def test_works_or_says_in_one_sentence_why_not(name, task, form, tmp_path, capsys):
+def test_works_or_says_in_one_sentence_why_not(name, task, form, tmp_path, capsys, record_property):
     SHOWN["capsys"] = capsys
     row, of = ROWS[name], subject(task, form)
     words = NO_SEQUENCES.get(f"{task} {form}") or row.refusal(task, form)
@@ -444,13 +443,13 @@ def test_works_or_says_in_one_sentence_why_not(name, task, form, tmp_path, capsy
         text = told(row.call(of, *arguments))
         wrong = re.search(FORBIDDEN[task], text)
         assert not wrong, f"{wrong[0]!r} is said of a {task}: …{text[max(0, wrong.start() - 60) : wrong.end() + 60]}…"
-        CELLS[name, task, form] = ""
+        record_property("cell", [name, task, form, ""])
         return
     with pytest.raises(InputError, match=words) as refused:
         row.call(of, *arguments)
     sentence = str(refused.value)
     assert "\n" not in sentence and len(sentence) < 300
-    CELLS[name, task, form] = words
+    record_property("cell", [name, task, form, words])
 
 
 @pytest.mark.parametrize("form", ["images", "volumes"])

@@ -42,6 +42,7 @@ import torch.nn.functional as F
 import medtutor as mt
 from medtutor import explorers, figures
 from medtutor.course import Prediction, Quiz, check
+from medtutor.metrics import measure
 from medtutor.reports import comparison_table
 
 # %% [markdown]
@@ -243,9 +244,7 @@ mlp_auc.reconcile(
 def auc_when_moved(run, pixels):
     images = F.pad(xray.val.images.float(), [pixels, 0, 0, 0], "replicate")
     scores = run.predict(images[..., :28].to(torch.uint8))
-    return mt.evaluation.measure(
-        xray.val.labels, scores, "binary", resamples=0
-    ).auc
+    return measure(xray.val.labels, scores, "binary", resamples=0).auc
 
 
 moves = [0, 2, 4, 6]

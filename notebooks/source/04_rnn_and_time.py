@@ -47,6 +47,7 @@ from medtutor.data.dataset import normalise
 from medtutor.metrics import measure
 from medtutor.metrics.regression import measure_regression
 from medtutor.models import recurrent
+from medtutor.models.conv_lstm import NextFrame
 from medtutor.training.heads import features_of, fit_head
 
 # %% [markdown]
@@ -734,7 +735,7 @@ frames = ((loop - centre) / width)[None, :, None]  # (1, 30, 1, 54, 55)
 def conv_lstm(seed):
     """Forecasts of frames 20 to 29, learned from frames 0 to 19."""
     torch.manual_seed(seed)
-    model = recurrent.NextFrame()
+    model = NextFrame()
     optimiser = torch.optim.AdamW(model.parameters(), 1e-2)
     for _ in range(80):
         drawn = model(frames[:, :19])[:, change[:19] > 0]  # no copies

@@ -49,8 +49,9 @@ import medtutor as mt
 from medtutor import explorers, figures, review
 from medtutor.course import Prediction, Quiz, check
 from medtutor.data import normalise
-from medtutor.reports.cost import forward_flops, measure_cost
+from medtutor.metrics import measure
 from medtutor.models import parameter_count
+from medtutor.reports.cost import forward_flops, measure_cost
 
 # %% [markdown]
 # ## An image as a list of patches
@@ -308,9 +309,7 @@ order
 # %%
 def auc_of(run, images):
     scores = run.predict(images)
-    return mt.evaluation.measure(
-        xray.test.labels, scores, "binary", resamples=0
-    ).auc
+    return measure(xray.test.labels, scores, "binary", resamples=0).auc
 
 
 without_order = []

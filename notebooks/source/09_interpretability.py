@@ -43,6 +43,7 @@ from medtutor.data.planting import plant_marker, plant_spots
 from medtutor.explanation import METHODS, agreement, cascade, methods_for
 from medtutor.explanation import explain_batch, trust_table
 from medtutor.explanation.trust import as_text
+from medtutor.metrics import measure
 
 # %% [markdown]
 # ## Put the truth in
@@ -268,9 +269,7 @@ clean = mt.fit(mt.build("cnn", plain), plain, careful)
 def auc_with(run, share):
     test = plant_marker(xray, share).test
     scores = run.predict(test.images)
-    return mt.evaluation.measure(
-        test.labels, scores, "binary", resamples=0
-    ).auc
+    return measure(test.labels, scores, "binary", resamples=0).auc
 
 
 shares = {"as in training": 0.95, "none": None, "turned round": 0.05}

@@ -1,7 +1,7 @@
 """Fixtures of the browser tests: one JupyterLab and one Chromium for all of them.
 
-Where there is no browser they are skipped, and the summary says in one line
-how to get it. With MEDTUTOR_NEEDS_BROWSER=1 that is an error instead.
+Where there is no browser they are skipped, and the summary of tests/conftest.py says in one
+line how to get it. With MEDTUTOR_NEEDS_BROWSER=1 that is an error instead.
 """
 
 import os
@@ -12,32 +12,17 @@ import pytest
 
 from .lab import FLAGS, JupyterLab, NotebookPage, chromium, missing
 
-_skipped = pytest.StashKey[str]()
-
 
 def pytest_configure(config):
     config.addinivalue_line("markers", "browser: drives a real JupyterLab in Chromium; skipped where there is none")
 
 
-# Milliseconds from a key press to the changed picture: {what: median}.
-LATENCIES = {}
-
-
-def pytest_terminal_summary(terminalreporter, config):
-    if LATENCIES:
-        measured = ", ".join(f"{what} {milliseconds:.0f}" for what, milliseconds in LATENCIES.items())
-        terminalreporter.write_line(f"from key press to changed picture, median milliseconds: {measured}")
-    if _skipped in config.stash:
-        terminalreporter.write_line(f"browser tests skipped: {config.stash[_skipped]}", yellow=True)
-
-
-@pytest.fixture(scope="session")
-def chrome(request):
+@pytest.fixture(scope="package")
+def chrome():
     """A running headless Chromium, of playwright's sync API."""
     if lack := missing():
         if os.environ.get("MEDTUTOR_NEEDS_BROWSER") == "1":
             pytest.fail(f"MEDTUTOR_NEEDS_BROWSER=1, but {lack}", pytrace=False)
-        request.config.stash[_skipped] = lack
         pytest.skip(lack)
     from playwright.sync_api import sync_playwright
 
@@ -47,7 +32,7 @@ def chrome(request):
         browser.close()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def lab(chrome, tmp_path_factory):
     """A running `JupyterLab` on an empty folder."""
     server = JupyterLab(tmp_path_factory.mktemp("notebooks"), tmp_path_factory.mktemp("home"))
@@ -57,7 +42,7 @@ def lab(chrome, tmp_path_factory):
 
 @pytest.fixture
 def page(chrome, lab):
-    """A `NotebookPage` in a fresh browser profile; checked again when the test is over."""
+    """A `NotebookPage` in a fresh browser profile; checked again when the test is over, and its kernel ended."""
     context = chrome.new_context(viewport={"width": 1200, "height": 1200})
     page = NotebookPage(context.new_page(), lab)
     yield page
@@ -65,6 +50,7 @@ def page(chrome, lab):
         page.check()
     finally:
         context.close()
+        lab.end_kernels()
 
 
 @pytest.fixture
@@ -79,7 +65,7 @@ def notebook(page, lab):
     return run
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def axe(chrome, tmp_path_factory):
     """The text of axe-core, which finds faults of accessibility in a page; fetched from npm."""
     folder = tmp_path_factory.mktemp("axe")

@@ -6,7 +6,6 @@ import pytest
 
 from medtutor.explorers import gallery
 
-from .conftest import LATENCIES
 from .lab import png
 
 pytestmark = pytest.mark.browser
@@ -23,7 +22,7 @@ run = mt.fit(mt.build("mlp", xray), xray, mt.Recipe(epochs=1), progress=False)
 """
 
 
-def test_classification_by_keyboard(notebook):
+def test_classification_by_keyboard(notebook, record_property):
     page = notebook(RUN, FIT, "classification(run, xray)")
     matrix, curves, images = page.phantom_pictures("Confusion matrix", "ROC curve", "(Images of|No image)")
     assert "at threshold 0.50" in matrix.get_attribute("alt")
@@ -43,7 +42,7 @@ def test_classification_by_keyboard(notebook):
         page.press("ArrowLeft", page.picture(f"(Images of|No image).* at threshold {value:.2f}"))
         for value in thresholds
     ]
-    LATENCIES["threshold"] = 1000 * statistics.median(waits)
+    record_property("milliseconds", ["threshold", 1000 * statistics.median(waits)])
     assert statistics.median(waits) < 0.3  # of which most is the way between page and kernel
 
     page.tab_to(page.control("prevalence"))

@@ -5,7 +5,6 @@ import statistics
 
 import pytest
 
-from .conftest import LATENCIES
 from .lab import png
 
 pytestmark = pytest.mark.browser
@@ -21,7 +20,7 @@ run = mt.fit(mt.build("cnn", xray), xray, mt.Recipe(epochs=1), progress=False)
 """
 
 
-def test_features_by_keyboard(notebook):
+def test_features_by_keyboard(notebook, record_property):
     page = notebook(FIT, "features(run, xray)")
     looked_at, maps = page.phantom_pictures("Image \\d+, and its map", "Feature maps of")
     before = [png(each.get_attribute("src")) for each in (looked_at, maps)]
@@ -46,7 +45,7 @@ def test_features_by_keyboard(notebook):
         page.press("ArrowRight", page.output.get_by_text(f"of the {count} nearest training images"))
         for count in (11, 12, 13)
     ]
-    LATENCIES["nearest counted"] = 1000 * statistics.median(waits)
+    record_property("milliseconds", ["nearest counted", 1000 * statistics.median(waits)])
     assert statistics.median(waits) < 1
 
     page.focus(page.control("image"))

@@ -4,7 +4,6 @@ import statistics
 
 import pytest
 
-from .conftest import LATENCIES
 from .lab import png
 
 pytestmark = pytest.mark.browser
@@ -32,7 +31,7 @@ IMAGE, BARS, SHARES, CHARTS = (
 )
 
 
-def test_fusion_by_keyboard(notebook):
+def test_fusion_by_keyboard(notebook, record_property):
     page = notebook(FIT, "explorer = fusion(models, cohort)\nexplorer")
     image, bars, parts, charts = shown = page.phantom_pictures(IMAGE, BARS, SHARES, CHARTS)
     before = [png(each.get_attribute("src")) for each in shown]
@@ -44,7 +43,7 @@ def test_fusion_by_keyboard(notebook):
 
     page.tab_to(page.output.get_by_role("slider").first)
     moves = page.latencies(charts, "ArrowRight", 12)
-    LATENCIES["lab value of a patient"] = statistics.median(moves)
+    record_property("milliseconds", ["lab value of a patient", statistics.median(moves)])
     assert statistics.median(moves) < 1000
     assert all(png(each.get_attribute("src")) != old for each, old in zip((bars, parts, charts), before[1:]))
 

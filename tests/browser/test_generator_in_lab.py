@@ -5,7 +5,6 @@ import statistics
 
 import pytest
 
-from .conftest import LATENCIES
 from .lab import png
 
 pytestmark = pytest.mark.browser
@@ -46,7 +45,7 @@ def button(page, name):
     return page.output.get_by_role("button", name=re.compile(rf"(^|\s|[^\w ]){re.escape(name)}$"))
 
 
-def test_walk_by_keyboard(notebook):
+def test_walk_by_keyboard(notebook, record_property):
     page = notebook(FIT, "generator(adversary, xray)")
     shown = page.phantom_pictures(POINT, SAMPLES, STRIP)
     assert all("no patient" in each.get_attribute("alt") for each in shown)
@@ -61,12 +60,12 @@ def test_walk_by_keyboard(notebook):
     page.tab_to(page.control("truncation"))
     page.press("ArrowLeft", page.picture("no patient: seed 1, .* truncation 0.95"))
     moves = page.latencies(shown[1], "ArrowLeft", 10)
-    LATENCIES["truncation of a code"] = statistics.median(moves)
+    record_property("milliseconds", ["truncation of a code", statistics.median(moves)])
     assert statistics.median(moves) < 1000
     page.tab_to(page.output.get_by_role("slider").nth(1))
     page.press("ArrowRight", page.picture("no patient: .* moved [+]0.1 along axis 1"))
     moves = page.latencies(shown[0], "ArrowRight", 12)
-    LATENCIES["along an axis of a generator"] = statistics.median(moves)
+    record_property("milliseconds", ["along an axis of a generator", statistics.median(moves)])
     assert statistics.median(moves) < 1000
     page.tab_to(page.control("towards seed"))
     page.page.keyboard.press("Control+A")
@@ -104,7 +103,7 @@ def test_game_by_keyboard(notebook):
     assert page.output.get_by_role("alert").count() == 0
 
 
-def test_film_by_keyboard(notebook):
+def test_film_by_keyboard(notebook, record_property):
     page = notebook(FIT, "generator(adversary, part='film')")
     frame, course = page.picture(FRAME), page.picture(COURSE)
     page.picture("moment 8 of 8").wait_for()
@@ -112,7 +111,7 @@ def test_film_by_keyboard(notebook):
     page.focus(page.control("moment"))
     page.press("ArrowLeft", page.picture("moment 7 of 8"))
     steps = page.latencies(frame, "ArrowLeft", 5)
-    LATENCIES["moment of a training"] = statistics.median(steps)
+    record_property("milliseconds", ["moment of a training", statistics.median(steps)])
     assert statistics.median(steps) < 1000
     page.picture("moment 2 of 8").wait_for()
     assert all(png(each.get_attribute("src")) != old for each, old in zip((frame, course), before))

@@ -15,7 +15,6 @@ import numpy as np
 import pytest
 import torch
 from answers import ANSWERS
-from conftest import REFUSED
 from mutants import mutants
 
 from medtutor.course import check
@@ -34,12 +33,12 @@ def test_the_reference_passes(name):
 
 
 @pytest.mark.parametrize("name, mistake", WRONG, ids=[f"{name}: {mistake.name}" for name, mistake in WRONG])
-def test_a_wrong_answer_is_refused_with_its_hint(name, mistake):
+def test_a_wrong_answer_is_refused_with_its_hint(name, mistake, record_property):
     for seed in range(5):
         box = look_at(ALL[name], mistake.answer, seed=seed)
         assert box.kind == "wrong"
         assert box.text[1:] == mistake.hint[1:]
-    REFUSED.append((name, mistake.name, box.text))
+    record_property("refused", [name, mistake.name, box.text])
 
 
 @pytest.mark.parametrize("name", ALL)
