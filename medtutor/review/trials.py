@@ -14,7 +14,7 @@ from ..data.card import SPLITS
 from ..errors import InputError, unknown
 from ..models import build, parameter_count
 from ..training import Interrupted, default_recipe, fit
-from ..training.processes import choose_threads, make_accelerator
+from ..training.processes import choose_threads, make_accelerator, precision
 from .evidence import DECIMALS, Evidence
 from .experiments.autoencoders import drawn_again, features_without_labels, reconstruction_errors
 from .experiments.cnn_classification import cnn_against_mlp, moved_auc, resnet18_against_cnn
@@ -116,10 +116,10 @@ def train_once(model, dataset, recipe, moves=(), *, measure=None, folder=None, d
     measured is no number.
     """
     choose_threads()
-    device_type, threads = make_accelerator(device).device.type, torch.get_num_threads()
-    versions = {name: version(name) for name in ("medtutor", "torch", "numpy")}
+    on, threads = make_accelerator(device).device, torch.get_num_threads()
+    versions = {name: version(name) for name in ("medtutor", "torch", "numpy")} | {"precision": precision(on)}
     network = None if model is None else build(model, dataset, seed=recipe.seed, **options)
-    conditions = [recipe.as_dict(), list(moves), device_type, threads, versions, measure and _name_of(measure)]
+    conditions = [recipe.as_dict(), list(moves), on.type, threads, versions, measure and _name_of(measure)]
     fingerprint = folder is not None and _fingerprint(network, dataset, conditions)
     found = kept(folder, fingerprint) if fingerprint else None
     if found:
@@ -136,7 +136,7 @@ def train_once(model, dataset, recipe, moves=(), *, measure=None, folder=None, d
         options=network.options if network else options,
         parameters=parameter_count(network) if network else 0,
         recipe=recipe.as_dict(),
-        device=device_type,
+        device=on.type,
         values={
             key: round(number(f"{key} of {model or measure.__name__}", value), DECIMALS)
             for key, value in values.items()

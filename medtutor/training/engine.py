@@ -115,3 +115,20 @@ def own_random(seed: int) -> tuple[torch.Generator, seeded]:
 
 def progress_bar(steps: int, title: str, progress: bool = True) -> tqdm:
     return tqdm(total=steps, unit="step", dynamic_ncols=True, desc=title, disable=not progress)
+
+
+def moving_average(decay: float) -> Callable:
+    """In-place update of the averaged tensors towards the current ones.
+
+    Early on the average forgets faster, or it would long hold the untrained weights.
+    """
+
+    def update(averaged, current, count):
+        keep = min(decay, (1 + int(count)) / (10 + int(count)))
+        for old, new in zip(averaged, current):
+            if old.is_floating_point():
+                old.lerp_(new, 1 - keep)
+            else:
+                old.copy_(new)
+
+    return update

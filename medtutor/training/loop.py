@@ -19,11 +19,10 @@ from ..metrics import Metrics, RegressionMetrics, SegmentationMetrics, measure_s
 from ..metrics.segmentation import by_patient
 from ..models import frozen
 from ..models.inference import device_of, probabilities, to_model
-from . import given
-from .engine import Trainer, own_random
+from . import given, processes
+from .engine import Trainer, moving_average, own_random
 from .losses import case_losses
 from .prediction import predict_logits
-from .processes import choose_threads, gather_rows, make_accelerator, share, synchronise_batch_norm
 from .recipe import Recipe
 from .run import Run
 
@@ -72,12 +71,12 @@ def fit(
     device   "auto" (a GPU where there is one) or "cpu"
     resume   an interrupted `Run` of the same recipe: goes on after its last epoch
 
-    The weights kept are the moving average after the last epoch: nothing is
-    selected. Ctrl-C keeps the last finished epoch: the Run comes back with
-    `interrupted` true and test unread, also where it comes while the trained model is
-    measured. On one machine the same model, recipe and number of threads give the same Run,
-    bit for bit, resumed or not, and whatever other threads draw meanwhile; torch's own random
-    state is left as it was.
+    The weights kept are the moving average after the last epoch: nothing is selected. Ctrl-C keeps
+    the last finished epoch: the Run comes back with `interrupted` true and test unread, also where it
+    comes while the trained model is measured. On one machine the same model, recipe and number of
+    threads give the same Run, bit for bit, resumed or not, and whatever other threads draw meanwhile;
+    torch's own random state is left as it was. Machines differ in the last digits, and more where one
+    computes in bfloat16 (`processes.precision`; a Run's `versions` say in what).
 
     Raises `InputError` where model, data and recipe do not fit each other; the model is
     then as it was. `MedtutorError` where the loss stops being a number, `Interrupted` for
@@ -91,8 +90,8 @@ def fit(
     """
     recipe = _whole_recipe(model, dataset, recipe)
     _check(model, dataset, recipe, resume)
-    choose_threads()
-    accelerator, device_before = make_accelerator(device), device_of(model)
+    processes.choose_threads()
+    accelerator, device_before = processes.make_accelerator(device), device_of(model)
     try:
         trainer = _Trainer(model, dataset, recipe, accelerator, progress)
         if resume is not None:
@@ -185,7 +184,7 @@ class _Trainer(Trainer):
             cases = self.data.masks.flatten(1).any(dim=1).nonzero()[:, 0]
         order = torch.channels_last if self.card.dims == 2 else torch.channels_last_3d
         # `network` is the user's model; `model` the same, wrapped for many processes.
-        self.network = synchronise_batch_norm(model.to(accelerator.device, memory_format=order), accelerator)
+        self.network = processes.synchronise_batch_norm(model.to(accelerator.device, memory_format=order), accelerator)
         super().__init__(
             self.network,
             cases,
@@ -199,7 +198,7 @@ class _Trainer(Trainer):
             progress=progress and accelerator.is_main_process,
         )
         self.model, self.optimiser = accelerator.prepare(self.network, self.optimiser)
-        self.average = AveragedModel(self.network, multi_avg_fn=_moving_average(recipe.average), use_buffers=True)
+        self.average = AveragedModel(self.network, multi_avg_fn=moving_average(recipe.average), use_buffers=True)
         # A network starts with answers around 0 that differ by about 1: targets of a regression are brought there.
         self.scale = (0.0, 1.0)
         if self.card.task == "regression":
@@ -251,7 +250,7 @@ class _Trainer(Trainer):
 
     def batch_loss(self, rows, generator):
         """This process's part of a batch's mean loss, however unequal the shares."""
-        mine = share(len(rows), self.accelerator)
+        mine = processes.share(len(rows), self.accelerator)
         recipe, device = self.recipe, self.accelerator.device
         x = to_model(normalise(self.data.images[rows[mine]]), device)
         targets = self.data.targets[rows[mine]].to(device)
@@ -275,7 +274,9 @@ class _Trainer(Trainer):
             x = to_model(apply_affine(frames, affine).view_as(x), device)
             if self.card.task == "segmentation":
                 targets = apply_affine_to_masks(targets, affine)
-        return case_losses(self.model(x), targets, self.card.task, recipe.label_smoothing).sum() / len(rows)
+        with processes.mixed_precision(device):
+            logits = self.model(x)
+        return case_losses(logits.float(), targets, self.card.task, recipe.label_smoothing).sum() / len(rows)
 
     def evaluate(self, split, views, quick=False):
         """What is `Measured` of a split, over all processes.
@@ -284,9 +285,9 @@ class _Trainer(Trainer):
         `quick` leaves out intervals and distances.
         """
         cases = getattr(self.dataset, split)
-        mine = share(len(cases), self.accelerator)
+        mine = processes.share(len(cases), self.accelerator)
         logits = predict_logits(self.average.module, cases.images[mine], *views)
-        logits = gather_rows(logits.to(self.accelerator.device), len(cases), self.accelerator).cpu()
+        logits = processes.gather_rows(logits.to(self.accelerator.device), len(cases), self.accelerator).cpu()
         if not logits.isfinite().all():
             raise MedtutorError(
                 f"the model's answers are no finite numbers any more; the learning rate {self.recipe.learning_rate:g}"
@@ -368,7 +369,7 @@ class _Trainer(Trainer):
             cpu_seconds=self.reached.cpu_seconds,
             device=self.accelerator.device.type,
             processes=self.accelerator.num_processes,
-            versions=_versions(),
+            versions=_versions(self.accelerator.device),
             state=None if "test" in found else self.reached.state,
             scale=self.scale,
         )
@@ -378,23 +379,6 @@ def _say(words):
     tqdm.write(words, file=sys.stderr)
 
 
-def _moving_average(decay):
-    """In-place update of the averaged tensors towards the current ones.
-
-    Early on the average forgets faster, or it would long hold the untrained weights.
-    """
-
-    def update(averaged, current, count):
-        keep = min(decay, (1 + int(count)) / (10 + int(count)))
-        for old, new in zip(averaged, current):
-            if old.is_floating_point():
-                old.lerp_(new, 1 - keep)
-            else:
-                old.copy_(new)
-
-    return update
-
-
-def _versions():
+def _versions(device):
     packages = {name: version(name) for name in ("medtutor", "torch", "numpy", "medmnist")}
-    return {"python": platform.python_version(), **packages}
+    return {"python": platform.python_version(), **packages, "precision": processes.precision(device)}

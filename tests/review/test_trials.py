@@ -53,7 +53,8 @@ def test_cnn_against_mlp_end_to_end(quick_claim, tiny):
     assert cnn["recipe"] == mlp["recipe"] and cnn["recipe"]["epochs"] == 1 and "seed" not in cnn["recipe"]
     assert abs(mlp["parameters"] / cnn["parameters"] - 1) < 0.05
     assert evidence.data == {"tiny": {"provenance": "arrays", "train": 48, "val": 21, "test": 19}}
-    assert set(evidence.versions) == {"medtutor", "torch", "numpy"} and evidence.threads == torch.get_num_threads()
+    assert set(evidence.versions) == {"medtutor", "torch", "numpy", "precision"}
+    assert evidence.threads == torch.get_num_threads()
     # Whatever came out, images that are not the published ones decide nothing.
     assert verdict(quick_claim, evidence).word == "not testable here"
     assert "date" not in json.dumps(evidence.as_record())

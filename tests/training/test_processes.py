@@ -10,6 +10,8 @@ import pytest
 import torch
 from conftest import blobs
 
+import medtutor as mt
+from medtutor.errors import InputError
 from medtutor.training import processes
 from medtutor.training.processes import cpu_quota, gather_rows, share
 
@@ -27,8 +29,9 @@ def launch(count, model):
 
 
 @pytest.mark.parametrize("model", ["cnn", "mlp"])
-def test_two_processes_do_what_one_does(model):
-    """With batch normalisation and without; batches and splits of odd sizes."""
+def test_two_processes_do_what_one_does(model, monkeypatch):
+    """With batch normalisation and without; batches and splits of odd sizes. bfloat16 would round the sums."""
+    monkeypatch.setenv("MEDTUTOR_PRECISION", "float32")
     one, two = launch(1, model), launch(2, model)
     assert (one["processes"], two["processes"]) == (1, 2)
     assert one["losses"] == pytest.approx(two["losses"], abs=1e-5)
@@ -36,6 +39,28 @@ def test_two_processes_do_what_one_does(model):
     assert two["labels"] == blobs(27, 2)[1].tolist() and two["test"] == 27
     assert torch.allclose(torch.tensor(one["val"]), torch.tensor(two["val"]), atol=1e-3)
     assert one["auc"] == pytest.approx(two["auc"], abs=1e-3)
+
+
+def test_bfloat16_learns_what_float32_learns(tiny, quick, monkeypatch):
+    """Where the processor has no instructions for it, it is emulated here."""
+    monkeypatch.delenv("MEDTUTOR_PRECISION", raising=False)
+    monkeypatch.setattr(processes, "_has_bfloat16", lambda: True)
+    coarse, again = (mt.fit(mt.build("cnn", tiny), tiny, quick, device="cpu", progress=False) for _ in range(2))
+    monkeypatch.setenv("MEDTUTOR_PRECISION", "float32")
+    fine = mt.fit(mt.build("cnn", tiny), tiny, quick, device="cpu", progress=False)
+    assert (coarse.versions["precision"], fine.versions["precision"]) == ("bfloat16", "float32")
+    assert torch.equal(coarse.predictions["test"], again.predictions["test"])
+    assert not torch.equal(coarse.predictions["test"], fine.predictions["test"])
+    losses = [[row["loss"] for row in run.history] for run in (coarse, fine)]
+    assert losses[0] == pytest.approx(losses[1], abs=0.05)
+    assert (coarse.predictions["test"] - fine.predictions["test"]).abs().mean() < 0.05
+    assert {weight.dtype for weight in coarse.model.parameters()} == {torch.float32}
+
+
+def test_another_precision_is_refused(tiny, quick, monkeypatch):
+    monkeypatch.setenv("MEDTUTOR_PRECISION", "half")
+    with pytest.raises(InputError, match="MEDTUTOR_PRECISION is 'half'; set it to float32, or leave it out"):
+        mt.fit(mt.build("cnn", tiny), tiny, quick, device="cpu", progress=False)
 
 
 class Pretend:
