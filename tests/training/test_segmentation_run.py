@@ -122,13 +122,6 @@ def test_what_does_not_fit_is_refused(dataset, tiny):
             default_recipe(dataset.card, shift_at_test=1),
             progress=False,
         )
-    with pytest.raises(InputError, match="explain"):
-        mt.explain(
-            mt.fit(
-                mt.build("fcn", dataset, widths=(4, 8)), dataset, default_recipe(dataset.card, epochs=1), progress=False
-            ),
-            dataset.test.images[0],
-        )
 
 
 def test_slices_that_make_no_volumes_are_refused_before_training(dataset):
