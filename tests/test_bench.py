@@ -2,21 +2,21 @@
 
 import pytest
 
-from medtutor import bench
+from medtutor.bench import common, data
 from medtutor.data import load
 
 
 @pytest.fixture
 def dataset(empty_home, monkeypatch):
     """Phantoms, as many as the real set has images."""
-    monkeypatch.setattr(bench, "load", lambda name: load(name, source="phantom"))
-    return bench._images()
+    monkeypatch.setattr(common, "load", lambda name: load(name, source="phantom"))
+    return common.images()
 
 
 def test_data(dataset, monkeypatch):
-    median = bench._median_seconds
-    monkeypatch.setattr(bench, "_median_seconds", lambda work, repeats=1: median(work, 1))
-    figures = bench.measure_data(dataset)
+    median = common.median_seconds
+    monkeypatch.setattr(data, "median_seconds", lambda work, repeats=1: median(work, 1))
+    figures = data.measure_data(dataset)
     assert figures["times faster"] == pytest.approx(figures["medmnist, us per image"] / figures["ours, us per image"])
     assert figures["times faster"] > 1 and figures["times faster, augmented"] > 1
 
@@ -24,7 +24,7 @@ def test_data(dataset, monkeypatch):
 def test_the_reference_reads_the_very_same_images(dataset):
     from torchvision.transforms import ToTensor
 
-    loader = bench._reference_loader(dataset, "val", [ToTensor()])
+    loader = common.reference_loader(dataset, "val", [ToTensor()])
     images, labels = next(iter(loader))
     assert ((images * 255).round().byte() == dataset.val.images[: len(images)]).all()
     assert (labels.squeeze(1) == dataset.val.labels[: len(labels)]).all()
