@@ -35,7 +35,15 @@ def add(commands):
     bench = command(
         commands, "bench", bench_command, "speed, each figure as a ratio to a reference measured in the same run"
     )
-    bench.add_argument("parts", nargs="*", help="data, gemm, reference, explorers; all when left out")
+    bench.add_argument(
+        "parts",
+        nargs="*",
+        help="data, gemm, reference, explorers; all when left out; or: against REVISION [WORKLOAD …], this checkout"
+        " beside another of its revisions, on import, train-pneumoniamnist, …, lesson NN",
+    )
+    bench.add_argument("--times", type=int, default=3, help="against: how often each runs with each seed (3)")
+    bench.add_argument("--seeds", type=int, nargs="+", default=[0], metavar="SEED", help="against: of training (0)")
+    bench.add_argument("--quick", action="store_true", help="against: one epoch, few steps, to try it out")
 
 
 def _notebooks():
@@ -130,10 +138,21 @@ def doctor_command(options):
 def bench_command(options):
     from ..bench import PARTS, measure_all
 
+    report = None if options.json else print
+    if options.parts[:1] == ["against"]:
+        from ..bench.against import compare
+
+        if len(options.parts) == 1:
+            raise InputError("against which revision? medtutor bench against REVISION [WORKLOAD …]")
+        _, revision, *words = options.parts
+        figures = compare(revision, words, times=options.times, seeds=options.seeds, quick=options.quick, report=report)
+        if options.json:
+            print_json(figures)
+        return 0
     for part in options.parts:
         if part not in PARTS:
             raise InputError(f"unknown part {part!r}; choose from {', '.join(PARTS)}")
-    figures = measure_all(options.parts or list(PARTS), report=None if options.json else print)
+    figures = measure_all(options.parts or list(PARTS), report=report)
     if options.json:
         print_json(figures)
     return 0
