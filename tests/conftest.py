@@ -9,6 +9,13 @@ import numpy as np
 import pytest
 
 import medtutor as mt
+from medtutor.training.processes import slowness
+
+
+def pytest_configure(config):
+    """A cell of a notebook may take longer by as much as this machine is slower than the reference, and never less."""
+    given = getattr(config.option, "nbval_cell_timeout", 0)
+    config.option.nbval_cell_timeout = max(given, 300 * slowness())
 
 
 @pytest.fixture

@@ -78,6 +78,8 @@ def error_line(capsys):
         (["data", "fetch", "breastmnist", "--root", ""], "'' is no path"),
         (["data", "fetch", "brestmnist"], "did you mean breastmnist"),
         (["bench", "speed"], "choose from data, gemm, reference"),
+        (["bench", "against"], "against which revision"),
+        (["bench", "against", "HEAD", "imports"], "did you mean import"),
         (["notebooks", "build", "99"], "unknown lesson '99'"),
         (["trane"], "invalid choice"),
     ],

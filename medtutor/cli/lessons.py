@@ -35,7 +35,15 @@ def add(commands):
     bench = command(
         commands, "bench", bench_command, "speed, each figure as a ratio to a reference measured in the same run"
     )
-    bench.add_argument("parts", nargs="*", help="data, gemm, reference, explorers; all when left out")
+    bench.add_argument(
+        "parts",
+        nargs="*",
+        help="data, gemm, reference, explorers; all when left out; or: against REVISION [WORKLOAD …], this checkout"
+        " beside another of its revisions, on import, train-pneumoniamnist, …, lesson NN",
+    )
+    bench.add_argument("--times", type=int, default=3, help="against: how often each runs with each seed (3)")
+    bench.add_argument("--seeds", type=int, nargs="+", default=[0], metavar="SEED", help="against: of training (0)")
+    bench.add_argument("--quick", action="store_true", help="against: one epoch, few steps, to try it out")
 
 
 def _notebooks():
@@ -73,6 +81,7 @@ def notebooks_build(options):
 def notebooks_check(options):
     from ..course.builder import execute, read
     from ..course.inspection import COURSE_SECONDS, inspect_lesson, orphans, over_budget
+    from ..training.processes import slowness
 
     chosen = _chosen_sources(options)
     problems = [] if options.lessons else orphans(_notebooks())
@@ -89,8 +98,11 @@ def notebooks_check(options):
             seconds += cost.seconds
             problems += [f"{source.name}: {problem}" for problem in over_budget(cost)]
             print(f"{source.name}  {cost}")
-    if seconds > COURSE_SECONDS:
-        problems.append(f"all lessons together took {seconds / 60:.0f} minutes; at most {COURSE_SECONDS // 60}")
+    if seconds and slowness() > 1:
+        print(f"this machine is {slowness():.1f} times slower than the reference: so are the limits of time")
+    if seconds > COURSE_SECONDS * slowness():
+        most = COURSE_SECONDS * slowness() / 60
+        problems.append(f"all lessons together took {seconds / 60:.0f} minutes; at most {most:.0f}")
     for problem in problems:
         print(f"NOT  {problem}")
     if not problems:
@@ -130,10 +142,21 @@ def doctor_command(options):
 def bench_command(options):
     from ..bench import PARTS, measure_all
 
+    report = None if options.json else print
+    if options.parts[:1] == ["against"]:
+        from ..bench.against import compare
+
+        if len(options.parts) == 1:
+            raise InputError("against which revision? medtutor bench against REVISION [WORKLOAD …]")
+        _, revision, *words = options.parts
+        figures = compare(revision, words, times=options.times, seeds=options.seeds, quick=options.quick, report=report)
+        if options.json:
+            print_json(figures)
+        return 0
     for part in options.parts:
         if part not in PARTS:
             raise InputError(f"unknown part {part!r}; choose from {', '.join(PARTS)}")
-    figures = measure_all(options.parts or list(PARTS), report=None if options.json else print)
+    figures = measure_all(options.parts or list(PARTS), report=report)
     if options.json:
         print_json(figures)
     return 0

@@ -13,6 +13,7 @@ here finds them by their names.
 import ast
 import hashlib
 import json
+import math
 import os
 import re
 import subprocess
@@ -24,7 +25,10 @@ from pathlib import Path
 
 from ..errors import InputError, MedtutorError
 from ..files import write_whole
+from ..training.processes import slowness
+from .memory import Memory
 
+# On the reference machine; `slowness` times as long on a slower one.
 CELL_SECONDS = 180
 SOLUTION = re.compile(r"^(?P<indent>[ \t]*)### BEGIN SOLUTION\n.*?^[ \t]*### END SOLUTION[ \t]*$", re.M | re.S)
 # The same marks, also where they are misspelt: such a solution would stay in the students' notebook.
@@ -36,13 +40,20 @@ PHANTOM_WARNING = "PhantomWarning"
 
 @dataclass(frozen=True)
 class Cost:
-    """What executing a notebook took: wall seconds, and the kernel's peak memory in bytes."""
+    """What executing a notebook took.
+
+    seconds  wall time
+    peak     most bytes of memory of their own that the kernel and what it starts held at once
+    mapped   most bytes of files, such as torch's libraries, that they had in memory at once: how many differs
+             from build to build of torch, and the system takes them back where memory is short
+    """
 
     seconds: float
     peak: int
+    mapped: int = 0
 
     def __str__(self):
-        return f"{self.seconds:.0f} s, {self.peak / 1e9:.2f} GB"
+        return f"{self.seconds:.0f} s, {self.peak / 1e9:.2f} GB of its own and {self.mapped / 1e9:.2f} GB of files"
 
 
 def sources(notebooks):
@@ -225,6 +236,11 @@ def build(source):
     return costs
 
 
+def cell_seconds():
+    """The whole seconds that a cell may take on this machine."""
+    return math.ceil(CELL_SECONDS * slowness())
+
+
 def execute(notebook, source):
     """Run all cells in the folder of the notebooks, in place; the `Cost`.
 
@@ -232,13 +248,12 @@ def execute(notebook, source):
     long or ends the kernel, and where no kernel starts; `KeyboardInterrupt` where
     the user stops it.
     """
-    nbformat, nbclient = _needed("nbformat"), _needed("nbclient")
-    # The last cell asks for the peak; it is taken off again.
-    notebook.cells.append(nbformat.v4.new_code_cell(PEAK))
+    nbclient = _needed("nbclient")
+    _needed("psutil")
     at = [None]
     client = nbclient.NotebookClient(
         notebook,
-        timeout=CELL_SECONDS,
+        timeout=cell_seconds(),
         kernel_name="python3",
         record_timing=False,
         store_widget_state=False,
@@ -247,7 +262,7 @@ def execute(notebook, source):
     )
     start = time.perf_counter()
     try:
-        with tempfile.TemporaryDirectory() as home:
+        with tempfile.TemporaryDirectory() as home, Memory() as memory:
             # A home of its own: whoever builds has perhaps made guesses already. What the kernel's own machinery says
             # is no news.
             client.execute(env={**os.environ, "MEDTUTOR_HOME": home}, stderr=subprocess.DEVNULL)
@@ -256,13 +271,7 @@ def execute(notebook, source):
         if getattr(client, "_async_cleanup_kernel_future", None) is not None:
             raise KeyboardInterrupt from None
         raise MedtutorError(_what_failed(error, source.name, notebook, at[-1])) from error
-    said = "".join(output.get("text", "") for output in notebook.cells.pop().outputs if output.get("name") == "stdout")
-    found = re.search(r"^PEAK (\d+)$", said, re.M)
-    if not found:
-        raise MedtutorError(
-            f"{source.name} ran, but its kernel does not print any more; see that no cell replaces print or sys.stdout"
-        )
-    return Cost(time.perf_counter() - start, int(found[1]))
+    return Cost(time.perf_counter() - start, memory.peak, memory.mapped)
 
 
 def _what_failed(error, name, notebook, place):
@@ -284,21 +293,11 @@ def _what_failed(error, name, notebook, place):
             " cell need less"
         )
     if isinstance(error, CellTimeoutError):
-        return f"{where} took longer than {CELL_SECONDS} s; let it do less, or load what it trains"
+        return f"{where} took longer than {cell_seconds()} s; let it do less, or load what it trains"
     if isinstance(error, CellExecutionError):
         said = f"{error.ename}: {next(iter(error.evalue.strip().splitlines()), '')}"
         return f"{where} stopped with {said.removesuffix(': ')}; run its notebook to see the cell"
     return f"{where} was cut off by {type(error).__name__} ({_first_line(error)}); build again"
-
-
-PEAK = """
-import pathlib as _pathlib, resource as _resource
-_status = _pathlib.Path("/proc/self/status")
-_peak = _resource.getrusage(_resource.RUSAGE_SELF).ru_maxrss
-if _status.exists():
-    _peak = next(int(line.split()[1]) for line in _status.read_text().splitlines() if line.startswith("VmHWM"))
-print("PEAK", _peak * 1024)
-"""
 
 
 def set_cell_ids(notebook):

@@ -23,6 +23,9 @@ from torch.distributed.nn.functional import all_reduce
 from ..errors import InputError
 
 DEVICES = ("auto", "cpu")
+# What `measure_threads` gives two threads on two cores of an AMD EPYC of the fifth generation (AVX-512, torch 2.14)
+# that nothing else keeps busy. The limits of lessons are meant for these.
+REFERENCE_SECONDS = 0.0028
 
 
 def cpu_quota():
@@ -155,6 +158,20 @@ def measure_threads(most, patience=1.5):
     finally:
         torch.set_num_threads(before)
     return {count: statistics.median(seconds[1:]) for count, seconds in times.items()}
+
+
+@cache
+def slowness():
+    """How many times as long as on the reference machine a piece of training takes here; 1 where it is quicker.
+
+    On as many threads as training would take; measured once in a process, in less than a second on two
+    cores. A limit of time that is multiplied by it means the same on every machine, busy ones as well.
+
+    >>> slowness() >= 1
+    True
+    """
+    seconds = measure_threads(int(os.environ.get("OMP_NUM_THREADS") or cpu_quota()), patience=0.5)
+    return max(1.0, min(seconds.values()) / REFERENCE_SECONDS)
 
 
 def make_accelerator(device="auto"):

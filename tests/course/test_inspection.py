@@ -9,6 +9,7 @@ import pytest
 
 from medtutor import review
 from medtutor.cli import main
+from medtutor.course import inspection
 from medtutor.course.builder import Cost, build, products, sources
 from medtutor.course.inspection import inspect_lesson, inspect_notebook, inspect_source, orphans, over_budget
 
@@ -177,9 +178,13 @@ def test_what_is_fine_is_left_in_peace(cell):
     assert found_in(cell) == ""
 
 
-def test_budgets():
-    assert over_budget(Cost(179, int(1.4e9))) == []
-    assert len(over_budget(Cost(181, int(1.6e9)))) == 2
+def test_budgets(monkeypatch):
+    monkeypatch.setattr(inspection, "slowness", lambda: 1.0)
+    assert over_budget(Cost(179, int(1.1e9))) == []
+    assert len(over_budget(Cost(181, int(1.3e9)))) == 2
+    assert over_budget(Cost(60, int(1.1e9), mapped=int(2e9))) == []
+    monkeypatch.setattr(inspection, "slowness", lambda: 3.0)
+    assert over_budget(Cost(539, 0)) == [] and over_budget(Cost(541, 0)) == ["took 541 s; at most 540"]
 
 
 @pytest.mark.parametrize("source", sources(NOTEBOOKS), ids=lambda source: source.stem)
