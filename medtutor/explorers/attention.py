@@ -131,6 +131,7 @@ class AttentionExplorer(Explorer):
         self._layers = {} if cnn is None else stages(layers(self._felt))
         self._count = len(getattr(self._dataset, split))
         first = attention_of(run, case_of(self._dataset, split, 0).image)  # blocks and patches are those of all images
+        self._first = [first]  # until it is shown
         self._blocks, self._covers = first.blocks, first.covers or first.shape
         self._lengths = [lengths(*each) for each in zip(first.shape, self._covers, first.grid)]
         self._inside = tuple(map(len, self._lengths))  # rows and columns that show something of the image
@@ -171,6 +172,8 @@ class AttentionExplorer(Explorer):
 
     @derived
     def weights(self):
+        if self._first and self.image.value == 0:
+            return self._first.pop()
         return attention_of(self._run, self._case.image)
 
     @derived

@@ -156,7 +156,7 @@ class FeaturesExplorer(Explorer):
     )
     job = Background(always=False)
 
-    @slow(compare)
+    @slow(compare, at_once=lambda self: self._few)
     def reference(self):
         return partial(reference_of, self._run, self._dataset, list(self._layers), self._head)
 
@@ -210,10 +210,8 @@ class FeaturesExplorer(Explorer):
         self._phantom = dataset.is_phantom or run.provenance == "phantom"
         self._title = f"{self._subject.title} on {dataset.title}, {split} split"
         self.call = f'features(run, dataset, "{split}")'
+        self._few = dataset.train.images.numel() + dataset.val.images.numel() <= AT_ONCE
         super().__init__()
-        if dataset.train.images.numel() + dataset.val.images.numel() <= AT_ONCE:
-            self.compare.click()
-            self.job.wait()
 
     # Words ----------------------------------------------------------------------------------
 

@@ -10,6 +10,7 @@ decoded there stand the real images that lie nearest, and how near that is.
 import numpy as np
 import torch
 
+from ..checks import whole
 from ..data.dataset import Dataset, normalise
 from ..figures import BLUE
 from ..widgets import (
@@ -69,7 +70,8 @@ class LatentExplorer(Explorer):
 
     image, previous, next   whose code is the origin; numbers in the split, from 0
     axes                    FloatSliders: the point along the axes, in standard deviations
-    back, random            Buttons: to the code of the image, to a random point
+    back, random            Buttons: to the code of the image, to another random point; `draw(seed)` goes to the same
+                            one for the same seed
     start, end, along       a walk between two images: their numbers, and how far, 0…1
 
     space                   the `Space` of the reference's codes
@@ -94,6 +96,7 @@ class LatentExplorer(Explorer):
     )
     along = Slider("along", 0.0, 1.0, 0.02, meaning="0: the first image's code, 1: the second's")
     origin = State(lambda self: self._at_image)  # from where the axes move it: (point, in words, is it on the walk)
+    seed = State(0)  # of the last random point
     moves = State({})  # {axis: coordinate}, of the sliders that were moved since
     axes = Several(lambda self: [self._axis(number, share) for number, share in enumerate(self.space.shares)])
     back = Button("back to the image", icon="undo", meaning="the point to the code of the image")
@@ -108,9 +111,9 @@ class LatentExplorer(Explorer):
         self._card, self._split, self._reference = dataset.card, split, reference
         self._cases, self._others = getattr(dataset, split), getattr(dataset, reference)
         self._phantom = dataset.is_phantom
-        self._generator, count = np.random.default_rng(0), len(self._others)
+        count = len(self._others)
         few = count <= MOST
-        self._kept = np.arange(count) if few else np.sort(self._generator.choice(count, MOST, replace=False))
+        self._kept = np.arange(count) if few else np.sort(np.random.default_rng(0).choice(count, MOST, replace=False))
         self.space = Space(model, self._others.images[self._kept])
         self._codes, _ = encoded(model, self._cases.images)
         self._title = f"{type(model).__name__} of {self._codes.shape[1]} numbers on {dataset.title}, {split} split"
@@ -160,8 +163,17 @@ class LatentExplorer(Explorer):
 
     @on(random)
     def _drew(self):
-        of_what = "the prior" if self.space.is_vae else "the Gaussian of the codes"
-        self._go(self.space.random(self._generator), f"a random point of {of_what}")
+        self.draw(self.seed + 1)
+
+    @answering
+    def draw(self, seed):
+        """Put the point to a random one, the same for the same seed: a whole number from 0."""
+        self.seed = whole("seed", seed, 0)
+        self._go(self.space.random(np.random.default_rng(self.seed)), self._at_random)
+
+    @property
+    def _at_random(self):
+        return f"a random point of {'the prior' if self.space.is_vae else 'the Gaussian of the codes'}"
 
     @on(start)
     @on(end)
@@ -177,12 +189,11 @@ class LatentExplorer(Explorer):
         self.origin, self.moves = (point, place, walking), {}
 
     def _code(self):
-        """Sliders of axes follow the point: only those that were moved are lines, and what the point left comes first.
-
-        A random point is none of them.
-        """
+        """Sliders of axes follow the point: only those that were moved are lines, and what the point left comes first."""
         *lines, last = [line for line in super()._code().split("\n") if not line.startswith("explorer.axes[")]
-        if not self.origin[2] and any(f"explorer.{name}." in line for name in WALK for line in lines):
+        if self.origin[1] == self._at_random:
+            lines.append(f"explorer.draw({self.seed})")
+        elif not self.origin[2] and any(f"explorer.{name}." in line for name in WALK for line in lines):
             lines.append("explorer.back.click()")
         moved = [f"explorer.axes[{axis}].value = {value!r}" for axis, value in self.moves.items()]
         return "\n".join([*lines, *moved, last])

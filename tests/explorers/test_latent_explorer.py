@@ -238,6 +238,23 @@ def test_a_random_point_and_the_sliders_agree(explorer):
     assert "random point of the prior" in latent(model_of(VAE), squares()).random.description
 
 
+def test_code_brings_a_random_point_back(explorer):
+    explorer.image.value = 3
+    for _ in range(2):
+        explorer.random.click()
+    explorer.axes[1].value = 0.5
+    lines = explorer._code().split("\n")
+    again = {"model": model_of(), "dataset": squares()}
+    exec("\n".join(lines), again)
+    assert again["explorer"].place == explorer.place and (again["explorer"].point == explorer.point).all()
+    assert again["explorer"].still().png == explorer.still().png
+    assert "explorer.draw(2)" in lines
+    explorer.back.click()
+    assert "draw" not in explorer._code()
+    explorer.draw(-1)
+    assert "seed must be from 0, not -1" in explorer.message.value
+
+
 def test_a_point_beyond_the_sliders_is_not_pulled_back(explorer):
     far = explorer.space.moved(explorer.point, 0, 9.0)
     explorer._go(far, "far away")
