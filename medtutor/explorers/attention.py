@@ -16,7 +16,21 @@ from ..explanation.subject import Subject
 from ..models.vit import WindowedViT
 from ..training.prediction import predict_logits
 from ..training.run import Run
-from ..widgets import MESSAGE, Button, Buttons, Choice, Column, Explorer, Number, Slider, derived, drawing, on, panel
+from ..widgets import (
+    MESSAGE,
+    Button,
+    Buttons,
+    Choice,
+    Column,
+    Explorer,
+    Number,
+    Slider,
+    derived,
+    drawing,
+    markup,
+    on,
+    panel,
+)
 from ..widgets.output import sentences
 from ..widgets.recent import Recent
 from . import attention_panels as panels
@@ -24,6 +38,7 @@ from .attention_look import MEAN, ROLLOUT, TO_ANSWER, Look, predicted
 from .attention_panels import SHEET
 from .attention_parts import Patches, checked, lengths, named, place, sides, stages, under
 from .cases import case_of
+from .sentences import lesson_of
 
 PATCH, THE_ANSWER = "a patch", "the answer"
 OVER, ALONE = "over the image", "alone"
@@ -330,6 +345,10 @@ class AttentionExplorer(Explorer):
     def _about_rollout(self):
         return ABOUT_ROLLOUT
 
+    @markup
+    def _lesson(self):
+        return f"How far a rollout can be trusted: {lesson_of('attention_rollout')}."
+
     layout = [
         [image, previous, next],
         MESSAGE,
@@ -339,5 +358,5 @@ class AttentionExplorer(Explorer):
         _map_shown,
         _caution,
         "How far the heads look",
-        [_chart_shown, Column("260px", _about_rollout)],
+        [_chart_shown, Column("260px", _about_rollout, _lesson)],
     ]

@@ -189,7 +189,7 @@ class LatentExplorer(Explorer):
         self.origin, self.moves = (point, place, walking), {}
 
     def _code(self):
-        """Sliders of axes follow the point: only those that were moved are lines, and what the point left comes first."""
+        """Sliders of axes follow the point: only those that were moved are lines, below what the point left."""
         *lines, last = [line for line in super()._code().split("\n") if not line.startswith("explorer.axes[")]
         if self.origin[1] == self._at_random:
             lines.append(f"explorer.draw({self.seed})")

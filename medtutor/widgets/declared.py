@@ -25,7 +25,6 @@ class Control(Cell):
     start        its first value, or a rule for it; left out: the first option, or what the widget has by itself
     visible      whether it is on the page; also a function of the explorer
     width, label  CSS widths of the whole and of the description
-    lesson       (address, words) of the paragraph that explains it, linked beside it
     traits       further traits of the widget
 
     Raises `InputError` where the meaning is missing.
@@ -33,12 +32,10 @@ class Control(Cell):
 
     kind = ipywidgets.Text
 
-    def __init__(
-        self, description, *, meaning="", start=None, visible=True, width=None, label=None, lesson=None, **traits
-    ):
+    def __init__(self, description, *, meaning="", start=None, visible=True, width=None, label=None, **traits):
         if not meaning:
             raise InputError(f"the control {description!r} has no meaning; say in meaning=… what it does")
-        self.meaning, self.lesson, self._width, self._label = meaning, lesson, width, label
+        self.meaning, self._width, self._label = meaning, width, label
         self.followed = {"description": description, **traits, "visible": visible}
         self.start = start
 
@@ -68,12 +65,7 @@ class Control(Cell):
 
     def box(self, explorer):
         """What stands on the page."""
-        widget = explorer._widgets[self]
-        if self.lesson is None:
-            return widget
-        address, words = self.lesson
-        link = ipywidgets.HTML(f'<a href="{address}" target="_blank" rel="noopener">{words}</a>')
-        return ipywidgets.HBox([widget, link], layout=ipywidgets.Layout(flex_flow="row wrap", align_items="center"))
+        return explorer._widgets[self]
 
     def __get__(self, explorer, owner=None):
         if explorer is None:
@@ -328,7 +320,7 @@ class Several(Control):
     """
 
     def __init__(self, each):
-        self.each, self.lesson, self.start = each, None, None
+        self.each, self.start = each, None
 
     def begin(self, explorer):
         controls = self.each(explorer)
