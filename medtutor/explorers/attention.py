@@ -23,7 +23,7 @@ from ..widgets import (
     Choice,
     Column,
     Explorer,
-    Number,
+    Index,
     Slider,
     derived,
     drawing,
@@ -90,7 +90,7 @@ def attention(
 class AttentionExplorer(Explorer):
     """An image, a query in it, and where the query looks.
 
-    image, previous, next  whose attention; numbers in the split, from 0
+    image, previous, next  whose attention; the value is an index of the split, from 0
     asked                  ToggleButtons: whether a patch looks, or the answer
     row, column            IntSliders from 1: the patch
     patches                a Button for each patch, row by row, over the image: for the mouse; none where
@@ -110,7 +110,7 @@ class AttentionExplorer(Explorer):
 
     heading, width = "Where does it look?", "880px"
 
-    image = Number("image", 0, lambda self: self._count - 1, meaning="its number in the split", label="6em")
+    image = Index("image", lambda self: self._count, meaning="its number in the split", label="6em")
     previous = Button("previous", icon="arrow-left", meaning="the image before", width="7em")
     next = Button("next", icon="arrow-right", meaning="the image after", width="7em")
     row = Slider(
@@ -252,7 +252,8 @@ class AttentionExplorer(Explorer):
         )
         evidence = " The known evidence has a dashed outline." if self._dashes is not None else ""
         return self._marked(panels.large(self._pixels)), (
-            f"Image {self.image.value} of the {self._split} split in {sides(self._inside)} patches; {framed}.{evidence}"
+            f"Image {self.image.value + 1} of the {self._split} split in {sides(self._inside)} patches;"
+            f" {framed}.{evidence}"
         )
 
     @panel
@@ -334,7 +335,7 @@ class AttentionExplorer(Explorer):
 
     @sentences(read_out=True)
     def _words(self):
-        said = f"Image {self.image.value}: {predicted(self._card, self._answer, self._case.label)}"
+        said = f"Image {self.image.value + 1}: {predicted(self._card, self._answer, self._case.label)}"
         return [said, *self._look.sentences()]
 
     @sentences

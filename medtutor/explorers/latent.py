@@ -17,7 +17,7 @@ from ..widgets import (
     Button,
     Column,
     Explorer,
-    Number,
+    Index,
     Several,
     Slider,
     State,
@@ -60,7 +60,7 @@ def latent(model: torch.nn.Module, dataset: Dataset, split: str = "test", refere
     >>> explorer = explorers.latent(Autoencoder(latents=4), drawn)
     >>> explorer.axes[0].value = 2.0  # as the slider does
     >>> explorer.place
-    'the code of image 0, moved to +2.0 along axis 1'
+    'the code of image 1, moved to +2.0 along axis 1'
     """
     return LatentExplorer(model, dataset, split, reference)
 
@@ -68,29 +68,28 @@ def latent(model: torch.nn.Module, dataset: Dataset, split: str = "test", refere
 class LatentExplorer(Explorer):
     """An image, its code, and the point that moves away from it.
 
-    image, previous, next   whose code is the origin; numbers in the split, from 0
+    image, previous, next   whose code is the origin; the value is an index of the split, from 0
     axes                    FloatSliders: the point along the axes, in standard deviations
     back, random            Buttons: to the code of the image, to another random point; `draw(seed)` goes to the same
                             one for the same seed
-    start, end, along       a walk between two images: their numbers, and how far, 0…1
+    start, end, along       a walk between two images: their indices, and how far, 0…1
 
     space                   the `Space` of the reference's codes
     point                   float32 (latents,): the present point
     place                   where it is, in words
-    neighbours, distances   the nearest reference images of the point, as numbers in their split, and how far they are
+    neighbours, distances   the nearest reference images of the point, as indices of their split, and how far they are
     beyond                  0…1: the share of held-out real images that lie nearer to a reference image than the point
     """
 
     heading, width = "What is between the images?", "880px"
 
-    image = Number("image", 0, lambda self: self._last, meaning="its number in the split, from 0")
+    image = Index("image", lambda self: len(self._cases), meaning="its number in the split")
     previous = Button("previous", icon="arrow-left", meaning="the image before, from the first on the last")
     next = Button("next", icon="arrow-right", meaning="the image after, from the last on the first")
-    start = Number("from image", 0, lambda self: self._last, meaning="where the walk begins: a number in the split")
-    end = Number(
+    start = Index("from image", lambda self: len(self._cases), meaning="where the walk begins: a number in the split")
+    end = Index(
         "to image",
-        0,
-        lambda self: self._last,
+        lambda self: len(self._cases),
         start=lambda self: self._of_another_class,
         meaning="where the walk ends: a number in the split",
     )
@@ -118,10 +117,9 @@ class LatentExplorer(Explorer):
         self._codes, _ = encoded(model, self._cases.images)
         self._title = f"{type(model).__name__} of {self._codes.shape[1]} numbers on {dataset.title}, {split} split"
         self.call = f'latent(model, dataset, "{split}", "{reference}")'
-        self._last = len(self._cases) - 1
         _, own = groups(self._cases, self._card)
         other = np.flatnonzero(own != own[0])  # a walk from class to class, where there are classes
-        self._of_another_class = int(other[0]) if len(other) else self._last
+        self._of_another_class = int(other[0]) if len(other) else len(self._cases) - 1
         self._measure()
         super().__init__()
 
@@ -180,7 +178,7 @@ class LatentExplorer(Explorer):
     @on(along)
     def _walk(self):
         share, (first, last) = self.along.value, self._ends
-        where = f"{share:.2f} of the way from image {self.start.value} to image {self.end.value}"
+        where = f"{share:.2f} of the way from image {self.start.value + 1} to image {self.end.value + 1}"
         self._go((1 - share) * first + share * last, where, walking=True)
 
     @answering
@@ -206,7 +204,7 @@ class LatentExplorer(Explorer):
 
     @property
     def _at_image(self):
-        return self._present_code, f"the code of image {self.image.value}", False
+        return self._present_code, f"the code of image {self.image.value + 1}", False
 
     @derived
     def _image(self):
@@ -273,7 +271,7 @@ class LatentExplorer(Explorer):
     def _name(self, number):
         """An image of the split, with its label."""
         words = label(self._cases, self._card, number)
-        return f"image {number}, {words}" if words else f"image {number}"
+        return f"image {number + 1}, {words}" if words else f"image {number + 1}"
 
     @sentences(read_out=True)
     def _image_words(self):
@@ -326,12 +324,12 @@ class LatentExplorer(Explorer):
         ]
         real = tiles(
             drawing.flat(self._others.images[self.neighbours]),
-            [f"{distance:.2f}  {words or f'#{number}'}" for number, words, distance in near],
+            [f"{distance:.2f}  {words or f'#{number + 1}'}" for number, words, distance in near],
             f"Real images nearest to it, of {self._reference}",
             SIDE,
             BLUE,
         )
-        each = ", ".join(f"{number}{words and f' ({words})'} at {distance:.2f}" for number, words, distance in near)
+        each = ", ".join(f"{number + 1}{words and f' ({words})'} at {distance:.2f}" for number, words, distance in near)
         return drawing.beside(here, drawing.blank(2 * GAP, 1), real), (
             f"The image decoded at the present point, {self.place}; its change since the reconstruction; and the"
             f" nearest images of {self._reference}: {each}. {self.beyond:.0%} of the real {self._split} images lie"
@@ -362,7 +360,7 @@ class LatentExplorer(Explorer):
         sheet, strongest = panels.along_axes(self.space, self._present_code)
         stops = ", ".join(map(panels.signed_number, panels.STOPS))
         return sheet, (
-            f"For each of {len(self.space.shares)} axes image {self.image.value}, decoded with its coordinate at"
+            f"For each of {len(self.space.shares)} axes image {self.image.value + 1}, decoded with its coordinate at"
             f" {stops} standard deviations; axis {strongest + 1} changes most pixels."
         )
 

@@ -10,7 +10,7 @@ import ipywidgets
 
 from ..errors import InputError
 from .cells import Cell
-from .controls import _STYLE, _WIDE, as_shown
+from .controls import _STYLE, _WIDE, FromOne, as_shown
 from .job import Job
 from .pages import Pages as PagesOf
 
@@ -150,9 +150,9 @@ def _show(widget, wanted):
 
 def _explain(widget, meaning):
     """The meaning as a tooltip, with the ends of a slider."""
-    low, high = getattr(widget, "min", None), getattr(widget, "max", None)
-    if low is not None and high is not None:
-        meaning = f"{meaning} ({low:g} to {high:g})"
+    if widget.has_trait("min") and widget.has_trait("max"):
+        ends = widget.get_state(["min", "max"])  # as the page has them
+        meaning = f"{meaning} ({ends['min']:g} to {ends['max']:g})"
     name = "tooltip" if widget.has_trait("tooltip") else "description_tooltip"  # ipywidgets 8, 7
     if widget.has_trait(name):
         widget.set_trait(name, meaning)
@@ -212,6 +212,15 @@ class Number(Control):
         super().__init__(description, min=low, max=high, width=width, **declared)
         if self.start is None:
             self.start = low
+
+
+class Index(Number):
+    """An index in a field, from 0 in Python, counted from 1 on the page; `count` is a function of the explorer."""
+
+    kind = FromOne
+
+    def __init__(self, description, count, **declared):
+        super().__init__(description, 0, lambda explorer: count(explorer) - 1, **declared)
 
 
 class Check(Control):
