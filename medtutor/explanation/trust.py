@@ -25,14 +25,15 @@ from .methods import methods_for
 from .randomisation import randomised
 from .scores import deletion, insertion
 
-# What `trust_table` tells of each method; without evidence, the first four are missing.
+# What `trust_table` tells of each method; without evidence, the first four are missing. What is said of the target is
+# its probability, of a regression the predicted number, in its units.
 COLUMNS = {
     "hit": "pointing game: the highest value lies on the evidence, share of images",
     "hit untrained": "the same for the network with random weights",
     "mass": "share of the positive attribution on the evidence",
     "mass untrained": "the same for the network with random weights",
-    "deletion": "area under the probability while the highest pixels are taken away: low",
-    "insertion": "area under the probability while they are given back: high",
+    "deletion": "area under what is said of the target while the highest pixels are taken away: low",
+    "insertion": "area under what is said of the target while they are given back: high",
     "similar all": "rank correlation with the map of the network with random weights: near 0",
     "similar head": "the same where only the last layer is random",
     "ms": "milliseconds an image",
@@ -54,14 +55,15 @@ def trust_table(
 
     run       a trained `Run` or model
     images    uint8 (N, C, H, W)
-    targets   class of each, [N]
+    targets   class of each, [N]; of a regression 0
     evidence  bool (N, H, W), or None where it is not known
     methods   names of `METHODS`; left out: all that work on the model
     seed      of the random weights and the random maps
     curves    on how many of the images deletion and insertion are drawn: they
               cost thirty forward passes each
 
-    Columns are those of `COLUMNS`. Raises `InputError` for no images, for targets or evidence of
+    Columns are those of `COLUMNS`; of a regression `deletion` and `insertion` are in the units of the predicted number.
+    Raises `InputError` for no images, for targets or evidence of
     another number of images, and what `explain` raises.
 
     >>> import torch

@@ -16,7 +16,21 @@ from ..explanation.subject import Subject
 from ..models.vit import WindowedViT
 from ..training.prediction import predict_logits
 from ..training.run import Run
-from ..widgets import MESSAGE, Button, Buttons, Choice, Column, Explorer, Number, Slider, derived, drawing, on, panel
+from ..widgets import (
+    MESSAGE,
+    Button,
+    Buttons,
+    Choice,
+    Column,
+    Explorer,
+    Index,
+    Slider,
+    derived,
+    drawing,
+    markup,
+    on,
+    panel,
+)
 from ..widgets.output import sentences
 from ..widgets.recent import Recent
 from . import attention_panels as panels
@@ -24,6 +38,7 @@ from .attention_look import MEAN, ROLLOUT, TO_ANSWER, Look, predicted
 from .attention_panels import SHEET
 from .attention_parts import Patches, checked, lengths, named, place, sides, stages, under
 from .cases import case_of
+from .sentences import lesson_of
 
 PATCH, THE_ANSWER = "a patch", "the answer"
 OVER, ALONE = "over the image", "alone"
@@ -75,7 +90,7 @@ def attention(
 class AttentionExplorer(Explorer):
     """An image, a query in it, and where the query looks.
 
-    image, previous, next  whose attention; numbers in the split, from 0
+    image, previous, next  whose attention; the value is an index of the split, from 0
     asked                  ToggleButtons: whether a patch looks, or the answer
     row, column            IntSliders from 1: the patch
     patches                a Button for each patch, row by row, over the image: for the mouse; none where
@@ -95,7 +110,7 @@ class AttentionExplorer(Explorer):
 
     heading, width = "Where does it look?", "880px"
 
-    image = Number("image", 0, lambda self: self._count - 1, meaning="its number in the split", label="6em")
+    image = Index("image", lambda self: self._count, meaning="its number in the split", label="6em")
     previous = Button("previous", icon="arrow-left", meaning="the image before", width="7em")
     next = Button("next", icon="arrow-right", meaning="the image after", width="7em")
     row = Slider(
@@ -131,6 +146,7 @@ class AttentionExplorer(Explorer):
         self._layers = {} if cnn is None else stages(layers(self._felt))
         self._count = len(getattr(self._dataset, split))
         first = attention_of(run, case_of(self._dataset, split, 0).image)  # blocks and patches are those of all images
+        self._first = [first]  # until it is shown
         self._blocks, self._covers = first.blocks, first.covers or first.shape
         self._lengths = [lengths(*each) for each in zip(first.shape, self._covers, first.grid)]
         self._inside = tuple(map(len, self._lengths))  # rows and columns that show something of the image
@@ -171,6 +187,8 @@ class AttentionExplorer(Explorer):
 
     @derived
     def weights(self):
+        if self._first and self.image.value == 0:
+            return self._first.pop()
         return attention_of(self._run, self._case.image)
 
     @derived
@@ -234,7 +252,8 @@ class AttentionExplorer(Explorer):
         )
         evidence = " The known evidence has a dashed outline." if self._dashes is not None else ""
         return self._marked(panels.large(self._pixels)), (
-            f"Image {self.image.value} of the {self._split} split in {sides(self._inside)} patches; {framed}.{evidence}"
+            f"Image {self.image.value + 1} of the {self._split} split in {sides(self._inside)} patches;"
+            f" {framed}.{evidence}"
         )
 
     @panel
@@ -316,7 +335,7 @@ class AttentionExplorer(Explorer):
 
     @sentences(read_out=True)
     def _words(self):
-        said = f"Image {self.image.value}: {predicted(self._card, self._answer, self._case.label)}"
+        said = f"Image {self.image.value + 1}: {predicted(self._card, self._answer, self._case.label)}"
         return [said, *self._look.sentences()]
 
     @sentences
@@ -327,6 +346,10 @@ class AttentionExplorer(Explorer):
     def _about_rollout(self):
         return ABOUT_ROLLOUT
 
+    @markup
+    def _lesson(self):
+        return f"How far a rollout can be trusted: {lesson_of('attention_rollout')}."
+
     layout = [
         [image, previous, next],
         MESSAGE,
@@ -336,5 +359,5 @@ class AttentionExplorer(Explorer):
         _map_shown,
         _caution,
         "How far the heads look",
-        [_chart_shown, Column("260px", _about_rollout)],
+        [_chart_shown, Column("260px", _about_rollout, _lesson)],
     ]

@@ -12,7 +12,7 @@ from ..widgets import Check, Choice, Slider, derived, drawing, markup, panel, pa
 from ..widgets.controls import status
 from .answers import few_threads
 from .cases import FILLS, covered
-from .sentences import SIGNS, answer_table, described, score_table
+from .sentences import SIGNS, about, answer_table, described, score_table
 
 
 class AttributionLooks:
@@ -270,12 +270,8 @@ class AttributionLooks:
     @markup
     def _about(self):
         """What is said of the method."""
-        how, found = METHODS[self.method.value], self._asked.map
-        layer = f" Layer: {html.escape(found.layer)}." if found is not None and found.layer else ""
-        return (
-            f"<div style='line-height:1.35;max-width:760px'><b>{html.escape(how.title)}.</b>"
-            f" {html.escape(how.computes)}{layer} <small>{html.escape(how.paper)}.</small></div>"
-        )
+        found = self._asked.map
+        return about(self.method.value, found and found.layer)
 
     @markup
     def _table(self):

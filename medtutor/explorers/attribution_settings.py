@@ -14,7 +14,7 @@ class Settings(Control):
     """
 
     def __init__(self):
-        self.lesson = self.start = None
+        self.start = None
 
     def begin(self, explorer):
         explorer._widgets[self] = box = ipywidgets.VBox()

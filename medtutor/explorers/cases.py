@@ -22,7 +22,7 @@ class Case:
 
     key       tells it from all others
     image     uint8 (C, H, W) or (C, D, H, W)
-    name      "image 12 of the test split"
+    name      "image 12 of the test split", counted from 1
     code      the Python expression for the image
     label     class number; a tuple of them for a multi-label task; of a regression the number; None where unknown
     evidence  bool, as the image without channels, or None
@@ -136,7 +136,7 @@ def case_of(dataset, split, number):
     return Case(
         key=(split, number),
         image=cases.images[number],
-        name=f"image {number} of the {split} split",
+        name=f"image {number + 1} of the {split} split",
         code=f"dataset.{split}.images[{number}]",
         label=_label(cases.labels[number]),
         evidence=None if cases.evidence is None else cases.evidence[number],

@@ -58,7 +58,7 @@ class ClassificationExplorer(Explorer):
     pages       `Pages` of the images
 
     counts      `Counts` at the present threshold
-    listed      the numbers of the cases that are shown, in the split
+    listed      the indices of the cases that are shown, in the split
     """
 
     heading = "Where to put the threshold?"
@@ -245,7 +245,7 @@ class ClassificationExplorer(Explorer):
         scores = self._score[listed]
         sheet = drawing.tiles(
             drawing.flat(self._images[listed]),
-            [f"{score:.3f}  #{case}" for score, case in zip(scores, listed)],
+            [f"{score:.3f}  #{case + 1}" for score, case in zip(scores, listed)],
             title=f"{outcome}s, {self.order.value}: {self.pages.place}. Below each: score, number in the split",
             columns=COLUMNS,
             rows=ROWS,
@@ -256,7 +256,7 @@ class ClassificationExplorer(Explorer):
         if not len(listed):
             return sheet, f"No image: there is no {outcome} at threshold {threshold:.2f}."
         slices = ", middle slices of volumes" if self._run.card.dims == 3 else ""
-        each = ", ".join(f"{case} ({score:.3f})" for score, case in zip(scores, listed))
+        each = ", ".join(f"{case + 1} ({score:.3f})" for score, case in zip(scores, listed))
         return sheet, (
             f"Images{slices} of {outcome}s at threshold {threshold:.2f}, {self.order.value}, {self.pages.place}."
             f" Case numbers with scores: {each}."

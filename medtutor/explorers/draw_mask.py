@@ -46,7 +46,7 @@ def draw_mask(dataset: Dataset, split: str = "train", image: int | None = None) 
 
     dataset  a `Dataset` of images with masks
     split    "train", "val" or "test"
-    image    number of the image in the split; left out: the one with most foreground
+    image    index of the image in the split; left out: the one with most foreground
 
     Raises `InputError` for a set without masks, for volumes, and for an image that is not there.
 
@@ -150,7 +150,7 @@ class DrawMaskExplorer(Explorer):
         self._structures = [("all parts", 0), *present] if len(present) > 1 else present
         self._spacing = card.spacing and card.spacing[-2:]
         self._unit = "mm" if card.spacing else "pixels"
-        self._title = f"{dataset.title}, image {self.number} of the {split} split"
+        self._title = f"{dataset.title}, image {self.number + 1} of the {split} split"
         self.call = f'draw_mask(dataset, "{split}", {self.number})'
         super().__init__()
 

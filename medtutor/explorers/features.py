@@ -84,13 +84,13 @@ class FeaturesExplorer(Explorer):
     near           IntSlider: how many of the nearest training images are counted
     alarms         Dropdown: the share of validation images that may be called unusual
 
-    case           number of the image in the split
+    case           index of the image in the split
     maps           float32 (C, *spatial): what the layer answers
     before, after  float32 (classes,): probabilities, and those without the channel (None where it is not known)
     effects        float32 (C, classes): probabilities without each channel; None until they are computed
     reference      `Reference`, None until it is computed
     distances      float32 (N,): from the image to each training image, Euclidean; None until then
-    nearest        numbers of the training images, the nearest first
+    nearest        indices of the training images, the nearest first
     """
 
     heading = "What has the network seen in it?"
@@ -156,7 +156,7 @@ class FeaturesExplorer(Explorer):
     )
     job = Background(always=False)
 
-    @slow(compare)
+    @slow(compare, at_once=lambda self: self._few)
     def reference(self):
         return partial(reference_of, self._run, self._dataset, list(self._layers), self._head)
 
@@ -210,10 +210,8 @@ class FeaturesExplorer(Explorer):
         self._phantom = dataset.is_phantom or run.provenance == "phantom"
         self._title = f"{self._subject.title} on {dataset.title}, {split} split"
         self.call = f'features(run, dataset, "{split}")'
+        self._few = dataset.train.images.numel() + dataset.val.images.numel() <= AT_ONCE
         super().__init__()
-        if dataset.train.images.numel() + dataset.val.images.numel() <= AT_ONCE:
-            self.compare.click()
-            self.job.wait()
 
     # Words ----------------------------------------------------------------------------------
 
@@ -229,7 +227,7 @@ class FeaturesExplorer(Explorer):
     def _prediction(self):
         label, says = label_of(self._images.labels[self.case], self._run.card), self._classes[self._says]
         return (
-            f"Image {self.case} of the {self._split} split, labelled {label}. The network says {says}, probability"
+            f"Image {self.case + 1} of the {self._split} split, labelled {label}. The network says {says}, probability"
             f" {self.before[self._says]:.3f}."
         )
 
@@ -280,13 +278,13 @@ class FeaturesExplorer(Explorer):
         sheet = pictures.looked_at(
             drawing.flat(self._images.images[[self.case]])[0],
             pixels,
-            (f"image {self.case}", f"channel {number} of {layer}"),
+            (f"image {self.case + 1}", f"channel {number} of {layer}"),
             ("middle slice" if self._run.card.dims == 3 else "", f"dark {low:.3g}, bright {high:.3g}"),
             pictures.answers(rows, len(before)),
         )
         each = (f"{name} {b:.3f}" + ("" if a is None else f" and {a:.3f}") for name, b, a in rows)
         return sheet, (
-            f"Image {self.case}, and its map in channel {number} of layer {layer}, colours from {low:.3g} to"
+            f"Image {self.case + 1}, and its map in channel {number} of layer {layer}, colours from {low:.3g} to"
             f" {high:.3g}. Probabilities as it is{'' if after is None else f', and with {self._off}'}:"
             f" {', '.join(each)}."
         )
@@ -323,10 +321,10 @@ class FeaturesExplorer(Explorer):
         listed, train = self.nearest[: pictures.NEAR], self._dataset.train
         names = [label_of(train.labels[number], self._run.card) for number in listed]
         away = [float(self.distances[number]) for number in listed]
-        title = f"The nearest training images of image {self.case}. Below each: distance, label"
+        title = f"The nearest training images of image {self.case + 1}. Below each: distance, label"
         sheet = pictures.near(drawing.flat(train.images[listed]), names, away, title)
-        each = ", ".join(f"{number} ({name}, {far:.3g})" for number, name, far in zip(listed, names, away))
-        return sheet, f"The nearest training images of image {self.case}, with label and distance: {each}."
+        each = ", ".join(f"{number + 1} ({name}, {far:.3g})" for number, name, far in zip(listed, names, away))
+        return sheet, f"The nearest training images of image {self.case + 1}, with label and distance: {each}."
 
     layout = [
         [of, image],

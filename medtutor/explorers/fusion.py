@@ -26,7 +26,7 @@ from ..widgets import (
     Choice,
     Column,
     Explorer,
-    Number,
+    Index,
     Slider,
     State,
     derived,
@@ -73,7 +73,7 @@ def fusion(models: nn.Module | Mapping[str, nn.Module], cohort: Cohort, split: s
 class FusionExplorer(Explorer):
     """A patient whose numbers can be changed, and what the models make of it.
 
-    patient, previous, next  whose image, and whose numbers at first; numbers in the split, from 0
+    patient, previous, next  whose image, and whose numbers at first; the value is an index of the split, from 0
     model                    Dropdown: the model that is looked at
     lab, age                 sliders: standard deviations, and years
     no_lab, no_age           Checkboxes: the number is missing
@@ -83,13 +83,13 @@ class FusionExplorer(Explorer):
     probabilities  {name: of the bad outcome}, by every model
     chance         the true one, for these numbers
     shares         `ShapleyValues` of the model that is looked at
-    other          number of the nearest patient in the split with the other finding; None where there is none
+    other          index of the nearest patient in the split with the other finding; None where there is none
     curves         {patient: (by the model, true)}: probabilities (62,) over `GRID`, of this image and of the other
     """
 
     heading, width = "What do image and table say together?", "760px"
 
-    patient = Number("patient", 0, lambda self: len(self._cases) - 1, meaning="its number in the split, from 0")
+    patient = Index("patient", lambda self: len(self._cases), meaning="its number in the split")
     previous = Button("previous", icon="arrow-left", meaning="the patient before, from the first on the last")
     next = Button("next", icon="arrow-right", meaning="the patient after, from the last on the first")
     lab = Slider(
@@ -250,7 +250,7 @@ class FusionExplorer(Explorer):
         name, number = self.model.value, self.patient.value
         truth = "the true chance is" if not self.row.isnan().any() else "the true chance, over all that is missing, is"
         words = [
-            f"Patient {number}, {self._finding(number)}, {', '.join(self._numbers)}: model {name} says"
+            f"Patient {number + 1}, {self._finding(number)}, {', '.join(self._numbers)}: model {name} says"
             f" {self.probabilities[name]:.2f} for a {OUTCOMES[1]}, {truth} {self.chance:.2f}. With the patient's own"
             f" values there was a {self._outcome}.",
             f"In log-odds: {self.shares.base:+.2f}, the mean of others, {self._each_share}; together"
@@ -259,7 +259,7 @@ class FusionExplorer(Explorer):
         if self.other is not None:
             by_model, true = self._answers[self.other]
             words.append(
-                f"With the image of patient {self.other}, {self._finding(self.other)}, model {name} would say"
+                f"With the image of patient {self.other + 1}, {self._finding(self.other)}, model {name} would say"
                 f" {by_model[-1]:.2f}; the true chance would be {true[-1]:.2f}."
             )
         return words
@@ -279,8 +279,8 @@ class FusionExplorer(Explorer):
         number = self.patient.value
         finding, image = self._finding(number), drawing.flat(self._cases.images[[number]])
         look = {"columns": 1, "rows": 1, "side": SIDE, "colour": GREY}
-        return drawing.tiles(image, [finding], title=f"Patient {number}", **look), (
-            f"Image of patient {number} of the {self._split} split: {finding}; {self._outcome}."
+        return drawing.tiles(image, [finding], title=f"Patient {number + 1}", **look), (
+            f"Image of patient {number + 1} of the {self._split} split: {finding}; {self._outcome}."
         )
 
     @panel
@@ -313,7 +313,7 @@ class FusionExplorer(Explorer):
         name, lab, sheets, words = self.model.value, float(self.row[LAB]), [], []
         for number, (patient, (by_model, true)) in enumerate(self._answers.items()):
             image = drawing.flat(self._cases.images[[patient]])[0]
-            title = f"{'This image' if number == 0 else f'Image of patient {patient}'}: {self._finding(patient)}"
+            title = f"{'This image' if number == 0 else f'Image of patient {patient + 1}'}: {self._finding(patient)}"
             legend = f"line: model {name};  dashed: true chance" if number == 0 else "same numbers, other finding"
             top = parts.above(number, image, title, legend, self._numbers[YEARS])
             sheets.append(drawing.below(top, parts.curves(number, by_model, true, lab)))

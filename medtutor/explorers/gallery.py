@@ -62,7 +62,7 @@ class GalleryExplorer(Explorer):
     job      `Job`: reads a set that was chosen
 
     dataset  the `Dataset` that is shown, None while it is read, and where it cannot be
-    listed   the numbers of the cases that are shown, in the split
+    listed   the indices of the cases that are shown, in the split
     """
 
     heading = "Look at the images first"

@@ -233,10 +233,10 @@ class GeneratorExplorer(RealOrDrawn, Film, Explorer):
             return sheet, alt
         labels = [words.label(self._learned_labels, self._dataset, number) for number in self.neighbours]
         near = list(zip(self.distances, labels, self.neighbours))
-        captions = [f"{far:.2f}  {label or f'#{number}'}" for far, label, number in near]
+        captions = [f"{far:.2f}  {label or f'#{number + 1}'}" for far, label, number in near]
         images, title = self._reference.images[self.neighbours], f"The nearest {self._near_to}, two more"
         sheet = drawing.beside(sheet, drawing.blank(6, 1), panels.rows(images, captions, title, SIDE, REAL))
-        each = ", ".join(f"{number}{f' ({label})' if label else ''} at {far:.2f}" for far, label, number in near)
+        each = ", ".join(f"{number + 1}{f' ({label})' if label else ''} at {far:.2f}" for far, label, number in near)
         alt += f" The nearest {self._near_to}, and two more: {each}."
         if self._is_own:
             real = self._reference.real

@@ -161,7 +161,7 @@ class Game:
         # Of drawn ones too the label is that of a real image: classes are as frequent among both.
         number = int(self._waiting.pop())
         if self._random.random() < 0.5:
-            return Turn(self._images[number], True, f"real: image {number} of {self._split}")
+            return Turn(self._images[number], True, f"real: image {number + 1} of {self._split}")
         label = None if self._labels is None else int(self._labels[number])
         image = self._adversary.sample(1, label, seed=int(self._random.integers(2**31)))[0]
         return Turn(image, False, NO_PATIENT)

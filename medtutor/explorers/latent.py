@@ -10,13 +10,14 @@ decoded there stand the real images that lie nearest, and how near that is.
 import numpy as np
 import torch
 
+from ..checks import whole
 from ..data.dataset import Dataset, normalise
 from ..figures import BLUE
 from ..widgets import (
     Button,
     Column,
     Explorer,
-    Number,
+    Index,
     Several,
     Slider,
     State,
@@ -59,7 +60,7 @@ def latent(model: torch.nn.Module, dataset: Dataset, split: str = "test", refere
     >>> explorer = explorers.latent(Autoencoder(latents=4), drawn)
     >>> explorer.axes[0].value = 2.0  # as the slider does
     >>> explorer.place
-    'the code of image 0, moved to +2.0 along axis 1'
+    'the code of image 1, moved to +2.0 along axis 1'
     """
     return LatentExplorer(model, dataset, split, reference)
 
@@ -67,33 +68,34 @@ def latent(model: torch.nn.Module, dataset: Dataset, split: str = "test", refere
 class LatentExplorer(Explorer):
     """An image, its code, and the point that moves away from it.
 
-    image, previous, next   whose code is the origin; numbers in the split, from 0
+    image, previous, next   whose code is the origin; the value is an index of the split, from 0
     axes                    FloatSliders: the point along the axes, in standard deviations
-    back, random            Buttons: to the code of the image, to a random point
-    start, end, along       a walk between two images: their numbers, and how far, 0…1
+    back, random            Buttons: to the code of the image, to another random point; `draw(seed)` goes to the same
+                            one for the same seed
+    start, end, along       a walk between two images: their indices, and how far, 0…1
 
     space                   the `Space` of the reference's codes
     point                   float32 (latents,): the present point
     place                   where it is, in words
-    neighbours, distances   the nearest reference images of the point, as numbers in their split, and how far they are
+    neighbours, distances   the nearest reference images of the point, as indices of their split, and how far they are
     beyond                  0…1: the share of held-out real images that lie nearer to a reference image than the point
     """
 
     heading, width = "What is between the images?", "880px"
 
-    image = Number("image", 0, lambda self: self._last, meaning="its number in the split, from 0")
+    image = Index("image", lambda self: len(self._cases), meaning="its number in the split")
     previous = Button("previous", icon="arrow-left", meaning="the image before, from the first on the last")
     next = Button("next", icon="arrow-right", meaning="the image after, from the last on the first")
-    start = Number("from image", 0, lambda self: self._last, meaning="where the walk begins: a number in the split")
-    end = Number(
+    start = Index("from image", lambda self: len(self._cases), meaning="where the walk begins: a number in the split")
+    end = Index(
         "to image",
-        0,
-        lambda self: self._last,
+        lambda self: len(self._cases),
         start=lambda self: self._of_another_class,
         meaning="where the walk ends: a number in the split",
     )
     along = Slider("along", 0.0, 1.0, 0.02, meaning="0: the first image's code, 1: the second's")
     origin = State(lambda self: self._at_image)  # from where the axes move it: (point, in words, is it on the walk)
+    seed = State(0)  # of the last random point
     moves = State({})  # {axis: coordinate}, of the sliders that were moved since
     axes = Several(lambda self: [self._axis(number, share) for number, share in enumerate(self.space.shares)])
     back = Button("back to the image", icon="undo", meaning="the point to the code of the image")
@@ -108,17 +110,16 @@ class LatentExplorer(Explorer):
         self._card, self._split, self._reference = dataset.card, split, reference
         self._cases, self._others = getattr(dataset, split), getattr(dataset, reference)
         self._phantom = dataset.is_phantom
-        self._generator, count = np.random.default_rng(0), len(self._others)
+        count = len(self._others)
         few = count <= MOST
-        self._kept = np.arange(count) if few else np.sort(self._generator.choice(count, MOST, replace=False))
+        self._kept = np.arange(count) if few else np.sort(np.random.default_rng(0).choice(count, MOST, replace=False))
         self.space = Space(model, self._others.images[self._kept])
         self._codes, _ = encoded(model, self._cases.images)
         self._title = f"{type(model).__name__} of {self._codes.shape[1]} numbers on {dataset.title}, {split} split"
         self.call = f'latent(model, dataset, "{split}", "{reference}")'
-        self._last = len(self._cases) - 1
         _, own = groups(self._cases, self._card)
         other = np.flatnonzero(own != own[0])  # a walk from class to class, where there are classes
-        self._of_another_class = int(other[0]) if len(other) else self._last
+        self._of_another_class = int(other[0]) if len(other) else len(self._cases) - 1
         self._measure()
         super().__init__()
 
@@ -160,15 +161,24 @@ class LatentExplorer(Explorer):
 
     @on(random)
     def _drew(self):
-        of_what = "the prior" if self.space.is_vae else "the Gaussian of the codes"
-        self._go(self.space.random(self._generator), f"a random point of {of_what}")
+        self.draw(self.seed + 1)
+
+    @answering
+    def draw(self, seed):
+        """Put the point to a random one, the same for the same seed: a whole number from 0."""
+        self.seed = whole("seed", seed, 0)
+        self._go(self.space.random(np.random.default_rng(self.seed)), self._at_random)
+
+    @property
+    def _at_random(self):
+        return f"a random point of {'the prior' if self.space.is_vae else 'the Gaussian of the codes'}"
 
     @on(start)
     @on(end)
     @on(along)
     def _walk(self):
         share, (first, last) = self.along.value, self._ends
-        where = f"{share:.2f} of the way from image {self.start.value} to image {self.end.value}"
+        where = f"{share:.2f} of the way from image {self.start.value + 1} to image {self.end.value + 1}"
         self._go((1 - share) * first + share * last, where, walking=True)
 
     @answering
@@ -177,12 +187,11 @@ class LatentExplorer(Explorer):
         self.origin, self.moves = (point, place, walking), {}
 
     def _code(self):
-        """Sliders of axes follow the point: only those that were moved are lines, and what the point left comes first.
-
-        A random point is none of them.
-        """
+        """Sliders of axes follow the point: only those that were moved are lines, below what the point left."""
         *lines, last = [line for line in super()._code().split("\n") if not line.startswith("explorer.axes[")]
-        if not self.origin[2] and any(f"explorer.{name}." in line for name in WALK for line in lines):
+        if self.origin[1] == self._at_random:
+            lines.append(f"explorer.draw({self.seed})")
+        elif not self.origin[2] and any(f"explorer.{name}." in line for name in WALK for line in lines):
             lines.append("explorer.back.click()")
         moved = [f"explorer.axes[{axis}].value = {value!r}" for axis, value in self.moves.items()]
         return "\n".join([*lines, *moved, last])
@@ -195,7 +204,7 @@ class LatentExplorer(Explorer):
 
     @property
     def _at_image(self):
-        return self._present_code, f"the code of image {self.image.value}", False
+        return self._present_code, f"the code of image {self.image.value + 1}", False
 
     @derived
     def _image(self):
@@ -262,7 +271,7 @@ class LatentExplorer(Explorer):
     def _name(self, number):
         """An image of the split, with its label."""
         words = label(self._cases, self._card, number)
-        return f"image {number}, {words}" if words else f"image {number}"
+        return f"image {number + 1}, {words}" if words else f"image {number + 1}"
 
     @sentences(read_out=True)
     def _image_words(self):
@@ -315,12 +324,12 @@ class LatentExplorer(Explorer):
         ]
         real = tiles(
             drawing.flat(self._others.images[self.neighbours]),
-            [f"{distance:.2f}  {words or f'#{number}'}" for number, words, distance in near],
+            [f"{distance:.2f}  {words or f'#{number + 1}'}" for number, words, distance in near],
             f"Real images nearest to it, of {self._reference}",
             SIDE,
             BLUE,
         )
-        each = ", ".join(f"{number}{words and f' ({words})'} at {distance:.2f}" for number, words, distance in near)
+        each = ", ".join(f"{number + 1}{words and f' ({words})'} at {distance:.2f}" for number, words, distance in near)
         return drawing.beside(here, drawing.blank(2 * GAP, 1), real), (
             f"The image decoded at the present point, {self.place}; its change since the reconstruction; and the"
             f" nearest images of {self._reference}: {each}. {self.beyond:.0%} of the real {self._split} images lie"
@@ -351,7 +360,7 @@ class LatentExplorer(Explorer):
         sheet, strongest = panels.along_axes(self.space, self._present_code)
         stops = ", ".join(map(panels.signed_number, panels.STOPS))
         return sheet, (
-            f"For each of {len(self.space.shares)} axes image {self.image.value}, decoded with its coordinate at"
+            f"For each of {len(self.space.shares)} axes image {self.image.value + 1}, decoded with its coordinate at"
             f" {stops} standard deviations; axis {strongest + 1} changes most pixels."
         )
 

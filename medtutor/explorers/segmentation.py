@@ -45,6 +45,7 @@ from .segmentation_parts import (
     gates_of,
     in_words,
 )
+from .sentences import about
 
 LIKELIEST, ABOVE = "likeliest class", "threshold"
 NONE, LARGEST, EACH_LARGEST, SHAPE = "nothing", "largest piece", "largest of each class", "mean shape"
@@ -421,6 +422,10 @@ class SegmentationExplorer(Explorer):
         found, at = self._reason, self.depth.value - 1
         return found and reasons.shown(found, self._patients.images[self.number], at, self._place)
 
+    @markup
+    def _about(self):
+        return "" if self.why.value == reasons.OFF else about(self.why.value)
+
     def _composed(self):
         """The charts stand beside each other, and sentences for the table."""
         kind = type(self)
@@ -441,5 +446,6 @@ class SegmentationExplorer(Explorer):
         ],
         [Column("430px", _numbers, distances), Column("300px", _ranks_shown)],
         [why, explain, job],
+        _about,
         _why_shown,
     ]

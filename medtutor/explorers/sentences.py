@@ -1,10 +1,14 @@
 """What the attribution explorer says in words and small tables: where a map is strongest, scores, probabilities."""
 
 import html
+from urllib.parse import quote
 
 import numpy as np
 
+from ..explanation import METHODS
 from ..figures import BLUE, ORANGE
+
+LESSON = "09_interpretability"  # beside the lesson, or the notebook, that shows the explorer
 
 SIGNS = {"both": "for and against", "positive": "for the class", "negative": "against it", "absolute": "either way"}
 # score: (its name, what speaks for the map)
@@ -18,6 +22,30 @@ SCORES = {
     "pointing_game": ("pointing game", "1: the highest value is on the evidence"),
     "relevance_mass": ("mass on the evidence", "high: more than the evidence's share of the image"),
 }
+
+
+def lesson_of(method):
+    """The link to what lesson 09 says of a method, as HTML; its words tell the way where the page does not follow it.
+
+    Within a notebook a heading is found by its words, with hyphens for blanks.
+    """
+    title = METHODS[method].title
+    return (
+        f'<a href="{LESSON}.ipynb#{quote(title.replace(" ", "-"))}" target="_blank" rel="noopener">Lesson 09,'
+        f" '{html.escape(title)}'</a>"
+    )
+
+
+def about(method, layer=None):
+    """What a method computes, as HTML, with the link to its paragraph.
+
+    layer  the one that was looked at
+    """
+    how, at = METHODS[method], f" Layer: {html.escape(layer)}." if layer else ""
+    return (
+        f"<div style='line-height:1.35;max-width:760px'><b>{html.escape(how.title)}.</b>"
+        f" {html.escape(how.computes)}{at} {lesson_of(method)}. <small>{html.escape(how.paper)}.</small></div>"
+    )
 
 
 def place(values):

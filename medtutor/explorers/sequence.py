@@ -90,7 +90,7 @@ class SequenceExplorer(Explorer):
     instead  ToggleButtons: what replaces a frame to see what that frame does
     many     Button: the same on many clips, which the `job` computes
 
-    case     the number of the clip, in the split
+    case     the index of the clip, in the split
     answers  float (frames played,): the answer, had the clip ended after each frame
     filmed   the same of the clip as filmed
     effects  float (frames played,): the answer less the answer without that frame
@@ -263,12 +263,12 @@ class SequenceExplorer(Explorer):
     @property
     def _where(self):
         """The clip in words."""
-        return f"Clip {self.case} of the {self._split} split, {self.how.value}."
+        return f"Clip {self.case + 1} of the {self._split} split, {self.how.value}."
 
     @sentences(as_blocks=True)
     def _numbers(self):
         """What is known of the clip as it was filmed, each number with its meaning."""
-        filmed, where = self.filmed[-1], f"clip {self.case} of the {self._split} split"
+        filmed, where = self.filmed[-1], f"clip {self.case + 1} of the {self._split} split"
         return [
             f"label {self._label}: {where} ({self.order.value}, {self.cases.place})",
             f"answer {filmed:.2f}: {self._what}, as filmed",

@@ -4,9 +4,19 @@ import html
 import math
 
 import ipywidgets
+from traitlets import CInt
 
 _STYLE = {"description_width": "7em"}
 _WIDE = {"width": "98%", "max_width": "400px"}
+
+
+class FromOne(ipywidgets.BoundedIntText):
+    """A whole number that is one more on the page than in Python."""
+
+    value, min, max = (
+        CInt(start).tag(sync=True, to_json=lambda value, _: value + 1, from_json=lambda value, _: value - 1)
+        for start in (0, 0, 100)
+    )
 
 
 def choice(description, options, value=None):

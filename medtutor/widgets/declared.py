@@ -10,7 +10,7 @@ import ipywidgets
 
 from ..errors import InputError
 from .cells import Cell
-from .controls import _STYLE, _WIDE, as_shown
+from .controls import _STYLE, _WIDE, FromOne, as_shown
 from .job import Job
 from .pages import Pages as PagesOf
 
@@ -25,7 +25,6 @@ class Control(Cell):
     start        its first value, or a rule for it; left out: the first option, or what the widget has by itself
     visible      whether it is on the page; also a function of the explorer
     width, label  CSS widths of the whole and of the description
-    lesson       (address, words) of the paragraph that explains it, linked beside it
     traits       further traits of the widget
 
     Raises `InputError` where the meaning is missing.
@@ -33,12 +32,10 @@ class Control(Cell):
 
     kind = ipywidgets.Text
 
-    def __init__(
-        self, description, *, meaning="", start=None, visible=True, width=None, label=None, lesson=None, **traits
-    ):
+    def __init__(self, description, *, meaning="", start=None, visible=True, width=None, label=None, **traits):
         if not meaning:
             raise InputError(f"the control {description!r} has no meaning; say in meaning=… what it does")
-        self.meaning, self.lesson, self._width, self._label = meaning, lesson, width, label
+        self.meaning, self._width, self._label = meaning, width, label
         self.followed = {"description": description, **traits, "visible": visible}
         self.start = start
 
@@ -68,12 +65,7 @@ class Control(Cell):
 
     def box(self, explorer):
         """What stands on the page."""
-        widget = explorer._widgets[self]
-        if self.lesson is None:
-            return widget
-        address, words = self.lesson
-        link = ipywidgets.HTML(f'<a href="{address}" target="_blank" rel="noopener">{words}</a>')
-        return ipywidgets.HBox([widget, link], layout=ipywidgets.Layout(flex_flow="row wrap", align_items="center"))
+        return explorer._widgets[self]
 
     def __get__(self, explorer, owner=None):
         if explorer is None:
@@ -158,9 +150,9 @@ def _show(widget, wanted):
 
 def _explain(widget, meaning):
     """The meaning as a tooltip, with the ends of a slider."""
-    low, high = getattr(widget, "min", None), getattr(widget, "max", None)
-    if low is not None and high is not None:
-        meaning = f"{meaning} ({low:g} to {high:g})"
+    if widget.has_trait("min") and widget.has_trait("max"):
+        ends = widget.get_state(["min", "max"])  # as the page has them
+        meaning = f"{meaning} ({ends['min']:g} to {ends['max']:g})"
     name = "tooltip" if widget.has_trait("tooltip") else "description_tooltip"  # ipywidgets 8, 7
     if widget.has_trait(name):
         widget.set_trait(name, meaning)
@@ -220,6 +212,15 @@ class Number(Control):
         super().__init__(description, min=low, max=high, width=width, **declared)
         if self.start is None:
             self.start = low
+
+
+class Index(Number):
+    """An index in a field, from 0 in Python, counted from 1 on the page; `count` is a function of the explorer."""
+
+    kind = FromOne
+
+    def __init__(self, description, count, **declared):
+        super().__init__(description, 0, lambda explorer: count(explorer) - 1, **declared)
 
 
 class Check(Control):
@@ -328,7 +329,7 @@ class Several(Control):
     """
 
     def __init__(self, each):
-        self.each, self.lesson, self.start = each, None, None
+        self.each, self.start = each, None
 
     def begin(self, explorer):
         controls = self.each(explorer)

@@ -338,12 +338,22 @@ class Explorer:
 
     def close(self):
         """Take the widgets off every page, and out of memory; shown again, the explorer brings them back."""
-        if self.job is not None:
-            self.job.cancel()
+        with self._lock:
+            if self.job is not None and self.job.running:
+                self.job.cancel()
+                if self._computing is not None and self._computing.pressed is None:
+                    self._cells.forget(self._computing)  # shown again, it begins anew
         shown.close(self._roots)
+
+    @answering
+    def _begin_anew(self):
+        """Compute what was broken off when the explorer was closed: nobody presses a button for it."""
 
     def _repr_mimebundle_(self, include=None, exclude=None):
         shown.reopen(self._roots)
+        automatic = (cell for cell in self._declared.values() if isinstance(cell, slow) and cell.pressed is None)
+        if not all(self._cells.is_fresh(cell, self) for cell in automatic):
+            self._begin_anew()
         shown.remember(self)
         try:
             picture = self.still(small=True)

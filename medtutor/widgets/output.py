@@ -98,15 +98,16 @@ class slow(Cell):  # a decorator
     The method reads what it needs and returns `work(tell)`, as a `Job` takes it, or None where there is nothing to
     compute. It is called when what it has read changes, and the explorer's `job` does the work beside the widget: once
     in the foreground, when the explorer is made. As `@slow(button)` it is called at the press of that button only, and
-    what it has found is dropped when what it has read changes.
+    what it has found is dropped when what it has read changes. `at_once`, a function of the explorer, says whether the
+    button is not waited for when the explorer is made.
 
     There is one job: what starts later takes the place of what still runs.
     """
 
     is_slow = True
 
-    def __init__(self, function):
-        self.pressed = None
+    def __init__(self, function, at_once=lambda explorer: False):
+        self.pressed, self.at_once = None, at_once
         if isinstance(function, Cell):
             self.pressed, function = function, None
         self.function = function
@@ -117,8 +118,7 @@ class slow(Cell):  # a decorator
         return self
 
     def begin(self, explorer):
-        self._found(explorer, None)
-        if self.pressed is None:
+        if self.pressed is None or self.at_once(explorer):
             work = explorer._cells.compute(self, self.function, explorer)
             if work is not None:
                 self._found(explorer, work(lambda *_: None))

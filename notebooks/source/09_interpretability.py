@@ -148,6 +148,62 @@ draw(names[4:8], images[0], evidence[0])
 draw(names[8:], images[0], evidence[0])
 
 # %% [markdown]
+# What to know of each before you trust it:
+#
+# ### Saliency
+#
+# The size of the gradient, so it has no sign. Where a score is saturated it is
+# near zero, although the pixel matters.
+#
+# ### Input x gradient
+#
+# What is mid-grey gets nothing, whatever the network makes of it.
+#
+# ### Integrated gradients
+#
+# The baseline decides: from black, a dark pixel has gone no way and gets
+# nothing. Look at the completeness; where it is poor, take more steps.
+#
+# ### SmoothGrad
+#
+# Saliency over noisy copies. How much noise is a choice: try another.
+#
+# ### GradientSHAP
+#
+# As integrated gradients, from random points: another seed, another map.
+#
+# ### DeepLIFT
+#
+# It compares with a baseline, as integrated gradients do, and shares their
+# blindness. It needs layers that it has rules for, and refuses attention.
+#
+# ### Layer-wise relevance propagation
+#
+# The rule of each kind of layer is a choice: with others, another map.
+#
+# ### Grad-CAM
+#
+# As coarse as the feature maps of its layer, blown up to the image: what is
+# smaller than one of their places has no place of its own.
+#
+# ### Guided backpropagation
+#
+# Crisp, and almost blind to what was learned: see the random weights below.
+#
+# ### Occlusion
+#
+# It asks the network itself, without gradients. The window decides what can be
+# found, and what it is filled with may look like something, too.
+#
+# ### Kernel SHAP
+#
+# Patches, not pixels, and drawn at random: few samples make a noisy map.
+#
+# ### Attention rollout
+#
+# Of transformers only, and the same for every class: lesson 07.
+
+# %% [markdown]
 # ## Which of them found it?
 #
 # The **pointing game** asks whether the highest value of a map lies on the

@@ -32,8 +32,8 @@ def test_attention_by_keyboard(notebook, record_property):
 
     page.focus(page.control("image"))
     page.tab_to(page.output.get_by_role("button", name="next"))
-    page.press("Space", page.picture("Image 1 of the test split"))
-    page.output.get_by_text("Image 1: predicted").first.wait_for()  # the words come last
+    page.press("Space", page.picture("Image 2 of the test split"))
+    page.output.get_by_text("Image 2: predicted").first.wait_for()  # the words come last
     assert png(image.get_attribute("src")) != before[0] and png(maps.get_attribute("src")) != before[1]
 
     # The buttons of the patches are not on the way.

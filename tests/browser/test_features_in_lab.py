@@ -39,7 +39,7 @@ def test_features_by_keyboard(notebook, record_property):
     page.tab_to(page.output.get_by_role("button", name="try every channel"))
     page.press("Space", page.picture("Largest change of a probability"), timeout=30)
     page.tab_to(page.output.get_by_role("button", name="compare with the training images"))
-    page.press("Enter", page.picture("The nearest training images of image 0"), timeout=30)
+    page.press("Enter", page.picture("The nearest training images of image 1"), timeout=30)
     page.tab_to(page.output.get_by_role("slider").first)
     waits = [
         page.press("ArrowRight", page.output.get_by_text(f"of the {count} nearest training images"))
@@ -49,6 +49,6 @@ def test_features_by_keyboard(notebook, record_property):
     assert statistics.median(waits) < 1
 
     page.focus(page.control("image"))
-    page.press("ArrowUp", page.picture("Image 1, and its map"))
-    page.picture("The nearest training images of image 1").wait_for()
+    page.press("ArrowUp", page.picture("Image 2, and its map"))
+    page.picture("The nearest training images of image 2").wait_for()
     assert png(looked_at.get_attribute("src")) != before[0]

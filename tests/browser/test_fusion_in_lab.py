@@ -38,7 +38,7 @@ def test_fusion_by_keyboard(notebook, record_property):
 
     page.focus(page.control("patient"))
     page.tab_to(page.output.get_by_role("button", name="next"))
-    page.press("Space", page.picture("Image of patient 1 of the test split"))
+    page.press("Space", page.picture("Image of patient 2 of the test split"))
     assert png(image.get_attribute("src")) != before[0]
 
     page.tab_to(page.output.get_by_role("slider").first)
@@ -71,7 +71,7 @@ def test_patients_turned_over_quickly_keep_their_own_numbers(notebook):
     for _ in range(12):
         page.page.keyboard.press("Space")
     bars = page.picture(BARS)
-    page.picture("Image of patient 12 of the test split").wait_for()
+    page.picture("Image of patient 13 of the test split").wait_for()
     page.page.wait_for_timeout(1500)
     said = bars.get_attribute("alt")
     page.tab_to(page.output.get_by_role("button", name="this patient's own values"))

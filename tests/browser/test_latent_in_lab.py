@@ -41,7 +41,7 @@ def test_latent_by_keyboard(notebook, record_property):
 
     page.focus(page.control("image"))
     page.tab_to(page.output.get_by_role("button", name="next"))
-    page.press("Space", page.picture("Three images: image 1, .* of the test split"))
+    page.press("Space", page.picture("Three images: image 2, .* of the test split"))
     assert png(image.get_attribute("src")) != before[0]
 
     page.tab_to(page.output.get_by_role("slider").first)
@@ -52,16 +52,16 @@ def test_latent_by_keyboard(notebook, record_property):
     assert png(point.get_attribute("src")) != before[1] and png(chart.get_attribute("src")) != before[2]
 
     page.tab_to(page.output.get_by_role("button", name="back to the image"))
-    page.press("Space", page.picture("present point, the code of image 1;"))
+    page.press("Space", page.picture("present point, the code of image 2;"))
     page.page.wait_for_timeout(500)  # the sliders were moved with it, and that is no move of the user's
-    assert "the code of image 1;" in point.get_attribute("alt")
+    assert "the code of image 2;" in point.get_attribute("alt")
     page.tab_to(page.output.get_by_role("button", name="random point"))
     page.press("Enter", page.picture("a random point of the Gaussian of the codes"))
 
     page.tab_to(page.control("to image"))
     page.page.keyboard.press("Control+A")
-    page.page.keyboard.type("30")
-    page.press("Tab", page.picture("of the way from image 0 to image 30"))
+    page.page.keyboard.type("31")
+    page.press("Tab", page.picture("of the way from image 1 to image 31"))
     page.tab_to(page.control("along"))
     page.press("ArrowRight", page.picture("Film strip .* marked at 0.02"))
     steps = page.latencies(strip, "ArrowRight", 12)

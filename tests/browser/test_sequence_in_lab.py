@@ -95,4 +95,4 @@ def test_play_and_clips_by_keyboard(notebook):
     page.press("Enter", page.output.get_by_text("2 of 80"))
     page.tab_to(page.control("order"))
     page.choose(1)
-    page.output.get_by_text("clip 0 of the test split").wait_for()
+    page.output.get_by_text("clip 1 of the test split").wait_for()

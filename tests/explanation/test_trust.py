@@ -102,3 +102,14 @@ def test_what_does_not_belong_together_is_a_sentence(run, ill):
     assert all(
         of_tensors[name][column] == plain[name][column] for name in plain for column in plain[name] if column != "ms"
     )
+
+
+def test_the_areas_of_a_regression_are_in_its_units():
+    images, numbers = torch.randint(0, 256, (40, 12, 12), dtype=torch.uint8), torch.linspace(20.0, 80.0, 40)
+    ages = mt.from_arrays(*[(images, numbers)] * 3, task="regression", classes=["age"])
+    run = mt.fit(mt.build("mlp", ages, width=8), ages, mt.Recipe(epochs=1, batch_size=16), progress=False)
+    table = trust_table(run, images[:2, None], [0, 0], methods=["saliency"], curves=2)
+    said = run.predict(images[:2, None])
+    for area in ("deletion", "insertion"):
+        assert table["saliency"][area] == pytest.approx(float(said.mean()), abs=15) and table["saliency"][area] > 15
+    assert not any("probability" in meaning for meaning in COLUMNS.values())

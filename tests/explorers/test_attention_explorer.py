@@ -145,7 +145,7 @@ def test_the_answer_is_that_of_the_network(explorer):
         said = run_of("vit").model(mt.data.normalise(chests().test.images[5:6])).softmax(1)[0]
     name, label = chests().card.classes[int(said.argmax())], chests().card.classes[int(chests().test.labels[5])]
     assert (
-        f"Image 5: predicted {name} with probability {float(said.max()):.3f}; the label is {label}"
+        f"Image 6: predicted {name} with probability {float(said.max()):.3f}; the label is {label}"
         in explorer._words.value
     )
     assert ("the model is wrong" in explorer._words.value) == (name != label)
@@ -265,7 +265,7 @@ def test_an_older_ipywidgets_has_sliders_only(monkeypatch):
 
 def test_previous_and_next_go_round(explorer):
     explorer.previous.click()
-    assert explorer.image.value == 29 and "Image 29 of the test split" in alt(explorer._image_shown)
+    assert explorer.image.value == 29 and "Image 30 of the test split" in alt(explorer._image_shown)
     explorer.next.click()
     assert explorer.image.value == 0
 
@@ -323,7 +323,7 @@ def test_numbers_and_several_labels():
     )
     run = fitted("vit", ages, patch=4, width=16, depth=1, heads=2)
     said = float(run.read(run.model(mt.data.normalise(ages.test.images[:1])).detach())[0, 0])
-    assert f"Image 0: predicted {said:.3g}; the label is 20" in attention(run, ages)._words.value
+    assert f"Image 1: predicted {said:.3g}; the label is 20" in attention(run, ages)._words.value
     both = [(images, np.stack([labels, 1 - labels], axis=1)) for images, labels in parts]
     many = mt.from_arrays(*both, task="multi-label", classes=["one", "two"])
     words = attention(fitted("vit", many, patch=4, width=16, depth=1, heads=2), many)._words.value

@@ -9,6 +9,8 @@ from copy import deepcopy
 from dataclasses import replace
 from datetime import datetime
 from functools import cache
+from pathlib import Path
+from urllib.parse import unquote
 
 import numpy as np
 import pytest
@@ -24,7 +26,7 @@ from medtutor.explanation import METHODS, explain, methods_for, overlay, randomi
 from medtutor.explorers import AttributionExplorer, answers, explore
 from medtutor.explorers.cases import as_image
 from medtutor.explorers.own_image import read_image, uploaded
-from medtutor.explorers.sentences import place
+from medtutor.explorers.sentences import about, lesson_of, place
 from medtutor.training.run import Run
 from medtutor.widgets import panels, recent
 from medtutor.widgets.explorer import VIEW
@@ -803,3 +805,19 @@ def test_a_page_without_a_kernel_has_its_map_however_slow_the_machine(monkeypatc
     assert "No map" not in explorer.still().alt and explorer.attribution is not None
     explorer.method.value = "kernel_shap"
     assert "No map" in explorer.still().alt
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_every_method_leads_to_its_paragraph_in_the_lesson(method):
+    target = re.search(r'<a href="([^"]+)" target="_blank"', about(method))[1]
+    file, _, anchor = target.partition("#")
+    source = Path(mt.__file__).parents[1] / "notebooks" / "source" / file
+    headings = re.findall(r"^# #+ (.*)", source.with_suffix(".py").read_text(encoding="utf-8"), re.M)
+    assert [heading.replace(" ", "-") for heading in headings].count(unquote(anchor)) == 1
+
+
+def test_the_link_follows_the_method(explorer):
+    for method in ("grad_cam", "saliency"):
+        explorer.method.value = method
+        assert METHODS[method].computes in html.unescape(explorer._about.value)
+        assert lesson_of(method) in explorer._about.value

@@ -141,7 +141,7 @@ def test_images_of_each_outcome(explorer, pair, outcome):
     }
     assert set(explorer.listed) == expected
     for case in explorer.listed:
-        assert f"{case} ({scores[case]:.3f})" in alt(explorer._shown)
+        assert f"{case + 1} ({scores[case]:.3f})" in alt(explorer._shown)
 
 
 def test_order_of_the_images(explorer, pair):

@@ -386,7 +386,7 @@ def test_stop_does_not_wait_for_a_map_that_hears_nothing(monkeypatch):
     explorer.job.stop.click()
     assert time.perf_counter() - start < 1 and not explorer.job.running
     explorer.pages.next.click()  # and the user goes on meanwhile
-    assert time.perf_counter() - start < 2 and "image 1 of the test split" in explorer.case.name
+    assert time.perf_counter() - start < 2 and "image 2 of the test split" in explorer.case.name
     gate.set()
     explorer.job.wait()
     assert explorer.attribution is None and explorer.message.value == ""
@@ -409,3 +409,20 @@ def test_two_computations_never_draw_random_numbers_at_once(monkeypatch):
     second.compute.click()
     second.job.wait()
     assert second.attribution.method == "smoothgrad" and second.message.value == ""
+
+
+def test_an_index_counts_from_one_on_the_page_and_from_zero_in_code():
+    explorer = MADE["latent"]()
+    assert explorer.image.get_state(["value", "min", "max"]) == {"value": 1, "min": 1, "max": 24}
+    explorer.image.set_state({"value": 3})  # as the browser does
+    assert explorer.image.value == 2 and explorer.place == "the code of image 3"
+    assert "explorer.image.value = 2" in explorer._code()
+    tooltip = getattr(explorer.image, "tooltip", None) or explorer.image.description_tooltip
+    assert tooltip.endswith("(1 to 24)")
+
+
+def test_title_and_pages_count_alike():
+    explorer = MADE["attribution"]()
+    explorer.pages.next.click()
+    assert explorer.pages.place == "2 of 24" and explorer.case.name == "image 2 of the test split"
+    assert "image = dataset.test.images[1]" in explorer.code.value

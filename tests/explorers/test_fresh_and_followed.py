@@ -1,6 +1,8 @@
 """What is shown is what a new explorer would show, however the user came there: nothing is older than the controls."""
 
+import importlib
 import random
+from collections import Counter
 
 import ipywidgets
 import pytest
@@ -148,6 +150,30 @@ def test_what_is_shown_is_what_a_new_explorer_shows(name):
             coded.close()
     explorer.tools.reset.click()
     same(first, seen(settled(explorer)))
+
+
+@declared
+def test_nothing_is_computed_twice_when_an_explorer_is_made(name, monkeypatch):
+    compute, counted = Cells.compute, Counter()
+
+    def counting(cells, key, *given):
+        counted[getattr(key, "name", key)] += 1
+        return compute(cells, key, *given)
+
+    monkeypatch.setattr(Cells, "compute", counting)
+    MADE[name]()
+    assert [each for each, times in counted.items() if times > 1] == []
+
+
+def test_the_attention_of_the_first_image_is_computed_once(monkeypatch):
+    module, asked = importlib.import_module("medtutor.explorers.attention"), []
+    ask = module.attention_of
+    monkeypatch.setattr(module, "attention_of", lambda *given: asked.append(given) or ask(*given))
+    explorer = made("attention")
+    assert len(asked) == 1
+    explorer.image.value = 1
+    explorer.image.value = 0
+    assert len(asked) == 3
 
 
 @declared

@@ -130,7 +130,7 @@ def test_another_patient_another_image_and_numbers(explorer):
     explorer.lab.value = 2.5
     explorer.next.click()
     assert explorer.patient.value == 1 and torch.equal(explorer.row, cohort().test.table[1])
-    assert "Image of patient 1 of the test split: bottom" in alt(explorer._image_shown)
+    assert "Image of patient 2 of the test split: bottom" in alt(explorer._image_shown)
     assert explorer.probabilities["early"] == pytest.approx(said("early", 1, explorer.row.tolist()), abs=1e-5)
     explorer.previous.click()
     explorer.previous.click()

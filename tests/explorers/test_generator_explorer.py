@@ -192,14 +192,14 @@ def test_a_copy_is_said_to_be_one():
     explorer = generator(GANRun(Copying(latents=8, **SIZE).eval()), squares())
     assert explorer.neighbours[0] == 5 and explorer.distances[0] == pytest.approx(0, abs=1e-4)
     assert "No real image is so: this may be a copy" in explorer._point_words.value
-    assert "5 (bottom) at 0.00" in alt(explorer._point_shown)
+    assert "6 (bottom) at 0.00" in alt(explorer._point_shown)
 
 
 def test_neighbours_stand_beside_the_image_with_label_and_distance(explorer):
     distances, numbers = explorer._reference.nearest(explorer.image)
     for far, number in zip(distances[0], numbers[0]):
         name = squares().card.classes[squares().train.labels[number]]
-        assert f"{number} ({name}) at {far:.2f}" in alt(explorer._point_shown)
+        assert f"{number + 1} ({name}) at {far:.2f}" in alt(explorer._point_shown)
 
 
 # The walk -----------------------------------------------------------------------------------
@@ -289,7 +289,7 @@ def test_a_real_image_is_the_one_that_is_named():
         number = re.search(r"image (\d+) of test", turn.name)
         assert (number is not None) == turn.is_real
         if number:
-            assert turn.image.equal(squares().test.images[int(number.group(1))])
+            assert turn.image.equal(squares().test.images[int(number.group(1)) - 1])
 
 
 def test_answers_count_and_the_interval_is_wilsons(explorer):

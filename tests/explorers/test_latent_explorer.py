@@ -168,10 +168,10 @@ def test_reconstruction_and_residual_are_the_models(explorer):
     with torch.no_grad():
         back = model_of()(x).clamp(-1, 1)
     error = float(((x - back) ** 2).mean().sqrt()) / 2
-    assert "image 7, bottom of the test split" in alt(explorer._image_shown)
+    assert "image 8, bottom of the test split" in alt(explorer._image_shown)
     assert f"{error:.3f} of the range" in alt(explorer._image_shown) and f"{error:.3f}" in explorer._image_words.value
     assert explorer.point == pytest.approx(codes_of(model_of(), squares().test.images)[7], abs=1e-5)
-    assert explorer.place == "the code of image 7"
+    assert explorer.place == "the code of image 8"
 
 
 def test_an_axis_moves_the_point_and_the_button_brings_it_back(explorer):
@@ -186,7 +186,7 @@ def test_an_axis_moves_the_point_and_the_button_brings_it_back(explorer):
     assert explorer.point is point
     explorer.axes[0].value = -2.0
     assert explorer.space.coordinates(explorer.point)[:2] == pytest.approx([-2, 2.5], abs=1e-3)
-    assert explorer.place == "the code of image 0, moved to -2.0 along axis 1 and to +2.5 along axis 2"
+    assert explorer.place == "the code of image 1, moved to -2.0 along axis 1 and to +2.5 along axis 2"
     explorer.back.click()
     assert (explorer.point == code).all() and pictures(explorer) == before
     assert explorer.axes[1].value == pytest.approx(explorer.space.coordinates(code)[1], abs=0.051)
@@ -198,7 +198,7 @@ def test_neighbours_stand_beside_the_point_with_label_and_distance(explorer):
     assert list(explorer.neighbours) == list(np.argsort(every)[:3])
     for number, distance in zip(explorer.neighbours, explorer.distances):
         name = squares().card.classes[squares().train.labels[number]]
-        assert f"{number} ({name}) at {distance:.2f}" in alt(explorer._point_shown)
+        assert f"{number + 1} ({name}) at {distance:.2f}" in alt(explorer._point_shown)
         assert distance == pytest.approx(every[number], abs=1e-3)
 
 
@@ -238,6 +238,23 @@ def test_a_random_point_and_the_sliders_agree(explorer):
     assert "random point of the prior" in latent(model_of(VAE), squares()).random.description
 
 
+def test_code_brings_a_random_point_back(explorer):
+    explorer.image.value = 3
+    for _ in range(2):
+        explorer.random.click()
+    explorer.axes[1].value = 0.5
+    lines = explorer._code().split("\n")
+    again = {"model": model_of(), "dataset": squares()}
+    exec("\n".join(lines), again)
+    assert again["explorer"].place == explorer.place and (again["explorer"].point == explorer.point).all()
+    assert again["explorer"].still().png == explorer.still().png
+    assert "explorer.draw(2)" in lines
+    explorer.back.click()
+    assert "draw" not in explorer._code()
+    explorer.draw(-1)
+    assert "seed must be from 0, not -1" in explorer.message.value
+
+
 def test_a_point_beyond_the_sliders_is_not_pulled_back(explorer):
     far = explorer.space.moved(explorer.point, 0, 9.0)
     explorer._go(far, "far away")
@@ -265,8 +282,8 @@ def test_a_walk_leads_from_one_code_to_the_other(explorer):
         explorer.along.value = share
         assert explorer.point == pytest.approx((1 - share) * codes[4] + share * codes[11], abs=1e-4)
         assert f"marked at {share:.2f}" in alt(explorer._strip_shown)
-    assert explorer.place == "1.00 of the way from image 4 to image 11"
-    assert "image 4, top to image 11, bottom" in alt(explorer._strip_shown)
+    assert explorer.place == "1.00 of the way from image 5 to image 12"
+    assert "image 5, top to image 12, bottom" in alt(explorer._strip_shown)
 
 
 def test_a_walk_begins_between_two_classes(explorer):
@@ -298,15 +315,15 @@ def test_many_labels_numbers_and_masks():
     labels = np.array([[0, 1], [1, 0], [1, 1], [0, 0]] * 5)
     many = mt.from_arrays(*[(part, labels) for part in images], classes=["nodule", "effusion"])
     explorer = latent(untrained(many), many)
-    assert "classes: no label, one or more" in alt(explorer._map_shown) and "image 0, effusion" in alt(
+    assert "classes: no label, one or more" in alt(explorer._map_shown) and "image 1, effusion" in alt(
         explorer._image_shown
     )
     number = mt.from_arrays(*[(part, np.linspace(20, 80, 20)) for part in images], task="regression", classes=["age"])
-    assert "image 0, 20 of" in alt(latent(untrained(number), number)._image_shown)
+    assert "image 1, 20 of" in alt(latent(untrained(number), number)._image_shown)
     masks = mt.from_arrays(
         *[(part, (part > 200).astype(np.uint8)) for part in images], classes=["background", "square"]
     )
-    assert "image 0 of" in alt(latent(untrained(masks), masks)._image_shown)
+    assert "image 1 of" in alt(latent(untrained(masks), masks)._image_shown)
 
 
 def test_more_classes_than_colours_still_differ():

@@ -16,7 +16,7 @@ import torch
 import medtutor as mt
 from medtutor.data.phantoms import hippocampus as hippocampus_phantom
 from medtutor.errors import InputError
-from medtutor.explanation import explain, methods_for
+from medtutor.explanation import METHODS, explain, methods_for
 from medtutor.explorers import SegmentationExplorer, segmentation
 from medtutor.explorers import segmentation_panels as panels
 from medtutor.explorers.segmentation import (
@@ -32,6 +32,7 @@ from medtutor.explorers.segmentation import (
     WORST,
 )
 from medtutor.explorers.segmentation_parts import decided, dice_by_threshold, entropy
+from medtutor.explorers.sentences import lesson_of
 from medtutor.metrics.segmentation import segmentation_scores
 from medtutor.models.postprocessing import MeanShape, largest_component
 from medtutor.training.run import Run
@@ -554,6 +555,9 @@ def test_why_here_is_off_until_it_is_asked_for(explorer):
     assert names == ["off", *methods_for(predicted(slices()))] and "attention_rollout" not in names
     explorer.why.value = "saliency"
     assert explorer.explain.layout.display is None and explorer._why_shown.value == ""  # the button starts it
+    assert METHODS["saliency"].computes in explorer._about.value and lesson_of("saliency") in explorer._about.value
+    explorer.why.value = "off"
+    assert explorer._about.value == ""
 
 
 def test_the_map_is_of_the_slice_and_of_the_region_predicted(explorer):

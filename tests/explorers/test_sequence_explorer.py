@@ -227,7 +227,7 @@ def test_clips_come_worst_first_or_as_stored(explorer):
     explorer.order.value = AS_STORED
     assert explorer.case == 0
     explorer.cases.number.value = 5
-    assert explorer.case == 4 and "clip 4 of the test split" in explorer._numbers.value
+    assert explorer.case == 4 and "clip 5 of the test split" in explorer._numbers.value
     assert f"label {clips().card.classes[int(labels[4])]}" in explorer._numbers.value
 
 

@@ -292,6 +292,66 @@ def test_every_control_says_what_it_means(example):
     assert "how dark (0 to 1)" in (getattr(example.shade, "tooltip", None) or example.shade.description_tooltip)
 
 
+class Automatic(Explorer):
+    side = Slider("side", 1, 9, meaning="a length")
+    job = Background()
+
+    def __init__(self):
+        self.gate, self.begun = threading.Event(), 0
+        self.gate.set()
+        super().__init__()
+
+    @slow
+    def area(self):
+        side = self.side.value
+
+        def work(tell):
+            self.begun += 1
+            self.gate.wait(5)
+            tell(0.5, "half of it")
+            return side**2
+
+        return work
+
+    @sentences
+    def said(self):
+        return f"{self.area}"
+
+    layout = [side, job, said]
+
+
+def test_what_closing_broke_off_begins_anew_when_it_is_shown():
+    explorer = Automatic()
+    explorer.gate.clear()
+    explorer.side.value = 3
+    assert explorer.job.running and explorer.said.value == "None"
+    explorer.close()
+    explorer.gate.set()
+    explorer.job.wait()
+    assert explorer.area is None
+    explorer._repr_mimebundle_()
+    explorer.job.wait()
+    assert explorer.said.value == "9"
+    begun = explorer.begun
+    explorer._repr_mimebundle_()
+    explorer.close()
+    explorer._repr_mimebundle_()
+    explorer.job.wait()
+    assert explorer.begun == begun and explorer.said.value == "9"
+
+
+def test_what_the_user_stopped_stays_stopped_when_it_is_shown_again():
+    explorer = Automatic()
+    explorer.gate.clear()
+    explorer.side.value = 3
+    explorer.job.stop.click()
+    explorer.gate.set()
+    explorer.close()
+    explorer._repr_mimebundle_()
+    explorer.job.wait()
+    assert explorer.area is None and not explorer.job.running
+
+
 class Chain(Explorer):
     number = Slider("number", 1, 3, meaning="what is divided by")
 
