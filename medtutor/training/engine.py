@@ -1,8 +1,8 @@
 """The loop that all trainings share: batches in a random order, a loss, a step of the optimiser.
 
 What differs from one training to the next, the loss of a batch, is a function that it hands over. All of them use
-AdamW on a one-cycle schedule, draw from random states of their own, stop where the loss is no number any more, and
-keep the weights after the last step: nothing is selected.
+AdamW, unless they say another optimiser, on a one-cycle schedule, draw from random states of their own, stop where
+the loss is no number any more, and keep the weights after the last step: nothing is selected.
 """
 
 import math
@@ -16,7 +16,9 @@ from .. import checks
 from ..errors import MedtutorError
 from ..models.randomness import seeded
 from . import given
+from .muon import Muon
 
+OPTIMISERS: dict[str, Callable[..., torch.optim.Optimizer]] = {"adamw": torch.optim.AdamW, "muon": Muon}
 # (row numbers of a batch, generator) -> its mean loss
 BatchLoss = Callable[[torch.Tensor, torch.Generator | None], torch.Tensor]
 
@@ -27,9 +29,10 @@ class Trainer:
     cases    int64 (N,): the rows of the data that are trained on
     loss_of  a function of the rows of a batch (B,) and a `torch.Generator`; their mean loss
     epochs, batch_size, learning_rate, weight_decay
-             of AdamW; the rate is the highest of the one-cycle schedule (Smith & Topin, 2018)
+             of the optimiser; the rate is the highest of the one-cycle schedule (Smith & Topin, 2018)
     seed     of the batch order, of what `loss_of` draws and of what layers draw, such as dropout
     title    that the progress bar bears
+    optimiser  "adamw" or "muon"
 
     Raises `InputError` for numbers that cannot be; the model is then as it was.
     """
@@ -46,6 +49,7 @@ class Trainer:
         seed: int,
         title: str,
         progress: bool = True,
+        optimiser: str = "adamw",
     ) -> None:
         self.epochs, batch_size = given.count("epochs", epochs), given.count("batch_size", batch_size)
         self.learning_rate, seed = given.learning_rate(learning_rate), checks.seed(seed)
@@ -53,9 +57,12 @@ class Trainer:
         # The last partial batch is left out: its statistics would be of few cases.
         self.batch = min(batch_size, len(cases))
         self.steps = len(cases) // self.batch
-        self.optimiser = torch.optim.AdamW(model.parameters(), self.learning_rate, weight_decay=weight_decay)
+        self.optimiser = OPTIMISERS[optimiser](model.parameters(), self.learning_rate, weight_decay=weight_decay)
         self.schedule = torch.optim.lr_scheduler.OneCycleLR(
-            self.optimiser, self.learning_rate, total_steps=self.steps * self.epochs + 1
+            self.optimiser,
+            self.learning_rate,
+            total_steps=self.steps * self.epochs + 1,
+            cycle_momentum="betas" in self.optimiser.defaults,
         )
         self.generator: torch.Generator | None
         self.generator, self.layers_draw = own_random(seed)

@@ -196,6 +196,7 @@ class _Trainer(Trainer):
             seed=recipe.seed,
             title=f"{model.name} on {dataset.title}",
             progress=progress and accelerator.is_main_process,
+            optimiser=recipe.optimiser,
         )
         self.model, self.optimiser = accelerator.prepare(self.network, self.optimiser)
         self.average = AveragedModel(self.network, multi_avg_fn=moving_average(recipe.average), use_buffers=True)

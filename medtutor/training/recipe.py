@@ -8,6 +8,7 @@ from typing import Any, Self
 
 from .. import checks
 from ..errors import InputError, shown
+from .engine import OPTIMISERS
 
 _WHOLE = ("epochs", "batch_size", "shift_at_test", "seed")
 _FLAGS = ("mirror", "skip_empty")
@@ -24,7 +25,7 @@ class Recipe:
     epochs           passes over the train split, 1…1,000,000
     batch_size       cases per step, over all processes together, 2 or more
     learning_rate    the highest of the one-cycle schedule (Smith & Topin, 2018)
-    weight_decay     of AdamW
+    weight_decay     of the optimiser
     label_smoothing  share of the target spread over all classes, 0 to below 1
     mirror           flip at random along the axes that the card allows, and
                      average over the flips when predicting
@@ -35,6 +36,8 @@ class Recipe:
     shift_at_test    whole pixels, 0…10: predictions are also averaged over all moves by
                      that many
     skip_empty       of a segmentation: train only on images that hold some foreground
+    optimiser        "adamw" (Loshchilov & Hutter, arXiv:1711.05101), or "muon" (`Muon`) for the
+                     kernels of convolutions
     seed             of the batch order, augmentation and dropout
 
     Raises `InputError` for what is no number, and for numbers out of range.
@@ -52,6 +55,7 @@ class Recipe:
     average: float | None = None
     shift_at_test: int | None = None
     skip_empty: bool | None = None
+    optimiser: str | None = None
     seed: int = 0
 
     def __post_init__(self):
@@ -89,6 +93,10 @@ class Recipe:
 def _checked(name, value):
     """A field's value as Python's own int, float or bool; or an `InputError`."""
     what = f"recipe: {name}"
+    if name == "optimiser":
+        if not isinstance(value, str) or value not in OPTIMISERS:
+            raise InputError(f"{what} must be one of {', '.join(OPTIMISERS)}, not {shown(value)}")
+        return value
     if name in _FLAGS:
         return checks.flag(what, value)
     if name in _WHOLE:
