@@ -282,8 +282,8 @@ def test_ctrl_c_keeps_what_was_reached_and_resume_ends_as_without(tmp_path, empt
     assert resumed["test"] == whole["test"] and resumed["val"] == whole["val"] and not resumed["interrupted"]
 
 
-def test_import_costs_little(tmp_path):
-    """`import medtutor` and all that a first lesson needs, over `import torch` alone."""
+def test_import_costs_little():
+    """`import medtutor`, and `load` where the images are on disk, over `import torch` alone."""
 
     def seconds(code):
         times = []
@@ -293,7 +293,27 @@ def test_import_costs_little(tmp_path):
             times.append(time.perf_counter() - begin)
         return min(times)
 
-    assert seconds("import torch, medtutor") < seconds("import torch") + 0.5
+    torch = seconds("import torch")
+    assert seconds("import torch, medtutor") < torch + 0.5
+    assert seconds("import torch, medtutor; medtutor.load") < torch + 1.5
+
+
+@pytest.mark.parametrize(
+    "names, heavy",
+    [
+        ("load from_arrays", "scipy accelerate"),
+        ("build fit", "captum sklearn scipy.stats matplotlib PIL pandas IPython"),
+        ("explain", "scipy.stats sklearn.linear_model ipywidgets"),
+        ("explore", ""),
+    ],
+)
+def test_libraries_are_loaded_when_first_used(names, heavy):
+    """What a name of `medtutor` does not need at once is not loaded with it."""
+    never = "monai skimage nibabel pydicom torchmetrics torchvision"
+    uses = "; ".join(f"medtutor.{name}" for name in names.split())
+    code = f"import sys, torch; had = set(sys.modules); import medtutor; {uses}; print(*set(sys.modules) - had)"
+    loaded = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True).stdout.split()
+    assert sorted({*heavy.split(), *never.split()} & set(loaded)) == []
 
 
 def test_lab_starts_on_the_lessons_and_saves_widgets(monkeypatch):

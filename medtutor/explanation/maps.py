@@ -14,7 +14,6 @@ import torch
 import torch.nn.functional as F
 from numpy.typing import ArrayLike
 from scipy import ndimage
-from scipy.stats import rankdata
 
 from ..checks import one_of, whole
 from ..data.images import as_image
@@ -44,6 +43,8 @@ def similarity(one: Map, other: Map) -> float:
     >>> round(similarity([[1.0, 2.0], [3.0, 4.0]], [[10.0, 20.0], [40.0, 30.0]]), 3)
     0.8
     """
+    from scipy.stats import rankdata  # takes half a second, and most maps are never compared
+
     one, other = values_of(one), values_of(other)
     if one.shape != other.shape:
         raise InputError(

@@ -1,6 +1,7 @@
 """The pictures of the classification explorer: the confusion matrix, the scores of both classes, ROC and PR curves."""
 
 import numpy as np
+from matplotlib.collections import PolyCollection
 from PIL import Image, ImageColor, ImageDraw
 from sklearn.metrics import precision_recall_curve, roc_curve
 
@@ -114,9 +115,8 @@ def scores_by_class(truth: np.ndarray, score: np.ndarray, name: str, rest: str) 
     edges = np.linspace(0, 1, BINS + 1)
     # Shares of each class: the rarer one would vanish beside the other's counts.
     up, down = (np.histogram(score[which], edges)[0] / max(which.sum(), 1) for which in (truth, ~truth))
-    centres, width = (edges[1:] + edges[:-1]) / 2, 0.9 / BINS
-    axes.bar(centres, up, width, color=BLUE)
-    axes.bar(centres, -down, width, color=ORANGE, hatch="////", edgecolor="white", linewidth=0)
+    axes.add_collection(_bars(edges, up, facecolor=BLUE))
+    axes.add_collection(_bars(edges, -down, facecolor=ORANGE, hatch="////", edgecolor="white"))
     axes.axhline(0, color=INK, linewidth=0.8)
     tallest = 1.05 * max(up.max(), down.max())
     axes.set(xlim=(0, 1), ylim=(-tallest, tallest), yticks=[])
@@ -135,6 +135,13 @@ def scores_by_class(truth: np.ndarray, score: np.ndarray, name: str, rest: str) 
             va="center",
         )
     return Scores.of(made, [axes])
+
+
+def _bars(edges, heights, **look):
+    """Bars as one collection: as a patch each, they take a third of the chart's time."""
+    margin = 0.05 / BINS
+    corners = zip(edges[:-1] + margin, edges[1:] - margin, heights)
+    return PolyCollection([[(x0, 0), (x0, y), (x1, y), (x1, 0)] for x0, x1, y in corners], linewidth=0, **look)
 
 
 def curves(truth: np.ndarray, score: np.ndarray, area: float, average: float) -> Curves:

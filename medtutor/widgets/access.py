@@ -7,6 +7,8 @@ Where a page forbids scripts, nothing happens: all works as before, without the 
     sliders        get the name and the value that are written beside them
     toggle buttons say whether they are pressed, and of which group they are
     pictures       open large at a click; Esc or another click closes
+    lists          have an arrow in the colour of their words: that of ipywidgets is dark in dark themes, too
+    links          to a lesson open it in JupyterLab beside the notebook, at the paragraph
 """
 
 import html
@@ -15,9 +17,15 @@ STYLE = """
 .medtutor button:focus-visible, .medtutor a:focus-visible, .medtutor select:focus-visible {outline: 2px solid; \
 outline-offset: 1px}
 .medtutor .mod-active {box-shadow: inset 0 0 0 2px currentColor; font-weight: bold}
+.medtutor a {text-decoration: underline}
 .medtutor img {cursor: zoom-in}
 .medtutor dialog img {cursor: zoom-out; width: auto !important; max-width: 95vw !important; max-height: 90vh; \
 min-width: 60vw; object-fit: contain}
+@media (forced-colors: none) {
+  .medtutor .widget-dropdown > select {background: linear-gradient(45deg, transparent 50%, currentColor 50%) calc(100% \
+- 12px) 50% / 5px 5px no-repeat, linear-gradient(135deg, currentColor 50%, transparent 50%) calc(100% - 7px) 50% / \
+5px 5px no-repeat var(--jp-widgets-input-background-color, transparent)}
+}
 @media (forced-colors: active) {
   .medtutor .mod-active {forced-color-adjust: none; background: Highlight !important; color: HighlightText !important}
   .medtutor .noUi-handle, .medtutor .noUi-connect {forced-color-adjust: none; background: ButtonText !important; \
@@ -26,6 +34,7 @@ border: 1px solid ButtonText}
 """
 
 # Two attributes are set only where they differ, or the observer would hear itself for ever.
+# JupyterLab goes to a heading only in a notebook that is open already: where it has to open it, it is asked again.
 SCRIPT = """
 const box = this.closest('.medtutor');
 if (box && !box.medtutorNamed) {
@@ -52,6 +61,20 @@ if (box && !box.medtutorNamed) {
       put(bar, 'aria-label', 'progress');
     }
   };
+  const lead = (link, first) => {
+    const here = decodeURIComponent(location.pathname).match(/\\/lab\\/(?:.*?\\/)?tree\\/(.*\\/)?[^/]*$/);
+    if (!here) return;
+    const [file, heading] = link.getAttribute('href').split('#').map(decodeURIComponent);
+    link.dataset.commandlinkerCommand = 'rendermime:handle-local-link';
+    link.dataset.commandlinkerArgs = JSON.stringify({path: (here[1] || '') + file, id: '#heading=' + heading});
+    const panel = () => document.querySelector('.jp-NotebookPanel:not(.lm-mod-hidden)'), mine = panel();
+    let times = first ? 50 : 0;
+    const again = () => {
+      if (panel() !== mine && panel()?.querySelector('.jp-RenderedMarkdown *')) link.click();
+      else if (times--) setTimeout(again, 200);
+    };
+    if (first) setTimeout(again, 500);
+  };
   let waits = false;
   new MutationObserver(() => {
     if (waits) return;
@@ -60,6 +83,8 @@ if (box && !box.medtutorNamed) {
   }).observe(box, {childList: true, subtree: true, characterData: true, attributes: true,
                    attributeFilter: ['class', 'aria-valuetext', 'aria-valuenow']});
   box.addEventListener('click', event => {
+    const link = event.target.closest('a[href*=".ipynb#"]');
+    if (link) lead(link, event.isTrusted);
     const image = event.target.closest('img');
     const open = event.target.closest('dialog');
     if (open) { open.close(); return; }

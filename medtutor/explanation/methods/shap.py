@@ -4,7 +4,6 @@ import numpy as np
 import torch
 from captum.attr import DeepLift
 from captum.attr._core.deep_lift import SUPPORTED_NON_LINEAR
-from sklearn.linear_model import LinearRegression
 from torch import nn
 
 from ...errors import InputError
@@ -87,6 +86,8 @@ def _first_not_linear(operations):
 
 
 def _kernel_shap(seen, x, target, layer, options):
+    from sklearn.linear_model import LinearRegression  # takes a third of a second, for this method alone
+
     # Captum's own would draw from the random state that the whole process shares.
     patches = superpixels(x.shape[2:], options["patch"]).to(x.device)
     sizes = torch.bincount(patches.flatten())[patches] * x.shape[1]  # how many numbers share a value
