@@ -410,6 +410,15 @@ figures.comparison(run)
 figures.worst_mistakes(run, xray)
 
 # %% [markdown]
+# Why? Here are the feature maps of one image, layer by layer. Switch a channel
+# off and see what the answer loses: a map that looks like an edge may count
+# for nothing. Then compare with the training images. Are the nearest ones of
+# the class that the network says, and is a mistake far from all of them?
+
+# %%
+explorers.features(run, xray)
+
+# %% [markdown]
 # And where images are few. BreastMNIST has 546 training images, a ninth of the
 # X-rays, and 156 test images: one image is 0.64 points of accuracy. (Forty
 # epochs here, to be quick; the recipe that ships takes 110.)
