@@ -74,7 +74,6 @@ class Cell:
     """Base of all that is declared in the class of an explorer."""
 
     name = ""
-    is_slow = False
 
     def __set_name__(self, owner, name):
         self.name = name

@@ -104,8 +104,6 @@ class slow(Cell):  # a decorator
     There is one job: what starts later takes the place of what still runs.
     """
 
-    is_slow = True
-
     def __init__(self, function, at_once=lambda explorer: False):
         self.pressed, self.at_once = None, at_once
         if isinstance(function, Cell):

@@ -1,10 +1,6 @@
 """Paging through many images: two buttons and a page number, all by keyboard."""
 
-import weakref
-
 import ipywidgets
-
-from .silence import Silence
 
 
 class Pages:
@@ -13,11 +9,8 @@ class Pages:
     box  the widgets to put into an explorer: previous, page number, next
     """
 
-    def __init__(self, per_page, turned=None):
-        """`turned()`, a method, is called when the user has chosen another page."""
+    def __init__(self, per_page):
         self.per_page, self.items = per_page, 0
-        # ipywidgets keeps every widget alive, and a widget must not keep the explorer alive.
-        self._turned, self._quiet = turned and weakref.WeakMethod(turned), Silence()
         self.previous = ipywidgets.Button(description="previous", icon="arrow-left", layout={"width": "7em"})
         self.next = ipywidgets.Button(description="next", icon="arrow-right", layout={"width": "7em"})
         self.number = ipywidgets.BoundedIntText(
@@ -31,8 +24,6 @@ class Pages:
         # A button is never disabled at an end: it would throw the keyboard's focus away.
         self.previous.on_click(lambda _: self._go(-1))
         self.next.on_click(lambda _: self._go(+1))
-        if turned:
-            self.number.observe(self._changed, "value")
 
     @property
     def count(self):
@@ -58,15 +49,10 @@ class Pages:
         )
 
     def restart(self, items):
-        """Back to the first page of other items; `turned` is not called."""
-        with self._quiet:
-            self.items = items
-            self.number.max, self.number.value = self.count, 1
-            self.of.value = f"of {self.count}"
+        """Back to the first page of other items."""
+        self.items = items
+        self.number.max, self.number.value = self.count, 1
+        self.of.value = f"of {self.count}"
 
     def _go(self, step):
         self.number.value = min(max(self.number.value + step, 1), self.count)
-
-    def _changed(self, _):
-        if not self._quiet and (turned := self._turned()) is not None:
-            turned()

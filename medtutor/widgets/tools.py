@@ -6,7 +6,7 @@ import weakref
 
 import ipywidgets
 
-from .output import panel
+from .output import panel, slow
 
 TOOLS = {
     "reset": ("reset", "undo", "put all controls back to where they were at first"),
@@ -81,7 +81,7 @@ def as_code(explorer):
     waits = {
         cell
         for each in explorer._declared.values()
-        if each.is_slow and each.pressed is None
+        if isinstance(each, slow) and each.pressed is None
         for cell in explorer._cells.has_read(each)
     }
     for control in explorer._declared_controls.values():
