@@ -36,7 +36,7 @@ def compare(revision, words=(), *, times=3, seeds=(0,), quick=False, report=None
     words     the workloads, see `chosen`
     times     how often each runs with each seed, on both sides
     seeds     whole numbers; what has no chance in it runs with each all the same
-    quick     one epoch, few steps: tells nothing about quality
+    quick     one epoch, few steps: tells nothing about quality; a lesson is always whole
     report    gets a line of text at a time
 
     Raises `InputError` where there is no repository, revision or workload of that name,

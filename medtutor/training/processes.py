@@ -170,7 +170,8 @@ def slowness():
     >>> slowness() >= 1
     True
     """
-    seconds = measure_threads(int(os.environ.get("OMP_NUM_THREADS") or cpu_quota()), patience=0.5)
+    given = os.environ.get("OMP_NUM_THREADS", "")
+    seconds = measure_threads(max(1, int(given)) if given.isdecimal() else cpu_quota(), patience=0.5)
     return max(1.0, min(seconds.values()) / REFERENCE_SECONDS)
 
 

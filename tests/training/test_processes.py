@@ -137,6 +137,14 @@ def test_processes_that_train_together_do_not_measure_each_other(monkeypatch, wi
     assert processes.choose_threads() == 1
 
 
+@pytest.mark.parametrize("seconds, times", [({1: 0.0084}, 3), ({1: 0.0140, 2: 0.0056}, 2), ({1: 0.0010}, 1)])
+def test_slowness_is_beside_the_reference_and_never_below_1(monkeypatch, without_given_threads, seconds, times):
+    monkeypatch.setattr(processes, "measure_threads", lambda most, patience: seconds)
+    processes.slowness.cache_clear()
+    assert processes.slowness() == pytest.approx(times)
+    processes.slowness.cache_clear()
+
+
 def test_measuring_threads_leaves_their_number_and_the_random_state():
     before, state = torch.get_num_threads(), torch.get_rng_state()
     seconds = processes.measure_threads(3, patience=0)
