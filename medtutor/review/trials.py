@@ -73,7 +73,9 @@ def run_trial(claim, *, seeds=None, load=load_medmnist, folder=None, device="aut
     def train(model, dataset, seed, longer=1.0, **options):
         name = next(name for name in data if dataset.card.name.split("-")[0] == name)
         epochs = max(1, round(longer * claim.settings["epochs"][name]))
-        recipe = default_recipe(dataset.card, model, **claim.settings.get("recipe", {}), epochs=epochs, seed=seed)
+        # One optimiser for all arms, unless a claim names another: that with which the claims were registered.
+        named = {"optimiser": "adamw"} | claim.settings.get("recipe", {})
+        recipe = default_recipe(dataset.card, model, **named, epochs=epochs, seed=seed)
         if report:
             number, all_of_them = len(done) + 1, round(arms * len(data) * len(seeds))
             report(f"{claim.id}: training {number} of {all_of_them}: {model} on {dataset.card.name}, seed {seed}")

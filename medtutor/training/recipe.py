@@ -150,10 +150,15 @@ def default_recipe(dataset: Any, model: str | None = None, **changes: Any) -> Re
     # Of a Card alone it is not known whose images they are, only who published what it is the card of.
     published = dataset.provenance != "arrays" if hasattr(dataset, "provenance") else card.publisher is not None
     own = table["sets"].get(card.name, {}) if published else {}
-    # What a set's table holds for one kind alone counts for no other: slices and volumes of one set differ.
-    own = {name: value for name, value in own.items() if not isinstance(value, dict)} | own.get(kind, {})
-    # Each table only names what differs from the one before it.
-    values = {**table["every"], **table[kind], **own, **table["models"].get(model, {})}
+    # Each table only names what differs from the one before it. What a set's table holds for one kind alone counts for
+    # no other: slices and volumes of one set differ.
+    tables = [table["every"], table[kind], own, own.get(kind, {}), table["models"].get(model, {})]
+    named = [each["optimiser"] for each in tables if "optimiser" in each]
+    optimiser = Recipe(optimiser=changes.get("optimiser")).optimiser or named[-1]
+    values: dict[str, Any] = {}
+    for each in tables:
+        plain = {name: value for name, value in each.items() if not isinstance(value, dict)}
+        values |= plain | each.get(optimiser, {})
     # A very small image is not moved out of itself.
     values["shift"] = min(values["shift"], min(card.shape) / 2)
     values["shift_at_test"] = min(values["shift_at_test"], min(card.shape) // 2)

@@ -537,7 +537,8 @@ lead
 hungry = {}
 for name, epochs in {"cnn": 14, "vit": round(14 * longer)}.items():
     recipe = mt.default_recipe(
-        few.card, name, epochs=epochs, batch_size=32, shift_at_test=0
+        few.card, name, epochs=epochs, batch_size=32, shift_at_test=0,
+        optimiser="adamw",  # one optimiser for both
     )
     hungry[name] = mt.fit(mt.build(name, few), few, recipe)
     print(f"{name} of {epochs} epochs: test AUC {hungry[name].test.auc:.3f}")

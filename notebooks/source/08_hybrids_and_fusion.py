@@ -129,6 +129,7 @@ for name in families:
     recipe = mt.default_recipe(
         few.card, name, epochs=round(8 * equal_work(name, xray)),
         batch_size=32, shift_at_test=0,
+        optimiser="adamw",  # one optimiser for all
     )
     runs[name] = mt.fit(mt.build(name, few), few, recipe)
 

@@ -58,7 +58,9 @@ spots = plant_spots(xray, "bright")
 figures.gallery(spots, columns=6)
 
 # %%
-recipe = mt.default_recipe(spots.card, epochs=4, shift_at_test=0)
+recipe = mt.default_recipe(
+    spots.card, epochs=4, shift_at_test=0, optimiser="adamw"
+)
 run = mt.fit(mt.build("cnn", spots), spots, recipe)
 run.test
 

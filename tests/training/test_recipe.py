@@ -112,9 +112,9 @@ def test_the_name_of_a_users_own_images_chooses_nothing(name):
 
 
 def test_published_sets_and_their_phantoms_keep_their_recipe():
-    assert default_recipe(card("breastmnist")).epochs == 110 and default_recipe(card("adrenalmnist3d")).epochs == 15
+    assert default_recipe(card("breastmnist")).epochs == 55 and default_recipe(card("adrenalmnist3d")).epochs == 15
     few = {"train": 4, "val": 4, "test": 4}
-    assert default_recipe(phantoms.draw(card("breastmnist"), few)).epochs == 110
+    assert default_recipe(phantoms.draw(card("breastmnist"), few)).epochs == 55
     assert (
         default_recipe(mt.load("marks_shapes")) == default_recipe(card("marks_shapes"))
         and default_recipe(card("marks_shapes")).shift == 0
@@ -128,12 +128,12 @@ def test_a_derived_set_has_the_recipe_of_its_name():
         dataset, train=replace(dataset.train, images=dataset.train.images[:4], labels=dataset.train.labels[:4])
     )
     renamed = replace(dataset, card=replace(dataset.card, name="breastmnist-50%"))
-    assert default_recipe(fewer).epochs == 110 and default_recipe(renamed).epochs == 8
+    assert default_recipe(fewer).epochs == 55 and default_recipe(renamed).epochs == 5
 
 
 def test_a_published_card_does_not_make_own_images_published():
     dataset = replace(own(), card=card("breastmnist"))
-    assert default_recipe(dataset).epochs == 8 and dataset.provenance == "arrays"
+    assert default_recipe(dataset).epochs == 5 and dataset.provenance == "arrays"
 
 
 def test_a_run_on_own_images_of_a_published_name_stands_alone(tiny, quick):
@@ -200,7 +200,7 @@ def test_numbers_of_numpy_and_torch_are_those_of_python():
 def test_a_wrong_name_is_said():
     with pytest.raises(InputError, match="no 'epoch'"):
         default_recipe(card("breastmnist"), epoch=3)
-    assert default_recipe(card("breastmnist"), epochs=None).epochs == 110
+    assert default_recipe(card("breastmnist"), epochs=None).epochs == 55
 
 
 @pytest.mark.parametrize(
@@ -253,3 +253,14 @@ def test_every_model_that_learns_at_another_rate_is_one_that_build_makes():
     from medtutor.training.recipe import _shipped
 
     assert set(_shipped()["models"]) <= set(MODELS) and set(_shipped()["sets"]) <= set(names())
+
+
+def test_an_optimiser_brings_the_epochs_that_it_needs(tiny):
+    breast, adrenal = card("breastmnist"), card("adrenalmnist3d")
+    muon, adamw = default_recipe(breast), default_recipe(breast, optimiser="adamw")
+    assert (muon.optimiser, adamw.optimiser) == ("muon", "adamw") and adamw.epochs == 2 * muon.epochs
+    assert default_recipe(breast, "vit").epochs == adamw.epochs  # a model's optimiser does, too
+    assert mt.Recipe(optimiser="adamw").filled(tiny).epochs > mt.Recipe().filled(tiny).epochs
+    assert default_recipe(adrenal).optimiser == "adamw"
+    with pytest.raises(InputError, match="recipe: optimiser must be one of"):
+        default_recipe(breast, optimiser=["muon"])

@@ -287,7 +287,9 @@ def _auc_with(count, draw, dataset, train, test, strength, standardise):
 def _auc_of_cnn(count, draw, dataset, seed):
     """Test AUC of a small CNN trained on `count` random cases of each class and on nothing else, moved and mirrored."""
     own = replace(dataset, train=few_of(dataset, count, draw))
-    recipe = default_recipe(dataset.card, batch_size=20, epochs=CNN_EPOCHS[count], seed=seed, shift_at_test=0)
+    recipe = default_recipe(
+        dataset.card, batch_size=20, epochs=CNN_EPOCHS[count], optimiser="adamw", seed=seed, shift_at_test=0
+    )
     return fit(build("cnn", own, widths=(16, 32, 64), seed=seed), own, recipe, progress=False).test.auc
 
 
