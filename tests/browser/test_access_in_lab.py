@@ -145,8 +145,8 @@ def dark(chrome, tmp_path_factory):
 
 
 def test_arrows_and_what_is_pressed_are_seen_in_the_dark_theme_of_high_contrast(dark):
-    page = dark.open(dark.server.write("dark.ipynb", RUN, FIT, "classification(run, xray)")).run_all()
-    page.output.get_by_role("slider", name="threshold").wait_for()
+    page = dark.open(dark.server.write("dark.ipynb", *SHOWN["attention"])).run_all()
+    page.output.get_by_role("slider", name="row").wait_for()
     assert page.page.evaluate("document.body.dataset.jpThemeName") == "JupyterLab Dark High Contrast"
     seen = page.page.evaluate(COLOURS)
     assert {"handle", "fa fa-arrow-left", "fa fa-arrow-right", "pressed"} <= {what for what, *_ in seen}
@@ -158,6 +158,23 @@ def test_arrows_and_what_is_pressed_are_seen_in_the_dark_theme_of_high_contrast(
         shot = np.asarray(Image.open(io.BytesIO(chosen.screenshot())).convert("RGB"))
         light = luminance(shot[4:-4, -20:-4])
         assert contrast(light.max(), light.min()) >= 3
+    page.check()
+
+
+def test_the_field_and_the_title_count_images_alike_from_one(dark):
+    page = dark.open(dark.server.write("count.ipynb", *SHOWN["attention"])).run_all()
+    field = page.control("image").locator("input")
+    page.picture("Image 1 of the test split").wait_for()
+    assert field.input_value() == "1"
+    page.output.get_by_role("button", name="previous").click()  # from the first on the last
+    last = field.get_attribute("max")
+    page.picture(f"Image {last} of the test split").wait_for()
+    assert field.input_value() == last
+    field.fill("3")
+    field.press("Enter")
+    page.picture("Image 3 of the test split").wait_for()
+    page.page.wait_for_timeout(500)
+    assert field.input_value() == "3"
     page.check()
 
 
