@@ -64,7 +64,7 @@ def test_the_numbers_are_those_of_fit(quick_claim, tiny):
     run = mt.fit(
         build("cnn", tiny, seed=1),
         tiny,
-        mt.default_recipe(tiny.card, epochs=1, shift_at_test=0, batch_size=16, seed=1),
+        mt.default_recipe(tiny.card, epochs=1, shift_at_test=0, batch_size=16, optimiser="adamw", seed=1),
         progress=False,
     )
     evidence = collect(quick_claim, tiny)
