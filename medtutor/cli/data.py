@@ -54,7 +54,8 @@ def data_list(options):
         print_json({"datasets": rows})
         return 0
     print(
-        f"{'name':17}{'modality':27}{'task':12}{'classes':>8}{'train':>8}{'val':>7}{'test':>7}  sizes (px); * on disk, + decoded copy"
+        f"{'name':17}{'modality':27}{'task':12}{'classes':>8}{'train':>8}{'val':>7}{'test':>7}"
+        "  sizes (px); * on disk, + decoded copy"
     )
     for row in rows:
         sizes = " ".join(

@@ -142,13 +142,13 @@ def decode(path: Path, md5: str, progress: bool = True) -> dict[str, torch.Tenso
         except OSError as error:
             if error.errno not in _FULL + _FORBIDDEN:
                 raise
-            why = error.strerror or error
+            why = str(error.strerror or error)
             if error.errno in _FULL:
                 break
     room = f"{sum(_sizes(path).values()) / 1e9:.1f} GB free"
     raise MedtutorError(
-        f"{path.name} is too large for the memory here, and its images cannot be decoded to {place.parent} ({why}); make"
-        f" room, {room}, or move {path.name} to a folder with {room} and set MEDTUTOR_DATA to that"
+        f"{path.name} is too large for the memory here, and its images cannot be decoded to {place.parent} ({why}); see"
+        f" to {room} there, or move the file to a folder with {room} and set MEDTUTOR_DATA to that"
     )
 
 
