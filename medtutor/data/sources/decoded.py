@@ -215,7 +215,6 @@ def _decode_split(archive, split, target, bar):
             chunk = np.frombuffer(content, np.uint8).reshape(count, *shape[1:])
             file.write(channels_first(chunk, split, sequence=False).numpy().data)
             bar.update(len(content))
-        source.read(1)  # the end, where the archive's own checksum is compared
         file.flush()
         os.fsync(file.fileno())
     return written

@@ -363,3 +363,23 @@ def test_list_shows_a_copy_and_clean_deletes_it(folder, capsys):
     assert "no decoded copy of breastmnist" in capsys.readouterr().out and not only(path)
     assert cli.main(["data", "clean", "breastmnist"]) == 0
     assert f"deleted: {folder / 'breastmnist.decoded'}" in capsys.readouterr().out and only(path)
+
+
+@pytest.mark.parametrize(
+    ("made", "words"),
+    [
+        (lambda images: images.astype(np.float16), "val images are float16; scale to"),
+        (np.asfortranarray, "val images are in Fortran order"),
+        (lambda images: images[:0], "the val split is empty"),
+        (lambda images: images[:, :20], r"val images have shape \(1, 20, 28\), expected"),
+        (lambda images: images[:5], "val split has 5 images but 20 labels"),
+    ],
+)
+def test_images_that_do_not_fit_get_a_sentence(folder, made, words):
+    path = publish(folder)
+    arrays = dict(np.load(path))
+    arrays["val_images"] = made(arrays["val_images"])
+    np.savez_compressed(path, **arrays)
+    medmnist._info()["breastmnist"]["MD5"] = hashlib.md5(path.read_bytes()).hexdigest()
+    with pytest.raises(InputError, match=words):
+        mt.load("breastmnist")
