@@ -91,6 +91,9 @@ TAKES = {
     "data fetch": lambda path: cli.data.data_fetch(
         cli._parser().parse_args(["data", "fetch", "breastmnist", "--root", path])
     ),
+    "data clean": lambda path: cli.data.data_clean(
+        cli._parser().parse_args(["data", "clean", "breastmnist", "--root", path])
+    ),
     "train": lambda path: cli.runs.train_command(
         cli._parser().parse_args(["train", "breastmnist", "--source", "phantom", "--out", path])
     ),

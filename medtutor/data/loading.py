@@ -38,9 +38,16 @@ def load(
     and their MD5 is checked. The hippocampus comes as sagittal slices with masks
     (`Dataset.as_volumes` stacks them) from a folder of NIfTI files,
     `hippocampus/imagesTr` and `labelsTr`, which is taken as found, or from the
-    published tar. Raises `InputError` for an unknown name, size or source and for a
-    damaged file, `FetchError` where the published images are asked for and
-    cannot be had, or no phantom of that name exists.
+    published tar.
+
+    MedMNIST images that would take more than half of the memory that is available (of the machine, or of
+    the container where that has a limit) are decoded once to a folder beside their file, NAME.decoded, or where
+    that cannot be written in the user's cache folder. The images are then mapped from there: the same tensors,
+    of which a batch reads its own rows alone. `medtutor data clean NAME` deletes such a copy.
+
+    Raises `InputError` for an unknown name, size or source and for a damaged file, `FetchError` where the
+    published images are asked for and cannot be had, or no phantom of that name exists, `MedtutorError` where
+    there is no room to decode to.
 
     >>> load("breastmnist", source="phantom").test.images.shape
     torch.Size([156, 1, 28, 28])
@@ -69,7 +76,7 @@ def load(
                 stacklevel=2,
             )
             return own.draw(card)
-    return own.read(path, card)
+    return own.read(path, card, progress)
 
 
 def folders(root: str | PathLike | None = None) -> list[Path]:
@@ -85,6 +92,11 @@ def folders(root: str | PathLike | None = None) -> list[Path]:
 def find(name: str, size: int | None = None, root: str | PathLike | None = None) -> Path | None:
     """The path of a set's file on disk, of the hippocampus also of its folder; or None, as of what is always drawn."""
     return catalog.source(name).find(catalog.card(name, size), folders(root))
+
+
+def copies(name: str, size: int | None = None, root: str | PathLike | None = None) -> list[Path]:
+    """The folders of decoded copies of a set that is larger than memory; most sets have none."""
+    return catalog.source(name).copies(catalog.card(name, size), folders(root))
 
 
 def fetch_set(name: str, size: int | None = None, root: str | PathLike | None = None, *, progress: bool = True) -> Path:

@@ -52,11 +52,9 @@ def domain_features(images):
     (features/domain.json). On those splits each feature has mean 0 and variance 1; of other
     kinds of images the network knows little. Raises `InputError` for anything but images.
     """
-    images = _grey(_images(images, "images"))
-    if images.shape[-2:] != (SIDE, SIDE):
-        images = F.interpolate(images, (SIDE, SIDE), mode="bilinear", antialias=True, align_corners=False)
+    images = _images(images, "images")
     network = _network()
-    return torch.cat([network(part / 127.5 - 1) for part in images.split(256)])
+    return torch.cat([network(_small(_grey(part)) / 127.5 - 1) for part in images.split(256)])
 
 
 def standardised():
@@ -358,6 +356,13 @@ def _check_same_shape(a, b):
 def _grey(images):
     """Float (N, 1, H, W), 0…255: the mean of the channels."""
     return images.float().mean(dim=1, keepdim=True)
+
+
+def _small(images):
+    """Grey images at the size that the network knows."""
+    if images.shape[-2:] == (SIDE, SIDE):
+        return images
+    return F.interpolate(images, (SIDE, SIDE), mode="bilinear", antialias=True, align_corners=False)
 
 
 def psnr(drawn, images):

@@ -190,6 +190,7 @@ def named(*known):
 COMMANDS = {
     ("data", "list"): ([], {"--root": FOLDERS, "--json": None}, 1),
     ("data", "fetch"): ([named(*DATASETS)], {"--root": FOLDERS, "--json": None, "--size": NUMBERS}, 2),
+    ("data", "clean"): ([named(*DATASETS)], {"--root": FOLDERS, "--json": None, "--size": NUMBERS}, 1),
     ("train",): (
         [named(*DATASETS)],
         {

@@ -22,7 +22,8 @@ def recorded(self, rows, generator):
 loop._Trainer.step = recorded
 # 50 train, 33 val, 27 test cases: none of them splits evenly, nor does the batch of 15.
 data = mt.from_arrays(blobs(50, 0), blobs(33, 1), blobs(27, 2), mirror=(-1,))
-recipe = mt.Recipe(epochs=2, batch_size=15, rotation=5.0, learning_rate=1e-3)
+# Muon makes much of gradients near zero, and so of their last digits, in which the two differ.
+recipe = mt.Recipe(epochs=2, batch_size=15, rotation=5.0, learning_rate=1e-3, optimiser="adamw")
 run = mt.fit(mt.build(sys.argv[1], data), data, recipe, device="cpu", progress=False)
 finish()
 if int(__import__("os").environ["RANK"]) == 0:

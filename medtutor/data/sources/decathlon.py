@@ -92,7 +92,7 @@ class Decathlon(Source):
     def fetch(self, card: Card, folders: Sequence[Path], progress: bool = True) -> Path:
         return fetch_tar(first_folder(folders), progress=progress)
 
-    def read(self, path: Path, card: Card) -> Dataset:
+    def read(self, path: Path, card: Card, progress: bool = True) -> Dataset:
         return _as_slices(read(path), card, self.publisher)
 
     def draw(self, card: Card) -> Dataset:

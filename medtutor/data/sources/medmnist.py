@@ -21,11 +21,12 @@ from pathlib import Path
 
 import numpy as np
 
-from ...errors import InputError
+from ...errors import InputError, MedtutorError
 from .. import phantoms
 from ..arrays import channels_first, make_split
 from ..card import SPLITS, Card
 from ..dataset import Dataset
+from . import decoded
 from .fetching import fetch, first_folder
 from .source import Source
 
@@ -144,39 +145,41 @@ class MedMNIST(Source):
         url, md5 = address(card.name, card.size)
         return fetch(url, first_folder(folders) / filename(card.name, card.size), md5, progress=progress)
 
-    def read(self, path: Path, card: Card) -> Dataset:
+    def read(self, path: Path, card: Card, progress: bool = True) -> Dataset:
         """The file's arrays as a `Dataset`, after its MD5 and the sizes that it declares were checked.
 
         `allow_pickle=False`: an npz that holds Python objects is refused, since
-        unpickling runs code from the file.
+        unpickling runs code from the file. Images that would take too much of the memory are mapped (`decoded`).
         """
         _, md5 = address(card.name, card.size)
-        remedy = f"delete {path} and run: medtutor data fetch {card.name} --size {card.size}"
+        large = _is_large(path)
+        images = decoded.ready(path, md5, unchanged=True) if large else None
+        if images is None:
+            _check(path, card, md5)
         try:
-            found = _md5(path)
-        except OSError as error:
-            raise InputError(
-                f"{path} cannot be read ({error.strerror or error}); make it readable, or {remedy}"
-            ) from error
-        if found != md5:
-            raise InputError(f"{path.name} is damaged or not the published file (its MD5 differs); {remedy}")
-        try:
-            _check_sizes(path, card, remedy)
+            if large:
+                images = images or decoded.decode(path, md5, progress)
             with np.load(path, allow_pickle=False) as arrays:
                 splits = {
                     name: make_split(
                         name,
-                        channels_first(arrays[f"{name}_images"], name, sequence=False, copy=False),
+                        images[name]
+                        if images
+                        else channels_first(arrays[f"{name}_images"], name, sequence=False, copy=False),
                         arrays[f"{name}_labels"],
                         card,
                     )
                     for name in SPLITS
                 }
-        except InputError:
+        except MedtutorError:
             raise
         except _UNREADABLE as error:
-            raise InputError(f"{path.name} cannot be read as a MedMNIST file ({error}); {remedy}") from error
+            raise _unreadable(path, card, error) from error
         return Dataset(**splits, card=card, provenance=self.publisher)
+
+    def copies(self, card: Card, folders: Sequence[Path]) -> list[Path]:
+        paths = (copy for folder in folders for copy in decoded.copies(folder / filename(card.name, card.size)))
+        return list(dict.fromkeys(paths))
 
     def has_phantom(self, card: Card) -> bool:
         return card.name in phantoms.NAMES and card.size == 28
@@ -214,6 +217,38 @@ def address(name: str, size: int = 28) -> tuple[str, str]:
 def _md5(path):
     with open(path, "rb") as file:
         return hashlib.file_digest(file, "md5").hexdigest()
+
+
+def _check(path, card, md5):
+    """Refuse a file that is not the published one, or that declares more than that has."""
+    remedy = _remedy(path, card)
+    try:
+        found = _md5(path)
+    except OSError as error:
+        raise InputError(f"{path} cannot be read ({error.strerror or error}); make it readable, or {remedy}") from error
+    if found != md5:
+        raise InputError(f"{path.name} is damaged or not the published file (its MD5 differs); {remedy}")
+    try:
+        _check_sizes(path, card, remedy)
+    except InputError:
+        raise
+    except _UNREADABLE as error:
+        raise _unreadable(path, card, error) from error
+
+
+def _remedy(path, card):
+    return f"delete {path} and run: medtutor data fetch {card.name} --size {card.size}"
+
+
+def _unreadable(path, card, error):
+    return InputError(f"{path.name} cannot be read as a MedMNIST file ({error}); {_remedy(path, card)}")
+
+
+def _is_large(path):
+    try:
+        return decoded.too_large(path)
+    except _UNREADABLE:  # which is said where it is read
+        return False
 
 
 def _check_sizes(path, card, remedy):

@@ -45,9 +45,13 @@ class Source(ABC):
         """Fetch a set's file into the first of the folders; its path. Raises `FetchError` where that cannot be."""
         raise FetchError(f"{card.name} is drawn by medtutor; there is nothing to fetch")
 
-    def read(self, path: Path, card: Card) -> Dataset:
+    def read(self, path: Path, card: Card, progress: bool = True) -> Dataset:
         """The set in a file or folder that `find` gave. Raises `InputError` for a damaged one."""
         raise NotImplementedError
+
+    def copies(self, card: Card, folders: Sequence[Path]) -> list[Path]:
+        """The folders of decoded copies that `read` has made of a set in the folders: they may be deleted."""
+        return []
 
     def has_phantom(self, card: Card) -> bool:
         """Whether `draw` can draw the set."""

@@ -46,7 +46,7 @@ class Filed(Ramps):
     def fetch(self, card, folders, progress=True):
         raise FetchError("the server sleeps")
 
-    def read(self, path, card):
+    def read(self, path, card, progress=True):
         return replace(self.draw(card), provenance="arrays")
 
 
