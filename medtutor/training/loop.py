@@ -18,7 +18,7 @@ from ..errors import InputError, MedtutorError, shown
 from ..metrics import Metrics, RegressionMetrics, SegmentationMetrics, measure_split, metrics_kind
 from ..metrics.segmentation import by_patient
 from ..models import frozen
-from ..models.inference import device_of, probabilities, to_model
+from ..models.inference import device_of, evaluating, probabilities, to_model
 from . import given, processes
 from .engine import Trainer, moving_average, own_random
 from .losses import case_losses
@@ -183,6 +183,11 @@ class _Trainer(Trainer):
         if recipe.skip_empty and self.card.task == "segmentation":
             cases = self.data.masks.flatten(1).any(dim=1).nonzero()[:, 0]
         order = torch.channels_last if self.card.dims == 2 else torch.channels_last_3d
+        self.precision = processes.precision(accelerator.device)
+        two = normalise(self.data.images[:2]).to(device_of(model))
+        with evaluating(model):
+            if self.precision != "float32" and not processes.kernels_fit(model, two):
+                self.precision = "float32"
         # `network` is the user's model; `model` the same, wrapped for many processes.
         self.network = processes.synchronise_batch_norm(model.to(accelerator.device, memory_format=order), accelerator)
         super().__init__(
@@ -275,7 +280,7 @@ class _Trainer(Trainer):
             x = to_model(apply_affine(frames, affine).view_as(x), device)
             if self.card.task == "segmentation":
                 targets = apply_affine_to_masks(targets, affine)
-        with processes.mixed_precision(device):
+        with torch.autocast(device.type, torch.bfloat16, enabled=self.precision == "bfloat16"):
             logits = self.model(x)
         return case_losses(logits.float(), targets, self.card.task, recipe.label_smoothing).sum() / len(rows)
 
@@ -370,7 +375,7 @@ class _Trainer(Trainer):
             cpu_seconds=self.reached.cpu_seconds,
             device=self.accelerator.device.type,
             processes=self.accelerator.num_processes,
-            versions=_versions(self.accelerator.device),
+            versions=_versions() | {"precision": self.precision},
             state=None if "test" in found else self.reached.state,
             scale=self.scale,
         )
@@ -380,6 +385,6 @@ def _say(words):
     tqdm.write(words, file=sys.stderr)
 
 
-def _versions(device):
+def _versions():
     packages = {name: version(name) for name in ("medtutor", "torch", "numpy", "medmnist")}
-    return {"python": platform.python_version(), **packages, "precision": processes.precision(device)}
+    return {"python": platform.python_version(), **packages}

@@ -96,12 +96,12 @@ def _fastest(most):
 
 
 def precision(device: torch.device) -> str:
-    """What convolutions and matrix products of a training step are computed in on a device.
+    """What convolutions and matrix products of a training step of images are computed in on a device.
 
-    bfloat16 on a CPU that has instructions for it (AVX-512 BF16 or AMX), where a step takes two thirds of the
-    time; elsewhere it would be emulated, and take six times as long. Weights, their gradients and sums, and all
-    that is predicted stay float32. With `MEDTUTOR_PRECISION=float32` in the environment all of it does, as on
-    every other machine. Raises `InputError` for another value of that.
+    bfloat16, where `kernels_fit`, on a CPU that has instructions for it (AVX-512 BF16 or AMX): a step takes two
+    thirds of the time. Elsewhere it would be emulated, and take six times as long. Weights, their gradients and
+    sums, and all that is predicted stay float32. With `MEDTUTOR_PRECISION=float32` in the environment all of it
+    does, as on every other machine. Raises `InputError` for another value of that.
 
     >>> precision(torch.device("cuda"))
     'float32'
@@ -121,15 +121,35 @@ def _has_bfloat16():
     return any(ask() for ask in asked)
 
 
-def mixed_precision(device: torch.device) -> torch.autocast:
-    """A context in which a model computes in the device's `precision`.
+def kernels_fit(model: nn.Module, images: torch.Tensor) -> bool:
+    """Whether every convolution of a model is of images, and none has a kernel larger than what it is laid on.
 
-    >>> with mixed_precision(torch.device("cpu")):
-    ...     answer = nn.Linear(2, 1)(torch.zeros(3, 2))
-    >>> str(answer.dtype) == f"torch.{precision(answer.device)}"
+    Others have no use in bfloat16: where a part of a kernel lies on nothing but padding, oneDNN leaves its gradient
+    as it found the memory (torch 2.14; `findings/onednn_bfloat16_gradient.sh`).
+
+    model   in the mode that it is in
+    images  float (B, C, H, W) or what else the model takes
+
+    >>> kernels_fit(nn.Conv2d(1, 8, 5, padding=2), torch.zeros(1, 1, 28, 28))
     True
+    >>> kernels_fit(nn.Conv2d(1, 8, 5, padding=2), torch.zeros(1, 1, 4, 4))
+    False
     """
-    return torch.autocast(device.type, torch.bfloat16, enabled=precision(device) == "bfloat16")
+    fits = []
+
+    def look(conv, given):
+        sides = given[0].shape[2:]
+        fits.append(len(sides) == 2 and all(side >= kernel for side, kernel in zip(sides, conv.kernel_size)))
+
+    kinds = (nn.Conv1d, nn.Conv2d, nn.Conv3d, nn.ConvTranspose1d, nn.ConvTranspose2d, nn.ConvTranspose3d)
+    hooks = [each.register_forward_pre_hook(look) for each in model.modules() if isinstance(each, kinds)]
+    try:
+        with torch.no_grad():
+            model(images)
+    finally:
+        for hook in hooks:
+            hook.remove()
+    return all(fits)
 
 
 def measure_threads(most, patience=1.5):

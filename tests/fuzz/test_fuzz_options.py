@@ -19,6 +19,7 @@ from medtutor.models.autoencoder import Autoencoder
 from medtutor.models.gan import Discriminator, Generator
 from medtutor.models.hybrid import Fusion
 from medtutor.models.recurrent import HEADS
+from medtutor.training.engine import OPTIMISERS
 from medtutor.training.fusion import fit_fusion
 from medtutor.training.gan import fit_gan
 from medtutor.training.heads import fit_head
@@ -46,6 +47,7 @@ RECIPE = {
     "average": 0.99,
     "shift_at_test": 0,
     "skip_empty": False,
+    "optimiser": "muon",
     "seed": 0,
 }
 
@@ -62,6 +64,7 @@ def check_recipe(recipe, complete=True):
         assert isinstance(values[name], bool), name
     for name in ("learning_rate", "weight_decay", "label_smoothing", "rotation", "scale", "shift", "average"):
         assert finite(values[name], 0), name
+    assert values["optimiser"] in OPTIMISERS
     assert recipe.epochs >= 1 and recipe.batch_size >= 2 and recipe.learning_rate > 0
     assert max(recipe.label_smoothing, recipe.average, recipe.scale) < 1
     # What a training makes of the seed must be one that torch takes.
@@ -75,7 +78,8 @@ def test_a_recipe_holds_numbers_that_can_be_trained_with(options):
     if recipe is not REFUSED:
         check_recipe(recipe, complete=False)
         assert all(
-            getattr(recipe, name) is value is None or float(getattr(recipe, name)) == float(value)
+            getattr(recipe, name) is value is None
+            or (getattr(recipe, name) == value if name == "optimiser" else float(getattr(recipe, name)) == float(value))
             for name, value in options.items()
         )
 

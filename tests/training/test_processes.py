@@ -11,6 +11,7 @@ import torch
 from conftest import blobs
 
 import medtutor as mt
+from medtutor.data import normalise
 from medtutor.errors import InputError
 from medtutor.training import processes
 from medtutor.training.processes import cpu_quota, gather_rows, share
@@ -173,3 +174,12 @@ def test_threads_of_gnus_openmp_look_a_thousand_times_before_they_sleep(given, f
     ask = [sys.executable, "-c", f"import os, medtutor; print(*map(os.environ.get, {names}))"]
     environment = {key: value for key, value in os.environ.items() if key not in names} | given
     assert subprocess.run(ask, capture_output=True, text=True, env=environment).stdout.strip() == found
+
+
+@pytest.mark.parametrize("name, data, fits", [("cnn", "pneumoniamnist", True), ("cnn", "adrenalmnist3d", False)])
+def test_a_kernel_that_is_larger_than_the_image_or_of_a_volume_is_left_in_float32(name, data, fits):
+    images = normalise(mt.load(data, source="phantom").val.images[:2])
+    model = mt.build(name, mt.load(data, source="phantom")).eval()
+    assert processes.kernels_fit(model, images) is fits
+    if fits:
+        assert not processes.kernels_fit(model, images[..., :2, :2])
