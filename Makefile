@@ -1,5 +1,6 @@
 # make lab           open the lessons
 # make test          run every test, a process for each core
+# make test-quick    those that take least, in a minute and a half: for who changes a line
 # make test-oldest   run the widgets' tests on the oldest ipywidgets that is allowed, which Colab has
 # make lint          form, common mistakes, misspelt words, types
 # make docs          the API reference, to docs/build/index.html; a warning is an error
@@ -17,7 +18,7 @@ WIDGETS := tests/widgets tests/explorers tests/course/test_prediction.py tests/c
 # A file's tests stay in one process: they share what they have trained, and a notebook's cells its kernel.
 PARALLEL := -n logical --maxprocesses=8 --dist loadfile --no-loadscope-reorder
 
-.PHONY: lab lint docs test test-oldest fuzz
+.PHONY: lab lint docs test test-quick test-oldest fuzz
 
 lab: .venv/installed
 	$(BIN)/medtutor lab
@@ -25,6 +26,9 @@ lab: .venv/installed
 # The venv's own programs first: notebooks start `python` by name.
 test: .venv/installed
 	PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/python -m pytest $(PARALLEL) --durations=30
+
+test-quick: .venv/installed
+	PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/python -m pytest -q $(PARALLEL) --quick tests
 
 test-oldest: $(OLDEST)/installed
 	PYTHONPATH="$(CURDIR)/$(OLDEST)" $(BIN)/python -c 'import ipywidgets; assert ipywidgets.__version__ == "7.7.0", ipywidgets.__version__'

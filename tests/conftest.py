@@ -5,11 +5,37 @@ import os
 # Before torch is imported: tests train tiny networks, two threads only get in each other's way.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 
 import medtutor as mt
 from medtutor.training.processes import slowness
+
+HERE = Path(__file__).parent
+
+
+# Files that take above eight seconds, on one core of the machine where that was measured; `make test-quick` leaves
+# them out, and the browser's.
+SLOW = """
+test_bench test_cli test_every_task test_files test_homeless test_main_job test_public_api browser
+course/test_builder course/test_check course/test_inspection course/test_nbval data/sources/test_fetching
+explanation/test_attribution explanation/test_explain_command explanation/test_models explanation/test_trust
+explorers/test_attention_explorer explorers/test_attribution_explorer explorers/test_classification_explorer
+explorers/test_every_explorer explorers/test_fresh_and_followed explorers/test_generator_explorer
+review/test_transformer_trials review/test_trial_command review/test_trials
+training/test_gan_training training/test_processes training/test_run
+""".split()
+
+
+def pytest_addoption(parser):
+    parser.addoption("--quick", action="store_true", help="leave out the files that take longest")
+
+
+def pytest_ignore_collect(collection_path, config):
+    place = collection_path.relative_to(HERE).with_suffix("") if collection_path.is_relative_to(HERE) else None
+    return True if config.option.quick and place and place.as_posix() in SLOW else None
 
 
 def pytest_configure(config):

@@ -4,6 +4,8 @@ import re
 import tomllib
 from pathlib import Path
 
+from conftest import HERE, SLOW
+
 ROOT = Path(__file__).parent.parent
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
 CONDA_NAMES = {"torch": "pytorch-cpu", "matplotlib": "matplotlib-base"}
@@ -40,3 +42,8 @@ def test_binder_scripts_can_be_run():
 
 def test_citation_names_the_version():
     assert f"version: {PROJECT['version']}" in (ROOT / "CITATION.cff").read_text(encoding="utf-8")
+
+
+def test_what_the_quick_tests_leave_out_is_there():
+    lacking = [name for name in SLOW if not (HERE / name).is_dir() and not (HERE / f"{name}.py").is_file()]
+    assert lacking == []
