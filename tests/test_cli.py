@@ -211,6 +211,16 @@ def test_doctor(offline, capsys):
     assert run("doctor") == 0
 
 
+@pytest.mark.parametrize("free, ok", [(1.3e9, True), (1.1e9, False)])
+def test_doctor_asks_for_the_memory_that_lessons_are_held_to(monkeypatch, free, ok):
+    from medtutor import doctor
+    from medtutor.data.sources import decoded
+
+    monkeypatch.setattr(decoded, "available_memory", lambda: free)
+    found = doctor._memory()
+    assert found.ok == ok and found.text == f"{free / 1e9:.1f} GB free" and ("up to 1.2 GB" in found.remedy) != ok
+
+
 @pytest.mark.parametrize(
     "seconds, ok, words",
     [({1: 0.02, 2: 0.01}, True, "2 threads 2.0 times"), ({1: 0.01, 2: 0.05}, False, "2 threads 0.2 times")],

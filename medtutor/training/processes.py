@@ -26,6 +26,9 @@ DEVICES = ("auto", "cpu")
 # What `measure_threads` gives two threads on two cores of an AMD EPYC of the fifth generation (AVX-512, torch 2.14)
 # that nothing else keeps busy. The limits of lessons are meant for these.
 REFERENCE_SECONDS = 0.0028
+# What a lesson may hold in memory of its own: the lessons are held to it, and `medtutor doctor`, which does without
+# Jupyter, looks whether it is there.
+LESSON_BYTES = 1.2e9
 
 
 def cpu_quota():
