@@ -13,15 +13,17 @@ import random
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from ..checks import number, seed, whole
 from ..errors import InputError
-from ..figures import BLUE, GREY, Picture, picture
-from ..figures.canvas import new_figure
 from .bibliography import Record
 from .collection import Collection
+
+if TYPE_CHECKING:
+    from ..figures import Picture
 
 BATCH = 10  # records that are screened between two trainings
 
@@ -84,8 +86,7 @@ class Simulation:
         return int(np.searchsorted(self.recall, recall - 1e-12)) + 1
 
     def work_saved(self, recall: float = 0.95) -> float:
-        """Work saved over sampling: the share of records that need not be screened, less what leaving out by chance would
-        save at that recall."""
+        """Work saved over sampling: the share of records that need not be screened, less what chance would save."""
         return 1 - self.screened_for(recall) / len(self.relevant) - (1 - recall)
 
     def stop(self, run: int = 50) -> "Stop":
@@ -157,13 +158,16 @@ def simulate(collection: Collection, start: int = 0, batch: int = BATCH) -> Simu
     return Simulation(tuple(bool(labels[row]) for row in order), keys, start, collection.phantom)
 
 
-def recall_curve(simulations: Sequence[Simulation], recall: float = 0.95) -> Picture:
+def recall_curve(simulations: Sequence[Simulation], recall: float = 0.95) -> "Picture":
     """Recall over records screened, a line for each simulation, beside what screening in no order gives.
 
     >>> from medtutor.review import load_collection, recall_curve, simulate
     >>> recall_curve([simulate(load_collection("drawn"))]).alt[:80]
     'Phantom images, drawn by medtutor. Of drawn titles. Recall over records screened'
     """
+    from ..figures import BLUE, GREY, picture  # they load torch
+    from ..figures.canvas import new_figure
+
     if not simulations:
         raise InputError("there is no simulation to draw; make one with simulate(…)")
     figure = new_figure(6, 3.6)
@@ -178,9 +182,10 @@ def recall_curve(simulations: Sequence[Simulation], recall: float = 0.95) -> Pic
     ax.spines[["top", "right"]].set_visible(False)
     needed = [each.screened_for(recall) for each in simulations]
     saved = [each.work_saved(recall) for each in simulations]
+    drawn, orders = "Of drawn titles. " * simulations[0].phantom, f"{len(needed)} order{'s' * (len(needed) > 1)}"
     words = (
-        f"{'Of drawn titles. ' * simulations[0].phantom}Recall over records screened, in {len(needed)} order{'s' * (len(needed) > 1)} of a model that learns. Recall"
-        f" {recall:g} is reached after {min(needed)} to {max(needed)} of {total} records: work saved over sampling"
-        f" {min(saved):.2f} to {max(saved):.2f}."
+        f"{drawn}Recall over records screened, in {orders} of a model that learns. Recall {recall:g} is reached after"
+        f" {min(needed)} to {max(needed)} of {total} records: work saved over sampling {min(saved):.2f} to"
+        f" {max(saved):.2f}."
     )
     return picture(figure, words, phantom=any(each.phantom for each in simulations))

@@ -239,23 +239,29 @@ def as_ris(records: Iterable[Record]) -> str:
     ER  -
     <BLANKLINE>
     """
+    return ris_text(_pairs(record) for record in records)
+
+
+def _pairs(record):
+    yield from (("TY", "JOUR"), ("ID", record.key), ("TI", record.title))
+    yield from (("AU", author) for author in record.authors)
+    yield from (("PY", str(record.year or "")), ("JO", record.journal), ("DO", record.doi), ("AB", record.abstract))
+    if record.included is not None:
+        yield "N1", next(note for note, decision in NOTES.items() if decision is record.included)
+    yield from (("N1", note) for note in record.notes)
+
+
+def ris_text(entries: Iterable[Iterable[tuple[str, str]]]) -> str:
+    """RIS text of entries of (tag, value), the first `TY`; empty values are left out.
+
+    >>> ris_text([[("TY", "GEN"), ("TI", "On knees"), ("DO", "")]])
+    'TY  - GEN\\nTI  - On knees\\nER  - \\n\\n'
+    """
     lines = []
-    for record in records:
-        notes = [next(note for note, decision in NOTES.items() if decision is record.included), *record.notes]
-        values = [
-            ("TY", "JOUR"),
-            ("ID", record.key),
-            ("TI", record.title),
-            *(("AU", author) for author in record.authors),
-            ("PY", str(record.year or "")),
-            ("JO", record.journal),
-            ("DO", record.doi),
-            ("AB", record.abstract),
-            *(("N1", note) for note in notes if note != "ASReview_not_seen"),
-        ]
-        lines += [f"{tag}  - {' '.join(value.split())}" for tag, value in values if value.strip()]
+    for entry in entries:
+        lines += [f"{tag}  - {' '.join(value.split())}" for tag, value in entry if value.strip()]
         lines += ["ER  - ", ""]
-    return "\n".join(lines)
+    return "".join(f"{line}\n" for line in lines)
 
 
 # --- both --------------------------------------------------------------------------------------

@@ -14,7 +14,6 @@ from os import PathLike
 from pathlib import Path
 
 from ..checks import one_of
-from ..data.loading import PhantomWarning, folders
 from ..errors import FetchError, InputError
 from .bibliography import Record, read_records
 
@@ -66,6 +65,8 @@ def collection_names() -> tuple[str, ...]:
 
 def find_collection(name: str, root: str | PathLike | None = None) -> Path | None:
     """Where a review's file lies: in the folder `synergy` of `root`, $MEDTUTOR_DATA, ~/.medmnist, or there itself."""
+    from ..data.loading import folders  # it loads torch
+
     one_of("collection", name, collection_names())
     places = [place / f"{name}.csv" for folder in folders(root) for place in (folder / "synergy", folder)]
     return next((place for place in places if place.is_file()), None)
@@ -86,6 +87,8 @@ def load_collection(name: str, source: str = "auto", root: str | PathLike | None
     >>> len(records), sum(record.included for record in records)
     (240, 24)
     """
+    from ..data.loading import PhantomWarning, folders
+
     entry = _entries()[one_of("collection", name, collection_names())]
     one_of("source", source, ("auto", "synergy", "phantom"))
     if name != "drawn" and source != "phantom":
