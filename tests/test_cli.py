@@ -314,7 +314,7 @@ def test_import_costs_little():
         ("load from_arrays", "scipy accelerate"),
         ("build fit", "captum sklearn scipy.stats matplotlib PIL pandas IPython"),
         ("explain", "scipy.stats sklearn.linear_model ipywidgets"),
-        ("explore", ""),
+        ("explore", "sklearn scipy.stats"),
     ],
 )
 def test_libraries_are_loaded_when_first_used(names, heavy):
