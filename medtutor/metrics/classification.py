@@ -9,6 +9,7 @@ ordinal      as multi-class                          as multi-class
 multi-label  mean over labels                        mean over labels, score above one half
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 from typing import ClassVar
@@ -111,6 +112,28 @@ def _checked(labels, scores, task):
     return labels, scores
 
 
+def weighted_auc(labels: ArrayLike, task: str = "binary") -> Callable[[np.ndarray, np.ndarray], np.ndarray]:
+    """The AUC as a statistic of one training's scores and of weights, for `intervals.over_seeds_and_cases`.
+
+    labels  whole numbers (N,), or (N, L) of 0 and 1 for "multi-label"
+    task    see `measure`
+
+    It takes scores, (N,) of class 1 or (N, classes), and weights (W, N), and gives (W,); NaN where no class has an
+    AUC. Only the order of the scores counts.
+
+    >>> auc = weighted_auc([0, 0, 1, 1])
+    >>> auc(np.array([0.1, 0.6, 0.6, 0.8]), np.array([[1, 1, 1, 1], [1, 0, 1, 1]]))
+    array([0.875, 1.   ])
+    """
+    labels = as_numbers("labels", labels)
+
+    def auc(scores, weights):
+        scores = scores[:, None] if scores.ndim == 1 else scores
+        return _mean_over_columns(_one_against_rest(labels, scores, task), weights)
+
+    return auc
+
+
 def _one_against_rest(labels, scores, task):
     """[(is positive (N,), score (N,)), …]: one pair per AUC in the mean."""
     if task == "binary":
@@ -150,11 +173,15 @@ def _weighted_auc(truth, score, counts):
     """
     _, rank = np.unique(score, return_inverse=True)
     levels = rank.max() + 1
-    # (resamples, levels): drawn positives and negatives at each distinct score.
     order = np.argsort(rank, kind="stable")
     starts = np.searchsorted(rank[order], np.arange(levels))
-    positives = np.add.reduceat((counts * truth)[:, order], starts, axis=1)
-    negatives = np.add.reduceat((counts * ~truth)[:, order], starts, axis=1)
+    ordered, positive = counts[:, order], truth[order]
+    # (resamples, levels): drawn positives and negatives at each distinct score.
+    positives, negatives = (
+        np.add.reduceat(drawn, starts, axis=1) if levels < len(order) else drawn
+        for drawn in (ordered * positive, ordered * ~positive)
+    )
     below = np.cumsum(negatives, axis=1) - negatives / 2
     pairs = positives.sum(axis=1) * negatives.sum(axis=1)
-    return np.divide((positives * below).sum(axis=1), pairs, out=np.full(len(counts), np.nan), where=pairs > 0)
+    ordered_pairs = np.einsum("rl,rl->r", positives, below)
+    return np.divide(ordered_pairs, pairs, out=np.full(len(counts), np.nan), where=pairs > 0)

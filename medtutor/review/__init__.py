@@ -1,8 +1,8 @@
-"""The review as data: claims, the rule each is judged by, the evidence, the verdict.
+"""The review as data: claims, the rule each is judged by, the evidence, the answer.
 
     from medtutor.review import claim
 
-    claim("cnn-beats-mlp")        # a card with evidence and verdict
+    claim("cnn-beats-mlp")        # a card with evidence and answer
 
     side_by_side()                # every family that classifies, its AUC and its cost
 
@@ -12,9 +12,11 @@ The experiments are in `medtutor.review.trials`, which loads torch.
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from .claims import Claim, Rule, Verdict, claim, claims, judge, verdict
+from .claims import Claim, claim, claims
 from .evidence import Contrast, Evidence, read_evidence
 from .render import pivot
+from .rule import Rule
+from .verdict import ANSWERS, Reading, Verdict, judge, verdict
 
 if TYPE_CHECKING:
     from .families import SideBySide
@@ -34,9 +36,11 @@ def side_by_side(timed: bool = True, report: Callable[[str], object] | None = No
 
 
 __all__ = [
+    "ANSWERS",
     "Claim",
     "Contrast",
     "Evidence",
+    "Reading",
     "Rule",
     "Verdict",
     "claim",
