@@ -53,13 +53,22 @@ class Metrics:
         )
 
 
-def measure(labels: ArrayLike, scores: ArrayLike, task: str, *, resamples: int = RESAMPLES, seed: int = 0) -> Metrics:
+def measure(
+    labels: ArrayLike,
+    scores: ArrayLike,
+    task: str,
+    *,
+    subjects: ArrayLike | None = None,
+    resamples: int = RESAMPLES,
+    seed: int = 0,
+) -> Metrics:
     """`Metrics` of predicted scores.
 
     labels     whole numbers (N,), or (N, L) of 0 and 1 for "multi-label"
     scores     probabilities (N, classes)
     task       "binary", "multi-class", "ordinal" or "multi-label"
-    resamples  bootstrap resamples of the cases; 0 for no intervals
+    subjects   (N,), which person each case is of, where one has several: intervals draw people
+    resamples  bootstrap resamples of the subjects, else of the cases; 0 for no intervals
 
     A class without positive or negative cases has no AUC and is left out of
     the mean, and the `Metrics` say which; if that holds for all, AUC is NaN.
@@ -80,15 +89,25 @@ def measure(labels: ArrayLike, scores: ArrayLike, task: str, *, resamples: int =
     left_out = tuple(i for i, (truth, _) in enumerate(columns, first) if truth.all() or not truth.any())
     if not resamples:
         return Metrics(auc, float(right.mean()), len(true), left_out=left_out)
-    drawn = partial(counts, len(true), resamples, seed)  # the same each time it is called
+    drawn = partial(_drawn, len(true), subjects, resamples, seed)  # the same each time it is called
     return Metrics(
         auc,
         float(right.mean()),
         len(true),
         auc_interval=percentiles(_resampled_auc(columns, drawn())),
-        acc_interval=percentiles(np.concatenate([of_case @ right / len(right) for of_case in drawn()])),
+        acc_interval=percentiles(np.concatenate([of_case @ right / of_case.sum(axis=1) for of_case in drawn()])),
         left_out=left_out,
     )
+
+
+def _drawn(n, subjects, resamples, seed):
+    """How often each case is in each resample, (some, n) at a time: with all others of its subject."""
+    if subjects is None:
+        return counts(n, resamples, seed)
+    people, whose = np.unique(as_numbers("subjects", subjects), return_inverse=True)
+    if whose.shape != (n,):
+        raise InputError(f"subjects have shape {whose.shape}; give one for each of the {n} cases")
+    return (of_subject[:, whose] for of_subject in counts(len(people), resamples, seed))
 
 
 def _checked(labels, scores, task):

@@ -17,7 +17,7 @@ from typing import Any
 
 from ..errors import InputError
 from ..metrics.intervals import Difference, over_seeds
-from .evidence import Contrast, Evidence, command, read_evidence
+from .evidence import Contrast, Evidence, code_of, command, read_evidence
 from .rule import UNITS, Margin, Rule, holm
 
 SUPPORTED, CONTRADICTED, NO_DIFFERENCE, INCONCLUSIVE, NOT_TESTABLE = ANSWERS = (
@@ -115,8 +115,8 @@ def read(rule: Rule, contrasts: list[Contrast]) -> dict[str, Reading]:
     told = [i for i in range(1, len(contrasts)) if not voids[i]]
     p_values = dict(zip(told, holm([raw[i] for i in told]))) | {0: raw[0]}
     return {
-        contrast.name: Reading(NOT_TESTABLE, why=voids[i])
-        if voids[i]
+        contrast.name: Reading(NOT_TESTABLE, why=why)
+        if (why := voids[i])
         else _reading(rule, differences[i], rule.margin_of(contrast.name).margin, p_values[i])
         for i, contrast in enumerate(contrasts)
     }
@@ -125,7 +125,7 @@ def read(rule: Rule, contrasts: list[Contrast]) -> dict[str, Reading]:
 def difference_of(contrast: Contrast, margin: Margin) -> Difference:
     """The `Difference` of a contrast, on the scale of its unit: over seeds and cases where predictions are kept."""
     limit = UNITS[margin.unit].limit
-    return over_seeds(contrast.values, limit)
+    return over_seeds(contrast.values, limit) if contrast.cases is None else contrast.cases.difference(limit)
 
 
 def _reading(rule, difference, margin, p):
@@ -157,6 +157,8 @@ def _obstacle(claim, evidence):
         return "the evidence was made on other images than the published ones"
     if evidence.registered != claim.registered:
         return f"the trial was changed after the evidence; collect it anew: {command(claim.id)}"
+    if evidence.code is not None and evidence.code != code_of(claim.trial):
+        return f"the evidence was measured by other code than this version's; collect it anew: {command(claim.id)}"
     missing = sorted(set(claim.seeds) - set(evidence.seeds))
     if missing:
         return f"the evidence lacks seed {', '.join(map(str, missing))}; complete it: {command(claim.id)}"
@@ -165,6 +167,8 @@ def _obstacle(claim, evidence):
     for name in claim.rule.contrasts:
         if evidence.contrast(name) is None:
             return f"the evidence lacks the contrast {name}; collect it anew: {command(claim.id)}"
+    if NEEDS_PREDICTIONS and evidence.contrast(claim.rule.primary).cases is None:
+        return f"the evidence kept no predictions of single cases; collect it anew: {command(claim.id)}"
     return None
 
 

@@ -388,7 +388,7 @@ def test_card_shows_rule_contrasts_and_verdict():
             "over seeds only",
             "wholly above 0.02 AUC",
             "+0.110",
-            "+0.085 to +0.134",
+            "+0.085 to +0.135",
             "contradicted",
             "The first row decides",
             "MD5 checked",
