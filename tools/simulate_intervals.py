@@ -22,6 +22,16 @@ from medtutor.metrics.intervals import over_seeds, over_seeds_and_cases, percent
 RESAMPLES = 1000
 
 
+class Auc:
+    """The statistic `weighted_auc` makes, with its labels."""
+
+    def __init__(self, labels):
+        self.labels, self.of = labels, weighted_auc(labels)
+
+    def __call__(self, scores, weights):
+        return self.of(scores, weights)
+
+
 @dataclass(frozen=True)
 class Scores:
     """Two classifiers of one test set; `drawn` gives their scores and `truth` the difference of their AUC.
@@ -63,7 +73,7 @@ class Scores:
             of_arm = hard + rng.normal(size=self.cases) * np.sqrt(self.apart)
             own = rng.normal(size=(self.seeds, self.cases)) * np.sqrt(1 - self.hard - self.apart)
             arms.append(of_arm + own + (shift + seeds)[:, None] * ill)
-        return *arms, weighted_auc(ill.astype(int)), None
+        return *arms, Auc(ill.astype(int)), None
 
 
 @dataclass(frozen=True)

@@ -104,7 +104,7 @@ def plan(claim: Any) -> Plan:
         distance = float(nctdtrinc(freedom, 1 - POWER, stdtrit(freedom, 0.975)))
         sees = rule.margin + distance * error * (1 if rule.direction == "above" else -1)
         if rule.direction == "above":
-            equivalent = float(stdtrit(freedom, 0.95) + stdtrit(freedom, (1 + POWER) / 2)) * error
+            equivalent = float(stdtrit(freedom, 0.975) + stdtrit(freedom, (1 + POWER) / 2)) * error
     return Plan(
         claim.id,
         rule.primary,

@@ -3,9 +3,12 @@
 answer                                    when the primary contrast is asked for above a margin m
 supported                                 its 95 % interval lies above m
 contradicted                              its 95 % interval lies below -m
-no difference larger than the margin      two one-sided tests at 5 % say so: its 90 % interval lies within -m and m
+no difference larger than the margin      its 95 % interval lies within -m and m: two one-sided tests, each at 2.5 %
 inconclusive                              none of these: nobody can tell from this evidence
 not testable here                         no evidence that the rule can be applied to
+
+One interval tells all of them apart. (Equivalence is often tested at 5 % on each side. Then a difference of just the
+margin would have an answer, one way or the other, in 7.5 % of repetitions; so it has one in 5 %.)
 
 Where a claim is that there is no difference so large ("below"), supported is an interval below m, contradicted one
 above it, else it is inconclusive. Secondary contrasts are read alike, told with p values that Holm's method corrects
@@ -134,7 +137,7 @@ def _reading(rule, difference, margin, p):
     if p < 0.05:
         beyond = difference.value > margin
         answer = SUPPORTED if beyond == (rule.direction == "above") else CONTRADICTED
-    elif rule.direction == "above" and max(difference.p_above(-margin), difference.p_below(margin)) < 0.05:
+    elif rule.direction == "above" and max(difference.p_above(-margin), difference.p_below(margin)) < 0.025:
         answer = NO_DIFFERENCE
     return Reading(answer, (low, high), p, difference.of_seeds)
 
