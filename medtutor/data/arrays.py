@@ -11,7 +11,7 @@ from numpy.typing import ArrayLike
 from ..checks import flag, items, number, saying, text, whole
 from ..errors import InputError, shown
 from .card import SPLITS, TASKS, Card
-from .dataset import Dataset, Split, stacked
+from .dataset import Dataset, Split, check_apart, stacked
 from .images import case_shape
 from .subsets import warn_of_leaks
 
@@ -55,8 +55,7 @@ def from_arrays(
                       case of its own; distances are in pixels when left out
     patients          of a segmentation by slices: {"train": (N,) whole numbers, …}, whose
                       slice it is; measured is then each patient's volume
-    subjects          {"train": (N,) whole numbers, …}: which person each image is of, where one person may have
-                      several; nobody may stand in two splits
+    subjects          {"train": (N,) whole numbers, …}: which person each image is of, where one may have several
 
     Everything is copied: what is done to the arrays afterwards changes nothing here. Images that stand in
     two splits, byte for byte or nearly, bring a `LeakWarning` with their number, which the card keeps.
@@ -125,7 +124,7 @@ def from_arrays(
         splits[split] = make_split(split, images[split], pairs[split][1], card, whose, who)
     for kind, whom in (("patients", patients), ("subjects", subjects)):
         if whom is not None:
-            _check_one_split_each(splits, kind)
+            check_apart(splits, kind)
     leaks = warn_of_leaks({split: cases.images for split, cases in splits.items()}, stacklevel=2)
     return Dataset(**splits, card=replace(card, warnings=leaks), provenance="arrays")
 
@@ -237,19 +236,6 @@ def _numbers_of(kind, given):
     return {split: _as_numpy(numbers, f"{split} {kind}") for split, numbers in given.items()}
 
 
-def _check_one_split_each(splits, kind):
-    """Refuse a patient or subject who stands in two splits: what is tested would have been learned."""
-    for first, second in (("train", "val"), ("train", "test"), ("val", "test")):
-        both = sorted(set.intersection(*(set(getattr(splits[name], kind).tolist()) for name in (first, second))))
-        if both:
-            who = ", ".join(map(str, both[:3])) + (", …" if len(both) > 3 else "")
-            raise InputError(
-                f"{len(both)} of the {kind} ({who}) stand in {first} and in {second}: what was learned would be"
-                f" tested; put all {'slices' if kind == 'patients' else 'images'} of a {kind[:-1]} into one split, or"
-                f" give other {kind} other numbers"
-            )
-
-
 def channels_first(images: np.ndarray, split: str, sequence: bool, copy: bool = True) -> torch.Tensor:
     """(N[, T], *spatial[, C]) uint8 array to a tensor (N[, T], C, *spatial) of its own.
 
@@ -327,9 +313,7 @@ def _one_each(name, kind, numbers, count):
     """int64 (N,), the number of a patient or subject for each image."""
     found = torch.from_numpy(_int64(f"{name} {kind}s:", _whole_numbers(f"{name} {kind}s:", numbers)))
     if found.shape != (count,):
-        raise InputError(
-            f"the {name} split has {count} images but {len(found)} {kind} numbers; give one for each image"
-        )
+        raise InputError(f"the {name} split has {count} images but {len(found)} {kind} numbers; give one for each")
     return found
 
 

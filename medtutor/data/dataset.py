@@ -199,6 +199,19 @@ def stacked(split, name):
     )
 
 
+def check_apart(splits, kind):
+    """Refuse a patient or subject who stands in two splits: what is tested would have been learned."""
+    for first, second in (("train", "val"), ("train", "test"), ("val", "test")):
+        both = sorted(set.intersection(*(set(getattr(splits[name], kind).tolist()) for name in (first, second))))
+        if both:
+            who = ", ".join(map(str, both[:3])) + (", …" if len(both) > 3 else "")
+            raise InputError(
+                f"{len(both)} of the {kind} ({who}) stand in {first} and in {second}: what was learned would be"
+                f" tested; put all {'slices' if kind == 'patients' else 'images'} of a {kind[:-1]} into one split, or"
+                f" give other {kind} other numbers"
+            )
+
+
 def normalise(images: torch.Tensor) -> torch.Tensor:
     """uint8 0…255 to float32 -1…1, the range that all models here expect; the images are left as they are.
 

@@ -226,7 +226,7 @@ def over_seeds_and_cases(
     limit          see `Difference`
 
     Seeds and cases are crossed, as readers and cases are where several radiologists read the same films, and so
-    is the analysis: Obuchowski & Rockette (Commun. Stat. Simul. 24:285, 1995). The variance of the mean over S
+    is the analysis: Obuchowski & Rockette (1995). The variance of the mean over S
     seeds is MS / S + C: MS the variance of the difference between seeds, C the covariance, by the jackknife
     over subjects, of the differences of two seeds, who err on the same hard cases. The degrees of freedom are
     Satterthwaite's, as of Hillis (Stat. Med. 26:596, 2007), with those of the jackknife counted too.
