@@ -14,7 +14,6 @@ from ..reports.comparison import published_beside
 from ..training import default_recipe, fit
 from .common import reference_loader
 
-
 # The least that gets there: chosen on val of PneumoniaMNIST among 1, 2 and 3 epochs, two seeds (AUC .990, .993, .993).
 SHORT = {"epochs": 2, "shift_at_test": 0}
 SEEDS = range(5)
