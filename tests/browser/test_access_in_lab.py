@@ -16,6 +16,7 @@ from . import (
     test_fusion_in_lab,
     test_generator_in_lab,
     test_latent_in_lab,
+    test_review_in_lab,
     test_segmentation_in_lab,
     test_sequence_in_lab,
 )
@@ -40,6 +41,8 @@ SHOWN = {
     "game": (test_generator_in_lab.FIT, "generator(adversary, xray, part='game')"),
     "film": (test_generator_in_lab.FIT, "generator(adversary, part='film')"),
     "latent": (test_latent_in_lab.FIT, "latent(model, xray)"),
+    "literature": (test_review_in_lab.LITERATURE,),
+    "screening": (test_review_in_lab.SCREENING,),
     "segmentation": (test_segmentation_in_lab.FIT, "segmentation(run, brain, others={'fcn': other})"),
     "sequence": (test_sequence_in_lab.FIT, "sequence(run, clips, others={'max/min': pooled})"),
     "walk": (test_generator_in_lab.FIT, "generator(adversary, xray)"),
