@@ -127,7 +127,7 @@ class LiteratureExplorer(Explorer):
             return ["No work is selected: choose 'all' in one of the lists, or an earlier year."]
         numbers = [f"Reported: {number}." for number in work.numbers]
         unread = [work.unread] if work.unread else []
-        seen = f"{', '.join(work.families)}; {', '.join(work.modality)}; {LISTS[work.listed]}."
+        seen = f"About: {', '.join(work.families)}. Images: {', '.join(work.modality)}. Listed: {LISTS[work.listed]}."
         return [f"{work.reference}.", seen, work.method, *numbers, *unread, f"In the course: {work.place}."]
 
     @markup
@@ -168,7 +168,7 @@ def _map(selected, described):
     rows = [name for name in (*FAMILIES, *SUBJECTS) if any(work.family == name for work in works())]
     sheet = drawing.blank(LEFT + CELL * len(years) + GAP, TOP + ROW * len(rows) + GAP)
     pen = ImageDraw.Draw(sheet)
-    title = "works by family and year; years without a work are left out"
+    title = "works by family and year (of years with a work)"
     pen.text((GAP * SCALE, 4 * SCALE), title, INK, drawing.font(12, True))
     for column, year in enumerate(years):
         x = LEFT + CELL * column + CELL // 2
@@ -185,7 +185,7 @@ def _map(selected, described):
                 _dot(
                     pen, first + step * place, y, work.id in selected, described is not None and work.id == described.id
                 )
-    legend = f"filled: selected ({len(selected)})   hollow: not selected   red square: described below"
+    legend = f"filled: selected ({len(selected)})   hollow: others   red square: described below"
     pen.text((sheet.width - GAP * SCALE, 4 * SCALE), legend, FAINT, drawing.font(11), anchor="ra")
     return sheet
 

@@ -77,8 +77,8 @@ class ScreeningExplorer(Explorer):
         list(ORDERS),
         meaning="the model is a logistic regression on words; it needs one of each decision first",
     )
-    include = Button("include", icon="check", meaning="the record may answer the question: its report is sought")
-    leave_out = Button("leave out", icon="times", meaning="the record is left out for the reason that is chosen")
+    include = Button("include", meaning="the record may answer the question: its report is sought")
+    leave_out = Button("leave out", meaning="the record is left out for the reason that is chosen")
     reason = Choice(
         "because",
         lambda self: self.screening.collection.reasons,
@@ -86,7 +86,7 @@ class ScreeningExplorer(Explorer):
         width="30em",
         label="6em",
     )
-    undo = Button("undo", icon="undo", meaning="take the last decision back")
+    undo = Button("undo", meaning="take the last decision back")
     compare = Check("compare with the reviewers", meaning="their decisions, on the records that you have decided")
     form = Buttons("as a file", list(FORMS), meaning="your decisions for ASReview or a reference manager, or the flow")
 

@@ -24,7 +24,7 @@ def test_screening_by_keyboard(notebook):
     page.picture("Records screened: n = 0").wait_for()
     button = lambda name: page.output.get_by_role("button", name=name, exact=True)  # noqa: E731
 
-    page.focus(button("include"))
+    button("include").focus()
     page.press("Space", page.picture("Records screened: n = 1;.* sought for retrieval: n = 1"))
     page.press(
         "Space", page.picture("Records screened: n = 2;.* sought for retrieval: n = 2")
