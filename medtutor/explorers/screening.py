@@ -49,8 +49,8 @@ def screening(collection: Collection, path: str | PathLike | None = None) -> "Sc
     >>> from medtutor.review import load_collection
     >>> shown = screening(load_collection("drawn").sample(30))
     >>> shown.include.click()
-    >>> shown.screening.included
-    {'phantom-001': True}
+    >>> list(shown.screening.included.values())
+    [True]
     """
     return ScreeningExplorer(collection, path)
 

@@ -85,8 +85,24 @@ def test_a_sample_keeps_the_order_and_what_is_known():
     part = collection.sample(30, seed=1)
     keys = [record.key for record in part.records]
     assert len(keys) == 30 and keys == sorted(keys) and part.phantom and part.reasons == collection.reasons
-    with pytest.raises(InputError, match="choose from 1"):
+    with pytest.raises(InputError, match="the number of records of drawn must be from 1 to 240, not 241"):
         collection.sample(241)
+
+
+@pytest.mark.parametrize(
+    "given, words",
+    [
+        ({"records": ()}, "at least one Record"),
+        ({"records": ("a title",)}, "at least one Record"),
+        ({"records": (Record("1", "a"), Record("1", "b"))}, "two records have one key"),
+        ({"reasons": ()}, "at least one reason"),
+        ({"reasons": (1,)}, "a reason must be text"),
+        ({"name": ""}, "name of a collection is empty"),
+    ],
+)
+def test_what_is_no_collection(given, words):
+    with pytest.raises(InputError, match=words):
+        Collection(**{"name": "mine", "records": (Record("1", "a"),), "reasons": ("other",)} | given)
 
 
 # --- duplicates ------------------------------------------------------------------------------------
