@@ -13,7 +13,7 @@ from importlib.resources import files
 from os import PathLike
 from pathlib import Path
 
-from ..checks import one_of
+from ..checks import items, one_of, text, whole
 from ..errors import FetchError, InputError
 from .bibliography import Record, read_records
 
@@ -25,13 +25,18 @@ HOW = (
 
 @dataclass(frozen=True)
 class Collection:
-    """Records of one review.
+    """Records of one review; of your own with `read_records`.
 
     name      such as "Jeyaraman_2020"
     records   (`Record`, …), with the reviewers' decisions in `included`
     about     what they are about
     reasons   for leaving one out; of the exercise, not of the review
     phantom   whether they were drawn by medtutor: no publication
+
+    Raises `InputError` for no records, what is none, a key that stands twice, and no reasons.
+
+    >>> Collection("mine", (Record("1", "On knees"),), reasons=("not on knees",)).records[0].title
+    'On knees'
     """
 
     name: str
@@ -40,10 +45,22 @@ class Collection:
     reasons: tuple[str, ...] = ("does not answer the question", "other")
     phantom: bool = False
 
+    def __post_init__(self):
+        text("name of a collection", self.name)
+        object.__setattr__(self, "records", tuple(items(self.records) or ()))
+        object.__setattr__(self, "reasons", tuple(items(self.reasons) or ()))
+        if not self.records or not all(isinstance(record, Record) for record in self.records):
+            raise InputError(f"{self.name}: give at least one Record, such as read_records reads from a file")
+        if len({record.key for record in self.records}) < len(self.records):
+            raise InputError(f"{self.name}: two records have one key; give each a key of its own")
+        if not self.reasons:
+            raise InputError(f"{self.name}: name at least one reason for leaving a record out")
+        for reason in self.reasons:
+            text("a reason", reason)
+
     def sample(self, count: int, seed: int = 0) -> "Collection":
         """Some of the records by chance, in the order of the file. Raises `InputError` for more than there are."""
-        if not 1 <= count <= len(self.records):
-            raise InputError(f"{self.name} has {len(self.records)} records; choose from 1 to as many, not {count}")
+        whole(f"the number of records of {self.name}", count, 1, len(self.records))
         chosen = sorted(random.Random(seed).sample(range(len(self.records)), count))
         kept = tuple(self.records[place] for place in chosen)
         return Collection(self.name, kept, self.about, self.reasons, self.phantom)

@@ -61,8 +61,7 @@ IDENTITIES = (
     ("dbr_sought_reports", ("dbr_notretrieved_reports", "dbr_assessed")),
     ("other_sought_reports", ("other_notretrieved_reports", "other_assessed")),
     ("reports_assessed", ("dbr_assessed", "other_assessed")),
-    ("reports_assessed", ("reports_excluded", "new_reports")),
-    ("reports_excluded", ("dbr_excluded", "other_excluded")),
+    ("reports_assessed", ("dbr_excluded", "other_excluded", "new_reports")),
     ("total_studies", ("previous_studies", "new_studies")),
     ("total_reports", ("previous_reports", "new_reports")),
     ("others_identified", ("website_results", "organisation_results", "citations_results")),
@@ -82,7 +81,6 @@ PREVIOUS = ("previous_studies", "previous_reports")
 PARTS = (OTHER, PREVIOUS)
 SUMS = {  # that no box shows
     "reports_assessed": "reports assessed in all",
-    "reports_excluded": "reports excluded in all",
     "others_identified": "records identified by other methods",
 }
 

@@ -266,7 +266,7 @@ def draw_flow(flow: Flow, unknown: str = UNKNOWN) -> FlowPicture:
     Raises `InputError` for what is no `Flow`.
 
     >>> from medtutor.review import draw_flow, flows
-    >>> draw_flow(flows()["ali-2023"]).alt[-71:]
+    >>> draw_flow(flows()["ali-2023"]).alt[-70:]
     'in review: n = 22, Reports of new included studies: not reported here.'
     """
     return FlowPicture(svg(flow, unknown), described(flow, unknown))

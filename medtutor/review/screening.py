@@ -115,8 +115,8 @@ def agreement(own: Mapping[str, bool], records: Iterable[Record]) -> Agreement:
     """Own decisions {key: included} against the reviewers', on the records that both have decided.
 
     >>> records = [Record(key, "t", included=included) for key, included in (("a", True), ("b", False), ("c", False))]
-    >>> agreement({"a": True, "b": True, "c": False}, records).kappa
-    0.4
+    >>> agreement({"a": True, "b": True, "c": False}, records).records
+    3
     """
     pairs = Counter((own[r.key], r.included) for r in records if r.key in own and r.included is not None)
     return Agreement(pairs[True, True], pairs[True, False], pairs[False, True], pairs[False, False])

@@ -10,6 +10,7 @@ from . import (
     test_fusion_in_lab,
     test_generator_in_lab,
     test_latent_in_lab,
+    test_review_in_lab,
     test_segmentation_in_lab,
     test_sequence_in_lab,
 )
@@ -35,6 +36,8 @@ SHOWN = {
     "film": (test_generator_in_lab.FIT, "generator(adversary, part='film')"),
     "walk": (test_generator_in_lab.FIT, "generator(adversary, xray)"),
     "latent": (test_latent_in_lab.FIT, "latent(model, xray)"),
+    "literature": (test_review_in_lab.LITERATURE,),
+    "screening": (test_review_in_lab.SCREENING,),
     "segmentation": (test_segmentation_in_lab.FIT, "segmentation(run, brain, others={'fcn': other})"),
     "sequence": (test_sequence_in_lab.FIT, "sequence(run, clips, others={'max/min': pooled})"),
 }
