@@ -103,7 +103,7 @@ def test_the_contrasts_of_the_claims_are_measured(experiment):
         def __missing__(self, key):
             return 0.5
 
-    training = SimpleNamespace(values=Any())
+    training = SimpleNamespace(values=Any(), cases={})
     names = {each.name for each in experiment({"x": None}, (0, 1), lambda *_, measure: training)}
     claims = tomllib.loads(files("medtutor.review").joinpath("claims.toml").read_text(encoding="utf-8"))
     for claim in claims.values():
