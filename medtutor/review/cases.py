@@ -6,6 +6,7 @@ Half precision, so that 624 cases of five seeds and two arms are 17 kB as text.
 from base64 import b64decode, b64encode
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -19,6 +20,7 @@ from ..metrics.intervals import Difference, over_seeds_and_cases, weighted_mean
 STATISTICS = ("mean", "AUC")
 # How far the number of a training may lie from that of its predictions in half precision.
 ROUNDING = 2e-3
+HIGHEST = 1e30
 
 
 @dataclass(frozen=True)
@@ -98,19 +100,17 @@ class Cases:
 
     def difference(self, limit: float | None) -> Difference:
         """Over seeds and cases, see `over_seeds_and_cases`."""
-        first, second = self._arms
-        whose = np.array(self.subjects) if self.subjects else None
-        statistic = statistic_of(self.statistic, self.labels)
-        return over_seeds_and_cases(first, second, statistic, subjects=whose, limit=limit)
+        return _difference(self, limit)
 
     @property
-    def _arms(self):
+    def arms(self):
+        """Both arms as arrays, (seeds, cases) or (seeds, cases, columns)."""
         return (np.stack([unpacked(each, self.columns) for each in arm]) for arm in (self.first, self.second))
 
     def check(self, first: tuple[float, ...], second: tuple[float, ...]) -> None:
         """Raises `InputError` where the predictions are not of one shape, or do not give these numbers of each seed."""
         one_of("statistic", self.statistic, STATISTICS)
-        arms = list(self._arms)
+        arms = list(self.arms)
         n = arms[0].shape[1]
         if {arm.shape for arm in arms} != {arms[0].shape} or len(arms[0]) != len(first):
             raise InputError("the predictions are not of the same cases and seeds in both arms")
@@ -124,6 +124,13 @@ class Cases:
                 found = float(statistic(predictions, ones)[0])
                 if not abs(found - value) <= ROUNDING * max(1.0, abs(value)):
                     raise InputError(f"the predictions give {found:.4f} where {value:.4f} is said")
+
+
+@lru_cache(maxsize=256)  # list, report and cards ask for the same again, and 2,000 cases take a second
+def _difference(cases, limit):
+    first, second = cases.arms
+    whose = np.array(cases.subjects) if cases.subjects else None
+    return over_seeds_and_cases(first, second, statistic_of(cases.statistic, cases.labels), subjects=whose, limit=limit)
 
 
 def statistic_of(name: str, labels: tuple[int, ...]) -> Callable[[np.ndarray, np.ndarray], np.ndarray]:
@@ -141,8 +148,8 @@ def statistic_of(name: str, labels: tuple[int, ...]) -> Callable[[np.ndarray, np
 
 
 def log_odds(probabilities: Any) -> np.ndarray:
-    """The log odds of class 1, (cases,), of probabilities (cases, 2): in half precision 0.9999 and 0.99999 are alike,
-    their log odds are not, and only the order counts for an AUC.
+    """The log odds of class 1, (cases,), of probabilities (cases, 2): 0.9999 and 0.99999 are nearly alike, their log
+    odds are not, and only the order counts for an AUC.
 
     >>> log_odds(np.array([[0.5, 0.5], [0.0, 1.0]])).round(1).tolist()
     [0.0, 16.1]
@@ -152,22 +159,28 @@ def log_odds(probabilities: Any) -> np.ndarray:
 
 
 def packed(values: np.ndarray) -> str:
-    """Numbers as text: half precision, little-endian, base64. Raises `InputError` for what half precision cannot hold.
+    """Numbers as text: half precision, from their mean and in their standard deviation, both of which stand in front.
+
+    So an untrained network, whose scores differ in the fourth digit, keeps their order. Little-endian, base64.
+    Raises `InputError` for what is not finite.
 
     >>> unpacked(packed(np.array([0.25, -3.0])), 1)
     array([ 0.25, -3.  ])
     """
-    with np.errstate(over="ignore"):
-        half = np.asarray(values, dtype="<f2")
-    if not np.isfinite(half).all():
-        raise InputError("predictions must be finite, and at most 65,504")
-    return b64encode(half.tobytes()).decode()
+    values = np.asarray(values, dtype=np.float64)
+    if not np.isfinite(values).all() or np.abs(values).max(initial=0) > HIGHEST:
+        raise InputError(f"predictions must be finite, and at most {HIGHEST:g}")
+    scale = np.array([values.mean(), values.std() or 1.0], dtype="<f4")
+    half = ((values - scale[0]) / scale[1]).astype("<f2")
+    return b64encode(scale.tobytes() + half.tobytes()).decode()
 
 
 def unpacked(text: str, columns: int) -> np.ndarray:
     """What `packed` made a text of: (cases,), or (cases, columns). Raises `InputError` for other text."""
     try:
-        values = np.frombuffer(b64decode(text, validate=True), dtype="<f2").astype(np.float64)
+        content = b64decode(text, validate=True)
+        mean, spread = np.frombuffer(content[:8], dtype="<f4").astype(np.float64)
+        values = mean + spread * np.frombuffer(content[8:], dtype="<f2").astype(np.float64)
         values = values if columns == 1 else values.reshape(-1, columns)
     except ValueError:  # also of base64
         raise InputError("the predictions are not numbers in half precision as text") from None

@@ -80,10 +80,10 @@ class Claim:
 
     @property
     def ruled(self) -> str:
-        """SHA-256 of what is asked and how it is decided: question, rule and convergence gate. It stands on the card
+        """SHA-256 of what is named and asked, and how it is decided, with the convergence gate. It stands on the card
         with the day of its last change.
         """
-        return digest([self.asked.split(), asdict(self.rule)])
+        return digest([self.names.split(), self.asked.split(), asdict(self.rule)])
 
     @property
     def rule_of(self) -> date:

@@ -1,6 +1,7 @@
 """What was said of each case: small, true to the numbers, and what intervals over seeds and cases come of."""
 
 import json
+from base64 import b64decode, b64encode
 from dataclasses import replace
 from importlib import import_module
 
@@ -86,7 +87,10 @@ ALTERED = {
     "a seed too few": ({"first": measured().cases.first[:2]}, "not of the same cases and seeds"),
     "no text of numbers": ({"first": ("§",) * 3}, "not numbers in half precision"),
     "half a number": ({"first": ("AAA=AAA",) * 3}, "not numbers in half precision"),
-    "infinite": ({"first": (packed(np.zeros(40))[:-4] + "AHw=",) * 3}, "finite|half precision"),
+    "infinite": (
+        {"first": (b64encode(b64decode(packed(np.zeros(40)))[:-2] + b"\x00\x7c").decode(),) * 3},
+        "must be finite",
+    ),
     "columns that do not fit": ({"columns": 7}, "not numbers in half precision"),
 }
 
@@ -115,6 +119,15 @@ def test_log_odds_keep_the_order_that_half_precision_would_lose():
     chance = 1 - 10.0 ** -np.arange(2, 7)
     given = unpacked(packed(log_odds(np.stack([1 - chance, chance], axis=1))), 1)
     assert (np.diff(given) > 0).all() and len(np.unique(chance.astype(np.float16))) < 5
+
+
+def test_scores_that_hardly_differ_keep_their_order():
+    scores = 0.3 + 1e-5 * np.arange(40)
+    assert (np.diff(unpacked(packed(scores), 1)) > 0).all() and len(np.unique(scores.astype(np.float16))) < 5
+    for few in ([0.5], [0.5, 0.5]):
+        assert unpacked(packed(np.array(few)), 1).tolist() == few
+    with pytest.raises(InputError, match="must be finite"):
+        packed(np.array([np.inf]))
 
 
 def test_a_kept_training_keeps_its_predictions(tmp_path):

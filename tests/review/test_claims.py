@@ -203,6 +203,7 @@ def test_whoever_changes_the_trial_loses_the_evidence(change):
     "change",
     [
         {"asked": "another"},
+        {"names": "another"},
         {"rule": replace(MADE_UP.rule, margin=0.2)},
         {"rule": replace(MADE_UP.rule, direction="below")},
         {"rule": replace(MADE_UP.rule, primary="moved", secondary=())},
@@ -215,8 +216,8 @@ def test_a_rule_that_is_changed_has_another_hash_and_keeps_the_evidence(change):
     assert changed.ruled[:12] in str(changed) and verdict(changed, measured(BETTER, BETTER)).word in ANSWERS[:4]
 
 
-def test_wording_and_place_in_the_course_may_change():
-    changed = replace(MADE_UP, names="x", lesson="z", cell="w", protocol="  p\n")
+def test_the_place_in_the_course_may_change():
+    changed = replace(MADE_UP, lesson="z", cell="w", protocol="  p\n")
     assert verdict(changed, measured(BETTER, BETTER)).word == "supported"
     assert (changed.ruled, changed.registered) == (MADE_UP.ruled, MADE_UP.registered)
 
