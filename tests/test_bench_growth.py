@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 from matplotlib.text import Text
 
+from medtutor import cli
 from medtutor.bench import growth, growth_figure
 
 ROOT = Path(__file__).parents[1]
@@ -77,6 +78,25 @@ def test_a_perfect_machine_does_what_takes_longer():
     assert growth.perfect(found, 28) == 50
 
 
-def test_numbers_and_figure_are_written_together(kept, tmp_path):
-    numbers, figure = growth_figure.save_growth(kept, tmp_path / "new")
-    assert json.loads(numbers.read_text()) == kept and figure.read_bytes().startswith(b"<?xml")
+def test_the_command_writes_numbers_and_figure(kept, tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(growth, "measure_growth", lambda report: kept)
+    assert cli.main(["bench", "growth", "--json", "--out", str(tmp_path / "new")]) == 0
+    assert json.loads((tmp_path / "new" / "growth.json").read_text()) == kept == json.loads(capsys.readouterr().out)
+    assert (tmp_path / "new" / "growth.svg").read_bytes().startswith(b"<?xml")
+
+
+def test_every_point_is_measured_and_said(monkeypatch):
+    """The machine first, then each point in a process of its own, which is replaced here."""
+    told, given = [], {"precision": "float32", "rates": {"FLOP/s": 1e9, "bytes/s": 1e9}}
+    image = {"28": {"flop": 1e6, "bytes": 1e3}}
+
+    def alone(work, *asked):
+        if work is growth._measure_machine:
+            return given | {"image": image}
+        point = {"images": asked[0], "size": asked[1], "whole": False, "steps": asked[0] // 64, "measured": 4}
+        return point | {"step": {"median": 1.0}, "epoch": 2.0 * asked[0] * 1e-3, "pixels": 1}
+
+    monkeypatch.setattr(growth, "_alone", alone)
+    found = growth.measure_growth(counts=(640, 6400), sizes=(28,), report=told.append)
+    assert [point["images"] for point in found["points"]] == [640, 6400] and len(told) == 3
+    assert "0.50 of a perfect machine  (from 4 of 10 steps)" in told[1] and "FLOP/s" in told[0]
