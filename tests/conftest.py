@@ -24,7 +24,7 @@ course/test_builder course/test_check course/test_inspection course/test_nbval d
 explanation/test_attribution explanation/test_explain_command explanation/test_models explanation/test_trust
 explorers/test_attention_explorer explorers/test_attribution_explorer explorers/test_classification_explorer
 explorers/test_every_explorer explorers/test_fresh_and_followed explorers/test_generator_explorer
-review/test_transformer_trials review/test_trial_command review/test_trials
+review/test_screening review/test_transformer_trials review/test_trial_command review/test_trials
 training/test_gan_training training/test_processes training/test_run
 """.split()
 

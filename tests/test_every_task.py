@@ -478,7 +478,7 @@ WITHOUT_A_TASK = {
     figures: {"picture", "outlines", "patients", "images", "curves", "matrix", "as_written", "side_by_side"},
     metrics: {"measure_regression", "measure_segmentation", "segmentation_scores", "metrics_kind"},
     reports: set(),
-    explorers: {"gallery"},  # it reads the published sets itself
+    explorers: {"gallery", "literature", "screening"},  # of the published sets, and of what was published
     Run: {"load"},
 }
 

@@ -19,8 +19,8 @@ FLOORS = [
     ["explanation", "reports"],
     ["figures"],
     ["widgets"],
-    ["explorers"],
     ["review"],
+    ["explorers"],  # of the review, too: its literature, its screening
     ["course"],
     ["bench", "doctor"],
     ["cli"],

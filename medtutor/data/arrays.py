@@ -270,7 +270,7 @@ def channels_first(images: np.ndarray, split: str, sequence: bool, copy: bool = 
 def make_split(
     name: str,
     images: torch.Tensor,
-    learned: np.ndarray,
+    learned: np.ndarray | torch.Tensor,
     card: Card,
     patients: np.ndarray | None = None,
     subjects: np.ndarray | None = None,
@@ -285,7 +285,7 @@ def make_split(
     """
     if len(images) == 0:
         raise InputError(f"the {name} split is empty")
-    learned = (_real_numbers if card.task == "regression" else _whole_numbers)(name, learned)
+    learned = (_real_numbers if card.task == "regression" else _whole_numbers)(name, np.asarray(learned))
     wanted = (len(images), *card.shape)
     if card.task == "segmentation" and tuple(learned.shape) != wanted:
         raise InputError(

@@ -10,6 +10,8 @@ from .fusion import FusionExplorer, fusion
 from .gallery import GalleryExplorer, gallery
 from .generator import GeneratorExplorer, generator
 from .latent import LatentExplorer, latent
+from .literature import LiteratureExplorer, literature
+from .screening import ScreeningExplorer, screening
 from .segmentation import SegmentationExplorer, segmentation
 from .sequence import SequenceExplorer, sequence
 
@@ -24,6 +26,8 @@ __all__ = [
     "GalleryExplorer",
     "GeneratorExplorer",
     "LatentExplorer",
+    "LiteratureExplorer",
+    "ScreeningExplorer",
     "SegmentationExplorer",
     "SequenceExplorer",
     "attention",
@@ -35,6 +39,8 @@ __all__ = [
     "gallery",
     "generator",
     "latent",
+    "literature",
+    "screening",
     "segmentation",
     "sequence",
 ]

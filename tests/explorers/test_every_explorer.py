@@ -30,12 +30,15 @@ from medtutor.explorers import (
     gallery,
     generator,
     latent,
+    literature,
+    screening,
     segmentation,
     sequence,
 )
 from medtutor.models.autoencoder import Autoencoder
 from medtutor.models.gan import Generator
 from medtutor.models.hybrid import Fusion
+from medtutor.review import load_collection
 from medtutor.training.gan import GANRun
 from medtutor.training.run import Run
 from medtutor.widgets import drawing, shown
@@ -93,8 +96,10 @@ MADE = {
     "gallery": lambda: gallery(),
     "generator": lambda: generator(drawn(), squares()),
     "latent": lambda: latent(Autoencoder(shape=(16, 16), latents=4, widths=(8, 16)), squares()),
+    "literature": lambda: literature(),
     "prediction": lambda: Prediction("01/x", "How much?", low=0.0, high=1.0),
     "quiz": lambda: Quiz("01_cnn_classification"),
+    "screening": lambda: screening(load_collection("drawn").sample(30)),
     "segmentation": lambda: segmentation(run_of("unet", organs(), widths=(4, 8, 8)), organs()),
     "sequence": lambda: sequence(run_of("lstm", clips()), clips()),
 }
