@@ -6,6 +6,7 @@ import time
 from dataclasses import asdict
 from importlib.metadata import version
 
+import numpy as np
 import torch
 
 from ..checks import number
@@ -18,7 +19,7 @@ from ..training.processes import choose_threads, make_accelerator, precision
 from .cases import PerCase, log_odds
 from .evidence import DECIMALS, Evidence, code_of
 from .experiments.autoencoders import drawn_again, features_without_labels, reconstruction_errors
-from .experiments.cnn_classification import cnn_against_mlp, moved_auc, resnet18_against_cnn
+from .experiments.cnn_classification import cnn_against_mlp, moved_auc, moved_scores, resnet18_against_cnn
 from .experiments.gan import drawn_or_real, few_shot_augmentation
 from .experiments.hybrids_and_fusion import cine_of_parts, organ_first, parts_of_a_cohort, transformer_at_the_bottom
 from .experiments.interpretability import attention_on_spots, planted_marker, planted_spots
@@ -171,11 +172,15 @@ def _number_of(value):
 
 def _plain_and_moved(run, dataset, moves):
     """The test AUC, and of images moved; of two classes with what was said of each image."""
-    found = {"0": run.test.auc} | {str(pixels): moved_auc(run, dataset.test, pixels) for pixels in moves}
-    if run.card.task == "binary":
-        scores = log_odds(run.predictions["test"].float().numpy())
-        found["0"] = PerCase.of("AUC", scores, dataset.test.labels, dataset.test.subjects, run.test.auc)
-    return found
+    scores = {"0": [run.predictions["test"]]} | {str(by): moved_scores(run, dataset.test, by) for by in moves}
+    found = {by: moved_auc(run, dataset.test, by, each) if by != "0" else run.test.auc for by, each in scores.items()}
+    if run.card.task != "binary":
+        return found
+    cases = dataset.test
+    return {
+        by: PerCase.of("AUC", np.stack([*map(log_odds, each)], axis=1), cases.labels, cases.subjects, found[by])
+        for by, each in scores.items()
+    }
 
 
 def _fitted(network, dataset, recipe, device, progress):
