@@ -183,8 +183,8 @@ def parse_ris(text: str, name: str = "the text") -> list[Record]:
     begun, last = 0, ""
     for number, line in enumerate(text.splitlines(), 1):
         found = LINE.match(line.rstrip())
-        tag, value = (found[1], found[2].strip()) if found else ("", line.strip())
-        place = f"line {number} of {name}"
+        tag, value = (found[1], found[2]) if found else ("", line)
+        value, place = " ".join(value.split()), f"line {number} of {name}"
         if tag == "TY":
             if fields is not None:
                 raise InputError(
@@ -271,6 +271,7 @@ def _record(*, key, title, abstract, year, doi, place, **others):
     if not title and not abstract:
         raise InputError(f"{place}: the record has neither a title nor an abstract; complete it, or take it out")
     found = re.search(r"\b(1[5-9]|20)\d\d\b", year)  # "2020/05/12/", "2020.0"; nothing of "in press"
+    key, doi = " ".join(key.split()), " ".join(doi.split())  # as they will stand on a line of RIS
     return Record(
         key, title, abstract, year=int(found[0]) if found else None, doi=plain_doi(doi), place=place, **others
     )

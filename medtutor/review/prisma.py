@@ -62,6 +62,9 @@ IDENTITIES = (
     ("other_sought_reports", ("other_notretrieved_reports", "other_assessed")),
     ("reports_assessed", ("dbr_assessed", "other_assessed")),
     ("reports_assessed", ("dbr_excluded", "other_excluded", "new_reports")),
+    ("dbr_assessed", ("dbr_excluded", "dbr_included")),
+    ("other_assessed", ("other_excluded", "other_included")),
+    ("new_reports", ("dbr_included", "other_included")),
     ("total_studies", ("previous_studies", "new_studies")),
     ("total_reports", ("previous_reports", "new_reports")),
     ("others_identified", ("website_results", "organisation_results", "citations_results")),
@@ -72,16 +75,17 @@ AT_LEAST = (
     ("previous_reports", "previous_studies"),
     ("total_reports", "total_studies"),
     ("others_identified", "other_sought_reports"),
-    ("dbr_assessed", "dbr_excluded"),
-    ("other_assessed", "other_excluded"),
 )
 # Where none of them is given, the flow has no such part.
 OTHER = tuple(key for key, (_, box, _) in BOXES.items() if box in ("box11", "box12", "box13", "box14", "box15"))
 PREVIOUS = ("previous_studies", "previous_reports")
 PARTS = (OTHER, PREVIOUS)
+ROUNDS = 50  # of narrowing down what the unknown counts can be; a flow is at most some ten boxes long
 SUMS = {  # that no box shows
     "reports_assessed": "reports assessed in all",
     "others_identified": "records identified by other methods",
+    "dbr_included": "included reports of databases and registers",
+    "other_included": "included reports of other methods",
 }
 
 
@@ -183,8 +187,7 @@ def check(known: Mapping[str, int]) -> None:
     low: dict[str, float] = dict.fromkeys([*BOXES, *SUMS], 0.0) | known
     high: dict[str, float] = dict.fromkeys([*BOXES, *SUMS], float("inf")) | known
     rules = [(total, parts, True) for total, parts in IDENTITIES] + [(more, (less,), False) for more, less in AT_LEAST]
-    before = None
-    while before != (low, high):
+    for _ in range(ROUNDS):
         before = dict(low), dict(high)
         for total, parts, equal in rules:
             least, most = sum(low[part] for part in parts), sum(high[part] for part in parts)
@@ -200,6 +203,8 @@ def check(known: Mapping[str, int]) -> None:
                 high[part] = min(high[part], high[total] - sum(low[other] for other in others))
                 if equal:
                     low[part] = max(low[part], low[total] - sum(high[other] for other in others))
+        if before == (low, high):
+            return
 
 
 def _contradiction(known, low, high, total, parts, limit):
