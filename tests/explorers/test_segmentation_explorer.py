@@ -17,7 +17,7 @@ import medtutor as mt
 from medtutor.data.phantoms import hippocampus as hippocampus_phantom
 from medtutor.errors import InputError
 from medtutor.explanation import METHODS, explain, methods_for
-from medtutor.explorers import SegmentationExplorer, segmentation
+from medtutor.explorers import SegmentationExplorer, segmentation, segmentation_masks
 from medtutor.explorers import segmentation_panels as panels
 from medtutor.explorers.segmentation import BEST, FILLED, NUMBER, WORST
 from medtutor.explorers.segmentation_masks import ABOVE, EACH_LARGEST, LARGEST, LIKELIEST, NONE, SHAPE
@@ -468,15 +468,14 @@ def test_a_move_is_answered_in_time():
 def slow(monkeypatch):
     """A mean shape that is found when the gate is opened."""
     gate, begun = threading.Event(), threading.Event()
-    module = sys.modules[SegmentationExplorer.__module__]
-    fit = module.MeanShape.fit
+    fit = MeanShape.fit
 
     def waiting(*arguments, **options):
         begun.set()
         gate.wait(5)
         return fit(*arguments, **options)
 
-    monkeypatch.setattr(module, "MeanShape", type("MeanShape", (), {"fit": staticmethod(waiting)}))
+    monkeypatch.setattr(segmentation_masks, "MeanShape", type("MeanShape", (), {"fit": staticmethod(waiting)}))
     yield begun, gate
     gate.set()
 
