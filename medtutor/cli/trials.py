@@ -152,7 +152,7 @@ def _told(found):
 
     words = [verdict.word for _, _, verdict in found]
     count = ", ".join(f"{words.count(word)} {word}" for word in ANSWERS)
-    head = ("claim", "answer", "over", "", "primary contrast")
+    head = ("claim", "answer", "over", "mark", "primary contrast")
     rows = [(claim.id, *_answer(claim, verdict), claim.rule.primary) for claim, _, verdict in found]
     return f"Of {len(words)} claims: {count}.\n\n{markdown_table(head, rows)}"
 

@@ -7,14 +7,18 @@ from importlib import import_module
 
 import numpy as np
 import pytest
+import torch
 from test_evidence import evidence
 
+import medtutor as mt
 from medtutor.errors import InputError
 from medtutor.metrics.intervals import over_seeds, over_seeds_and_cases, weighted_mean
 from medtutor.review import Rule, claim, read_evidence, verdict
 from medtutor.review.cases import Cases, PerCase, log_odds, packed, unpacked
 from medtutor.review.evidence import between, code_of
+from medtutor.review.experiments.unet_and_descendants import fit_of_masks
 from medtutor.review.kept import Training, keep, kept
+from medtutor.review.trials import train_once
 from medtutor.review.verdict import read
 
 LABELS = np.arange(40) % 2
@@ -152,3 +156,18 @@ def test_the_rule_for_evidence_without_predictions_is_one_line(monkeypatch):
     each = claim("cnn-beats-mlp")
     found = verdict(each, read_evidence(each.id))
     assert found.word == "not testable here" and "kept no predictions" in found.reason
+
+
+def test_masks_are_measured_volume_by_volume_and_person_by_person():
+    """Of a network, of its masks post-processed; the atlas, which has no seed, keeps its number alone."""
+    brain = mt.load("hippocampus", source="phantom")
+    people = torch.arange(len(brain.test)) // (2 * brain.test.patients.unique_consecutive(return_counts=True)[1][0])
+    brain = replace(brain, test=replace(brain.test, subjects=people))
+    recipe = mt.Recipe(epochs=1, batch_size=64, seed=0)
+    one = train_once("fcn", brain, recipe, measure=fit_of_masks, progress=False, widths=(2, 4))
+    assert one.values["network dice"] == pytest.approx(one.cases["network dice"].number, abs=1e-6)
+    assert one.cases["network dice"].subjects == tuple(i for i in range(6) for _ in range(2))
+    assert "atlas dice" in one.values and "atlas dice" not in one.cases and "pull" not in one.cases
+    found = between("x", "nearer", ("a", [one, one], "network hd95"), ("b", [one, one], "mean shape hd95"), -1)
+    found.cases.check(found.first, found.second)
+    assert found.cases.difference(None).value == pytest.approx(found.mean, abs=0.05)
