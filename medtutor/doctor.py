@@ -65,12 +65,12 @@ def _threads():
 
 
 def _memory():
-    try:
-        free = os.sysconf("SC_AVPHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") / 1e9
-    except (ValueError, OSError):
-        return Finding("memory", True, "could not be read on this system; lessons need 1.5 GB")
-    remedy = "" if free > 1.5 else "close other programs: a lesson needs up to 1.5 GB"
-    return Finding("memory", free > 1.5, f"{free:.1f} GB free", remedy)
+    from .data.sources.decoded import available_memory
+    from .training.processes import LESSON_BYTES
+
+    free = available_memory()
+    remedy = "" if free > LESSON_BYTES else f"close other programs: a lesson takes up to {LESSON_BYTES / 1e9:g} GB"
+    return Finding("memory", free > LESSON_BYTES, f"{free / 1e9:.1f} GB free", remedy)
 
 
 def _data():

@@ -38,7 +38,7 @@ def _no_number(name):
         raise ValueError(f"it holds {name}")
 
 
-def digest(record: dict) -> str:
+def digest(record: dict | list) -> str:
     """SHA-256 of plain values, in one spelling."""
     return hashlib.sha256(json.dumps(record, sort_keys=True, allow_nan=False).encode()).hexdigest()
 

@@ -8,11 +8,12 @@ from medtutor.data import load
 from medtutor.errors import InputError, MedtutorError
 
 
-@pytest.fixture
-def dataset(empty_home, monkeypatch):
+@pytest.fixture(scope="module")
+def dataset():
     """Phantoms, as many as the real set has images."""
-    monkeypatch.setattr(common, "load", lambda name: load(name, source="phantom"))
-    return common.images()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(common, "load", lambda name: load(name, source="phantom"))
+        return common.images()
 
 
 def test_data(dataset, monkeypatch):

@@ -4,11 +4,13 @@ import doctest
 import importlib
 import inspect
 import warnings
+from functools import cache
 from pathlib import Path
 
 import pytest
 
 import medtutor
+from medtutor.data.catalog import SOURCES
 
 ROOMS = ("data", "models", "metrics", "training", "explanation", "reports", "figures", "explorers", "review", "course")
 
@@ -60,8 +62,17 @@ def modules_with_examples():
             yield ".".join(("medtutor", *path.relative_to(root).with_suffix("").parts)).removesuffix(".__init__")
 
 
+@pytest.fixture(scope="module")
+def drawn_once():
+    """A set that many examples load is drawn for the first; no example changes it."""
+    with pytest.MonkeyPatch.context() as patch:
+        for source in SOURCES:
+            patch.setattr(source, "draw", cache(source.draw))
+        yield
+
+
 @pytest.mark.parametrize("name", list(modules_with_examples()))
-def test_the_examples_run(name):
+def test_the_examples_run(name, drawn_once):
     """Of a module, its functions and classes, public or not."""
     said = []
     runner = doctest.DocTestRunner(optionflags=doctest.NORMALIZE_WHITESPACE | doctest.ELLIPSIS)

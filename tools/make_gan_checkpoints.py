@@ -9,6 +9,7 @@ step of one quiet core: 25 minutes for the X-rays, 15 for the ultrasound.
 """
 
 import argparse
+import os
 
 import torch
 
@@ -18,6 +19,7 @@ from medtutor.models.randomness import seeded
 from medtutor.training.gan import fit_gan
 
 # name: (data set, how many of its training images, what `fit_gan` is told).
+# All of them in float32, with images drawn anew for each network, as those that ship were made.
 # Chest X-rays are not mirrored, though their labels would allow it: the heart has a side, and a picture is to look
 # right.
 CHECKPOINTS = {
@@ -54,7 +56,7 @@ def make(name, folder, steps=None, progress=True):
         "classes": dataset.card.classes,
         "command": f"python tools/make_gan_checkpoints.py {name}{option} --out FOLDER",
     }
-    settings = settings if steps is None else {**settings, "steps": steps}
+    settings = {"fresh": True, **settings} | ({} if steps is None else {"steps": steps})
     with seeded(0):
         networks = Generator(**shape), Discriminator(**shape)
     return fit_gan(*networks, normalise(images), labels, **settings, folder=folder, about=about, progress=progress)
@@ -66,4 +68,5 @@ if __name__ == "__main__":
     parser.add_argument("--out", required=True, metavar="FOLDER")
     parser.add_argument("--steps", type=int, help="fewer or more than the recipe has")
     options = parser.parse_args()
+    os.environ["MEDTUTOR_PRECISION"] = "float32"
     make(options.name, options.out, options.steps)

@@ -1,5 +1,7 @@
 """What training makes of the machine's rate of matrix products."""
 
+import time
+
 import torch
 from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
@@ -9,27 +11,23 @@ from ..models import build
 from .common import median_seconds
 
 
-def _matmul_rate(side=2048):
-    """FLOP/s of a large matrix product, in the library behind `torch.matmul`."""
-    a, b = torch.randn(side, side), torch.randn(side, side)
-    return 2 * side**3 / median_seconds(lambda: a @ b)
+def product_rate(dtype=torch.float32, clock=time.perf_counter, side=2048):
+    """FLOP/s of a large matrix product in numbers of a type; `clock` is what counts as seconds.
 
-
-def _pointwise_rate(side=2048):
-    """FLOP/s of the same product written as a 1 x 1 convolution.
-
-    Convolutions come from another library (oneDNN) than `matmul` (MKL), which on
-    some processors is much the faster: the machine's rate is the higher of the two.
+    `torch.matmul` and convolutions come from two libraries (MKL and oneDNN), either of which may be much the faster:
+    the machine's rate is the higher of the two, the second for the same product written as a 1 x 1 convolution.
     """
-    x = torch.randn(2, side, 32, 32).to(memory_format=torch.channels_last)
-    weight = torch.randn(side, side, 1, 1).to(memory_format=torch.channels_last)
+    a, b = torch.randn(side, side).to(dtype), torch.randn(side, side).to(dtype)
+    x = torch.randn(2, side, 32, 32).to(dtype, memory_format=torch.channels_last)
+    weight = torch.randn(side, side, 1, 1).to(dtype, memory_format=torch.channels_last)
     with torch.no_grad():
-        return 2 * side**3 / median_seconds(lambda: nn.functional.conv2d(x, weight))
+        times = [median_seconds(work, clock=clock) for work in (lambda: a @ b, lambda: nn.functional.conv2d(x, weight))]
+    return 2 * side**3 / min(times)
 
 
 def measure_gemm(dataset):
     """The rate of floating-point operations in training, as a share of a large matrix product's."""
-    product = max(_matmul_rate(), _pointwise_rate())
+    product = product_rate()
     figures = {"matrix product, GFLOP/s": product / 1e9}
     for name in ("cnn", "resnet18"):
         model = build(name, dataset).to(memory_format=torch.channels_last)

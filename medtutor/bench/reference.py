@@ -1,5 +1,6 @@
 """The processor time of the MedMNIST recipe beside ours."""
 
+import statistics
 import sys
 import time
 
@@ -13,6 +14,10 @@ from ..reports.comparison import published_beside
 from ..training import default_recipe, fit
 from .common import reference_loader
 
+# The least that gets there: chosen on val of PneumoniaMNIST among 1, 2 and 3 epochs, two seeds (AUC .990, .993, .993).
+SHORT = {"epochs": 2, "shift_at_test": 0}
+SEEDS = range(5)
+
 
 def measure_reference(dataset):
     """Processor time of the MedMNIST recipe against ours, to the same published AUC.
@@ -22,20 +27,26 @@ def measure_reference(dataset):
     no augmentation, medmnist's Dataset in a DataLoader, after the epoch an
     evaluation on train, val and test. Times 100, the number of its epochs. Ours
     is a whole run: training, validation after each epoch, test. Once with the
-    default recipe, and once with half its epochs, which is enough to get there.
+    default recipe, and once as short as is enough to get there; means over seeds.
     """
     reference = _reference_epoch(dataset) * 100
     figures = {"reference, 100 epochs, CPU hours": reference / 3600}
     row = next(iter(published_beside(dataset.card, dataset.provenance)), None)
     figures["published test AUC of the reference"] = row.auc if row else "none: phantom images"
     recipe = default_recipe(dataset.card)
-    for name, changed in (("whole default run", recipe), ("half the epochs", recipe.but(epochs=recipe.epochs // 2))):
-        start = time.process_time()
-        run = fit(build("cnn", dataset), dataset, changed)
-        ours = time.process_time() - start
+    short = f"{SHORT['epochs']} epochs, {SHORT['shift_at_test']} moves at test"
+    for name, changed in (("default", recipe), (short, recipe.but(**SHORT))):
+        seconds, aucs = [], []
+        for seed in SEEDS:
+            start = time.process_time()
+            run = fit(build("cnn", dataset, seed=seed), dataset, changed.but(seed=seed))
+            seconds.append(time.process_time() - start)
+            aucs.append(run.test.auc)
+        ours = statistics.mean(seconds)
         figures[f"{name}, CPU seconds"] = ours
         figures[f"{name}, times less processor time"] = reference / ours
-        figures[f"{name}, test AUC"] = run.test.auc
+        figures[f"{name}, test AUC, mean of {len(SEEDS)} seeds"] = statistics.mean(aucs)
+        figures[f"{name}, test AUC, lowest"] = min(aucs)
     return figures
 
 

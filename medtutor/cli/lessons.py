@@ -6,7 +6,7 @@ import sys
 from pathlib import Path
 
 from ..errors import InputError, MedtutorError, unknown
-from .common import OneLineParser, command, print_json
+from .common import OneLineParser, check_writable, command, print_json
 
 
 def add(commands):
@@ -39,11 +39,13 @@ def add(commands):
         "parts",
         nargs="*",
         help="data, gemm, reference, explorers; all when left out; or: against REVISION [WORKLOAD …], this checkout"
-        " beside another of its revisions, on import, train-pneumoniamnist, …, lesson NN",
+        " beside another of its revisions, on import, train-pneumoniamnist, …, lesson NN; or: growth, what an epoch"
+        " costs as images become more and larger (some minutes)",
     )
     bench.add_argument("--times", type=int, default=3, help="against: how often each runs with each seed (3)")
     bench.add_argument("--seeds", type=int, nargs="+", default=[0], metavar="SEED", help="against: of training (0)")
     bench.add_argument("--quick", action="store_true", help="against: one epoch, few steps, to try it out")
+    bench.add_argument("--out", metavar="FOLDER", help="growth: write growth.json and growth.svg to it")
 
 
 def _notebooks():
@@ -143,6 +145,8 @@ def bench_command(options):
     from ..bench import PARTS, measure_all
 
     report = None if options.json else print
+    if options.out and options.parts != ["growth"]:
+        raise InputError("--out is for: medtutor bench growth")
     if options.parts[:1] == ["against"]:
         from ..bench.against import compare
 
@@ -153,9 +157,23 @@ def bench_command(options):
         if options.json:
             print_json(figures)
         return 0
+    if options.parts == ["growth"]:
+        from ..bench.growth import measure_growth
+        from ..bench.growth_figure import save_growth
+
+        if options.out:
+            check_writable(options.out)  # before anything is measured
+        figures = measure_growth(report=report)
+        if options.out:
+            save_growth(figures, options.out)
+        if options.json:
+            print_json(figures)
+        return 0
     for part in options.parts:
+        if part == "growth":
+            raise InputError("growth is measured alone; run: medtutor bench growth")
         if part not in PARTS:
-            raise InputError(f"unknown part {part!r}; choose from {', '.join(PARTS)}")
+            raise InputError(f"unknown part {part!r}; choose from {', '.join(PARTS)}, growth")
     figures = measure_all(options.parts or list(PARTS), report=report)
     if options.json:
         print_json(figures)

@@ -37,7 +37,12 @@ def add(commands):
         "why a saved run answers as it does on one image: a picture and its scores",
     )
     explain.add_argument("run", help="folder of a run")
-    explain.add_argument("--index", type=int, required=True, help="which image of the split, from 0")
+    explain.add_argument(
+        "--index",
+        type=int,
+        required=True,
+        help="which image of the split, from 0 as in Python; the picture counts from 1",
+    )
     explain.add_argument("--split", default="test", help="train, val or test (default)")
     explain.add_argument(
         "--method", default="integrated_gradients", help="integrated_gradients (default), grad_cam, lrp, occlusion, …"
@@ -158,9 +163,8 @@ def explain_command(options):
     evidence = None if cases.evidence is None else cases.evidence[options.index]
     scores = score(run, image, attribution, evidence=evidence)
     label = _label_of(dataset.card, cases.targets[options.index])
-    picture = figures.attribution(
-        dataset, image, attribution, f"{options.split} image {options.index}, label {label}", scores
-    )
+    case = f"image {options.index + 1} of the {options.split} split"  # as the explorers count
+    picture = figures.attribution(dataset, image, attribution, f"{case}, label {label}", scores)
     try:
         picture.save(out)
     except OSError as error:
@@ -189,7 +193,7 @@ def explain_command(options):
         }
         print_json(answer)
     else:
-        print(f"{dataset.title}, {options.split} image {options.index}, label: {label}\n{attribution}")
+        print(f"{dataset.title}, {case}, label: {label}\n{attribution}")
         for name, value in asdict(scores).items():
             if value is not None:
                 print(f"  {name:20}{value:.3f}")

@@ -1,4 +1,4 @@
-"""`medtutor trial`: the review's claims, their evidence, their verdicts."""
+"""`medtutor trial`: what was asked of the review, the evidence, the answers."""
 
 import os
 import sys
@@ -10,19 +10,23 @@ from .common import OneLineParser, check_writable, print_json
 
 def add(commands):
     """Declares the commands."""
-    trial = commands.add_parser("trial", help="the review's claims: list them, collect evidence, report the verdicts")
-    trial_commands = trial.add_subparsers(required=True, metavar="list | run | report", parser_class=OneLineParser)
+    trial = commands.add_parser("trial", help="the review's claims: list, plan, collect evidence, report")
+    trial_commands = trial.add_subparsers(
+        required=True, metavar="list | plan | run | report", parser_class=OneLineParser
+    )
     for name, function, summary in (
-        ("list", trial_list, "the claims and their verdicts"),
+        ("list", trial_list, "the claims and their answers"),
+        ("plan", trial_plan, "before evidence: can the rules be passed, and what would the design see?"),
         ("run", trial_run, "collect the evidence for claims; interrupted, it goes on after the last training"),
-        ("report", trial_report, "all claims with rule, evidence and verdict, as Markdown"),
+        ("report", trial_report, "all claims with rule, evidence and answer, as Markdown"),
     ):
         sub = trial_commands.add_parser(name, help=summary, description=summary)
         sub.set_defaults(command=function)
         sub.add_argument("--json", action="store_true", help="print one JSON object")
         sub.add_argument("--debug", action="store_true", help="show tracebacks")
-        if name == "run":
+        if name in ("plan", "run"):
             sub.add_argument("claims", nargs="*", metavar="ID", help="of a claim; all when left out")
+        if name == "run":
             sub.add_argument("--source", help="auto or phantom; the published images when left out")
             sub.add_argument("--root", help="folder to look for data in first")
             sub.add_argument("--out", help="folder for the evidence; left out: the package's own, in a clone")
@@ -38,6 +42,7 @@ def add(commands):
 
 def trial_list(options):
     from ..review import claims, judge, verdict
+    from ..review.render import aligned
 
     judged = [(claim, *judge(claim)) for claim in claims()]
     rows = [(claim, found) for claim, _, found in judged]
@@ -47,19 +52,37 @@ def trial_list(options):
                 "id": claim.id,
                 "lesson": claim.lesson,
                 "verdict": found.word,
+                "over": found.over,
                 "reason": found.reason,
-                "sentence": claim.tested,
+                "asked": claim.asked,
             }
             for claim, found in rows
         ]
         print_json({"claims": fields})
         return 0
-    widths = [max(len(text) for text in column) for column in zip(*[(c.id, c.lesson, v.word) for c, v in rows])]
-    for claim, found in rows:
-        print(f"{claim.id:{widths[0]}}  {claim.lesson:{widths[1]}}  {found.word:{widths[2]}}  {claim.tested}")
+    cells = [(claim.id, claim.lesson, *_answer(claim, found), claim.asked) for claim, found in rows]
+    print(aligned(cells))
     for claim, evidence, found in judged:
         if evidence is None and found != verdict(claim, None):  # there is a file, but it cannot be used
             print(f"medtutor: {claim.id} is {found}", file=sys.stderr)
+    return 0
+
+
+def _answer(claim, found):
+    """The answer in a word or two, what its interval is over, and whether it is true by construction."""
+    over = "" if found.over is None else "over seeds only" if found.over == "seeds" else "over seeds and cases"
+    return found.word, over, "by construction" if claim.by_construction else ""
+
+
+def trial_plan(options):
+    from ..review import claim, claims
+    from ..review.plan import plan
+
+    plans = [plan(each) for each in ([claim(claim_id) for claim_id in options.claims] or claims())]
+    if options.json:
+        print_json({"plans": [each.as_record() for each in plans]})
+    else:
+        print("\n\n".join(map(str, plans)))
     return 0
 
 
@@ -122,6 +145,18 @@ def _evidence_folder(options, chosen):
     return FOLDER
 
 
+def _told(found):
+    """How many claims have which answer, and a table of all, as Markdown."""
+    from ..review import ANSWERS
+    from ..review.render import markdown_table
+
+    words = [verdict.word for _, _, verdict in found]
+    count = ", ".join(f"{words.count(word)} {word}" for word in ANSWERS)
+    head = ("claim", "answer", "over", "", "primary contrast")
+    rows = [(claim.id, *_answer(claim, verdict), claim.rule.primary) for claim, _, verdict in found]
+    return f"Of {len(words)} claims: {count}.\n\n{markdown_table(head, rows)}"
+
+
 def trial_report(options):
     from functools import partial
 
@@ -137,7 +172,8 @@ def trial_report(options):
         print(
             "\n\n".join(
                 [
-                    "# The review's claims on trial",
+                    "# What the review names, what we asked, what we found",
+                    _told(found),
                     *(claim.card(*judged).as_markdown() for claim, *judged in found),
                     table.as_markdown(),
                 ]

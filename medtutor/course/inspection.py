@@ -10,11 +10,10 @@ import re
 from pathlib import Path
 
 from ..errors import InputError
-from ..training.processes import slowness
+from ..training.processes import LESSON_BYTES, slowness
 from .builder import products, read
 
-# Seconds on the reference machine, `slowness` times as many on a slower one; bytes of a lesson's own memory.
-LESSON_SECONDS, LESSON_BYTES = 180, 1.2e9
+LESSON_SECONDS = 180  # on the reference machine, `slowness` times as many on a slower one
 COURSE_SECONDS = 25 * 60
 CELL_LINES, CELL_COLUMNS = 15, 79
 # What a reader finds in every lesson.

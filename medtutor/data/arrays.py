@@ -11,7 +11,7 @@ from numpy.typing import ArrayLike
 from ..checks import flag, items, number, saying, text, whole
 from ..errors import InputError, shown
 from .card import SPLITS, TASKS, Card
-from .dataset import Dataset, Split, stacked
+from .dataset import Dataset, Split, check_apart, stacked
 from .images import case_shape
 from .subsets import warn_of_leaks
 
@@ -31,6 +31,7 @@ def from_arrays(
     mirror: Sequence[int] = (),
     spacing: Sequence[float] | None = None,
     patients: Mapping[str, ArrayLike] | None = None,
+    subjects: Mapping[str, ArrayLike] | None = None,
 ) -> Dataset:
     """A `Dataset` of your own uint8 arrays.
 
@@ -54,6 +55,7 @@ def from_arrays(
                       case of its own; distances are in pixels when left out
     patients          of a segmentation by slices: {"train": (N,) whole numbers, …}, whose
                       slice it is; measured is then each patient's volume
+    subjects          {"train": (N,) whole numbers, …}: which person each image is of, where one may have several
 
     Everything is copied: what is done to the arrays afterwards changes nothing here. Images that stand in
     two splits, byte for byte or nearly, bring a `LeakWarning` with their number, which the card keeps.
@@ -101,7 +103,7 @@ def from_arrays(
     images = {split: channels_first(pairs[split][0], split, sequence) for split in SPLITS}
     shape = images["train"].shape
     frames, channels, spatial = (shape[1], shape[2], shape[3:]) if sequence else (None, shape[1], shape[2:])
-    of_whom = _patient_numbers(patients)
+    of_whom, people = _numbers_of("patients", patients), _numbers_of("subjects", subjects)
     card = Card(
         name=name,
         title=name,
@@ -118,9 +120,11 @@ def from_arrays(
     splits = {}
     for split in SPLITS:
         whose = None if patients is None else of_whom.get(split, np.empty(0, np.int64))
-        splits[split] = make_split(split, images[split], pairs[split][1], card, whose)
-    if patients is not None:
-        _check_one_split_each(splits)
+        who = None if subjects is None else people.get(split, np.empty(0, np.int64))
+        splits[split] = make_split(split, images[split], pairs[split][1], card, whose, who)
+    for kind, whom in (("patients", patients), ("subjects", subjects)):
+        if whom is not None:
+            check_apart(splits, kind)
     leaks = warn_of_leaks({split: cases.images for split, cases in splits.items()}, stacklevel=2)
     return Dataset(**splits, card=replace(card, warnings=leaks), provenance="arrays")
 
@@ -223,25 +227,13 @@ def _lengths(given, count):
         return tuple(number("spacing", length, above=0) for length in lengths)
 
 
-def _patient_numbers(given):
-    """{split: array of whole numbers} as given; {} where none are."""
+def _numbers_of(kind, given):
+    """{split: array of whole numbers} of patients or subjects as given; {} where none are."""
     if given is None:
         return {}
     if not isinstance(given, Mapping) or not set(given) <= set(SPLITS):
-        raise InputError(f'patients must be {{"train": (N,) whole numbers, "val": …, "test": …}}, not {shown(given)}')
-    return {split: _as_numpy(numbers, f"{split} patients") for split, numbers in given.items()}
-
-
-def _check_one_split_each(splits):
-    """Refuse a patient whose slices stand in two splits: what is tested would have been learned."""
-    for first, second in (("train", "val"), ("train", "test"), ("val", "test")):
-        both = sorted(set(splits[first].patients.tolist()) & set(splits[second].patients.tolist()))
-        if both:
-            who = ", ".join(map(str, both[:3])) + (", …" if len(both) > 3 else "")
-            raise InputError(
-                f"{len(both)} of the patients ({who}) stand in {first} and in {second}: what was learned would be"
-                " tested; put all slices of a patient into one split, or give other patients other numbers"
-            )
+        raise InputError(f'{kind} must be {{"train": (N,) whole numbers, "val": …, "test": …}}, not {shown(given)}')
+    return {split: _as_numpy(numbers, f"{split} {kind}") for split, numbers in given.items()}
 
 
 def channels_first(images: np.ndarray, split: str, sequence: bool, copy: bool = True) -> torch.Tensor:
@@ -276,18 +268,24 @@ def channels_first(images: np.ndarray, split: str, sequence: bool, copy: bool = 
 
 
 def make_split(
-    name: str, images: torch.Tensor, learned: np.ndarray, card: Card, patients: np.ndarray | None = None
+    name: str,
+    images: torch.Tensor,
+    learned: np.ndarray | torch.Tensor,
+    card: Card,
+    patients: np.ndarray | None = None,
+    subjects: np.ndarray | None = None,
 ) -> Split:
     """A checked `Split` of channels-first uint8 images.
 
     learned   labels; of a segmentation masks
     patients  of a segmentation by slices: (N,) whole numbers, whose slice it is
+    subjects  (N,) whole numbers, which person each image is of
 
-    Raises `InputError` where images, what is learned and patients do not fit each other or `card`.
+    Raises `InputError` where images, what is learned, patients and subjects do not fit each other or `card`.
     """
     if len(images) == 0:
         raise InputError(f"the {name} split is empty")
-    learned = (_real_numbers if card.task == "regression" else _whole_numbers)(name, learned)
+    learned = (_real_numbers if card.task == "regression" else _whole_numbers)(name, np.asarray(learned))
     wanted = (len(images), *card.shape)
     if card.task == "segmentation" and tuple(learned.shape) != wanted:
         raise InputError(
@@ -297,21 +295,26 @@ def make_split(
         raise InputError(f"the {name} split has {len(images)} images but {len(learned)} labels")
     if tuple(images.shape[1:]) != case_shape(card):
         raise InputError(f"{name} images have shape {tuple(images.shape[1:])}, expected {case_shape(card)}")
+    people = None if subjects is None else _one_each(name, "subject", subjects, len(images))
     if card.task == "regression":
-        return Split(images, torch.from_numpy(learned))
+        return Split(images, torch.from_numpy(learned), subjects=people)
     if card.task != "segmentation":
-        return Split(images, torch.from_numpy(_checked_labels(name, learned, card)))
+        return Split(images, torch.from_numpy(_checked_labels(name, learned, card)), subjects=people)
     masks = torch.from_numpy(_checked_masks(name, learned, card))
     if patients is None:
-        return Split(images, None, masks=masks)
-    of_whom = torch.from_numpy(_int64(f"{name} patients:", _whole_numbers(f"{name} patients:", patients)))
-    if of_whom.shape != (len(images),):
-        raise InputError(
-            f"the {name} split has {len(images)} images but {len(of_whom)} patient numbers; give one for each image"
-        )
-    split = Split(images, None, masks=masks, patients=of_whom)
+        return Split(images, None, masks=masks, subjects=people)
+    of_whom = _one_each(name, "patient", patients, len(images))
+    split = Split(images, None, masks=masks, patients=of_whom, subjects=people)
     stacked(split, f"the {name} split")  # refuses what cannot be stacked
     return split
+
+
+def _one_each(name, kind, numbers, count):
+    """int64 (N,), the number of a patient or subject for each image."""
+    found = torch.from_numpy(_int64(f"{name} {kind}s:", _whole_numbers(f"{name} {kind}s:", numbers)))
+    if found.shape != (count,):
+        raise InputError(f"the {name} split has {count} images but {len(found)} {kind} numbers; give one for each")
+    return found
 
 
 def _real_numbers(name, labels):

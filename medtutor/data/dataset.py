@@ -38,7 +38,9 @@ class Split:
               phantoms only, and None
     patients  int64, (N,): whose slice it is, where the images are slices of volumes;
               the slices of one volume stand together, in order. Else None. (Of the
-              hippocampus the number of the volume: a patient may have two, one a side)
+              hippocampus the number of the volume: a person may have two, one a side)
+    subjects  int64, (N,): which person it is of, where one person may have several images or volumes: intervals
+              draw people, not images. Else None: each case, or each of `patients`, is another person's
 
     Raises `InputError` for images of another type, and where what is learned has not N cases.
 
@@ -52,6 +54,7 @@ class Split:
     evidence: torch.Tensor | None = None
     masks: torch.Tensor | None = None
     patients: torch.Tensor | None = None
+    subjects: torch.Tensor | None = None
 
     def __post_init__(self) -> None:
         if (
@@ -62,7 +65,8 @@ class Split:
             raise InputError(
                 "the images of a Split are a uint8 tensor (N, C, H, W), …; from_arrays makes one of other arrays"
             )
-        for name, given in (("labels", self.labels), ("patients", self.patients), ("targets", self.targets)):
+        for name in ("labels", "patients", "subjects", "targets"):
+            given = getattr(self, name)
             if given is not None and (not isinstance(given, torch.Tensor) or len(given) != len(self.images)):
                 raise InputError(
                     f"the {name} of a Split are a tensor with one entry for each of its {len(self.images)} images, or"
@@ -156,6 +160,9 @@ class Dataset:
         if self.train.patients is not None and len(self.train.patients.unique()) < len(self.train):
             of = ", ".join(f"{len(getattr(self, name).patients.unique())} {name}" for name in SPLITS)
             rows += f"\nvolumes: {of}"
+        if all(getattr(self, name).subjects is not None for name in SPLITS):
+            of = ", ".join(f"{len(getattr(self, name).subjects.unique())} {name}" for name in SPLITS)
+            rows += f"\npeople: {of}"
         return f"{self.card}\ncases: {rows}\nsource: {PROVENANCES[self.provenance]}"
 
     __repr__ = __str__
@@ -176,6 +183,8 @@ def stacked(split, name):
             f"the patients of {name} have unequal numbers of slices, or their slices do not stand together"
         )
     depth = int(counts[0])
+    if split.subjects is not None and (split.subjects.unflatten(0, (-1, depth)).diff(dim=1) != 0).any():
+        raise InputError(f"the slices of one patient of {name} are of several subjects; give all of them one number")
 
     def volumes(slices):
         return None if slices is None else slices.unflatten(0, (-1, depth))
@@ -186,7 +195,21 @@ def stacked(split, name):
         volumes(split.evidence),
         volumes(split.masks),
         patients,
+        None if split.subjects is None else split.subjects[::depth].clone(),
     )
+
+
+def check_apart(splits, kind):
+    """Refuse a patient or subject who stands in two splits: what is tested would have been learned."""
+    for first, second in (("train", "val"), ("train", "test"), ("val", "test")):
+        both = sorted(set.intersection(*(set(getattr(splits[name], kind).tolist()) for name in (first, second))))
+        if both:
+            who = ", ".join(map(str, both[:3])) + (", …" if len(both) > 3 else "")
+            raise InputError(
+                f"{len(both)} of the {kind} ({who}) stand in {first} and in {second}: what was learned would be"
+                f" tested; put all {'slices' if kind == 'patients' else 'images'} of a {kind[:-1]} into one split, or"
+                f" give other {kind} other numbers"
+            )
 
 
 def normalise(images: torch.Tensor) -> torch.Tensor:

@@ -144,7 +144,8 @@ def _with_spots(split, kind, share, generator):
     pattern = np.where((rows + columns) % 2, 1, -1) if kind == "texture" else 1
     images = split.images[:, 0].numpy() + change * weight * pattern
     images = torch.from_numpy(images.round().clip(0, 255).astype(np.uint8))[:, None]
-    return Split(images, torch.from_numpy(labels.astype(np.int64)), evidence=torch.from_numpy(weight > 0.5))
+    evidence = torch.from_numpy(weight > 0.5)
+    return Split(images, torch.from_numpy(labels.astype(np.int64)), evidence=evidence, subjects=_people(split))
 
 
 def _with_marker(split, share, generator):
@@ -155,4 +156,9 @@ def _with_marker(split, share, generator):
         wanted = np.where(split.labels.numpy() == 1, share, 1 - share)
         marked = torch.from_numpy(generator.random(len(split)) < wanted)
         images[marked, :, *MARKER] = WHITE
-    return Split(images, split.labels.clone(), evidence=evidence)
+    return Split(images, split.labels.clone(), evidence=evidence, subjects=_people(split))
+
+
+def _people(split):
+    """Who each case is of: the same people, whatever was planted."""
+    return None if split.subjects is None else split.subjects.clone()

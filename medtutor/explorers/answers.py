@@ -84,9 +84,12 @@ class Found:
     problem                the error of a method that cannot work, to be said
     wait                   seconds, where a map waits for the button
     covered, after         the image with the square, and its probabilities
+    subject                the network as it was when it was asked, until the maps are there: to copy it takes as long
+                           as an image through it
     """
 
     case: Case | None
+    subject: Subject | None = None
     logits: torch.Tensor | None = None
     probabilities: list | None = None
     question: Question | None = None
@@ -119,9 +122,12 @@ class Answers:
         self._maps, self._scores, self._pace = Recent(), Recent(), {}
         self.forward_seconds = float("inf")
 
-    def probabilities(self, image):
-        """The model's logits [classes] for a uint8 image, and the probabilities as a list; it is always asked anew."""
-        subject, begin = Subject.of(self._run), time.perf_counter()
+    def probabilities(self, image, subject=None):
+        """The model's logits [classes] for a uint8 image, and the probabilities as a list; it is always asked anew.
+
+        subject  the run's `Subject` as it is now, where there is one
+        """
+        subject, begin = subject or Subject.of(self._run), time.perf_counter()
         logits = subject.scores(subject.batch(image, many=False))
         self.forward_seconds = min(self.forward_seconds, time.perf_counter() - begin)
         return logits[0].float().cpu(), subject.probabilities(logits.float().cpu())[0].tolist()
@@ -145,19 +151,20 @@ class Answers:
         pace = min(self._pace.get(question.method, self.forward_seconds / 4), 3 * self.forward_seconds)
         return pace * question.effort(self._shape)
 
-    def answer(self, question, case, tell=None, patience=None):
+    def answer(self, question, case, tell=None, patience=None, subject=None):
         """Compute the map, and keep it.
 
         tell      of a `Job`, hears of each image that goes through the network
         patience  seconds after which it raises `Busy` where another computation goes on; left out: it waits
+        subject   the run's `Subject` as it was asked, where it is known
         """
         effort = question.effort(self._shape)
         with alone(tell, patience):
             begin = time.perf_counter()
-            with heard(self._subject(question), tell, effort) as subject:
+            with heard(self._weighted(question, subject), tell, effort) as asked:
                 options = dict(question.options)
                 found = explain(
-                    subject, case.image, question.method, target=question.target, layer=question.layer, **options
+                    asked, case.image, question.method, target=question.target, layer=question.layer, **options
                 )
             pace = (time.perf_counter() - begin) / effort
         # The quickest counts: a busy moment must not make a live method wait for a button.
@@ -178,14 +185,15 @@ class Answers:
         give_back()
         return self._scores.keep(question, Scores(**values), 0, KEPT)
 
-    def _subject(self, question):
+    def _weighted(self, question, subject=None):
+        """What `explain` is asked about: the run, or its `Subject`, or the run with random weights."""
         upto = WEIGHTS[question.weights]
-        return self._run if upto is None else randomised(self._run, upto)
+        return (subject or self._run) if upto is None else randomised(self._run, upto)
 
     def _steps(self, question, case, found):
         """How each of the `Scores` is computed, one by one, as `explanation.score` does it: {name: tell -> value}."""
         with alone():
-            run = self._subject(question)
+            run = self._weighted(question)
         image, evidence = case.image, case.evidence
 
         def stoppable(function, run=run):

@@ -13,6 +13,7 @@ from ..data.dataset import Dataset
 from ..errors import InputError, MedtutorError
 from ..explanation import METHODS, layers, methods_for, similarity
 from ..explanation.overlay import strongest_slice
+from ..explanation.subject import Subject
 from ..files import resolve
 from ..training.run import Run
 from ..widgets import (
@@ -218,7 +219,8 @@ class AttributionExplorer(Looks, Cases, Explorer):  # type: ignore[override]
             if found.case is None:
                 raise InputError(f"no image fits ({self._wanted()}); choose another class, outcome or split")
             with few_threads(self._card.shape):
-                found.logits, found.probabilities = self._answers.probabilities(found.case.image)
+                found.subject = Subject.of(self._run)
+                found.logits, found.probabilities = self._answers.probabilities(found.case.image, found.subject)
             found.question = self._question(found, self.method.value, self.weights.value)
             if self.second.value == UNRANDOMISED:
                 found.other = replace(found.question, weights="trained")
@@ -255,6 +257,7 @@ class AttributionExplorer(Looks, Cases, Explorer):  # type: ignore[override]
                 found.alike = similarity(found.map, found.second)
         except MedtutorError as problem:
             found.problem = problem
+        self._asking.subject = found.subject = None  # it has weights of its own
         return found
 
     def _known_or_quick(self, found, question):
@@ -266,7 +269,7 @@ class AttributionExplorer(Looks, Cases, Explorer):  # type: ignore[override]
             found.wait = seconds
             return None
         try:
-            return self._answers.answer(question, found.case, patience=PATIENCE)
+            return self._answers.answer(question, found.case, patience=PATIENCE, subject=found.subject)
         except Busy:
             found.wait = seconds
             return None

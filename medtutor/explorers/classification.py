@@ -7,7 +7,6 @@ themselves all follow one slider.
 """
 
 import numpy as np
-from sklearn.metrics import average_precision_score, roc_auc_score
 
 from ..data.dataset import Dataset
 from ..errors import InputError
@@ -135,6 +134,8 @@ class ClassificationExplorer(Explorer):
     @derived
     def _plots(self):
         """Both curves with their areas; None where there is one class only."""
+        from sklearn.metrics import average_precision_score, roc_auc_score  # most of a second: for this explorer alone
+
         if not self._truth.any() or self._truth.all():
             return None
         areas = roc_auc_score(self._truth, self._score), average_precision_score(self._truth, self._score)

@@ -3,7 +3,6 @@
 import numpy as np
 from matplotlib.collections import PolyCollection
 from PIL import Image, ImageColor, ImageDraw
-from sklearn.metrics import precision_recall_curve, roc_curve
 
 from ..figures import BLUE, GREY, ORANGE, VERMILION
 from ..metrics.decisions import Counts
@@ -146,6 +145,8 @@ def _bars(edges, heights, **look):
 
 def curves(truth: np.ndarray, score: np.ndarray, area: float, average: float) -> Curves:
     """ROC and precision-recall curve, with their areas in the titles."""
+    from sklearn.metrics import precision_recall_curve, roc_curve  # most of a second: for these curves alone
+
     made = figure(2 * PANEL, HEIGHT)
     roc, pr = made.subplots(1, 2)
     made.subplots_adjust(left=0.115, right=0.98, bottom=0.17, top=0.88, wspace=0.4)

@@ -4,7 +4,6 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
-from scipy.stats import binomtest
 
 from ..figures import GREY
 from ..metrics.generative import domain_features, two_sample_accuracy
@@ -178,6 +177,8 @@ class Game:
     @property
     def interval(self):
         """95 % interval of that share (Wilson), or None before the first."""
+        from scipy.stats import binomtest  # half a second: for the game alone
+
         if not self.answered:
             return None
         found = binomtest(self.right, len(self.answered)).proportion_ci(method="wilson")

@@ -2,7 +2,6 @@
 
 import numpy as np
 import torch
-from sklearn.neighbors import NearestNeighbors
 
 from ..data.card import SPLITS
 from ..data.dataset import normalise
@@ -33,6 +32,8 @@ class Space:
     """
 
     def __init__(self, model, images):
+        from sklearn.neighbors import NearestNeighbors  # a second: for this explorer alone
+
         self.model = model
         self.codes, variances = encoded(model, images)
         self.is_vae = variances is not None

@@ -7,12 +7,10 @@ afterwards or another network does to it.
 """
 
 from ..data import Dataset
-from ..models.postprocessing import MeanShape
 from ..models.unet import AttentionUNet
 from ..training.run import Run
 from ..widgets import (
     MESSAGE,
-    Background,
     Button,
     Buttons,
     Check,
@@ -33,6 +31,8 @@ from ..widgets.arrangement import composed
 from . import segmentation_charts as charts
 from . import segmentation_panels as panels
 from . import segmentation_why as reasons
+from .segmentation_masks import ABOVE, LIKELIEST, NONE, SHAPE
+from .segmentation_masks import SegmentationMasks as Masks
 from .segmentation_parts import (
     ALL,
     BEST,
@@ -47,8 +47,6 @@ from .segmentation_parts import (
 )
 from .sentences import about
 
-LIKELIEST, ABOVE = "likeliest class", "threshold"
-NONE, LARGEST, EACH_LARGEST, SHAPE = "nothing", "largest piece", "largest of each class", "mean shape"
 OUTLINE, FILLED = "outlines", "filled"
 LIVE = 300_000  # voxels of a patient: of larger ones the distances take too long to follow a slider
 LIST = {"width": "19em", "label": "4em"}
@@ -84,7 +82,7 @@ def segmentation(
     return SegmentationExplorer(run, dataset, split, others)
 
 
-class SegmentationExplorer(Explorer):
+class SegmentationExplorer(Masks, Explorer):
     """A patient, a slice, and what is wrong there.
 
     patient, order        Dropdowns: whose images, and in which order the list stands
@@ -107,9 +105,7 @@ class SegmentationExplorer(Explorer):
     heading = "Where is it wrong?"
     width = "860px"
 
-    job = Background(always=False)
     staying = State()  # the patient whom another run finds; None: the first of the list
-    shape_wanted = State(False)  # once the mean shape was wanted, it is kept
 
     order = Choice("order", [WORST, BEST, NUMBER], meaning="in which order the list stands, by Dice as tested", **LIST)
     model = Choice(
@@ -142,24 +138,6 @@ class SegmentationExplorer(Explorer):
     uncertain = Check("uncertainty instead of probability", meaning="whether it is shown where the classes are close")
     attention = Check(
         "attention gates", visible=lambda self: self._has_gates, meaning="whether it is shown what the gates let pass"
-    )
-    decide = Buttons("decide by", [LIKELIEST, ABOVE], meaning="how probabilities become a mask")
-    threshold = Slider(
-        *("threshold", 0.01, 0.99, 0.01),
-        start=0.5,
-        visible=lambda self: self.decide.value == ABOVE,
-        meaning="a pixel belongs to the class where its probability is above",
-    )
-    afterwards = Buttons(
-        "afterwards",
-        lambda self: [NONE, LARGEST] + [EACH_LARGEST] * self._many + [SHAPE],
-        meaning="what is done to the mask: islands removed, or pulled towards the mean of the training masks",
-    )
-    weight = Slider(
-        *("weight", 0.0, 1.0, 0.05),
-        start=0.3,
-        visible=lambda self: self.afterwards.value == SHAPE,
-        meaning="0 leaves the prediction as it is, 1 leaves the mean shape alone",
     )
     distances = Button(
         "HD95 and surface Dice",
@@ -224,26 +202,7 @@ class SegmentationExplorer(Explorer):
     def _of(self):
         return in_words(self.looked.value, self._classes)
 
-    # The mean shape ---------------------------------------------------------------------------
-
-    @on(afterwards)
-    def _want_shape(self):
-        if self.afterwards.value == SHAPE and self._shape is None:
-            self.shape_wanted = True
-
-    @slow
-    def _shape(self):
-        """The `MeanShape` of the training masks: it takes a second or more, once."""
-        if not self.shape_wanted:
-            return None
-
-        def work(tell):
-            tell(0.1, "the mean shape of the training masks")
-            return MeanShape.fit(self._patients.train_masks, len(self._classes), spacing=self._patients.spacing)
-
-        return work
-
-    @on(job)
+    @on(Masks.job)
     @on(distances)
     @on(explain)
     def _without_shape(self):
@@ -255,40 +214,6 @@ class SegmentationExplorer(Explorer):
     def _failed(self, error):
         self._without_shape()
         super()._failed(error)
-
-    # From probabilities to a mask -------------------------------------------------------------
-
-    @derived
-    def _after(self):
-        """What is done to the mask as long as there is no mean shape."""
-        wanted = self.afterwards.value
-        return NONE if wanted == SHAPE and self._shape is None else wanted
-
-    @derived
-    def _raw(self):
-        return {name: predicted[self.number].float().numpy() for name, predicted in self._predicted.items()}
-
-    @derived
-    def _probabilities(self):
-        """{run: (classes, D, H, W)}, with the mean shape where it is wanted."""
-        if self._after != SHAPE:
-            return self._raw
-        shape, weight = self._shape, self.weight.value
-        return {name: self._patients.shaped(shape, each, weight) for name, each in self._raw.items()}
-
-    @property
-    def _threshold(self):
-        return self.threshold.value if self.decide.value == ABOVE else None
-
-    @derived
-    def _masks(self):
-        """{run: (D, H, W)} of what is looked at."""
-        rule = self.looked.value, self._threshold, {LARGEST: True, EACH_LARGEST: False}.get(self._after)
-        return {name: self._patients.masked(each, *rule) for name, each in self._probabilities.items()}
-
-    @derived
-    def mask(self):
-        return self._masks[self.model.value]
 
     # Numbers ----------------------------------------------------------------------------------
 
@@ -441,11 +366,13 @@ class SegmentationExplorer(Explorer):
         _picture,
         [look, uncertain, attention],
         [
-            Column("430px", "From probabilities to a mask", decide, threshold, afterwards, weight),
+            Column(
+                "430px", "From probabilities to a mask", Masks.decide, Masks.threshold, Masks.afterwards, Masks.weight
+            ),
             Column("300px", _curve_shown),
         ],
         [Column("430px", _numbers, distances), Column("300px", _ranks_shown)],
-        [why, explain, job],
+        [why, explain, Masks.job],
         _about,
         _why_shown,
     ]

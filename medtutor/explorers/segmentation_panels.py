@@ -6,7 +6,7 @@ class is dotted; and the three differ in brightness too.
 """
 
 from dataclasses import dataclass
-from functools import cache, cached_property
+from functools import cache, cached_property, lru_cache
 
 import numpy as np
 from PIL import Image, ImageColor, ImageDraw
@@ -50,7 +50,7 @@ def tile(pixels, size):
 
 
 def enlarged(values, size):
-    """A mask or map (H, W) at that size, nearest neighbour."""
+    """A mask or map (H, W), or colours (H, W, 3), at that size, nearest neighbour."""
     rows = (np.arange(size[1]) * values.shape[0]) // size[1]
     columns = (np.arange(size[0]) * values.shape[1]) // size[0]
     return values[rows][:, columns]
@@ -96,17 +96,25 @@ def wrong(picture, mask, truth):
 
 def paint(picture, where, error):
     """Fill a region with the colour and the pattern of an error."""
+    if not where.any():
+        return
     picture[where] = ImageColor.getrgb(ERRORS[error])
-    rows, columns = np.indices(where.shape, sparse=True)
     if error == MISSED:
-        picture[where & ((rows + columns) % 10 < 3)] = 255
+        picture[where & _pattern(error, where.shape)] = 255
     elif error == SWAPPED:
-        picture[where & (rows % 8 < 3) & (columns % 8 < 3)] = 0
+        picture[where & _pattern(error, where.shape)] = 0
+
+
+@lru_cache(16)
+def _pattern(error, shape):
+    """Stripes, or dots: bool of a shape."""
+    rows, columns = np.indices(shape, sparse=True)
+    return (rows + columns) % 10 < 3 if error == MISSED else (rows % 8 < 3) & (columns % 8 < 3)
 
 
 def heat(values, size, name):
     """A map 0…1 (H, W) in colours, as a tile."""
-    return ramp(name)[enlarged((255 * np.clip(values, 0, 1)).astype(np.uint8), size)]
+    return enlarged(ramp(name)[(255 * np.clip(values, 0, 1)).astype(np.uint8)], size)
 
 
 def ring(picture, inside, colour=255):

@@ -5,7 +5,6 @@ from typing import Any
 
 import numpy as np
 import torch
-from sklearn.metrics import r2_score, roc_auc_score
 
 from ..data.dataset import Dataset, normalise
 from ..data.phantoms import cine
@@ -198,6 +197,8 @@ def errors(predictions, labels, task):
 
 def score(answers, labels, task):
     """R², AUC, or the share of right answers; NaN where there is none."""
+    from sklearn.metrics import r2_score, roc_auc_score  # takes most of a second to load
+
     if task == "regression":
         return r2_score(labels, answers[:, 0]) if np.isfinite(answers).all() else float("nan")
     if task == "binary":

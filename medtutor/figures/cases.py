@@ -285,15 +285,15 @@ def attribution(
     >>> from medtutor.explanation import explain, score
     >>> image = xray.test.images[0]
     >>> found = explain(run, image, "saliency")
-    >>> print(figures.attribution(xray, image, found, "test image 0", score(run, image, found)).alt)
-    Phantom images, drawn by medtutor. Three panels: test image 0...
+    >>> print(figures.attribution(xray, image, found, "image 1 of the test split", score(run, image, found)).alt)
+    Phantom images, drawn by medtutor. Three panels: image 1 of the test split...
     """
     from ..explanation.overlay import colours, overlay, scale, strongest_slice  # no other picture needs explanations
 
     values, limit, where = attribution.map, scale(attribution.map) or 1.0, ""
     if values.dim() == 3:
         depth = strongest_slice(values)
-        image, values, where = image[:, depth], values[depth], f", slice {depth}"
+        image, values, where = image[:, depth], values[depth], f", slice {depth + 1} of {len(attribution.map)}"
     figure = new_figure(8.4, 3.4)
     axes = figure.subplots(1, 3)
     blank = np.zeros(values.shape, dtype=np.float32)
@@ -311,7 +311,7 @@ def attribution(
     row, column = np.unravel_index(int(share.argmax()), share.shape)
     words = (
         f"Three panels: {caption}{where}; the map of {attribution}; the map over the image. "
-        f"The highest value is at row {row}, column {column} of {values.shape[0]} x {values.shape[1]}. "
+        f"The highest value is at row {row + 1}, column {column + 1} of {values.shape[0]} x {values.shape[1]}. "
         f"Deletion area {scores.deletion:.3f}, insertion area {scores.insertion:.3f}."
     )
     return picture(figure, words, phantom=dataset.is_phantom)

@@ -1,7 +1,5 @@
 """Pictures of one Run: how it was trained, and what it answers."""
 
-from sklearn.metrics import average_precision_score, confusion_matrix, precision_recall_curve, roc_curve
-
 from ..errors import InputError
 from ..metrics import metrics_kind
 from ..training.run import Run
@@ -56,6 +54,8 @@ def confusion(run: Run, split: str = "test") -> Picture:
     >>> print(figures.confusion(run).alt)
     Phantom images, drawn by medtutor. Confusion matrix: of...
     """
+    from sklearn.metrics import confusion_matrix  # takes most of a second to load
+
     labels, scores = predictions(run, split)
     if run.card.task == "multi-label":
         raise InputError("a multi-label run has no confusion matrix: each image may have several labels")
@@ -98,6 +98,8 @@ def roc(run: Run, split: str = "test") -> Picture:
     >>> print(figures.roc(run).alt)
     Phantom images, drawn by medtutor. ROC curve on the test split...
     """
+    from sklearn.metrics import roc_curve
+
     labels, scores = predictions(run, split)
     if run.card.task != "binary":
         raise InputError(f"a ROC curve is drawn for binary tasks; this one is {run.card.task}")
@@ -133,6 +135,8 @@ def precision_recall(run: Run, split: str = "test") -> Picture:
     >>> print(figures.precision_recall(run).alt)
     Phantom images, drawn by medtutor. Precision...
     """
+    from sklearn.metrics import average_precision_score, precision_recall_curve
+
     labels, scores = predictions(run, split)
     if run.card.task != "binary":
         raise InputError(f"a precision-recall curve is drawn for binary tasks; this one is {run.card.task}")

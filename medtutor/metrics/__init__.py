@@ -52,7 +52,7 @@ def measure_split(
     >>> measure_split(xray.test, torch.full((len(xray.test), 2), 0.5), xray.card, quick=True).auc  # a coin
     0.5
     """
-    options = {"resamples": 0} if quick else {}
+    options: Any = {"subjects": cases.subjects} | ({"resamples": 0} if quick else {})
     truth: Any = cases.masks if card.task == "segmentation" else cases.labels
     if card.task == "segmentation":
         return measure_segmentation(truth, scores, card, cases.patients, distances=not quick, **options)

@@ -9,6 +9,7 @@ ordinal      as multi-class                          as multi-class
 multi-label  mean over labels                        mean over labels, score above one half
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 from typing import ClassVar
@@ -52,13 +53,22 @@ class Metrics:
         )
 
 
-def measure(labels: ArrayLike, scores: ArrayLike, task: str, *, resamples: int = RESAMPLES, seed: int = 0) -> Metrics:
+def measure(
+    labels: ArrayLike,
+    scores: ArrayLike,
+    task: str,
+    *,
+    subjects: ArrayLike | None = None,
+    resamples: int = RESAMPLES,
+    seed: int = 0,
+) -> Metrics:
     """`Metrics` of predicted scores.
 
     labels     whole numbers (N,), or (N, L) of 0 and 1 for "multi-label"
     scores     probabilities (N, classes)
     task       "binary", "multi-class", "ordinal" or "multi-label"
-    resamples  bootstrap resamples of the cases; 0 for no intervals
+    subjects   (N,), which person each case is of, where one has several: intervals draw people
+    resamples  bootstrap resamples of the subjects, else of the cases; 0 for no intervals
 
     A class without positive or negative cases has no AUC and is left out of
     the mean, and the `Metrics` say which; if that holds for all, AUC is NaN.
@@ -79,15 +89,25 @@ def measure(labels: ArrayLike, scores: ArrayLike, task: str, *, resamples: int =
     left_out = tuple(i for i, (truth, _) in enumerate(columns, first) if truth.all() or not truth.any())
     if not resamples:
         return Metrics(auc, float(right.mean()), len(true), left_out=left_out)
-    drawn = partial(counts, len(true), resamples, seed)  # the same each time it is called
+    drawn = partial(_drawn, len(true), subjects, resamples, seed)  # the same each time it is called
     return Metrics(
         auc,
         float(right.mean()),
         len(true),
         auc_interval=percentiles(_resampled_auc(columns, drawn())),
-        acc_interval=percentiles(np.concatenate([of_case @ right / len(right) for of_case in drawn()])),
+        acc_interval=percentiles(np.concatenate([of_case @ right / of_case.sum(axis=1) for of_case in drawn()])),
         left_out=left_out,
     )
+
+
+def _drawn(n, subjects, resamples, seed):
+    """How often each case is in each resample, (some, n) at a time: with all others of its subject."""
+    if subjects is None:
+        return counts(n, resamples, seed)
+    people, whose = np.unique(as_numbers("subjects", subjects), return_inverse=True)
+    if whose.shape != (n,):
+        raise InputError(f"subjects have shape {whose.shape}; give one for each of the {n} cases")
+    return (of_subject[:, whose] for of_subject in counts(len(people), resamples, seed))
 
 
 def _checked(labels, scores, task):
@@ -109,6 +129,28 @@ def _checked(labels, scores, task):
         raise InputError(f"scores have {scores.shape[1]} columns, but a binary task has 2 classes; say multi-class")
     check_class_numbers("labels", labels, 2 if task in ("binary", "multi-label") else scores.shape[1])
     return labels, scores
+
+
+def weighted_auc(labels: ArrayLike, task: str = "binary") -> Callable[[np.ndarray, np.ndarray], np.ndarray]:
+    """The AUC as a statistic of one training's scores and of weights, for `intervals.over_seeds_and_cases`.
+
+    labels  whole numbers (N,), or (N, L) of 0 and 1 for "multi-label"
+    task    see `measure`
+
+    It takes scores, (N,) of class 1 or (N, classes), and weights (W, N), and gives (W,); NaN where no class has an
+    AUC. Only the order of the scores counts.
+
+    >>> auc = weighted_auc([0, 0, 1, 1])
+    >>> auc(np.array([0.1, 0.6, 0.6, 0.8]), np.array([[1, 1, 1, 1], [1, 0, 1, 1]]))
+    array([0.875, 1.   ])
+    """
+    labels = as_numbers("labels", labels)
+
+    def auc(scores, weights):
+        scores = scores[:, None] if scores.ndim == 1 else scores
+        return _mean_over_columns(_one_against_rest(labels, scores, task), weights)
+
+    return auc
 
 
 def _one_against_rest(labels, scores, task):
@@ -150,11 +192,15 @@ def _weighted_auc(truth, score, counts):
     """
     _, rank = np.unique(score, return_inverse=True)
     levels = rank.max() + 1
-    # (resamples, levels): drawn positives and negatives at each distinct score.
     order = np.argsort(rank, kind="stable")
     starts = np.searchsorted(rank[order], np.arange(levels))
-    positives = np.add.reduceat((counts * truth)[:, order], starts, axis=1)
-    negatives = np.add.reduceat((counts * ~truth)[:, order], starts, axis=1)
+    ordered, positive = counts[:, order], truth[order]
+    # (resamples, levels): drawn positives and negatives at each distinct score.
+    positives, negatives = (
+        np.add.reduceat(drawn, starts, axis=1) if levels < len(order) else drawn
+        for drawn in (ordered * positive, ordered * ~positive)
+    )
     below = np.cumsum(negatives, axis=1) - negatives / 2
     pairs = positives.sum(axis=1) * negatives.sum(axis=1)
-    return np.divide((positives * below).sum(axis=1), pairs, out=np.full(len(counts), np.nan), where=pairs > 0)
+    ordered_pairs = np.einsum("rl,rl->r", positives, below)
+    return np.divide(ordered_pairs, pairs, out=np.full(len(counts), np.nan), where=pairs > 0)

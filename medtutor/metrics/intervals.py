@@ -1,15 +1,21 @@
-"""How far a number hangs on which cases were measured: the bootstrap (Efron & Tibshirani, 1993).
+"""How far a number hangs on which cases were measured, and with which seeds: every interval of this package.
+
+Of one model: the bootstrap over cases (Efron & Tibshirani, 1993).
 
 Cases are drawn again with replacement, as many as there are, and the number is computed anew, many times. Numbers
 of one case are drawn together (paired), so that the difference of two models on the same cases has an interval of its
 own; and where several cases are of one patient, patients are drawn, with all that is theirs.
+
+Of two arms, each trained with several seeds: `over_seeds_and_cases`.
 """
 
+import math
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import ArrayLike
-from scipy.special import ndtr, ndtri
+from scipy.special import ndtr, ndtri, stdtr, stdtrit
 
 from ..errors import InputError
 
@@ -124,3 +130,151 @@ def _corrected(values, value, of, n):
     bias = ndtri(np.clip(share, 0.5 / len(known), 1 - 0.5 / len(known)))
     moved = bias + ndtri(BOUNDS)
     return ndtr(bias + moved / (1 - acceleration * moved))
+
+
+# Two arms over seeds and cases -----------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Difference:
+    """The difference of two arms that were trained with the same seeds, and how far it can be trusted.
+
+    value    mean over seeds, first arm minus second
+    error    its standard error
+    freedom  degrees of freedom of that error, for Student's t
+    of_seeds share of error² that more seeds would take away, 0…1; the rest only more cases would; None where
+             the cases were not looked at, so that nothing is known of their share
+    limit    no difference can be larger, such as 1.0 of two AUCs; None where there is no end. Intervals and tests
+             are computed on Fisher's scale, atanh(difference / limit), so that none passes the limit
+
+    >>> Difference(0.5, 0.2, 4).interval()
+    (-0.055..., 1.055...)
+    >>> Difference(0.5, 0.2, 4, limit=1.0).interval()
+    (-0.188..., 0.859...)
+    """
+
+    value: float
+    error: float
+    freedom: float
+    of_seeds: float | None = None
+    limit: float | None = None
+
+    def interval(self, level: float = 0.95) -> tuple[float, float]:
+        """(low, high), the two-sided interval that holds the difference in so large a share of repetitions."""
+        half = float(stdtrit(self.freedom, 0.5 + level / 2)) * self._error
+        low, high = (self._back(self._scaled(self.value) + side * half) for side in (-1, 1))
+        return low, high
+
+    def p_above(self, margin: float) -> float:
+        """One-sided p value against the difference being `margin` or less."""
+        return float(1 - stdtr(self.freedom, self._distance(margin)))
+
+    def p_below(self, margin: float) -> float:
+        """One-sided p value against the difference being `margin` or more."""
+        return float(stdtr(self.freedom, self._distance(margin)))
+
+    @property
+    def _bounded(self):
+        return self.limit is not None and abs(self.value) < self.limit
+
+    @property
+    def _error(self):
+        return self.error / self.limit / (1 - (self.value / self.limit) ** 2) if self._bounded else self.error
+
+    def _scaled(self, value):
+        return float(np.arctanh(value / self.limit)) if self._bounded else value
+
+    def _back(self, value):
+        return float(np.tanh(value) * self.limit) if self._bounded else value
+
+    def _distance(self, margin):
+        if self._bounded and abs(margin) >= self.limit:
+            return -math.copysign(math.inf, margin)
+        distance = self._scaled(self.value) - self._scaled(margin)
+        return distance / self._error if self._error else math.copysign(math.inf, distance) if distance else 0.0
+
+
+def over_seeds(values: ArrayLike, limit: float | None = None) -> Difference:
+    """The `Difference` whose value with each seed is given, (seeds,): Student's t. The cases are taken as they are.
+
+    Raises `InputError` for fewer than two seeds: one training has no spread.
+
+    >>> over_seeds([0.01, 0.02, 0.03]).interval()
+    (-0.0048..., 0.0448...)
+    """
+    values = np.asarray(values, dtype=np.float64)
+    if values.ndim != 1 or len(values) < 2:
+        raise InputError("give one value for each of two or more seeds; one training has no spread")
+    error = float(values.std(ddof=1)) / math.sqrt(len(values))
+    return Difference(float(values.mean()), error, len(values) - 1, None, limit)
+
+
+def over_seeds_and_cases(
+    first: ArrayLike,
+    second: ArrayLike,
+    statistic: Callable[[np.ndarray, np.ndarray], np.ndarray],
+    *,
+    subjects: ArrayLike | None = None,
+    limit: float | None = None,
+) -> Difference:
+    """The `Difference` of two arms that share seeds and test cases, with the doubt that comes of both.
+
+    first, second  what each training said of each case, (seeds, cases) or (seeds, cases, classes)
+    statistic      of one training's (cases, …) and of weights (W, cases): (W,), such as `weighted_mean` or what
+                   `classification.weighted_auc` makes
+    subjects       whose each case is, (cases,): cases of one subject count as one
+    limit          see `Difference`
+
+    Seeds and cases are crossed, as readers and cases are where several radiologists read the same films, and so
+    is the analysis: Obuchowski & Rockette (1995). The variance of the mean over S
+    seeds is MS / S + C: MS the variance of the difference between seeds, C the covariance, by the jackknife
+    over subjects, of the differences of two seeds, who err on the same hard cases. The degrees of freedom are
+    Satterthwaite's, as of Hillis (Stat. Med. 26:596, 2007), with those of the jackknife counted too.
+    A bootstrap that draws five seeds and the cases anew is too sure of itself where seeds weigh much: of five it sees
+    four fifths of the variance, and knows no t. Simulated (`tools/simulate_intervals.py`), its 95 % intervals hold the
+    truth in 86 to 97 % of repetitions, those over seeds alone in 70 to 97, and these in 93 to 97.
+
+    Raises `InputError` for arms of unequal shape, fewer than two seeds, and fewer than two subjects.
+
+    >>> hard = np.linspace(0.2, 1, 40)  # the same for all
+    >>> seeds = np.array([0.00, 0.01, 0.02])[:, None]
+    >>> found = over_seeds_and_cases(hard + 0.05 + seeds, np.tile(hard, (3, 1)), weighted_mean)
+    >>> round(found.value, 3), round(found.of_seeds, 3)  # what is hard is hard for both: only seeds are left
+    (0.06, 1.0)
+    """
+    first, second = (np.asarray(arm, dtype=np.float64) for arm in (first, second))
+    if first.shape != second.shape or first.ndim < 2 or len(first) < 2:
+        raise InputError(
+            f"the arms have shapes {first.shape} and {second.shape}; give both as (seeds, cases), of two seeds or more"
+        )
+    n = first.shape[1]
+    whose = np.arange(n) if subjects is None else np.asarray(subjects)
+    if whose.shape != (n,):
+        raise InputError(f"subjects have shape {whose.shape}; give one for each of the {n} cases")
+    without = (whose[None] != np.unique(whose)[:, None]).astype(np.float64)  # (subjects, cases): each left out once
+    if len(without) < 2:
+        raise InputError("the cases are all of one subject; what holds for one person shows no spread between people")
+    weights = np.concatenate([np.ones((1, n)), without])
+    values = np.stack([statistic(one, weights) - statistic(other, weights) for one, other in zip(first, second)])
+    whole, left_out = values[:, 0], values[:, 1:]
+    left_out = left_out[:, np.isfinite(left_out).all(axis=0)]
+    groups, seeds = left_out.shape[1], len(whole)
+    if groups < 2 or not np.isfinite(whole).all():
+        raise InputError("the statistic has no value on these cases; give cases of each class, by several subjects")
+    centred = left_out - left_out.mean(axis=1, keepdims=True)
+    covariance = (groups - 1) / groups * centred @ centred.T  # (seeds, seeds), of the jackknife
+    shared = max(0.0, float((covariance.sum() - np.trace(covariance)) / (seeds * (seeds - 1))))
+    between = float(whole.var(ddof=1)) / seeds
+    variance = between + shared
+    squares = between**2 / (seeds - 1) + shared**2 / (groups - 1)
+    freedom = variance**2 / squares if squares else seeds - 1.0
+    return Difference(float(whole.mean()), math.sqrt(variance), freedom, between / variance if variance else 1.0, limit)
+
+
+def weighted_mean(values: np.ndarray, weights: np.ndarray) -> np.ndarray:
+    """The mean of values (cases,), each counted as often as its weight says, (W, cases): (W,).
+
+    >>> weighted_mean(np.array([1.0, 4.0]), np.array([[1.0, 1.0], [2.0, 1.0]]))
+    array([2.5, 2. ])
+    """
+    return weights @ values / weights.sum(axis=1)

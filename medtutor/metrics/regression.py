@@ -40,13 +40,19 @@ class RegressionMetrics:
 
 
 def measure_regression(
-    labels: ArrayLike, answers: ArrayLike, *, resamples: int = RESAMPLES, seed: int = 0
+    labels: ArrayLike,
+    answers: ArrayLike,
+    *,
+    subjects: ArrayLike | None = None,
+    resamples: int = RESAMPLES,
+    seed: int = 0,
 ) -> RegressionMetrics:
     """`RegressionMetrics` of predicted numbers.
 
     labels     numbers (N,)
     answers    numbers (N,) or (N, 1)
-    resamples  bootstrap resamples of the cases; 0 for no intervals
+    subjects   (N,), which person each case is of, where one has several: intervals draw people
+    resamples  bootstrap resamples of the subjects, else of the cases; 0 for no intervals
 
     Raises `InputError` for what is not one finite number for each case.
 
@@ -62,7 +68,9 @@ def measure_regression(
     if not resamples:
         return RegressionMetrics(float(mae[0]), float(r2[0]), len(true))
     intervals = [
-        bootstrap(lambda *drawn, at=at: _scores(*drawn)[at], true, said, resamples=resamples, seed=seed)
+        bootstrap(
+            lambda *drawn, at=at: _scores(*drawn)[at], true, said, subjects=subjects, resamples=resamples, seed=seed
+        )
         for at in (0, 1)
     ]
     return RegressionMetrics(float(mae[0]), float(r2[0]), len(true), *intervals)
@@ -78,8 +86,9 @@ def _one_each(what, values):
 
 
 def _scores(labels, answers):
-    """(mean absolute error, R²) of each row."""
+    """(mean absolute error, R²) of each row, along the last axis."""
     error = answers - labels
-    spread = ((labels - labels.mean(axis=1, keepdims=True)) ** 2).sum(axis=1)
-    missed = (error**2).sum(axis=1)
-    return np.abs(error).mean(axis=1), 1 - np.divide(missed, spread, out=np.full(len(missed), np.nan), where=spread > 0)
+    spread = np.asarray(((labels - labels.mean(axis=-1, keepdims=True)) ** 2).sum(axis=-1))
+    missed = (error**2).sum(axis=-1)
+    left = np.divide(missed, spread, out=np.full(spread.shape, np.nan), where=spread > 0)
+    return np.abs(error).mean(axis=-1), 1 - left

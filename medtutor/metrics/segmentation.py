@@ -185,6 +185,7 @@ def measure_segmentation(
     card: Card,
     patients: ArrayLike | None = None,
     *,
+    subjects: ArrayLike | None = None,
     distances: bool = True,
     resamples: int = RESAMPLES,
     seed: int = 0,
@@ -195,8 +196,9 @@ def measure_segmentation(
     scores     probabilities (N, classes, …): the highest decides
     card       of the data set: its classes and spacing
     patients   (N,), where the images are slices: measured is each patient's volume
+    subjects   (N,), which person each image is of, where one has several: intervals draw people
     distances  False: Dice only
-    resamples  bootstrap resamples of the patients; 0 for no intervals
+    resamples  bootstrap resamples of the subjects, else of the patients; 0 for no intervals
 
     Raises `InputError` for scores that do not fit masks and card, for NaN, and for what `by_patient` and
     `segmentation_scores` refuse.
@@ -228,10 +230,13 @@ def measure_segmentation(
     of_patient = {score: column.mean(axis=1) for score, column in values.items()}
     means = {score: float(column.mean()) for score, column in of_patient.items()}
     intervals = {}
+    whose = None if subjects is None else by_patient(torch.from_numpy(as_numbers("subjects", subjects)), patients)
+    if whose is not None and whose.dim() > 1:
+        whose = whose[:, 0]  # of all slices of a patient the same
     if resamples:
         for score, column in of_patient.items():
             intervals[f"{score}_interval"] = bootstrap(
-                lambda drawn: drawn.mean(axis=-1), column, resamples=resamples, seed=seed
+                lambda drawn: drawn.mean(axis=-1), column, subjects=whose, resamples=resamples, seed=seed
             )
     return SegmentationMetrics(
         means["dice"], means.get("hd95"), means.get("surface_dice"), len(found), of_class, **intervals

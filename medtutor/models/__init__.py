@@ -86,11 +86,8 @@ def models_for(dataset: Any) -> list[str]:
 def build(name: str, dataset: Any, *, seed: int = 0, **options: Any) -> nn.Module:
     """A model by name, with channels, shape and classes from the data set's card.
 
-    name     "cnn", "mlp", "lenet", "vgg", "swish_cnn", "resnet18", "vit", "windowed_vit",
-             "hybrid", "bag_of_patches" or "patches_together"; for a segmentation "unet",
-             "fcn", "residual_unet", "attention_unet", "multi_level_unet" or
-             "transformer_unet"; for sequences "lstm", "gru", "bilstm", "conv_lstm", "temporal_conv", "fourier",
-             "max_min_frames", "mean_frames" or "single_frame"
+    name     one of `models_for(dataset)`, its default first: "cnn" and others; "unet" and others for a segmentation;
+             "lstm" and others for sequences
     dataset  a `Dataset` or a `Card`
     seed     of the initial weights; torch's own random state is left as it was
     options  passed on to the model, such as `widths=(16, 32, 64)` for "cnn"

@@ -173,7 +173,7 @@ def atlases(dataset: Dataset, split: str = "test") -> dict[str, SegmentationMetr
     found = {}
     for name, use_intensity in (("atlas with intensity", True), ("atlas", False)):
         scores = torch.from_numpy(atlas.probabilities(grey[split], use_intensity=use_intensity))
-        found[name] = measure_segmentation(cases.masks, scores, volumes.card)
+        found[name] = measure_segmentation(cases.masks, scores, volumes.card, subjects=cases.subjects)
     return found
 
 

@@ -1,8 +1,8 @@
-"""The review as data: claims, the rule each is judged by, the evidence, the verdict.
+"""The review as data: claims, the rule each is judged by, the evidence, the answer.
 
     from medtutor.review import claim
 
-    claim("cnn-beats-mlp")        # a card with evidence and verdict
+    claim("cnn-beats-mlp")        # a card with evidence and answer
 
     side_by_side()                # every family that classifies, its AUC and its cost
     coverage()                    # what the review names, and where it lives in the course
@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING
 
 from .active import Simulation, Stop, recall_curve, simulate
 from .bibliography import Record, read_records, write_records
-from .claims import Claim, Rule, Verdict, claim, claims, judge, verdict
+from .claims import Claim, claim, claims
 from .collection import Collection, collection_names, load_collection
 from .coverage import Named, companion, coverage
 from .evidence import Contrast, Evidence, read_evidence
@@ -26,7 +26,9 @@ from .literature import Work, cite, work, works
 from .prisma import Checklist, Flow, checklist, flows, read_flow
 from .prisma_picture import draw_flow
 from .render import pivot
+from .rule import Rule
 from .screening import Agreement, Screening, agreement, without_duplicates
+from .verdict import ANSWERS, Reading, Verdict, judge, verdict
 
 if TYPE_CHECKING:
     from .families import SideBySide
@@ -48,6 +50,7 @@ def side_by_side(timed: bool = True, report: Callable[[str], object] | None = No
 __all__ = [
     "Agreement",
     "Checklist",
+    "ANSWERS",
     "Claim",
     "Collection",
     "Contrast",
@@ -55,6 +58,7 @@ __all__ = [
     "Flow",
     "Named",
     "Record",
+    "Reading",
     "Rule",
     "Screening",
     "Simulation",

@@ -1,124 +1,142 @@
-"""The claims: what the review says, the rule it is judged by, and the verdict.
+"""The claims: what the review names, what we asked, and the rule that it is judged by.
 
-`claims.toml` holds the claims, `evidence/` what was measured. The verdict is in
-neither: `verdict` computes it from both.
+`claims.toml` holds the claims, `evidence/` what was measured. The answer is in neither: `verdict.verdict` computes it
+from both.
 """
 
-import math
 import tomllib
 from dataclasses import asdict, dataclass, field
+from datetime import date
 from functools import cache
 from importlib.resources import files
 from typing import get_type_hints
 
-from ..checks import whole
+from ..checks import number, whole
 from ..errors import InputError, unknown
 from ..records import digest, typed
-from .evidence import Evidence, command, read_evidence
+from .evidence import Evidence
 from .render import Card, provenance, rows_of
-
-SUPPORTED, NOT_SUPPORTED, MIXED, NOT_TESTABLE = "supported", "not supported", "mixed", "not testable here"
+from .rule import Margin, Rule
+from .verdict import Verdict, judge
 
 
 @dataclass(frozen=True)
-class Rule:
-    """When the evidence speaks for a claim: each contrast's interval on one side of a margin.
+class Amendment:
+    """A change to a rule or a protocol after there was evidence, in the open.
 
-    direction  "above" or "below": where the whole interval must lie
-    margin     in units of the metric
-    contrasts  names of the contrasts that count
+    on       the day
+    why      the reason
+    earlier  what rule and evidence had come to before
     """
 
-    direction: str
-    margin: float
-    contrasts: tuple[str, ...]
-
-    def __post_init__(self):
-        if self.direction not in ("above", "below"):
-            raise InputError(f"rule: direction must be above or below, not {self.direction!r}")
-        if isinstance(self.margin, bool) or not isinstance(self.margin, (int, float)) or not math.isfinite(self.margin):
-            raise InputError(f"rule: margin must be a number, not {self.margin!r}")
-        if not all(self.contrasts) or not self.contrasts or len(set(self.contrasts)) < len(self.contrasts):
-            raise InputError("rule: name at least one contrast, each once")
-
-    def reads(self, contrast):
-        """What one `Contrast` says: "for", "against", or "unclear" where its interval holds the margin."""
-        low, high = contrast.interval
-        if low <= self.margin <= high:
-            return "unclear"
-        return "for" if (low > self.margin) == (self.direction == "above") else "against"
+    on: date
+    why: str
+    earlier: str
 
     def __str__(self):
-        which = "the contrast" if len(self.contrasts) == 1 else f"each of the {len(self.contrasts)} contrasts"
-        return f"the 95 % interval over seeds of {which} must lie wholly {self.direction} {self.margin:g}"
+        return f"{self.on}: {self.why} Before: {self.earlier}"
 
 
 @dataclass(frozen=True, repr=False)
 class Claim:
-    """One sentence of the review made testable. Shows itself as a card, with evidence and verdict.
+    """A question that a sentence of the review raises. Shows itself as a card, with evidence and answer.
 
     The fields are explained at the head of claims.toml.
     """
 
     id: str
-    says: str
+    names: str
     place: str
-    tested: str
+    asked: str
     protocol: str
     metric: str
     rule: Rule
+    since: date
     seeds: tuple[int, ...]
     lesson: str
     cell: str
     trial: str
     settings: dict = field(hash=False)
+    noise: dict = field(default_factory=dict, hash=False)
+    by_construction: str = ""
+    amended: tuple[Amendment, ...] = ()
 
     def __post_init__(self):
         if len(set(self.seeds)) < max(2, len(self.seeds)):
             raise InputError("seeds: name at least two, each once; one training has no spread")
         for seed in self.seeds:
             whole("seeds", seed, 0)
+        if not set(self.noise) <= {"seeds", "cases"}:
+            raise InputError("noise: give seeds, cases or both")
+        for of, error in self.noise.items():
+            number(f"noise.{of}", error, 0)
 
     @property
-    def registered(self):
-        """SHA-256 of what must stand before the evidence: protocol, metric, rule, seeds and settings."""
-        return digest([self.protocol.split(), self.metric, asdict(self.rule), self.seeds, self.settings])
+    def registered(self) -> str:
+        """SHA-256 of what is measured, and how: trial, protocol, metric, seeds and settings. Evidence of another is
+        stale.
+        """
+        return digest([self.trial, self.protocol.split(), self.metric, self.seeds, self.settings])
 
-    def card(self, evidence: Evidence | None = None, found: "Verdict | None" = None) -> Card:
-        """The claim with evidence and verdict, for a terminal, a notebook or a page.
+    @property
+    def ruled(self) -> str:
+        """SHA-256 of what is named and asked, and how it is decided, with the convergence gate. It stands on the card
+        with the day of its last change.
+        """
+        return digest([self.names.split(), self.asked.split(), asdict(self.rule)])
+
+    @property
+    def rule_of(self) -> date:
+        """The day on which the rule took its present form."""
+        return max([self.since, *(each.on for each in self.amended)])
+
+    def card(self, evidence: Evidence | None = None, found: Verdict | None = None) -> Card:
+        """The claim with evidence and answer, for a terminal, a notebook or a page.
 
         Without a verdict, those that ship.
         """
         if found is None:
             evidence, found = judge(self)
+        dated = f"of {self.rule_of}, first of {self.since}" if self.rule_of > self.since else f"of {self.since}"
         sections = [
-            (f"The review says ({self.place})", self.says),
-            ("Tested here, in our words", self.tested),
+            (f"What the review names ({self.place})", self.names),
+            ("What we asked", self.asked),
+            ("What we found", str(found)),
+            *([("True by construction", self.by_construction)] if self.by_construction else []),
             ("How", self.protocol),
-            ("Rule, written before the evidence", f"{self.metric}; {self.rule}."),
-            ("Verdict", str(found)),
+            (f"Rule ({dated}; SHA-256 {self.ruled[:12]})", f"{self.metric}; {self.rule}."),
+            *(("Amended", str(each)) for each in self.amended),
             *([("Evidence", provenance(evidence))] if evidence else []),
         ]
         rows = rows_of(evidence.contrasts, found.readings) if evidence else []
         phantom = evidence is not None and evidence.on_phantoms
         return Card(self.id, phantom, sections, rows, self.metric, self.lesson, self.cell)
 
-    def as_record(self, evidence: Evidence | None, found: "Verdict") -> dict:
-        """The claim with evidence and verdict as plain values, for JSON."""
+    def as_record(self, evidence: Evidence | None, found: Verdict) -> dict:
+        """The claim with evidence and answer as plain values, for JSON."""
         return {
             "id": self.id,
-            "says": self.says,
+            "names": self.names,
             "place": self.place,
-            "tested": self.tested,
+            "asked": self.asked,
             "protocol": self.protocol,
             "metric": self.metric,
             "rule": str(self.rule),
+            "primary": self.rule.primary,
+            "margin": self.rule.margin,
+            "unit": self.rule.unit,
+            "since": str(self.since),
+            "rule_of": str(self.rule_of),
+            "ruled": self.ruled,
+            "amended": [{"on": str(each.on), "why": each.why, "earlier": each.earlier} for each in self.amended],
+            "by_construction": self.by_construction or None,
             "seeds": list(self.seeds),
             "lesson": self.lesson,
             "cell": self.cell,
             "verdict": found.word,
             "reason": found.reason,
-            "readings": found.readings,
+            "over": found.over,
+            "readings": {name: asdict(reading) for name, reading in found.readings.items()},
             "evidence": evidence.as_record() if evidence else None,
         }
 
@@ -129,79 +147,6 @@ class Claim:
 
     def _repr_html_(self):
         return self.card().as_html()
-
-
-@dataclass(frozen=True)
-class Verdict:
-    """What rule and evidence come to.
-
-    word      "supported", "not supported", "mixed" or "not testable here"
-    reason    one sentence
-    readings  {contrast: "for", "against" or "unclear"}; empty where not testable
-    """
-
-    word: str
-    reason: str
-    readings: dict = field(default_factory=dict)
-
-    def __str__(self):
-        return f"{self.word}: {self.reason}"
-
-
-def verdict(claim: Claim, evidence: Evidence | None) -> Verdict:
-    """The `Verdict` on a claim, from its rule and its `Evidence` (or None) alone.
-
-    All contrasts for it: supported. None for it: not supported. Else mixed. Not testable
-    here: without evidence, with evidence of other seeds or images, or collected under another rule.
-
-    >>> from medtutor.review import claim, read_evidence, verdict
-    >>> verdict(claim("cnn-beats-mlp"), None).word
-    'not testable here'
-    """
-    obstacle = _obstacle(claim, evidence)
-    if evidence is None or obstacle:
-        return Verdict(NOT_TESTABLE, obstacle)
-    readings = {name: claim.rule.reads(evidence.contrast(name)) for name in claim.rule.contrasts}
-    found = list(readings.values())
-    count = ", ".join(f"{found.count(word)} {word}" for word in ("for", "against", "unclear"))
-    word = SUPPORTED if set(found) == {"for"} else MIXED if "for" in found else NOT_SUPPORTED
-    return Verdict(word, f"of {len(found)} contrast{'s' * (len(found) > 1)}, {count}", readings)
-
-
-def _obstacle(claim, evidence):
-    """Why the rule cannot be applied to the evidence, or None."""
-    if evidence is None:
-        return f"there is no evidence yet; collect it: {command(claim.id)}"
-    if evidence.on_phantoms and not claim.settings.get("phantoms"):
-        return "the evidence was made on PHANTOM images, drawn by medtutor, which say nothing about patients"
-    if any(entry["provenance"] == "arrays" for entry in evidence.data.values()):
-        return "the evidence was made on other images than the published ones"
-    if evidence.registered != claim.registered:
-        return f"the rule was changed after the evidence; collect it anew: {command(claim.id)}"
-    missing = sorted(set(claim.seeds) - set(evidence.seeds))
-    if missing:
-        return f"the evidence lacks seed {', '.join(map(str, missing))}; complete it: {command(claim.id)}"
-    if sorted(evidence.seeds) != sorted(claim.seeds):
-        return "the evidence has more seeds than the rule names: adding seeds until it fits is not a test"
-    for name in claim.rule.contrasts:
-        if evidence.contrast(name) is None:
-            return f"the evidence lacks the contrast {name}; collect it anew: {command(claim.id)}"
-    return None
-
-
-def judge(claim: Claim) -> tuple[Evidence | None, Verdict]:
-    """(Evidence or None, `Verdict`) from the shipped evidence; a damaged file makes the claim not testable.
-
-    >>> from medtutor.review import claim, judge
-    >>> evidence, found = judge(claim("cnn-beats-mlp"))
-    >>> len(evidence.seeds), found.word in ("supported", "not supported", "mixed")
-    (5, True)
-    """
-    try:
-        evidence = read_evidence(claim.id)
-    except InputError as error:
-        return None, Verdict(NOT_TESTABLE, str(error))
-    return evidence, verdict(claim, evidence)
 
 
 @cache
@@ -219,8 +164,8 @@ def claim(claim_id: str) -> Claim:
     """The claim of that id. Raises `InputError` for an unknown one, with the nearest.
 
     >>> from medtutor.review import claim
-    >>> claim("cnn-beats-mlp").rule.direction
-    'above'
+    >>> claim("cnn-beats-mlp").rule.primary
+    'pneumoniamnist'
     """
     known = {each.id: each for each in claims()}
     if claim_id not in known:
@@ -247,7 +192,6 @@ def parse_claims(text: str) -> tuple[Claim, ...]:
 def _parse_claim(claim_id, table):
     try:
         given = typed("it", table, dict)
-        rule = given["rule"] | {"contrasts": typed("rule.contrasts", given["rule"]["contrasts"], tuple[str, ...])}
         texts = {
             name: typed(name, given[name], str)
             for name, hint in get_type_hints(Claim).items()
@@ -264,11 +208,46 @@ def _parse_claim(claim_id, table):
         typed("settings.recipe", settings.get("recipe", {}), dict)
         changed = {
             "id": claim_id,
-            "rule": Rule(**rule),
+            "rule": _parse_rule(given["rule"]),
             "protocol": " ".join(texts["protocol"].split()),
+            "since": _day("since", given["since"]),
             "seeds": typed("seeds", given["seeds"], tuple[int, ...]),
             "settings": settings,
+            "noise": typed("noise", given.get("noise", {}), dict[str, float]),
+            "amended": tuple(_parse_amendment(each) for each in typed("amended", given.get("amended", []), list)),
         }
         return Claim(**given | texts | changed)
     except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError) as error:
         raise InputError(f"claims.toml: claim {claim_id!r} is not well-formed ({error})") from None
+
+
+def _parse_rule(given):
+    given = typed("rule", given, dict)
+    for name in ("direction", "unit", "primary"):
+        typed(f"rule.{name}", given[name], str)
+    others = typed("rule.other_units", given.get("other_units", {}), dict[str, Margin])
+    return Rule(
+        **given
+        | {
+            "margin": typed("rule.margin", given["margin"], float),
+            "secondary": typed("rule.secondary", given.get("secondary", []), tuple[str, ...]),
+            "other_units": others,
+            "reaches": typed("rule.reaches", given.get("reaches", {}), dict[str, float]),
+            "ceilings": typed("rule.ceilings", given.get("ceilings", {}), dict[str, float]),
+        }
+    )
+
+
+def _parse_amendment(given):
+    given = typed("amended", given, dict)
+    texts = {name: " ".join(typed(f"amended.{name}", given[name], str).split()) for name in ("why", "earlier")}
+    if not all(texts.values()):
+        raise InputError("amended: say why, and what was found earlier")
+    return Amendment(**given | texts | {"on": _day("amended.on", given["on"])})
+
+
+def _day(what, value):
+    """A date as TOML has it, such as 2026-11-29."""
+    if type(value) is not date:  # a datetime is one, too
+        raise InputError(f"{what} must be a day such as 2026-11-29, not {value!r}")
+    return value

@@ -1,9 +1,10 @@
 """What a trial measured: contrasts over seeds, as a file that cannot be altered unnoticed.
 
 A file holds no verdict and no date: the verdict is computed from the claim's rule
-whenever it is shown (`claims.verdict`), and the same trial leaves the same file.
+whenever it is shown (`verdict.verdict`), and the same trial leaves the same file.
 """
 
+import ast
 import json
 import math
 import os
@@ -22,6 +23,7 @@ from ..data.dataset import PROVENANCES
 from ..errors import InputError, MedtutorError
 from ..files import WAIT, locked, remove_partial, resolve, write_whole
 from ..records import digest, read_json, typed
+from .cases import Cases
 
 # Ships with the package; `medtutor trial run` in a clone writes here.
 FOLDER = Path(__file__).parent / "evidence"
@@ -41,6 +43,8 @@ class Contrast:
                    the words of which its name is made, and what is peculiar to its experiment,
                    such as "dataset", "labels", "method" or "score"
 
+    cases          what every training said of each test case, `Cases`; None where only the metric was kept
+
     All numbers are kept to six decimals: more is noise, and the verdict is
     computed from the same numbers that are shown.
     """
@@ -50,6 +54,7 @@ class Contrast:
     first: tuple[float, ...]
     second: tuple[float, ...]
     keys: dict = field(default_factory=dict, hash=False)
+    cases: Cases | None = None
 
     @property
     def values(self):
@@ -87,10 +92,16 @@ class Contrast:
             "sd": self.sd,
             "interval": self.interval and list(self.interval),
             "n": len(self.values),
+            **({"cases": as_plain(self.cases)} if self.cases else {}),
         }
 
 
-def contrast(row, column, first, second, **keys):
+def as_plain(record):
+    """A dataclass as plain values, as JSON gives them: with lists for tuples."""
+    return {name: list(each) if isinstance(each, tuple) else each for name, each in asdict(record).items()}
+
+
+def contrast(row, column, first, second, cases=None, **keys):
     """The `Contrast` whose name is made of what is compared, and on what.
 
     row, column    such as "vit against cnn" and "shapes, 2500 images"; the column may be empty
@@ -103,6 +114,7 @@ def contrast(row, column, first, second, **keys):
         (arm, other),
         *(tuple(round(value, DECIMALS) for value in each) for each in (values, others)),
         keys={"row": row, "column": column, **keys},
+        cases=cases,
     )
 
 
@@ -111,9 +123,13 @@ def between(row, column, first, second, sign=1, **keys):
 
     first, second  (name of the arm, trainings with the same seeds, key in their `values`)
     sign           -1 where less is better: both are turned round
+
+    Where all trainings have kept what they said of each case, the contrast keeps it, too.
     """
     arms = [(arm, [sign * training.values[key] for training in trainings]) for arm, trainings, key in (first, second)]
-    return contrast(row, column, *arms, **keys)
+    told = [[training.cases.get(key) for training in trainings] for _, trainings, key in (first, second)]
+    cases = Cases.of(*told, sign=sign) if all(each for arm in told for each in arm) else None
+    return contrast(row, column, *arms, cases=cases, **keys)
 
 
 class Arm(TypedDict):
@@ -146,6 +162,7 @@ class Evidence:
     arms        [`Arm`, …]
     data        {data set: `Origin`}; the provenance is "medmnist", "decathlon", "phantom" or "arrays"
     versions    of medtutor, torch and numpy
+    code        `code_of` the experiment at the time; None of evidence from before it was kept
     device, threads, seconds   where, and the wall time of all trainings together
     """
 
@@ -159,6 +176,7 @@ class Evidence:
     device: str
     threads: int
     seconds: float
+    code: str | None = None
 
     @property
     def on_phantoms(self):
@@ -179,6 +197,8 @@ class Evidence:
     def as_record(self):
         """Plain values for JSON, with a SHA-256 over all of them."""
         record = asdict(self) | {"seeds": list(self.seeds), "contrasts": [c.as_record() for c in self.contrasts]}
+        if self.code is None:
+            del record["code"]
         return record | {"sha256": digest(record)}
 
     @classmethod
@@ -189,7 +209,7 @@ class Evidence:
             # What can be computed from the values is compared below.
             given = [field.name for field in fields(Contrast)]
             values["contrasts"] = [
-                {name: contrast[name] for name in given if name != "keys" or name in contrast}
+                {name: contrast[name] for name in given if name not in ("keys", "cases") or name in contrast}
                 for contrast in values["contrasts"]
             ]
             evidence = typed("", values, cls)
@@ -210,6 +230,8 @@ class Evidence:
                 raise InputError(f"contrast {contrast.name} needs one number per arm and seed")
             for value in (*contrast.first, *contrast.second):
                 number(f"contrast {contrast.name}", value)
+            if contrast.cases:
+                contrast.cases.check(contrast.first, contrast.second)
         names = [contrast.name for contrast in self.contrasts]
         if len(set(names)) < len(names) or len(set(self.seeds)) < len(self.seeds):
             raise InputError("a contrast or a seed stands in it twice")
@@ -276,6 +298,29 @@ def read_evidence(claim_id: str, folder: str | os.PathLike | None = None) -> Evi
             f"the evidence in {path.name} is about {evidence.claim!r}; collect it anew: {command(claim_id)}"
         )
     return evidence
+
+
+def code_of(trial: str) -> str | None:
+    """SHA-256 of the file in experiments/ that holds a trial: of what it computes, not of comments and layout.
+
+    None where no file holds it.
+
+    >>> len(code_of("cnn_against_mlp"))
+    64
+    """
+    for path in sorted((Path(__file__).parent / "experiments").glob("*.py")):
+        text = path.read_text(encoding="utf-8")
+        if f"def {trial}(" in text:
+            return digest([ast.dump(_without_docstrings(ast.parse(text)))])
+    return None
+
+
+def _without_docstrings(tree):
+    for node in ast.walk(tree):
+        documented = isinstance(node, (ast.Module, ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef))
+        if documented and ast.get_docstring(node, clean=False) is not None:
+            node.body = node.body[1:]
+    return tree
 
 
 def command(claim_id):

@@ -62,7 +62,7 @@ def _sources():
     xray, breast, vessel = "pneumoniamnist", "breastmnist", "vesselmnist3d"
     for name in (xray, breast):
         yield Source(name, "baseline", "mlp", "cnn-beats-mlp", {"dataset": name, "pixels": 0}, 1, name)
-    yield Source(xray, "CNN", "resnet18", "deeper-is-not-better", {"dataset": xray, "pixels": 0}, 0, xray)
+    yield Source(xray, "CNN", "resnet18", "depth-helps", {"dataset": xray, "pixels": 0}, 0, xray)
     for name, shares in ((xray, (0.05, 0.25, 1.0)), (breast, (1.0,)), (vessel, (1.0,))):
         for share in shares:
             on = name if share == 1 else f"{name}-{share:.0%}"

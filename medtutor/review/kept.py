@@ -9,7 +9,7 @@ import json
 import os
 import re
 from contextlib import suppress
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from uuid import uuid4
 
@@ -20,7 +20,8 @@ from ..errors import InputError
 from ..files import remove_partial, resolve, write_whole
 from ..records import digest, read_json, typed
 from ..training import Recipe
-from .evidence import writing
+from .cases import PerCase, unpacked
+from .evidence import as_plain, writing
 
 PLACE = ".trainings"
 # {folder: (this process's list there, the lock on it)}
@@ -34,6 +35,7 @@ class Training:
     values   what was measured: {"0": test AUC, "2": the same on test images moved by 2
              pixels, …} where `train_once` was given no `measure`
     seconds  wall time of training and measuring
+    cases    what was said of each test case, `PerCase`, where the measure tells it: {"0": …}
     """
 
     dataset: str
@@ -46,12 +48,14 @@ class Training:
     threads: int
     versions: dict[str, str]
     seconds: float
+    cases: dict[str, PerCase] = field(default_factory=dict)
 
 
 def keep(folder, fingerprint, training):
     """Write a `Training` into a folder. Raises `MedtutorError` where that is impossible."""
     folder = resolve(folder)
-    record = asdict(training) | {"fingerprint": fingerprint}
+    cases = {key: as_plain(each) for key, each in training.cases.items()}
+    record = asdict(training) | {"fingerprint": fingerprint, "cases": cases}
     with writing(folder):
         place = folder / PLACE
         place.mkdir(exist_ok=True)
@@ -83,6 +87,8 @@ def _read(path):
         whole("parameters", training.parameters, 0)
         whole("threads", training.threads, 1)
         number("seconds", training.seconds, 0)
+        for name, case in training.cases.items():
+            unpacked(case.values, whole(f"cases.{name}.columns", case.columns, 1))
         for name, value in training.values.items():
             if name.isdecimal():  # moves of the test images
                 number(f"values.{name}, an AUC,", value, 0, 1)

@@ -1,16 +1,20 @@
 """Evidence for readers: a claim's card for a terminal, a page and a notebook, and a table of many contrasts."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from html import escape
 from statistics import fmean
 from textwrap import fill
 
 from .evidence import PROVENANCE, Contrast, Evidence
+from .verdict import Reading
 
 PHANTOM = "PHANTOM IMAGES, drawn by medtutor: this says nothing about patients"
-SPREAD = "Intervals are over seeds (Student's t), not over the choice of test images."
-COLUMNS = ("contrast", "first arm", "second arm", "difference", "95 % interval", "seeds", "reads")
+COLUMNS = ("contrast", "first arm", "second arm", "difference", "95 % interval", "seeds", "reads", "p")
+ABOUT = (
+    "The first row decides. p is of a difference within the margin; of the other rows it is corrected for their number"
+    " (Holm)."
+)
 
 
 @dataclass(frozen=True)
@@ -33,12 +37,16 @@ class Card:
     lesson: str
     cell: str
 
+    @property
+    def _about(self):
+        return [ABOUT] if any(row[-1] for row in self.rows) else []
+
     def as_text(self) -> str:
         """For a terminal."""
         lines = [self.title, *([PHANTOM] if self.phantom else [])]
         lines += [fill(f"{heading}: {text}", 100, subsequent_indent="  ") for heading, text in self.sections]
         if self.rows:
-            lines += ["", aligned([COLUMNS, *self.rows])]
+            lines += ["", aligned([COLUMNS, *self.rows]), *self._about]
         return "\n".join(lines)
 
     def as_markdown(self) -> str:
@@ -46,7 +54,7 @@ class Card:
         parts = [f"## {self.title}", *([f"**{PHANTOM}**"] if self.phantom else [])]
         parts += [f"**{heading}:** {text}" for heading, text in self.sections]
         if self.rows:
-            parts.append(markdown_table(COLUMNS, self.rows))
+            parts += [markdown_table(COLUMNS, self.rows), *self._about]
         parts.append(f"Lesson: [{self.lesson}](notebooks/{self.lesson}.ipynb#{self.cell})")
         return "\n\n".join(parts)
 
@@ -59,30 +67,37 @@ class Card:
             parts.append(f"<p><strong>{escape(heading)}:</strong> {escape(text)}</p>")
         if self.rows:
             parts.append(html_table(f"{self.metric}, means over seeds", COLUMNS, self.rows))
+            parts += [f"<p><small>{escape(each)}</small></p>" for each in self._about]
         parts.append(
             f'<p>Lesson: <a href="{escape(self.lesson)}.ipynb#{escape(self.cell)}">{escape(self.lesson)}</a></p>'
         )
         return f'<div style="border:1px solid;padding:0.3em 1em;max-width:60em">{"".join(parts)}</div>'
 
 
-def rows_of(contrasts: Sequence[Contrast], readings: dict[str, str]) -> list[tuple[str, ...]]:
-    """Rows of text below `COLUMNS`, one per contrast: mean of both arms, difference, interval, reading.
+def rows_of(contrasts: Sequence[Contrast], readings: Mapping[str, Reading]) -> list[tuple[str, ...]]:
+    """Rows of text below `COLUMNS`, one per contrast: mean of both arms, difference, interval, reading, p value.
 
-    readings  {contrast: what the rule reads of it}; where some are read, the others are left out
+    readings  {contrast: what the rule reads of it}, in the order of the rows; where some are read, the others are left
+              out
     """
-    judged = [contrast for contrast in contrasts if contrast.name in readings]
+    if not readings:
+        return [(*_measured(each, each.interval), "not judged", "") for each in contrasts]
+    known = {contrast.name: contrast for contrast in contrasts}
     return [
-        (
-            contrast.name,
-            f"{contrast.arms[0]} {fmean(contrast.first):.3f}",
-            f"{contrast.arms[1]} {fmean(contrast.second):.3f}",
-            f"{contrast.mean:+.3f}",
-            "none from one seed" if contrast.interval is None else "{:+.3f} to {:+.3f}".format(*contrast.interval),
-            str(len(contrast.values)),
-            readings.get(contrast.name, "not judged"),
-        )
-        for contrast in judged or contrasts
+        (*_measured(known[name], reading.interval), reading.answer, "" if reading.p is None else f"{reading.p:.2g}")
+        for name, reading in readings.items()
     ]
+
+
+def _measured(contrast, interval):
+    return (
+        contrast.name,
+        f"{contrast.arms[0]} {fmean(contrast.first):.3f}",
+        f"{contrast.arms[1]} {fmean(contrast.second):.3f}",
+        f"{contrast.mean:+.3f}",
+        "none" if interval is None else "{:+.3f} to {:+.3f}".format(*interval),
+        str(len(contrast.values)),
+    )
 
 
 def pivot(evidence: Evidence, columns: Sequence[str], where: str = "") -> str:
@@ -165,5 +180,5 @@ def provenance(evidence: Evidence) -> str:
     versions = ", ".join(f"{name} {number}" for name, number in evidence.versions.items())
     return (
         f"{', '.join(data)}; {'; '.join(arms)}; {versions}; {evidence.device}, threads {evidence.threads}, "
-        f"{evidence.seconds:.0f} s of training and measuring. {SPREAD}"
+        f"{evidence.seconds:.0f} s of training and measuring"
     )

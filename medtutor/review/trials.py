@@ -6,6 +6,7 @@ import time
 from dataclasses import asdict
 from importlib.metadata import version
 
+import numpy as np
 import torch
 
 from ..checks import number
@@ -15,9 +16,10 @@ from ..errors import InputError, unknown
 from ..models import build, parameter_count
 from ..training import Interrupted, default_recipe, fit
 from ..training.processes import choose_threads, make_accelerator, precision
-from .evidence import DECIMALS, Evidence
+from .cases import PerCase, log_odds
+from .evidence import DECIMALS, Evidence, code_of
 from .experiments.autoencoders import drawn_again, features_without_labels, reconstruction_errors
-from .experiments.cnn_classification import cnn_against_mlp, moved_auc, resnet18_against_cnn
+from .experiments.cnn_classification import cnn_against_mlp, moved_auc, moved_scores, resnet18_against_cnn
 from .experiments.gan import drawn_or_real, few_shot_augmentation
 from .experiments.hybrids_and_fusion import cine_of_parts, organ_first, parts_of_a_cohort, transformer_at_the_bottom
 from .experiments.interpretability import attention_on_spots, planted_marker, planted_spots
@@ -99,6 +101,7 @@ def run_trial(claim, *, seeds=None, load=load_medmnist, folder=None, device="aut
         device=done[0].device,
         threads=done[0].threads,
         seconds=round(sum(training.seconds for training in done), 1),
+        code=code_of(claim.trial),
     )
 
 
@@ -107,8 +110,8 @@ def train_once(model, dataset, recipe, moves=(), *, measure=None, folder=None, d
 
     model    None where `measure` trains by itself: it is then called as
              measure(recipe, dataset), and of the recipe uses the epochs and the seed
-    measure  measure(run, dataset) -> {name: value}, a function with a name of its own;
-             the test AUC, plain and moved, when left out
+    measure  measure(run, dataset) -> {name: value}, a function with a name of its own, a value a number or a
+             `PerCase`, whose single cases are kept; the test AUC, plain and moved, when left out
 
     A training is known again by its data, initial weights, recipe, moves, versions,
     device, threads and the name of `measure`. A change to the training loop or inside
@@ -140,9 +143,10 @@ def train_once(model, dataset, recipe, moves=(), *, measure=None, folder=None, d
         recipe=recipe.as_dict(),
         device=on.type,
         values={
-            key: round(number(f"{key} of {model or measure.__name__}", value), DECIMALS)
+            key: round(number(f"{key} of {model or measure.__name__}", _number_of(value)), DECIMALS)
             for key, value in values.items()
         },
+        cases={key: value for key, value in values.items() if isinstance(value, PerCase)},
         threads=threads,
         versions=versions,
         seconds=round(time.perf_counter() - begin, 1),
@@ -162,8 +166,21 @@ def _name_of(measure):
     return f"{measure.__module__}.{name}"
 
 
+def _number_of(value):
+    return value.number if isinstance(value, PerCase) else value
+
+
 def _plain_and_moved(run, dataset, moves):
-    return {"0": run.test.auc} | {str(pixels): moved_auc(run, dataset.test, pixels) for pixels in moves}
+    """The test AUC, and of images moved; of two classes with what was said of each image."""
+    scores = {"0": [run.predictions["test"]]} | {str(by): moved_scores(run, dataset.test, by) for by in moves}
+    found = {by: moved_auc(run, dataset.test, by, each) if by != "0" else run.test.auc for by, each in scores.items()}
+    if run.card.task != "binary":
+        return found
+    cases = dataset.test
+    return {
+        by: PerCase.of("AUC", np.stack([*map(log_odds, each)], axis=1), cases.labels, cases.subjects, found[by])
+        for by, each in scores.items()
+    }
 
 
 def _fitted(network, dataset, recipe, device, progress):

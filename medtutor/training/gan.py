@@ -12,6 +12,7 @@ import copy
 import math
 import time
 from collections.abc import Callable
+from contextlib import nullcontext
 from os import PathLike
 
 import torch
@@ -22,12 +23,12 @@ from ..data import as_uint8
 from ..data.augmentation import cut_out
 from ..errors import InputError, MedtutorError, shown
 from ..models.gan import Critic, Discriminator, Generator
-from ..models.inference import device_of
-from . import given
+from ..models.inference import device_of, evaluating
+from ..models.randomness import draws
+from . import given, processes
 from .engine import own_random, progress_bar
 from .gan_run import WATCHED, GANRun, draw, gan_folder, load_gan, spread
 from .losses import critic_loss, discriminator_loss, generator_loss, gradient_penalty
-from .processes import one_thread
 from .reconstruction import check_normalised
 
 PENALTY = 10.0  # weight of the gradient penalty, and
@@ -94,7 +95,7 @@ def augment(
     return cut_out(images, cutout, generator) if cutout else images
 
 
-@one_thread()
+@processes.one_thread()
 def fit_gan(
     generator: Generator,
     discriminator: Discriminator,
@@ -107,6 +108,7 @@ def fit_gan(
     discriminator_rate: float | None = None,
     average: float = 0.999,
     augmentation: bool | dict = True,
+    fresh: bool = False,
     seed: int = 0,
     frames: int = 24,
     progress: bool = True,
@@ -128,6 +130,8 @@ def fit_gan(
     average        share of the running mean of the generator's weights that is kept at each step: images
                    of one moment jitter, those of the mean do not
     augmentation   of what the discriminator sees: True, False, or a dict of options of `augment`
+    fresh          draw other images for the generator to learn from than those that the discriminator has
+                   just learned from; it takes a sixth more time
     seed           of batches, codes and augmentation, and of nothing else: initial weights are the
                    caller's. On one machine the same weights and seed give the same generator, bit for bit,
                    whatever other threads draw meanwhile
@@ -136,9 +140,10 @@ def fit_gan(
     folder         new, empty or of a `GANRun`: where the one of now is saved at each moment
     about          dict of `provenance`, `classes` (names) and `command` for the `GANRun`
 
-    On the CPU one thread works, as in `fit_reconstruction`. Raises `InputError` for images, labels, networks
-    and numbers that do not fit each other; both networks are then as they were. `MedtutorError` where a loss
-    stops being a number.
+    On the CPU one thread works, as in `fit_reconstruction`; networks beside a `Critic` excepted, they compute in
+    bfloat16 where it has instructions for that (`processes.precision`; the settings say so). Raises `InputError` for
+    images, labels, networks and numbers that do not fit each other; both networks are then as they were.
+    `MedtutorError` where a loss stops being a number.
 
     >>> networks = Generator(shape=(8, 8), latents=4, widths=(8, 4)), Discriminator(shape=(8, 8), widths=(4, 8))
     >>> made = fit_gan(*networks, torch.rand(20, 1, 8, 8), steps=2, batch_size=4, progress=False)
@@ -147,7 +152,7 @@ def fit_gan(
     """
     steps, frames = given.count("steps", steps, most=10**9), given.count("frames", frames, 2, 1000)
     batch_size = given.count("batch_size", batch_size, 2, why=", since a batch of one has no statistics")
-    seed, average = checks.seed(seed), given.share("average", average)
+    seed, average, fresh = checks.seed(seed), given.share("average", average), checks.flag("fresh", fresh)
     rate = given.learning_rate(learning_rate)
     rates = rate, rate if discriminator_rate is None else given.learning_rate(discriminator_rate)
     about = _checked_about(about)
@@ -155,6 +160,10 @@ def fit_gan(
     options = {True: {}, False: None}[augmentation] if isinstance(augmentation, bool) else augmentation
     _check_augmentation(images, options)
     wasserstein = isinstance(discriminator, Critic)
+    device = device_of(generator)
+    few = images[:2].to(device), None if labels is None else labels[:2].to(device)
+    asked = (generator, torch.zeros(2, generator.latents, device=device), few[1]), (discriminator, *few)
+    precision = "float32" if wasserstein else _precision(device, asked)
     settings = dict(
         images=len(images),
         batch_size=batch_size,
@@ -162,12 +171,17 @@ def fit_gan(
         discriminator_rate=rates[1],
         average=average,
         augmentation=options,
+        fresh=fresh,
+        precision=precision,
         discriminator=type(discriminator).__name__,
     )
-    random, layers_draw = own_random(seed)
-    device = device_of(generator)
+    random, own = own_random(seed)
+    layers_draw = own if any(draws(*each) for each in asked) else nullcontext()
     betas = (0.0, 0.9) if wasserstein else (0.5, 0.999)
-    adam_g, adam_d = (torch.optim.Adam(n.parameters(), r, betas) for n, r in zip((generator, discriminator), rates))
+    adam_g, adam_d = (
+        torch.optim.Adam(network.parameters(), each, betas, fused=True)
+        for network, each in zip((generator, discriminator), rates)
+    )
     mean = copy.deepcopy(generator).requires_grad_(False).eval()
     record = GANRun(mean, seed=seed, settings=settings, **about)
     if folder is not None:
@@ -181,6 +195,10 @@ def fit_gan(
     def vary(x):
         return x if options is None else augment(x, generator=random, **options)
 
+    def ask(network, *given):
+        with torch.autocast(device.type, torch.bfloat16, enabled=precision == "bfloat16"):
+            return network(*given).float()
+
     # Spectral norms begin with a guess, which every look in training mode improves: one look before the first step.
     with torch.no_grad(), layers_draw:
         discriminator(*some(slice(2)))
@@ -193,20 +211,20 @@ def fit_gan(
             for _ in range(ROUNDS if wasserstein else 1):
                 real, kinds = some(torch.randperm(len(images), generator=random)[:batch_size])
                 with layers_draw:
-                    with torch.no_grad():
-                        fake = generator(generator.prior(batch_size, random), kinds)
-                    real, fake = vary(real), vary(fake)
-                    of_real, of_fake = discriminator(real, kinds), discriminator(fake, kinds)
+                    fake = ask(generator, generator.prior(batch_size, random), kinds)
+                    real, seen = vary(real), vary(fake.detach())
+                    of_real, of_fake = ask(discriminator, real, kinds), ask(discriminator, seen, kinds)
                     if wasserstein:
-                        penalty = gradient_penalty(discriminator, real, fake, kinds, random)
+                        penalty = gradient_penalty(discriminator, real, seen, kinds, random)
                         loss_d = critic_loss(of_real, of_fake) + PENALTY * penalty
                     else:
                         loss_d = discriminator_loss(of_real, of_fake)
                 _descend(adam_d, loss_d)
 
             with layers_draw:
-                fake = generator(generator.prior(batch_size, random), kinds)
-                verdict = discriminator(vary(fake), kinds)
+                if fresh:
+                    fake = ask(generator, generator.prior(batch_size, random), kinds)
+                verdict = ask(discriminator, vary(fake), kinds)
             loss_g = -verdict.mean() if wasserstein else generator_loss(verdict)
             _descend(adam_g, loss_g)
             _average(mean, generator, max(1 - average, 1 / step))  # from the first step on, not from noise
@@ -257,6 +275,12 @@ class _Watch:
 def _moments(steps, frames):
     """Steps at which to look, 0 and the last among them: close at first, when most happens."""
     return {round(steps * (i / (frames - 1)) ** 2) for i in range(frames)}
+
+
+def _precision(device, asked):
+    """What two networks are computed in. A critic's are in float32: it is punished by slopes of slopes."""
+    with evaluating(asked[0][0]), evaluating(asked[1][0]):
+        return processes.precision(device) if all(processes.kernels_fit(*each) for each in asked) else "float32"
 
 
 def _descend(optimiser, loss):

@@ -4,6 +4,7 @@ import platform
 import sys
 import time
 import warnings
+from contextlib import nullcontext
 from importlib.metadata import version
 from typing import NamedTuple
 
@@ -19,6 +20,7 @@ from ..metrics import Metrics, RegressionMetrics, SegmentationMetrics, measure_s
 from ..metrics.segmentation import by_patient
 from ..models import frozen
 from ..models.inference import device_of, evaluating, probabilities, to_model
+from ..models.randomness import draws
 from . import given, processes
 from .engine import Trainer, moving_average, own_random
 from .losses import case_losses
@@ -185,6 +187,7 @@ class _Trainer(Trainer):
         order = torch.channels_last if self.card.dims == 2 else torch.channels_last_3d
         self.precision = processes.precision(accelerator.device)
         two = normalise(self.data.images[:2]).to(device_of(model))
+        self.draws = draws(model, two)
         with evaluating(model):
             if self.precision != "float32" and not processes.kernels_fit(model, two):
                 self.precision = "float32"
@@ -230,7 +233,8 @@ class _Trainer(Trainer):
         wall, cpu = time.perf_counter(), time.process_time()
         # Everything random in an epoch hangs on (seed, epoch) alone, so that a
         # resumed run continues as if it had never stopped.
-        self.generator, self.layers_draw = own_random(self.recipe.seed * 100_003 + epoch)
+        self.generator, own = own_random(self.recipe.seed * 100_003 + epoch)
+        self.layers_draw = own if self.draws else nullcontext()
         loss = super().train_epoch(epoch)
         # For the curve the plain image must do; averaging over views takes many times as long.
         val = self.evaluate("val", views=(), quick=True)

@@ -26,6 +26,9 @@ DEVICES = ("auto", "cpu")
 # What `measure_threads` gives two threads on two cores of an AMD EPYC of the fifth generation (AVX-512, torch 2.14)
 # that nothing else keeps busy. The limits of lessons are meant for these.
 REFERENCE_SECONDS = 0.0028
+# What a lesson may hold in memory of its own: the lessons are held to it, and `medtutor doctor`, which does without
+# Jupyter, looks whether it is there.
+LESSON_BYTES = 1.2e9
 
 
 def cpu_quota():
@@ -96,7 +99,7 @@ def _fastest(most):
 
 
 def precision(device: torch.device) -> str:
-    """What convolutions and matrix products of a training step of images are computed in on a device.
+    """What convolutions and matrix products of a training step are computed in on a device.
 
     bfloat16, where `kernels_fit`, on a CPU that has instructions for it (AVX-512 BF16 or AMX): a step takes two
     thirds of the time. Elsewhere it would be emulated, and take six times as long. Weights, their gradients and
@@ -121,14 +124,14 @@ def _has_bfloat16():
     return any(ask() for ask in asked)
 
 
-def kernels_fit(model: nn.Module, images: torch.Tensor) -> bool:
-    """Whether every convolution of a model is of images, and none has a kernel larger than what it is laid on.
+def kernels_fit(model: nn.Module, *asked: torch.Tensor | None) -> bool:
+    """Whether no convolution of a model has a kernel larger than what it is laid on.
 
     Others have no use in bfloat16: where a part of a kernel lies on nothing but padding, oneDNN leaves its gradient
     as it found the memory (torch 2.14; `findings/onednn_bfloat16_gradient.sh`).
 
-    model   in the mode that it is in
-    images  float (B, C, H, W) or what else the model takes
+    model  in the mode that it is in
+    asked  what it takes: images, float (B, C, H, W), or volumes, and labels where it knows some
 
     >>> kernels_fit(nn.Conv2d(1, 8, 5, padding=2), torch.zeros(1, 1, 28, 28))
     True
@@ -139,13 +142,13 @@ def kernels_fit(model: nn.Module, images: torch.Tensor) -> bool:
 
     def look(conv, given):
         sides = given[0].shape[2:]
-        fits.append(len(sides) == 2 and all(side >= kernel for side, kernel in zip(sides, conv.kernel_size)))
+        fits.append(all(side >= kernel for side, kernel in zip(sides, conv.kernel_size)))
 
     kinds = (nn.Conv1d, nn.Conv2d, nn.Conv3d, nn.ConvTranspose1d, nn.ConvTranspose2d, nn.ConvTranspose3d)
     hooks = [each.register_forward_pre_hook(look) for each in model.modules() if isinstance(each, kinds)]
     try:
         with torch.no_grad():
-            model(images)
+            model(*asked)
     finally:
         for hook in hooks:
             hook.remove()

@@ -14,7 +14,7 @@ class Pages:
         self.previous = ipywidgets.Button(description="previous", icon="arrow-left", layout={"width": "7em"})
         self.next = ipywidgets.Button(description="next", icon="arrow-right", layout={"width": "7em"})
         self.number = ipywidgets.BoundedIntText(
-            value=1, min=1, max=1, description="page", layout={"width": "8em"}, style={"description_width": "3em"}
+            value=1, min=1, max=1, description="page", layout={"width": "9em"}, style={"description_width": "4em"}
         )
         self.of = ipywidgets.HTML()
         self.box = ipywidgets.HBox(

@@ -1,7 +1,7 @@
 """Maps as pixels for a live explorer: colours, tiles with titles, outlines. numpy and Pillow only."""
 
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, lru_cache
 
 import matplotlib
 import numpy as np
@@ -65,16 +65,22 @@ def tile(pixels):
 
 def outlined(picture, mask):
     """A tile with the border of a bool mask (H, W), in black and white dashes that show on any ground."""
-    wide = np.asarray(Image.fromarray(mask.astype(np.uint8)).resize(picture.size, Image.Resampling.NEAREST)).astype(
-        bool
-    )
+    rows, columns, colours = _border(mask.astype(np.uint8).tobytes(), mask.shape, picture.size)
+    pixels = np.array(picture)
+    pixels[rows, columns] = colours
+    return Image.fromarray(pixels)
+
+
+@lru_cache(16)  # the same for every tile of an image
+def _border(mask, shape, size):
+    """(rows, columns, colours) of the border's pixels, of a mask as bytes."""
+    inside = Image.fromarray(np.frombuffer(mask, np.uint8).reshape(shape))
+    wide = np.asarray(inside.resize(size, Image.Resampling.NEAREST)).astype(bool)
     room = np.pad(wide, BORDER)
     up, down = room[: -2 * BORDER, BORDER:-BORDER], room[2 * BORDER :, BORDER:-BORDER]
     left, right = room[BORDER:-BORDER, : -2 * BORDER], room[BORDER:-BORDER, 2 * BORDER :]
     rows, columns = np.nonzero(wide & ~(up & down & left & right))
-    pixels = np.array(picture)
-    pixels[rows, columns] = np.where((rows + columns) // (3 * BORDER) % 2, 255, 0)[:, None]
-    return Image.fromarray(pixels)
+    return rows, columns, np.where((rows + columns) // (3 * BORDER) % 2, 255, 0)[:, None]
 
 
 def framed(picture, shape, square):
@@ -100,16 +106,23 @@ def row(*sheets):
 
 def panel(picture, title, caption):
     """A tile with its title above and a caption below: text, or a sheet such as `legend`."""
-    sheet = drawing.blank(GAP + SIDE, ABOVE + SIDE + BELOW)
-    pen = ImageDraw.Draw(sheet)
-    _write(pen, GAP, ABOVE - 4, title, 11, True, rising=True)
+    is_text = isinstance(caption, str)
+    sheet = _titled(title, caption if is_text else "").copy()
     if picture is not None:
         inset = (SIDE * SCALE - picture.width) // 2, (SIDE * SCALE - picture.height) // 2
         sheet.paste(picture, (GAP * SCALE + inset[0], ABOVE * SCALE + inset[1]))
-    if isinstance(caption, str):
-        _write(pen, GAP, ABOVE + SIDE + 4, caption, 11, False)
-    else:
+    if not is_text:
         sheet.paste(caption, (GAP * SCALE, (ABOVE + SIDE + 4) * SCALE))
+    return sheet
+
+
+@lru_cache(16)  # half a megabyte each
+def _titled(title, caption):
+    """A `panel` without its picture: most moves of a control leave its words as they are."""
+    sheet = drawing.blank(GAP + SIDE, ABOVE + SIDE + BELOW)
+    pen = ImageDraw.Draw(sheet)
+    _write(pen, GAP, ABOVE - 4, title, 11, True, rising=True)
+    _write(pen, GAP, ABOVE + SIDE + 4, caption, 11, False)
     return sheet
 
 

@@ -167,11 +167,13 @@ Quiz("00_start_here")
 #   interval over the test images. Another seed gives other numbers.
 # - **Published results** are shown beside a run on the same images at the same
 #   size, each with its source.
-# - **A claim** is a sentence of the review made testable. Its rule is written
-#   down before the evidence, and the verdict follows from both by code. A
-#   negative result is a result.
+# - **A claim** is a question of ours that a sentence of the review raises. Its
+#   rule is written down before the evidence, and one of five answers follows
+#   from both by code: supported, contradicted, no difference larger than the
+#   margin, inconclusive, not testable here. A negative result is a result;
+#   "nobody can tell from this" is not one.
 #
-# `medtutor trial list`, in a terminal, shows all claims with their verdicts.
+# `medtutor trial list`, in a terminal, shows all claims with their answers.
 #
 # ## Key points
 #

@@ -805,10 +805,10 @@ review.claim("post-processing-helps")
 # %% [markdown]
 # Read the first card twice: surface Dice is clear in every seed, HD95 is not,
 # most likely for the reason found above. Read the second and third for the
-# *width* of their intervals: a gain smaller than that could not have been seen
-# with five seeds, however real. And the last for its size: what the largest
-# piece adds to Dice is on average a third of what the skips do, what the mean
-# shape adds a tenth.
+# *width* of their intervals: they rule out a gain of more than 0.01, a smaller
+# one could not have been seen with five seeds, however real. And the last for
+# its size: what the largest piece adds to Dice is on average a third of what the
+# skips do, what the mean shape adds a tenth; whether it is 0.01, nobody can tell.
 #
 # ## Exercises without a check
 #

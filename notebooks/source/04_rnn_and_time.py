@@ -845,7 +845,8 @@ review.claim("recurrence-helps-on-slices")
 # shown by taking the order away; where it does, the recurrent network is one of
 # several that can use it; and trained on the images alone, it did not. (Twenty
 # times as many clips, drawn anew for each epoch, did not change that when we
-# tried it once outside of this lesson.)
+# tried it once outside of this lesson.) On the slices, in the last card, the LSTM
+# has not learned its task at all, and a network that does not know tests nothing.
 #
 # ## Exercises without a check
 #

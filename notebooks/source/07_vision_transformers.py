@@ -505,9 +505,10 @@ for where in settings:
 #   rule of the shapes or does not, depending on the seed, and that of the patterns
 #   never.
 #
-# So the sentence "a ViT sees globally where a CNN does not" is **false** here. What
-# puts places together need not be attention, and what *can* see everything still
-# has to find what to look for. Not shown: larger images, larger networks, and
+# So nothing here speaks for "a ViT sees globally where a CNN does not", and little
+# against: on shapes the CNN leaves no room to be better, and on patterns the ViT has
+# not learned its task. What puts places together need not be attention, and what
+# *can* see everything still has to find what to look for. Not shown: larger images, larger networks, and
 # networks with a head start, to which we come below.
 #
 # ## Few images
@@ -925,7 +926,7 @@ if attention:
 #
 # The first networks that this was tried on had seven epochs on the spots, from random
 # weights. Few of them knew the spots, rollout gained 0.18 (0.00 to 0.36), and the
-# claim read "not supported". That had been a fact about those networks: a map of who
+# claim was "not supported" then. That had been a fact about those networks: a map of who
 # does not know is no test of maps, for or against.
 #
 # Deletion and insertion, as differences from a random map; and how similar a map

@@ -8,58 +8,34 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from . import (
-    test_attention_in_lab,
-    test_attribution_in_lab,
-    test_draw_mask_in_lab,
-    test_features_in_lab,
-    test_fusion_in_lab,
-    test_generator_in_lab,
-    test_latent_in_lab,
-    test_review_in_lab,
-    test_segmentation_in_lab,
-    test_sequence_in_lab,
-)
 from .lab import JupyterLab, NotebookPage
 from .test_explorers_in_lab import FIT, RUN
+from .test_faults_in_lab import SHOWN
 
 pytestmark = pytest.mark.browser
 
-FAULTS = """async () => (await axe.run('.medtutor', {resultTypes: ['violations']})).violations
-  .filter(each => ['serious', 'critical'].includes(each.impact))
-  .map(each => `${each.id}: ${each.nodes.map(node => node.html.slice(0, 200)).join(' | ')}`)"""
+
+@pytest.fixture(scope="module")
+def shown(chrome, lab):
+    """A `NotebookPage` with the classification explorer."""
+    context = chrome.new_context(viewport={"width": 1200, "height": 1200})
+    page = NotebookPage(context.new_page(), lab)
+    yield page.open(lab.write("shown.ipynb", RUN, FIT, "classification(run, xray)")).run_all()
+    context.close()
+    lab.end_kernels()
 
 
-SHOWN = {
-    "attention": (test_attention_in_lab.FIT, "attention(vit, xray, cnn=cnn)"),
-    "attribution": (test_attribution_in_lab.FIT, "mt.explore(run, xray)"),
-    "classification": (RUN, FIT, "classification(run, xray)"),
-    "draw_mask": (test_draw_mask_in_lab.DRAW,),
-    "features": (test_features_in_lab.FIT, "features(run, xray)"),
-    "fusion": (test_fusion_in_lab.FIT, "fusion(models, cohort)"),
-    "gallery": (RUN, "gallery()"),
-    "game": (test_generator_in_lab.FIT, "generator(adversary, xray, part='game')"),
-    "film": (test_generator_in_lab.FIT, "generator(adversary, part='film')"),
-    "latent": (test_latent_in_lab.FIT, "latent(model, xray)"),
-    "literature": (test_review_in_lab.LITERATURE,),
-    "screening": (test_review_in_lab.SCREENING,),
-    "segmentation": (test_segmentation_in_lab.FIT, "segmentation(run, brain, others={'fcn': other})"),
-    "sequence": (test_sequence_in_lab.FIT, "sequence(run, clips, others={'max/min': pooled})"),
-    "walk": (test_generator_in_lab.FIT, "generator(adversary, xray)"),
-}
+@pytest.fixture
+def classification(shown):
+    """The same, as it is when it is opened."""
+    shown.output.get_by_role("button", name="reset").click()
+    shown.picture("Confusion matrix at threshold 0.50").wait_for()
+    yield shown
+    shown.check()
 
 
-@pytest.mark.parametrize("name", SHOWN)
-def test_no_serious_fault_inside_an_explorer(notebook, axe, name):
-    page = notebook(*SHOWN[name])
-    page.output.get_by_role("button", name="reset").wait_for()
-    page.page.wait_for_timeout(500)
-    page.page.evaluate(axe)
-    assert page.page.evaluate(FAULTS) == []
-
-
-def test_names_values_and_states_are_said(notebook):
-    page = notebook(RUN, FIT, "classification(run, xray)")
+def test_names_values_and_states_are_said(classification):
+    page = classification
     page.output.get_by_role("slider", name="threshold").wait_for()
     assert page.output.get_by_role("slider", name="prevalence").get_attribute("aria-valuetext") == "1 %"
     shown = page.output.get_by_role("group", name="show")
@@ -72,16 +48,17 @@ def test_names_values_and_states_are_said(notebook):
     assert page.output.get_by_role("slider", name="threshold").get_attribute("aria-valuetext") == "0.51"
 
 
-def test_pressed_buttons_differ_in_forced_colours(notebook):
-    page = notebook(RUN, FIT, "classification(run, xray)")
+def test_pressed_buttons_differ_in_forced_colours(classification):
+    page = classification
     page.page.emulate_media(forced_colors="active")
     group = page.output.get_by_role("group", name="show")
     grounds = group.get_by_role("button").evaluate_all("all => all.map(each => getComputedStyle(each).backgroundColor)")
+    page.page.emulate_media(forced_colors="none")
     assert len(set(grounds)) == 2
 
 
-def test_a_picture_opens_large_by_mouse_and_by_keyboard(notebook):
-    page = notebook(RUN, FIT, "classification(run, xray)")
+def test_a_picture_opens_large_by_mouse_and_by_keyboard(classification):
+    page = classification
     matrix = page.picture("Confusion matrix")
     small = matrix.bounding_box()["width"]
     matrix.click()
@@ -95,8 +72,8 @@ def test_a_picture_opens_large_by_mouse_and_by_keyboard(notebook):
     assert matrix.bounding_box()["width"] > 1.5 * small
 
 
-def test_the_picture_can_be_downloaded_and_the_code_copied(notebook):
-    page = notebook(RUN, FIT, "classification(run, xray)")
+def test_the_picture_can_be_downloaded_and_the_code_copied(classification):
+    page = classification
     page.output.get_by_role("button", name="save picture").click()
     with page.page.expect_download() as download:
         page.output.get_by_role("link", name="classification.png").click()
@@ -147,8 +124,13 @@ def dark(chrome, tmp_path_factory):
     server.stop()
 
 
-def test_arrows_and_what_is_pressed_are_seen_in_the_dark_theme_of_high_contrast(dark):
-    page = dark.open(dark.server.write("dark.ipynb", *SHOWN["attention"])).run_all()
+@pytest.fixture(scope="module")
+def dark_attention(dark):
+    return dark.open(dark.server.write("dark.ipynb", *SHOWN["attention"])).run_all()
+
+
+def test_arrows_and_what_is_pressed_are_seen_in_the_dark_theme_of_high_contrast(dark_attention):
+    page = dark_attention
     page.output.get_by_role("slider", name="row").wait_for()
     assert page.page.evaluate("document.body.dataset.jpThemeName") == "JupyterLab Dark High Contrast"
     seen = page.page.evaluate(COLOURS)
@@ -164,8 +146,9 @@ def test_arrows_and_what_is_pressed_are_seen_in_the_dark_theme_of_high_contrast(
     page.check()
 
 
-def test_the_field_and_the_title_count_images_alike_from_one(dark):
-    page = dark.open(dark.server.write("count.ipynb", *SHOWN["attention"])).run_all()
+def test_the_field_and_the_title_count_images_alike_from_one(dark_attention):
+    page = dark_attention
+    page.output.get_by_role("button", name="reset").click()
     field = page.control("image").locator("input")
     page.picture("Image 1 of the test split").wait_for()
     assert field.input_value() == "1"

@@ -1,6 +1,8 @@
 """Augmentation moves pixels, never labels, and repeats."""
 
+import pytest
 import torch
+import torch.nn.functional as F
 from torchvision.transforms import v2
 
 from medtutor.data import card, names
@@ -118,3 +120,15 @@ def test_views_at_test_time_are_all_flips_and_moves():
     assert torch.equal(moved[0][0, 0, 1:, 1:], image[0, 0, :-1, :-1])
     assert torch.equal(moved[0][0, 0, 0, 1:], image[0, 0, 0, :-1])
     assert len(list(test_views(torch.zeros(2, 1, 4, 4, 4), (-1, -2, -3), 1))) == 8 * 27
+
+
+@pytest.mark.parametrize("shape", [(9, 12), (7, 9, 12)])
+def test_a_map_is_what_torch_makes_of_it(shape):
+    """Our grid is a faster `affine_grid`; a map that only mirrors is not interpolated at all."""
+    images = torch.rand(6, 2, *shape, generator=generator())
+    for options in (dict(rotation=20.0, scale=0.2, shift=2.0), {}):
+        affine = draw_affine(6, shape, mirror=tuple(range(-len(shape), 0)), generator=generator(), **options)
+        grid = F.affine_grid(affine, list(images.shape), align_corners=False)
+        wanted = F.grid_sample(images, grid, padding_mode="border", align_corners=False)
+        assert torch.allclose(apply_affine(images, affine), wanted, atol=1e-4)
+    assert all(torch.isin(moved, image).all() for moved, image in zip(apply_affine(images, affine), images))

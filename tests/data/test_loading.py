@@ -241,6 +241,8 @@ def test_resnet_18_at_28_pixels_is_the_first_published_row():
 def test_published_rows_at_one_size():
     rows = published_rows("pneumoniamnist", 28)
     assert rows and all(row.size == "28" for row in rows)
+    best = {row.model: (row.auc, row.acc) for row in rows if "Scientific Reports 2025" in row.source}
+    assert best == {"VGG16": (0.9704, 0.8478), "DINO ViT-B/16, linear probe": (0.9729, 0.8659)}
     assert published_rows("pneumoniamnist", 17) == ()
     assert published_rows("arrays") == ()
 

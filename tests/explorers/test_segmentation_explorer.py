@@ -19,18 +19,8 @@ from medtutor.errors import InputError
 from medtutor.explanation import METHODS, explain, methods_for
 from medtutor.explorers import SegmentationExplorer, segmentation
 from medtutor.explorers import segmentation_panels as panels
-from medtutor.explorers.segmentation import (
-    ABOVE,
-    BEST,
-    EACH_LARGEST,
-    FILLED,
-    LARGEST,
-    LIKELIEST,
-    NONE,
-    NUMBER,
-    SHAPE,
-    WORST,
-)
+from medtutor.explorers.segmentation import BEST, FILLED, NUMBER, WORST
+from medtutor.explorers.segmentation_masks import ABOVE, EACH_LARGEST, LARGEST, LIKELIEST, NONE, SHAPE
 from medtutor.explorers.segmentation_parts import decided, dice_by_threshold, entropy
 from medtutor.explorers.sentences import lesson_of
 from medtutor.metrics.segmentation import segmentation_scores

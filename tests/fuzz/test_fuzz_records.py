@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 from medtutor.course import builder, inspection
 from medtutor.course.prediction import Prediction, guesses_file
 from medtutor.course.quiz import parse
-from medtutor.review.claims import claims, parse_claims, verdict
+from medtutor.review import ANSWERS, verdict
+from medtutor.review.claims import claims, parse_claims
 from medtutor.review.evidence import FOLDER, Evidence, read_evidence
 from medtutor.review.families import SideBySide
 
@@ -76,15 +77,7 @@ def show(claim, evidence):
     """The verdict, and every form of the card."""
     found = attempt(verdict, claim, evidence)
     assert found is not REFUSED
-    assert found.word in (
-        "supported",
-        "not supported",
-        "mixed",
-        "not testable here",
-        "contradicted",
-        "inconclusive",
-        "no difference larger than the margin",
-    )
+    assert found.word in ANSWERS
     assert found.reason and set(found.readings) <= set(claim.rule.contrasts)
     card = claim.card(evidence, found)
     for form in (card.as_text, card.as_markdown, card.as_html):
@@ -160,7 +153,7 @@ def test_a_claim_that_is_read_can_be_tried(claim_id, data):
         return
     (claim,) = found
     assert claim.id == claim_id
-    for name in ("says", "place", "tested", "protocol", "metric", "lesson", "cell", "trial"):
+    for name in ("names", "place", "asked", "protocol", "metric", "lesson", "cell", "trial"):
         assert isinstance(getattr(claim, name), str) and getattr(claim, name).strip(), name
     assert claim.rule.direction in ("above", "below") and finite(claim.rule.margin)
     assert claim.rule.contrasts and all(isinstance(name, str) and name for name in claim.rule.contrasts)

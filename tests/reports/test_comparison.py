@@ -28,7 +28,7 @@ def test_resnet18_at_28_pixels_comes_first(run):
     rows = compare(run)
     assert rows[0].model == "cnn, this run" and rows[0].auc == run.test.auc
     assert (rows[1].model, rows[1].size, rows[1].auc, rows[1].acc) == ("ResNet-18", "28", 0.901, 0.863)
-    assert all(row.source for row in rows) and len(rows) == 9
+    assert all(row.source for row in rows) and len(rows) == 10
 
 
 @pytest.mark.parametrize(

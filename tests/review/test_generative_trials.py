@@ -2,8 +2,6 @@
 and that it is fair.
 """
 
-import tomllib
-from importlib.resources import files
 from types import SimpleNamespace
 
 import pytest
@@ -13,6 +11,7 @@ from medtutor.data import catalog
 from medtutor.data.phantoms import draw
 from medtutor.data.subsets import few_of
 from medtutor.models.gan import Generator
+from medtutor.review import claims
 from medtutor.review.experiments import gan as trials
 from medtutor.review.experiments.gan import LABELS, drawn_or_real, few_shot_augmentation
 from medtutor.training import Recipe, few_shot
@@ -103,9 +102,8 @@ def test_the_contrasts_of_the_claims_are_measured(experiment):
         def __missing__(self, key):
             return 0.5
 
-    training = SimpleNamespace(values=Any())
+    training = SimpleNamespace(values=Any(), cases={})
     names = {each.name for each in experiment({"x": None}, (0, 1), lambda *_, measure: training)}
-    claims = tomllib.loads(files("medtutor.review").joinpath("claims.toml").read_text(encoding="utf-8"))
-    for claim in claims.values():
-        if claim["trial"] == experiment.__name__:
-            assert set(claim["rule"]["contrasts"]) <= names
+    for each in claims():
+        if each.trial == experiment.__name__:
+            assert set(each.rule.contrasts) <= names

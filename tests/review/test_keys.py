@@ -1,6 +1,6 @@
 """What ships is found by the keys that its experiment gives, and bears the name that is made of them."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from types import SimpleNamespace
 
 import pytest
@@ -24,6 +24,7 @@ class Anything(dict):
 class Trained:
     model: str
     values: dict
+    cases: dict = field(default_factory=dict)
 
 
 def train(model, dataset, seed, measure=None, longer=1.0, **options):

@@ -40,7 +40,7 @@ class Recorded:
     def __call__(self, model, dataset, seed, longer=1.0, measure=None, **options):
         self.asked.append(SimpleNamespace(model=model, dataset=dataset, seed=seed, longer=longer, options=options))
         values = {"0": 0.5 + 0.01 * len(model or "") + 0.001 * seed, "dice": 0.8, "surface dice": 0.9, "hd95": 2.0}
-        return SimpleNamespace(model=model, values=values)
+        return SimpleNamespace(model=model, values=values, cases={})
 
 
 @pytest.fixture(scope="module")
@@ -159,7 +159,7 @@ def test_fused_measures_what_the_claim_judges(tiny):
     assert keys <= set(found) and all(0 <= value <= 1 for value in found.values())
     # An image alone does not care for whose table it is, nor for gaps in it.
     assert found["additive image"] == found["additive image, table of others"] == found["additive image; gaps"]
-    train = lambda model, dataset, seed, measure: SimpleNamespace(values=found)  # noqa: E731
+    train = lambda model, dataset, seed, measure: SimpleNamespace(values=found, cases={})  # noqa: E731
     names = {contrast.name for contrast in part_trials.parts_of_a_cohort({"tiny": tiny}, (0, 1), train)}
     assert set(claim("multimodal-data-helps").rule.contrasts) <= names
 
@@ -193,7 +193,7 @@ def test_masks_of_clips_measures_three_networks(monkeypatch):
     assert set(found) == {
         f"{name} {what}" for name in ("hybrid", "without lstm", "unet") for what in ("seen", "lost", "error")
     }
-    train = lambda model, dataset, seed, measure: SimpleNamespace(values=found)  # noqa: E731
+    train = lambda model, dataset, seed, measure: SimpleNamespace(values=found, cases={})  # noqa: E731
     names = {contrast.name for contrast in part_trials.cine_of_parts({"cine_ejection": None}, (0, 1), train)}
     assert names == set(claim("three-families-draw-better-masks").rule.contrasts)
 
@@ -221,7 +221,7 @@ def test_organ_first_names_what_the_claim_judges():
     }
 
     def train(model, dataset, seed, measure):
-        return SimpleNamespace(values=found | {"Dice of the lungs": 0.9, "nothing": 0.0})
+        return SimpleNamespace(values=found | {"Dice of the lungs": 0.9, "nothing": 0.0}, cases={})
 
     names = {contrast.name for contrast in part_trials.organ_first({"tiny": None}, (0, 1), train)}
     assert set(claim("organ-first-helps").rule.contrasts) <= names

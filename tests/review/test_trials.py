@@ -33,7 +33,7 @@ def quick_claim():
     return replace(
         claim("cnn-beats-mlp"),
         seeds=(0, 1),
-        rule=Rule("above", 0.0, ("tiny", "tiny moved 2 px")),
+        rule=Rule("above", "AUC", 0.015, "tiny", ("tiny moved 2 px",)),
         settings={"epochs": {"tiny": 1}, "recipe": {"shift_at_test": 0, "batch_size": 16}, "moves": [2]},
     )
 
@@ -75,8 +75,8 @@ def test_the_numbers_are_those_of_fit(quick_claim, tiny):
 def test_resnet18_against_cnn_end_to_end(tiny):
     small = replace(tiny, train=replace(tiny.train, images=tiny.train.images[:8], labels=tiny.train.labels[:8]))
     given = replace(
-        claim("deeper-is-not-better"),
-        rule=Rule("below", 0.01, ("tiny",)),
+        claim("depth-helps"),
+        rule=Rule("above", "AUC", 0.015, "tiny"),
         settings={"epochs": {"tiny": 1}, "recipe": {"shift_at_test": 0}},
     )
     evidence = collect(given, small, seeds=[0])
@@ -102,7 +102,7 @@ def test_an_interrupted_trial_goes_on_after_the_last_training(quick_claim, tiny,
     assert len(fitted) == 4, "three before, one after"
     assert replace(resumed, seconds=whole.seconds) == whole
     # Another claim with the same arms trains nothing; other data or moves train anew.
-    other = replace(quick_claim, id="other", rule=Rule("above", 0.0, ("tiny moved 2 px",)))
+    other = replace(quick_claim, id="other", rule=Rule("above", "AUC", 0.015, "tiny moved 2 px"))
     assert collect(other, tiny, folder=tmp_path).contrasts == resumed.contrasts[1:] and len(fitted) == 4
     collect(replace(quick_claim, settings=quick_claim.settings | {"moves": [3]}), tiny, folder=tmp_path, seeds=[0])
     assert len(fitted) == 6

@@ -13,6 +13,7 @@ from mutations import check_altered
 from medtutor import files
 from medtutor.errors import InputError, MedtutorError
 from medtutor.models.gan import Critic, Discriminator, Generator
+from medtutor.training import processes
 from medtutor.training.gan import (
     GANRun,
     augment,
@@ -138,6 +139,32 @@ def test_the_same_seed_gives_the_same_weights_bit_for_bit(halves):
         )
 
     assert torch.equal(weights(0), weights(0)) and not torch.equal(weights(0), weights(1))
+
+
+def test_bfloat16_learns_what_float32_learns(halves, monkeypatch):
+    """Where the processor has no instructions for it, it is emulated here. A critic stays in float32."""
+    monkeypatch.setattr(processes, "_has_bfloat16", lambda: True)
+    monkeypatch.delenv("MEDTUTOR_PRECISION", raising=False)
+    coarse = train(*pair(classes=2), *halves, steps=10)
+    assert coarse.settings["precision"] == "bfloat16"
+    assert train(*pair(Critic), halves[0], steps=1).settings["precision"] == "float32"
+    monkeypatch.setenv("MEDTUTOR_PRECISION", "float32")
+    fine = train(*pair(classes=2), *halves, steps=10)
+    assert fine.settings["precision"] == "float32"
+    assert coarse.history[-1]["discriminator"] == pytest.approx(fine.history[-1]["discriminator"], abs=0.05)
+    assert {weight.dtype for weight in coarse.generator.parameters()} == {torch.float32}
+
+
+def test_the_generator_learns_from_the_images_that_the_discriminator_saw_unless_told_otherwise(halves, monkeypatch):
+    drawn = []
+    prior = Generator.prior
+    monkeypatch.setattr(
+        Generator, "prior", lambda self, count, *given: drawn.append(count) or prior(self, count, *given)
+    )
+    for fresh, times in ((False, 3), (True, 6)):
+        drawn.clear()
+        made = train(*pair(), halves[0], steps=3, fresh=fresh)
+        assert drawn.count(16) == times + 1 and made.settings["fresh"] is fresh  # and once for the film
 
 
 def test_the_record_tells_how_it_went(halves):

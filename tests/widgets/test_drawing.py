@@ -1,6 +1,7 @@
 """Sheets: PNGs that any reader reads, pixels as they were, text that fits."""
 
 import io
+import zlib
 
 import numpy as np
 import pytest
@@ -18,6 +19,16 @@ def read(content):
 def test_png_holds_the_very_pixels(size):
     pixels = np.random.default_rng(0).integers(0, 256, (*size, 3), dtype=np.uint8)
     assert (read(drawing.png(Image.fromarray(pixels))) == pixels).all()
+
+
+@pytest.mark.parametrize("heights", [(1, 1), (200,), (3, 2, 1, 4, 3, 70), (1, 5, 1, 5), (300, 1)])
+def test_png_of_rows_that_repeat(heights):
+    rows = np.random.default_rng(0).integers(0, 256, (len(heights), 9, 3), dtype=np.uint8)
+    rows[-1] = 0  # black
+    pixels = rows.repeat(heights, axis=0)
+    content = drawing.png(Image.fromarray(pixels))
+    assert (read(content) == pixels).all()
+    assert zlib.decompress(content.partition(b"IDAT")[2].partition(b"IEND")[0][:-8])  # the checksum is right, too
 
 
 @pytest.mark.parametrize("shape", [(3, 1, 28, 28), (3, 3, 28, 28), (3, 1, 9, 28, 28)])

@@ -80,8 +80,8 @@ class Decathlon(Source):
                 "T1-weighted MRI cut out around one hippocampus, whose front and back part experts have marked."
             ),
             warnings=(
-                "A teaching split, by patient, of 48 of the 260 published volumes; 12 volumes of 10 patients are"
-                " tested: read the intervals.",
+                "A teaching split, by patient, of 48 of the 260 published volumes; 12 volumes of 10 people are"
+                " tested: read the intervals, which draw people.",
             ),
             publisher=self.publisher,
         )
@@ -102,14 +102,15 @@ class Decathlon(Source):
 
 
 def _as_slices(volumes, card, provenance):
-    """Volumes (N, 1, D, H, W) with masks and patients' numbers, as a `Dataset` of their slices."""
+    """Volumes (N, 1, D, H, W) with masks and their numbers, as a `Dataset` of their slices."""
     splits = {}
     for name, (images, masks, patients) in volumes.items():
         depth = images.shape[2]
         slices = images.transpose(1, 2).flatten(0, 1).contiguous()
-        splits[name] = make_split(
-            name, slices, masks.flatten(0, 1).numpy(), card, patients.repeat_interleave(depth).numpy()
-        )
+        of_whom = patients.repeat_interleave(depth).numpy()
+        # Of two published volumes 2k - 1 and 2k; every phantom is drawn for itself.
+        people = (of_whom + 1) // 2 if provenance == "decathlon" else None
+        splits[name] = make_split(name, slices, masks.flatten(0, 1).numpy(), card, of_whom, people)
     return Dataset(**splits, card=card, provenance=provenance)
 
 

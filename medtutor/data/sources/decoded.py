@@ -37,7 +37,8 @@ CHUNK = 2**24  # bytes of images that are decoded at a time
 # Linux counts a map that may be written against all memory there is, unless told not to. Python before 3.13 lacks
 # the name.
 _UNCOUNTED = getattr(mmap, "MAP_NORESERVE", 0x4000 if sys.platform == "linux" else 0)
-_FULL, _FORBIDDEN = (errno.ENOSPC, errno.EDQUOT), (errno.EACCES, errno.EPERM, errno.EROFS)
+# EFBIG: the disk has room, but not for a file of that size, as a USB stick with FAT32.
+_FULL, _FORBIDDEN = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG), (errno.EACCES, errno.EPERM, errno.EROFS)
 
 
 # --- memory ---------------------------------------------------------------------------
@@ -77,7 +78,7 @@ def places(path: Path) -> list[Path]:
 def ready(path: Path, md5: str, unchanged: bool = False) -> dict[str, torch.Tensor] | None:
     """The mapped images {split: uint8 (N, C, …)} of an npz file that was decoded; None where no copy is whole.
 
-    unchanged  also None where the file is not, by size and time, the one that was decoded: its MD5 tells
+    unchanged  also None where the file is not, by its signature, the one whose MD5 was last checked
 
     Whole means: of this format, of a file with this MD5, with files of the right sizes. What is in them is not read.
     """
@@ -92,8 +93,23 @@ def ready(path: Path, md5: str, unchanged: bool = False) -> dict[str, torch.Tens
 
 
 def _signature(path):
+    """What tells a changed npz file from the one of before without reading it: size, time, and the checksum that its
+    directory holds of each array. Only images that were damaged in place, with the time kept, go unnoticed: these are
+    not read, and the copy is that of the published file. Labels are read each time, and then checked.
+    """
     stat = path.stat()
-    return [stat.st_size, stat.st_mtime_ns]
+    with zipfile.ZipFile(path) as archive:
+        return [stat.st_size, stat.st_mtime_ns, *sorted([each.filename, each.CRC] for each in archive.infolist())]
+
+
+def _recognise(path, md5):
+    """Note in the copies of a file whose MD5 was checked how it looks now: a touched file is checked once."""
+    for place in places(path):
+        with suppress(OSError, ValueError, LookupError, TypeError):  # where that may not be, it is checked each time
+            record = read_json(place / MANIFEST)
+            if record["md5"] == md5 and record["file"] != _signature(path):
+                with _lock(place):
+                    write_whole(place / MANIFEST, json.dumps(record | {"file": _signature(path)}))
 
 
 def _mapped(path, shape):
@@ -129,6 +145,10 @@ def decode(path: Path, md5: str, progress: bool = True) -> dict[str, torch.Tenso
 
     Raises `MedtutorError` where there is no room for it, or no folder that can be written; then no part of it is left.
     """
+    images = ready(path, md5)  # without a lock, which is a file: the folder may be read only
+    if images is not None:
+        _recognise(path, md5)
+        return images
     why = "what was written cannot be read again"
     for place in places(path):
         try:

@@ -32,5 +32,5 @@ class Drawn(Source):
             return marks.draw_marks(_KINDS[card.name])
         splits = {}
         for name, clips in cine.draw(_TARGETS[card.name]).items():
-            splits[name] = replace(make_split(name, clips.images, clips.targets.numpy(), card), masks=clips.masks)
+            splits[name] = replace(make_split(name, clips.images, clips.targets, card), masks=clips.masks)
         return Dataset(**splits, card=card, provenance=self.publisher)

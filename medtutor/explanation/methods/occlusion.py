@@ -1,5 +1,6 @@
 """What the score loses when a part of the image is covered."""
 
+import math
 from concurrent.futures import ThreadPoolExecutor
 
 import torch
@@ -12,7 +13,8 @@ from .method import MEAN, Method, Option, at_once, baseline
 STEADY = frozenset(
     "add adaptive_max_pool2d addmm convolution empty max_pool2d_with_indices mean native_batch_norm relu t view".split()
 )
-PORTION = 16  # images of a batch that one thread takes at a time
+SHARED = 32  # images of a batch from which on it is dealt out
+PORTION = 32  # images that one thread takes at a time, at most
 
 
 def dealt_out(seen):
@@ -32,10 +34,11 @@ def dealt_out(seen):
             return seen.net(images)
 
     def answer(images):
-        if images.device.type != "cpu" or len(images) < 2 * PORTION:
+        if images.device.type != "cpu" or len(images) < SHARED:
             return seen.net(images)
+        rounds = math.ceil(len(images) / (workers * PORTION))
         with ThreadPoolExecutor(workers) as pool:
-            return torch.cat([*pool.map(part, images.split(PORTION))])
+            return torch.cat([*pool.map(part, images.tensor_split(rounds * workers))])
 
     return answer
 

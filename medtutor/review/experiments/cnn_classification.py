@@ -58,8 +58,13 @@ def moved(images, down, right):
     return images[..., rows[:, None], columns]
 
 
-def moved_auc(run, split, pixels):
-    """Mean AUC of a run over the images of a split moved up, down, left and right."""
+def moved_scores(run, split, pixels):
+    """[(N, classes), …]: what a run says of the images of a split moved up, down, left and right."""
     directions = ((-pixels, 0), (pixels, 0), (0, -pixels), (0, pixels))
-    scores = [run.predict(moved(split.images, *direction)) for direction in directions]
+    return [run.predict(moved(split.images, *direction)) for direction in directions]
+
+
+def moved_auc(run, split, pixels, scores=None):
+    """Mean AUC of a run over the images of a split moved up, down, left and right, or of such `scores`."""
+    scores = moved_scores(run, split, pixels) if scores is None else scores
     return fmean(measured(split.labels, score, run.card.task, resamples=0).auc for score in scores)

@@ -10,6 +10,7 @@ from ...explanation import explain_batch, methods_for, pointing_game, randomised
 from ...explanation.trust import WITHOUT_NETWORK, trust_table
 from ...models import build
 from ...training import default_recipe, fit
+from ..cases import PerCase
 from ..evidence import between, contrast
 
 # Test images that the methods explain, and of those, on how many deletion and insertion are drawn.
@@ -160,7 +161,7 @@ def marker_seen(run, dataset):
     hits = {}
     for method in methods_for(run):
         maps = explain_batch(run, marked.images[chosen], method, target=1)
-        hits[method] = fmean(map(pointing_game, maps, marked.evidence[chosen]))
+        hits[method] = PerCase.of("mean", [*map(pointing_game, maps, marked.evidence[chosen])])
     return {SWAP: run.test.auc} | hits
 
 

@@ -5,6 +5,7 @@ from dataclasses import asdict
 from ...metrics.segmentation import SCORES, by_patient, segmentation_scores
 from ...models.postprocessing import MeanShape, largest_component
 from ...reports.comparison import atlases
+from ..cases import PerCase
 from ..evidence import between
 
 
@@ -53,22 +54,22 @@ def fit_of_masks(run, dataset):
     }
 
     def scores(masks, split="test"):
-        return {
-            name: values.mean()
-            for name, values in segmentation_scores(
-                masks, getattr(volumes, split).masks, classes, run.card.spacing
-            ).items()
-        }
+        """{score: mean over the classes of each volume}."""
+        found = segmentation_scores(masks, getattr(volumes, split).masks, classes, run.card.spacing)
+        return {name: values.mean(axis=1) for name, values in found.items()}
 
     shape = MeanShape.fit(volumes.train.masks, classes, spacing=run.card.spacing)
-    weight = max(PULLS, key=lambda pull: scores(shape.apply(chances["val"], pull).argmax(axis=1), "val")["dice"])
+    weight = max(PULLS, key=lambda pull: scores(shape.apply(chances["val"], pull).argmax(axis=1), "val")["dice"].mean())
     found = chances["test"].argmax(dim=1)
     ways = {
         "network": scores(found),
         "largest component": scores(largest_component(found, whole=True)),
         "mean shape": scores(shape.apply(chances["test"], weight).argmax(axis=1)),
-        "atlas": asdict(atlases(dataset)["atlas with intensity"]),
     }
-    return {f"{way} {score}": float(values[score]) for way, values in ways.items() for score in SCORES} | {
-        "pull": weight
+    told = {
+        f"{way} {score}": PerCase.of("mean", values[score], subjects=volumes.test.subjects)
+        for way, values in ways.items()
+        for score in SCORES
     }
+    atlas = asdict(atlases(dataset)["atlas with intensity"])
+    return told | {f"atlas {score}": atlas[score] for score in SCORES} | {"pull": weight}

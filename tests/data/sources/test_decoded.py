@@ -16,7 +16,7 @@ import pytest
 import torch
 
 import medtutor as mt
-from medtutor import cli
+from medtutor import cli, files
 from medtutor.data import catalog
 from medtutor.data.card import SPLITS
 from medtutor.data.sources import decoded, medmnist
@@ -207,10 +207,10 @@ def test_after_a_kill_nothing_half_is_used(folder, monkeypatch, split):
 
 
 class FullDisk:
-    """An open file that has room for one write more after the header."""
+    """An open file of a disk that is full at the n-th write, or says so only when what was written is to be kept."""
 
-    def __init__(self, file):
-        self.file, self.writes = file, 0
+    def __init__(self, file, writes, code):
+        self.file, self.left, self.code = file, writes, code
 
     def __getattr__(self, name):
         return getattr(self.file, name)
@@ -221,28 +221,78 @@ class FullDisk:
     def __exit__(self, *_):
         self.file.close()
 
+    def full(self):
+        raise OSError(self.code, os.strerror(self.code))
+
     def write(self, content):
-        self.writes += 1
-        if self.writes > 2:
-            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
-        return self.file.write(content)
+        self.left -= 1
+        return self.full() if self.left < 0 else self.file.write(content)
+
+    def flush(self):
+        return self.full() if self.left < 50 else self.file.flush()
 
 
-def test_a_disk_that_gets_full_while_decoding(folder, monkeypatch):
+@pytest.mark.parametrize(
+    ("name", "writes", "code", "words"),
+    [
+        ("train.npy", 1, errno.ENOSPC, "No space left"),  # after the header
+        ("test.npy", 2, errno.ENOSPC, "No space left"),
+        ("val.npy", 50, errno.EDQUOT, "quota exceeded"),  # said at the end alone, as over a network
+        ("train.npy", 2, errno.EFBIG, "File too large"),
+    ],
+)
+def test_a_disk_that_gets_full_while_decoding(folder, monkeypatch, name, writes, code, words):
     path = publish(folder)
     before, expected = path.read_bytes(), in_memory(monkeypatch, "breastmnist")
+
+    def opened(where, mode="r"):
+        full = "x" in mode and os.path.basename(where) == name
+        return FullDisk(open(where, mode), writes, code) if full else open(where, mode)
+
     with monkeypatch.context() as patch:
-        patch.setattr(
-            decoded,
-            "open",
-            lambda name, mode="r": FullDisk(open(name, mode)) if "x" in mode else open(name, mode),
-            raising=False,
-        )
-        with pytest.raises(MedtutorError, match=r"breastmnist.npz is too large .*No space left.* 0.0 GB free") as error:
+        patch.setattr(decoded, "open", opened, raising=False)
+        with pytest.raises(MedtutorError, match=f"breastmnist.npz is too large .*{words}.* GB free") as error:
             mt.load("breastmnist")
-    assert "\n" not in str(error.value) and str(folder) in str(error.value)
+    sentence = str(error.value)
+    assert "\n" not in sentence and str(folder) in sentence and "set MEDTUTOR_DATA" in sentence
     assert only(path) and path.read_bytes() == before
     assert same(mt.load("breastmnist"), expected)
+
+
+@pytest.mark.parametrize("ending", [".lock", ".part", "decoded.json"])
+def test_a_disk_that_holds_no_more_files(folder, monkeypatch, ending):
+    """It may have room, but no entry left for another file: then the small ones fail."""
+    path = publish(folder)
+
+    def unless_full(work):
+        def tried(name, *given, **named):
+            if str(name).endswith(ending):
+                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+            return work(name, *given, **named)
+
+        return tried
+
+    with monkeypatch.context() as patch:
+        for owner, name in ((files.os, "open"), (decoded.Path, "mkdir"), (decoded, "write_whole")):
+            patch.setattr(owner, name, unless_full(getattr(owner, name)))
+        with pytest.raises(MedtutorError, match="No space left.*set MEDTUTOR_DATA"):
+            mt.load("breastmnist")
+    assert only(path)
+    mt.load("breastmnist")
+
+
+def test_a_quota_that_the_system_keeps(folder, monkeypatch):
+    """Not a word of ours: the kernel refuses to write more than that to any file."""
+    resource = pytest.importorskip("resource")
+    path = publish(folder)
+    expected, limits = in_memory(monkeypatch, "breastmnist"), resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, limits[1]))  # of train 31,360 bytes
+    try:
+        with pytest.raises(MedtutorError, match="File too large.*set MEDTUTOR_DATA"):
+            mt.load("breastmnist")
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    assert only(path) and same(mt.load("breastmnist"), expected)
 
 
 def test_a_disk_without_room_is_known_before(folder, monkeypatch):
@@ -297,6 +347,10 @@ def test_another_file_of_the_same_name_is_decoded_anew(folder, monkeypatch):
         mt.load("breastmnist")
 
 
+def md5_of(path):
+    return hashlib.md5(path.read_bytes()).hexdigest()
+
+
 def test_a_file_that_was_only_touched_is_not_decoded_anew(folder, monkeypatch):
     path = publish(folder)
     mt.load("breastmnist")
@@ -304,9 +358,40 @@ def test_a_file_that_was_only_touched_is_not_decoded_anew(folder, monkeypatch):
     monkeypatch.setattr(medmnist, "_md5", lambda _: pytest.fail("the MD5 of a file that is known"))
     mt.load("breastmnist")
     os.utime(path, (1, 1))
-    monkeypatch.setattr(medmnist, "_md5", lambda path: hashlib.md5(path.read_bytes()).hexdigest())
+    with monkeypatch.context() as patch:
+        patch.setattr(medmnist, "_md5", md5_of)
+        mt.load("breastmnist")
+    mt.load("breastmnist")  # its MD5 was checked, once
+    assert log.read_text() == "" and only(path, "breastmnist.decoded", "log")
+
+
+def test_a_touched_file_whose_copy_lies_where_nothing_can_be_written(folder, monkeypatch):
+    path = publish(folder)
+    expected = mt.load("breastmnist")
+    os.utime(path, (1, 1))
+
+    def forbidden(*_):
+        raise OSError(errno.EROFS, os.strerror(errno.EROFS))
+
+    monkeypatch.setattr(decoded, "_lock", forbidden)
+    monkeypatch.setattr(decoded, "write_whole", forbidden)
+    for _ in range(2):
+        assert same(mt.load("breastmnist"), expected) and only(path, "breastmnist.decoded")
+
+
+def test_a_file_that_was_changed_in_place_with_its_time_kept(folder):
+    path = publish(folder)
+    arrays = dict(np.load(path))
+    np.savez(path, **arrays)  # not compressed: other labels take as many bytes
+    medmnist._info()["breastmnist"]["MD5"] = md5_of(path)
     mt.load("breastmnist")
-    assert log.read_text() == ""
+    before = path.stat()
+    arrays["test_labels"][0] = 1 - arrays["test_labels"][0]
+    np.savez(path, **arrays)
+    os.utime(path, ns=(before.st_atime_ns, before.st_mtime_ns))
+    assert (path.stat().st_size, path.stat().st_mtime_ns) == (before.st_size, before.st_mtime_ns)
+    with pytest.raises(InputError, match="damaged or not the published file"):
+        mt.load("breastmnist")
 
 
 def test_two_sizes_side_by_side(folder, monkeypatch):

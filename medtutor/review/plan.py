@@ -1,0 +1,150 @@
+"""What can be known of a claim before its evidence: can its rule be passed, and what difference would the design see?
+
+A rule that nothing can pass, or that the noise hides, is no test. `medtutor trial plan ID` prints this.
+"""
+
+import math
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from scipy.special import nctdtrinc, stdtrit
+
+from ..errors import InputError
+from .evidence import Evidence, read_evidence
+from .verdict import difference_of
+
+POWER = 0.8  # in four of five repetitions
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What can be known of a claim before its evidence.
+
+    claim             its id
+    primary, rule     the contrast that decides, and the rule in words
+    room              the largest difference that can show; None where there is no end, or it is not known yet
+    cannot_be_passed  half a sentence, or None
+    error             standard error of the difference, or None where nothing is known of the noise
+    known             where the error comes from, in words
+    sees              the smallest difference that the design would call supported in four of five repetitions
+    equivalent        the smallest margin at which arms that are alike would be called so in four of five repetitions;
+                      None where the claim itself is that nothing is so large
+    margin, unit      of the rule
+    reaches           {arm: level} of the convergence gate
+    by_construction   why a phantom makes it true; "" where none does
+    """
+
+    claim: str
+    primary: str
+    rule: str
+    room: float | None
+    cannot_be_passed: str | None
+    error: float | None
+    known: str
+    sees: float | None
+    equivalent: float | None
+    margin: float
+    unit: str
+    reaches: dict[str, float]
+    by_construction: str
+
+    def as_record(self) -> dict:
+        """Plain values, for JSON."""
+        return asdict(self)
+
+    def __str__(self):
+        gate = "; ".join(f"{arm} must reach {level:g}, else not testable" for arm, level in self.reaches.items())
+        lines = [
+            self.claim,
+            f"rule: {self.rule}",
+            f"ceiling: {self._ceiling}",
+            f"noise: {self.known}",
+            f"power: {self._power}",
+            f"convergence: {gate or 'no arm has a level to reach'}",
+        ]
+        return "\n".join([*lines, *([f"by construction: {self.by_construction}"] if self.by_construction else [])])
+
+    @property
+    def _ceiling(self):
+        if self.cannot_be_passed:
+            return f"{self.cannot_be_passed}; give the contrast room, or ask another question"
+        if self.room is None:
+            return f"none known, the margin is {self.margin:g} {self.unit}"
+        return f"a difference of at most {self.room:.3f} can show, the margin is {self.margin:g} {self.unit}"
+
+    @property
+    def _power(self):
+        if self.sees is None:
+            return "not known before the noise is; say noise = { seeds = …, cases = … } in claims.toml"
+        beyond = ""
+        if self.room is not None and self.sees > self.room:
+            beyond = ", more than can show: more seeds or cases are needed"
+        alike = ""
+        if self.equivalent is not None:
+            alike = f"; arms that are alike would be called so with a margin of {self.equivalent:.3f} or more"
+        return f"in four of five repetitions a difference of {self.sees:.3f} would be called supported{beyond}{alike}"
+
+
+def plan(claim: Any) -> Plan:
+    """The `Plan` of a `Claim`: from its rule, from the noise that claims.toml gives, and where there is evidence, from
+    the noise that it shows.
+
+    >>> from medtutor.review import claim
+    >>> from medtutor.review.plan import plan
+    >>> made = plan(claim("cnn-beats-mlp"))
+    >>> made.room > made.sees > made.margin
+    True
+    """
+    rule, evidence = claim.rule, _sound(claim.id)
+    contrast = evidence.contrast(rule.primary) if evidence else None
+    error, freedom, known = _noise(claim, contrast)
+    sees = equivalent = None
+    if error is not None:
+        # The difference, in standard errors, whose Student's t exceeds that of the interval in four of five draws.
+        distance = float(nctdtrinc(freedom, 1 - POWER, stdtrit(freedom, 0.975)))
+        sees = rule.margin + distance * error * (1 if rule.direction == "above" else -1)
+        if rule.direction == "above":
+            equivalent = float(stdtrit(freedom, 0.975) + stdtrit(freedom, (1 + POWER) / 2)) * error
+    return Plan(
+        claim.id,
+        rule.primary,
+        str(rule),
+        rule.room(rule.primary, contrast),
+        rule.cannot_be_passed(rule.primary, contrast),
+        error,
+        known,
+        sees,
+        equivalent,
+        rule.margin,
+        rule.unit,
+        dict(rule.reaches),
+        claim.by_construction,
+    )
+
+
+def _noise(claim, contrast):
+    """(standard error or None, degrees of freedom, in words): the larger of what is given and what was measured."""
+    count = len(claim.seeds)
+    measured = difference_of(contrast, claim.rule.margin_of(contrast.name)) if contrast else None
+    given, cases = claim.noise.get("seeds"), claim.noise.get("cases")
+    if measured and measured.of_seeds is not None:
+        return measured.error, measured.freedom, f"{measured.error:.4f}, measured over seeds and cases"
+    if measured:
+        of_seeds, said = measured.error, f"over seeds {measured.error:.4f}, measured"
+    elif given is not None:
+        of_seeds, said = given / math.sqrt(count), f"over seeds {given / math.sqrt(count):.4f}, as given"
+    else:
+        return None, count - 1, "not known"
+    if cases is None:
+        return of_seeds, count - 1, f"{said}; over cases not known, so that the power is less than said here"
+    error = math.hypot(of_seeds, cases)
+    freedom = (count - 1) * error**4 / of_seeds**4 if of_seeds else math.inf
+    return error, min(freedom, 1e6), f"{said}; over cases {cases:.4f}, as given; together {error:.4f}"
+
+
+def _sound(claim_id) -> Evidence | None:
+    """The evidence, where there is any that can be read."""
+    try:
+        return read_evidence(claim_id)
+    except InputError:
+        return None

@@ -1,0 +1,66 @@
+"""What can be known of a claim before its evidence."""
+
+import json
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from test_claims import A_CLAIM
+from test_evidence import contrast
+
+from medtutor import cli
+from medtutor.review import claim, claims
+from medtutor.review.claims import parse_claims
+from medtutor.review.plan import plan
+from medtutor.review.verdict import read
+
+(NEW,) = parse_claims(A_CLAIM.replace("seeds =", "noise = { seeds = 0.02, cases = 0.005 }\nseeds ="))
+
+
+def test_a_claim_without_evidence_is_planned_from_the_noise_that_is_given():
+    made = plan(NEW)
+    assert made.error == pytest.approx(np.hypot(0.02 / np.sqrt(3), 0.005)) and made.room is None
+    assert made.sees > NEW.rule.margin and made.equivalent > 0 and not made.cannot_be_passed
+    silent = plan(replace(NEW, noise={}))
+    assert silent.error is None and "not known" in str(silent)
+
+
+def test_the_power_is_as_said():
+    """In four of five repetitions a difference of that size is called supported."""
+    only_seeds = replace(NEW, noise={"seeds": 0.02, "cases": 0.0}, seeds=(0, 1, 2, 3, 4))
+    rule = replace(only_seeds.rule, secondary=())
+    rng = np.random.default_rng(0)
+    for effect, answer in ((plan(only_seeds).sees, "supported"), (0.0, "no difference larger than the margin")):
+        wide = replace(rule, margin=plan(only_seeds).equivalent) if effect == 0 else rule
+        answers = [
+            read(wide, [contrast(rng.normal(effect, 0.02, size=5).tolist())])["plain"].answer for _ in range(1000)
+        ]
+        assert 0.75 < answers.count(answer) / 1000 < 0.87, (answer, answers.count(answer))
+
+
+def test_a_rule_that_cannot_be_passed_says_so_beforehand():
+    full = replace(NEW, rule=replace(NEW.rule, ceilings={"plain": 0.02}))
+    made = plan(full)
+    assert "a margin of 0.02 AUC cannot be passed" in str(made) and made.room == 0.02
+
+
+def test_every_shipped_claim_could_be_passed():
+    for each in claims():
+        assert plan(each).cannot_be_passed is None, each.id
+
+
+def test_plan_command(capsys):
+    assert cli.main(["trial", "plan", "recurrence-helps-on-slices", "order-carries-information"]) == 0
+    first, second = capsys.readouterr().out.split("\n\n")
+    for words in ("ceiling: ", "noise: ", "power: in four of five repetitions", "convergence: lstm must reach 0.7"):
+        assert words in first
+    assert "by construction: Class 1 is class 0 run backwards" in second
+    assert cli.main(["trial", "plan", "--json", "cnn-beats-mlp"]) == 0
+    (record,) = json.loads(capsys.readouterr().out)["plans"]
+    assert record["claim"] == "cnn-beats-mlp" and record["sees"] < record["room"]
+    assert cli.main(["trial", "plan", "cnn-beat-mlp"]) == 2
+    assert "did you mean cnn-beats-mlp" in capsys.readouterr().err
+
+
+def test_a_plan_is_of_evidence_where_there_is_any():
+    assert "measured" in plan(claim("cnn-beats-mlp")).known and plan(claim("cnn-beats-mlp")).room < 0.1

@@ -1,0 +1,49 @@
+"""What the README and the lessons say of the claims is what rule and evidence come to now."""
+
+import json
+import re
+from collections import Counter
+from pathlib import Path
+
+import pytest
+
+import medtutor
+from medtutor.review import claim, claims, judge
+
+HERE = Path(medtutor.__file__).parent.parent
+LESSONS = sorted(HERE.glob("notebooks/**/[0-9][0-9]_*.ipynb"))
+CARD = re.compile(r'^review\.claim\("([^"]+)"\)$', re.M)
+
+pytestmark = pytest.mark.skipif(not LESSONS, reason="only in a clone")
+
+
+@pytest.mark.parametrize("path", LESSONS, ids=lambda path: f"{path.parent.name}/{path.stem}")
+def test_no_card_in_a_lesson_is_older_than_rule_and_evidence(path):
+    for cell in json.loads(path.read_text(encoding="utf-8"))["cells"]:
+        for claim_id in CARD.findall("".join(cell["source"]) if cell["cell_type"] == "code" else ""):
+            (output,) = cell["outputs"]
+            assert "".join(output["data"]["text/plain"]) == str(claim(claim_id)), (
+                f"the card of {claim_id} is old; run: medtutor notebooks build {path.name[:2]}"
+            )
+
+
+def test_every_claim_stands_in_its_lesson():
+    for each in claims():
+        assert f'review.claim("{each.id}")' in (HERE / "notebooks" / "source" / f"{each.lesson}.py").read_text(
+            encoding="utf-8"
+        )
+
+
+def test_the_readme_counts_the_answers():
+    found = [(each, judge(each)[1]) for each in claims()]
+    words = Counter(verdict.word for _, verdict in found)
+    drawn = sum(bool(each.by_construction) for each, verdict in found if verdict.word == "supported")
+    text = " ".join((HERE / "README.md").read_text(encoding="utf-8").split())
+    assert (
+        f"Of the {len(found)} claims, {words['supported']} are supported ({drawn} of them true by construction of a "
+        f"phantom, which their cards say), {words['contradicted']} is contradicted, "
+        f"{words['no difference larger than the margin']} show no difference larger than the margin, "
+        f"{words['inconclusive']} are inconclusive and {words['not testable here']} not testable here."
+    ) in text
+    only_seeds = all(verdict.over in ("seeds", None) for _, verdict in found)
+    assert ("its intervals are **over seeds only**" in text) == only_seeds
