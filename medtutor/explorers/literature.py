@@ -9,7 +9,7 @@ from PIL import ImageDraw
 
 from ..figures import BLUE, GREY, VERMILION
 from ..review import cite, claims, works
-from ..review.literature import FAMILIES, LISTS, MODALITIES, SUBJECTS
+from ..review.literature import FAMILIES, LISTS, MODALITIES, SEEN, SUBJECTS
 from ..review.places import lesson_name
 from ..widgets import Buttons, Choice, Explorer, Slider, derived, drawing, markup, panel, sentences
 from ..widgets.drawing import FAINT, GAP, INK, SCALE
@@ -127,8 +127,9 @@ class LiteratureExplorer(Explorer):
             return ["No work is selected: choose 'all' in one of the lists, or an earlier year."]
         numbers = [f"Reported: {number}." for number in work.numbers]
         unread = [work.unread] if work.unread else []
-        seen = f"About: {', '.join(work.families)}. Images: {', '.join(work.modality)}. Listed: {LISTS[work.listed]}."
-        return [f"{work.reference}.", seen, work.method, *numbers, *unread, f"In the course: {work.place}."]
+        about = f"About: {', '.join(work.families)}. Images: {', '.join(work.modality)}. Listed: {LISTS[work.listed]}."
+        reference = [f"{work.reference}.", f"Reference {SEEN[work.seen]} ({work.seen_in})."]
+        return [*reference, about, work.method, *numbers, *unread, f"In the course: {work.place}."]
 
     @markup
     def _way(self):

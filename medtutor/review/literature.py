@@ -21,15 +21,19 @@ from .places import LESSONS, link, shown_in
 LISTS = {"similar": "similar", "citing": "cites it", "cited": "cited by it", "canonical": "first paper"}
 FAMILIES = ("CNN classification", "CNN segmentation", "U-Net", "RNN", "autoencoder", "GAN", "ViT", "hybrid")
 SUBJECTS = ("small data", "interpretability", "privacy", "ethics and law", "reporting", "all families", "PRISMA")
-MODALITIES = ("MRI", "CT", "ultrasound", "X-ray", "microscopy", "mixed", "none", "not seen")
-SEEN = {"source": "seen in the source", "copy": "seen in third parties' copies, not in the paper itself"}
+MODALITIES = ("MRI", "CT", "ultrasound", "X-ray", "microscopy", "mixed", "not medical", "not seen")
+SEEN = {
+    "source": "seen in the source",
+    "copy": "seen in third parties' copies, not in the paper itself",
+    "list": "seen as it is listed, no further",
+}
 NO_TITLE = "title not seen"
 FORMATS = ("bib", "ris", "csv")
 
 
 @dataclass(frozen=True)
 class Number:
-    """Something that a work reports: what it says, where that was seen, and how ("source" or "copy")."""
+    """Something that a work reports: what it says, where that was seen, and how, see `SEEN`."""
 
     says: str
     source: str
