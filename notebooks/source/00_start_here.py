@@ -58,10 +58,10 @@ from medtutor.course import Prediction, Quiz, check
 # |---|---|---|
 # | interpretability | why did the model say that? | [09](09_interpretability.ipynb) |
 # | few images, overfitting | what if there are only a hundred? | 10 |
-# | trust, privacy, ethics | for whom does it work, and what does it give away? | 11 |
-# | computation | how small, how fast? | 12 |
-# | clinical integration | how does it get into a hospital? | 13 |
-# | all of them | which claims hold? | 14 |
+# | trust, privacy, ethics | for whom does it work, and what does it give away? | 11 to 13 |
+# | computation | how small, how fast? | 14 |
+# | clinical integration | how does it get into a hospital? | 15 |
+# | all of them | which claims hold? | 16 |
 #
 # ## The images
 #
