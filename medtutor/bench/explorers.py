@@ -40,7 +40,8 @@ def measure_explorers(dataset):
         explorers.generator(load_gan("pneumoniamnist"), dataset),
     )
     looks = explorers.attention(trained("vit", dataset), dataset, cnn=run)
-    both = explorers.fusion({way: Fusion(way=way) for way in WAYS}, draw_cohort(dataset))
+    # As trained ones are: of a network in training mode a twin is asked.
+    both = explorers.fusion({way: Fusion(way=way).eval() for way in WAYS}, draw_cohort(dataset))
 
     def moved(control, values):
         """Median over `MOVES` values that differ from the one before."""

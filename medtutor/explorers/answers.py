@@ -30,6 +30,8 @@ from .cases import Case
 
 WEIGHTS = {"trained": None, "head at random": "head", "all at random": "all"}
 KEPT = 64  # maps, and as many scores
+# Memory is given back after a map that took so many seconds, where nobody notices, and after so many quick ones.
+UNHURRIED, MAPS = 0.5, 10
 SMALL = 64 * 64  # pixels of an image that one thread is enough for
 # Methods and random weights draw from torch's and numpy's one random state, which all threads share:
 # two at once would give maps that no seed brings back.
@@ -119,7 +121,7 @@ class Answers:
 
     def __init__(self, run):
         self._run, self._shape = run, run.card.shape
-        self._maps, self._scores, self._pace = Recent(), Recent(), {}
+        self._maps, self._scores, self._pace, self._computed = Recent(), Recent(), {}, 0
         self.forward_seconds = float("inf")
 
     def probabilities(self, image, subject=None):
@@ -166,10 +168,11 @@ class Answers:
                 found = explain(
                     asked, case.image, question.method, target=question.target, layer=question.layer, **options
                 )
-            pace = (time.perf_counter() - begin) / effort
+            seconds = time.perf_counter() - begin
         # The quickest counts: a busy moment must not make a live method wait for a button.
-        self._pace[question.method] = min(pace, self._pace.get(question.method, pace))
-        if effort > 1:
+        self._pace[question.method] = min(seconds / effort, self._pace.get(question.method, seconds / effort))
+        self._computed += 1
+        if seconds > UNHURRIED or self._computed % MAPS == 0:
             give_back()
         size = sum(value.nbytes for value in vars(found).values() if isinstance(value, torch.Tensor))
         return self._maps.keep(question, found, size, KEPT)
