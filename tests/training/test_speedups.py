@@ -123,10 +123,12 @@ SPEED_UPS = [
     SpeedUp("bfloat16, training", float32, trained, 0.03, 0.01, moved=True),
     SpeedUp("channels_last, training", plain_order, trained, 1e-3, 1e-3, moved=True),
     SpeedUp("channels_last, predicting", plain_order, predicted, 1e-5),
-    SpeedUp("channels_last, GAN", plain_order, drawn, 1e-5, 0.005),
+    SpeedUp("bfloat16, GAN", float32, drawn, 0.005, 0.03, moved=True),
+    # Adam's first steps are as long for a gradient that is nothing but rounding as for any other: one grey level.
+    SpeedUp("channels_last, GAN", plain_order, drawn, 1e-4, 0.01),
     SpeedUp("threads, training", another_number_of_threads, trained, 1e-3, 1e-3, moved=True),
     SpeedUp("threads, predicting", another_number_of_threads, predicted, 1e-5),
-    SpeedUp("threads, GAN", another_number_of_threads, drawn, 1e-5, 0.005),
+    SpeedUp("threads, GAN", another_number_of_threads, drawn, 1e-4, 0.01),
     SpeedUp("threads, explaining", another_number_of_threads, explained("integrated_gradients"), 1e-5),
     SpeedUp("maps in place of memory", in_memory, trained),
     SpeedUp("a batch moved at once", moved_one_by_one, trained),
@@ -161,5 +163,5 @@ def test_switched_off_the_same_numbers(given, speed_up, monkeypatch):
     finally:
         torch.set_num_threads(threads)
     found = [float((one - other).abs().max() / one.abs().max()) for one, other in zip(fast, plain)]
-    assert all(share <= most for share, most in zip(found, (speed_up.losses, speed_up.answers)))
+    assert all(share <= most for share, most in zip(found, (speed_up.losses, speed_up.answers))), found
     assert any(found) or not speed_up.moved
