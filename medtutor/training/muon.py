@@ -1,4 +1,4 @@
-"""Muon: an optimiser under which a convolutional network needs about half the epochs."""
+"""Muon: an optimiser under which a convolutional network needs a quarter to a half fewer epochs."""
 
 from collections.abc import Callable, Iterable
 from typing import Any
