@@ -7,6 +7,7 @@ the loss is no number any more, and keep the weights after the last step: nothin
 
 import math
 from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from functools import partial
 
 import torch
@@ -117,11 +118,13 @@ class Trainer:
         return f"loss {loss:.4g}"
 
 
-def own_random(seed: int) -> tuple[torch.Generator, seeded]:
+def own_random(seed: int, layers_draw: bool = True) -> tuple[torch.Generator, AbstractContextManager]:
     """A generator for what is handed one, and a context for layers, which know none: torch's own random state is left
     as it was.
+
+    layers_draw  False where none does, see `randomness.draws`: the context does nothing then, and takes no time
     """
-    return torch.Generator().manual_seed(seed), seeded(seed)
+    return torch.Generator().manual_seed(seed), seeded(seed) if layers_draw else nullcontext()
 
 
 def progress_bar(steps: int, title: str, progress: bool = True) -> tqdm:

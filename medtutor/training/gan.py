@@ -12,7 +12,6 @@ import copy
 import math
 import time
 from collections.abc import Callable
-from contextlib import nullcontext
 from os import PathLike
 
 import torch
@@ -175,8 +174,7 @@ def fit_gan(
         precision=precision,
         discriminator=type(discriminator).__name__,
     )
-    random, own = own_random(seed)
-    layers_draw = own if any(draws(*each) for each in asked) else nullcontext()
+    random, layers_draw = own_random(seed, any(draws(*each) for each in asked))
     betas = (0.0, 0.9) if wasserstein else (0.5, 0.999)
     adam_g, adam_d = (
         torch.optim.Adam(network.parameters(), each, betas, fused=True)

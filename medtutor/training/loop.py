@@ -4,7 +4,6 @@ import platform
 import sys
 import time
 import warnings
-from contextlib import nullcontext
 from importlib.metadata import version
 from typing import NamedTuple
 
@@ -233,8 +232,7 @@ class _Trainer(Trainer):
         wall, cpu = time.perf_counter(), time.process_time()
         # Everything random in an epoch hangs on (seed, epoch) alone, so that a
         # resumed run continues as if it had never stopped.
-        self.generator, own = own_random(self.recipe.seed * 100_003 + epoch)
-        self.layers_draw = own if self.draws else nullcontext()
+        self.generator, self.layers_draw = own_random(self.recipe.seed * 100_003 + epoch, self.draws)
         loss = super().train_epoch(epoch)
         # For the curve the plain image must do; averaging over views takes many times as long.
         val = self.evaluate("val", views=(), quick=True)
