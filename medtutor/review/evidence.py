@@ -6,7 +6,6 @@ whenever it is shown (`verdict.verdict`), and the same trial leaves the same fil
 
 import ast
 import json
-import math
 import os
 import re
 import statistics
@@ -16,12 +15,12 @@ from pathlib import Path
 from typing import TypedDict
 
 from filelock import Timeout
-from scipy.special import stdtrit
 
 from ..checks import number, one_of, whole
 from ..data.dataset import PROVENANCES
 from ..errors import InputError, MedtutorError
 from ..files import WAIT, locked, remove_partial, resolve, write_whole
+from ..metrics.intervals import over_seeds
 from ..records import digest, read_json, typed
 from .cases import Cases
 
@@ -73,11 +72,9 @@ class Contrast:
     @property
     def interval(self):
         """(low, high): Student's 95 % interval of the mean over seeds; None for one seed."""
-        n = len(self.values)
-        if n < 2:
+        if len(self.values) < 2:
             return None
-        half = float(stdtrit(n - 1, 0.975)) * statistics.stdev(self.values) / math.sqrt(n)
-        return tuple(round(statistics.fmean(self.values) + side * half, DECIMALS) for side in (-1, 1))
+        return tuple(round(bound, DECIMALS) for bound in over_seeds(self.values).interval())
 
     def as_record(self):
         """Plain values for JSON. The statistics are for readers: `Contrast` computes them anew."""
