@@ -68,7 +68,7 @@ def review_prisma(options):
     if not options.out.lower().endswith(".svg"):
         raise InputError(f"--out {options.out} must end in .svg; the diagram is an SVG file")
     published = flows()
-    flow = published[options.counts] if options.counts in published else read_flow(options.counts, options.title)
+    flow = published[options.counts] if options.counts in published else read_flow(options.counts)
     if options.title:
         flow = replace(flow, title=options.title)
     picture = draw_flow(flow)
