@@ -6,7 +6,6 @@ writes them: in CSV a column `included` (1, 0 or empty), in RIS a note (`N1  - A
 """
 
 import csv
-import io
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -14,7 +13,7 @@ from os import PathLike
 
 from ..errors import InputError, shown
 from ..files import resolve
-from .textfile import read_text, write_text
+from .textfile import csv_rows, csv_text, read_text, write_text
 
 NOTES = {"ASReview_relevant": True, "ASReview_irrelevant": False, "ASReview_not_seen": None}
 WORDS = {"1": True, "yes": True, "true": True, "0": False, "no": False, "false": False, "": None}
@@ -116,8 +115,7 @@ def parse_csv(text: str, name: str = "the text") -> list[Record]:
     [2020]
     """
     csv.field_size_limit(10**7)  # an abstract may be long; its usual limit is 131,072 letters
-    reader = csv.DictReader(io.StringIO(text, newline=""), strict=True)
-    try:
+    with csv_rows(text, name) as reader:
         head = {(column or "").strip().lower(): column for column in reader.fieldnames or ()}
         columns = {field: next((head[c] for c in given if c in head), None) for field, given in COLUMNS.items()}
         if columns["title"] is None and columns["abstract"] is None:
@@ -133,8 +131,6 @@ def parse_csv(text: str, name: str = "the text") -> list[Record]:
                 raise InputError(f"{place}: it has not {len(head)} values, as the first line; quote values with commas")
             values = {field: row[column].strip() if column else "" for field, column in columns.items()}
             records.append(_from_csv(values, place, number=len(records) + 1))
-    except csv.Error as error:
-        raise InputError(f"line {reader.line_num} of {name}: it is no CSV ({error}); save it as CSV again") from None
     return _each_once(records, name)
 
 
@@ -156,17 +152,13 @@ def as_csv(records: Iterable[Record]) -> str:
     k1,On knees,,,2020,,,0
     <BLANKLINE>
     """
-    file = io.StringIO(newline="")
-    writer = csv.writer(file, lineterminator="\n")
-    writer.writerow(COLUMNS)
+    rows: list[Iterable] = [COLUMNS]
     for record in records:
         decision = "" if record.included is None else int(record.included)
         authors = "; ".join(record.authors)
         year = record.year or ""
-        writer.writerow(
-            [record.key, record.title, record.abstract, authors, year, record.journal, record.doi, decision]
-        )
-    return file.getvalue()
+        rows.append([record.key, record.title, record.abstract, authors, year, record.journal, record.doi, decision])
+    return csv_text(rows)
 
 
 # --- RIS ---------------------------------------------------------------------------------------

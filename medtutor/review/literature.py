@@ -4,8 +4,6 @@ What could not be read is said, and nothing stands in for it: an author who was 
 not seen is left out.
 """
 
-import csv
-import io
 import tomllib
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, fields
@@ -17,6 +15,7 @@ from ..errors import InputError, unknown
 from ..records import typed
 from .bibliography import ris_text
 from .places import LESSONS, link, shown_in
+from .textfile import csv_text
 
 LISTS = {"similar": "similar", "citing": "cites it", "cited": "cited by it", "canonical": "first paper"}
 FAMILIES = ("CNN classification", "CNN segmentation", "U-Net", "RNN", "autoencoder", "GAN", "ViT", "hybrid")
@@ -244,11 +243,7 @@ def _ris(chosen):
 
 
 def _csv(chosen: Sequence[Work]) -> str:
-    file = io.StringIO(newline="")
-    writer = csv.writer(file, lineterminator="\n")
     names = [field.name for field in fields(Work)]
-    writer.writerow([*names, "place"])
-    for each in chosen:
-        values = [getattr(each, name) for name in names]
-        writer.writerow([*("; ".join(map(str, v)) if isinstance(v, tuple) else v for v in values), each.place])
-    return file.getvalue()
+    rows = [[*(getattr(each, name) for name in names), each.place] for each in chosen]
+    plain = [["; ".join(map(str, value)) if isinstance(value, tuple) else value for value in row] for row in rows]
+    return csv_text([[*names, "place"], *plain])

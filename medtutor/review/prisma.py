@@ -4,10 +4,8 @@ A count that is not known stays unknown. What is known must still be possible: w
 can come out of a box that has not gone in.
 """
 
-import csv
-import io
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import cache
 from importlib.resources import files
@@ -17,7 +15,7 @@ from ..checks import whole
 from ..errors import InputError, shown, unknown
 from ..files import resolve
 from .render import html_table, markdown_table
-from .textfile import read_text, write_text
+from .textfile import csv_rows, csv_text, read_text, write_text
 
 UNKNOWN = "not reported here"
 # Of each count its node and box in PRISMA2020's CSV, and what the box says. Keys, nodes and boxes are that package's.
@@ -158,9 +156,7 @@ class Flow:
 
     def as_csv(self) -> str:
         """As PRISMA2020's CSV, a row for each box; `NA` where a count is not known."""
-        file = io.StringIO(newline="")
-        writer = csv.writer(file, lineterminator="\n")
-        writer.writerow(HEAD)
+        rows: list[Iterable] = [HEAD]
         for key, (node, box, label) in BOXES.items():
             if key != "records_identified" or (self[key] is not None and self["database_results"] is None):
                 count = "NA" if self[key] is None else str(self[key])
@@ -168,8 +164,8 @@ class Flow:
                     count = "; ".join(f"{why}, {'NA' if n is None else n}" for why, n in self.reasons[key].items())
                 elif key in REASONS and self[key] is not None:
                     count = f"Reasons not reported here, {self[key]}"
-                writer.writerow([key, node, box, label, label, label, f"{key}.html", count])
-        return file.getvalue()
+                rows.append([key, node, box, label, label, label, f"{key}.html", count])
+        return csv_text(rows)
 
     def save(self, path: str | PathLike) -> None:
         """Write PRISMA2020's CSV. Raises `InputError` where that is impossible."""
@@ -250,10 +246,9 @@ def parse_flow(text: str, name: str = "the text", title: str = "") -> Flow:
     >>> parse_flow("data,n\\nrecords_screened,30\\n")["records_screened"]
     30
     """
-    reader = csv.DictReader(io.StringIO(text, newline=""), strict=True)
     counts: dict[str, int | None] = {}
     reasons: dict[str, Mapping[str, int | None]] = {}
-    try:
+    with csv_rows(text, name) as reader:
         if not {"data", "n"} <= set(reader.fieldnames or ()):
             raise InputError(f"line 1 of {name}: there are no columns data and n; give PRISMA2020's CSV")
         for row in reader:
@@ -269,8 +264,6 @@ def parse_flow(text: str, name: str = "the text", title: str = "") -> Flow:
                 reasons[key], counts[key] = _reasons(value, place), None
             else:
                 counts[key] = _count(value, place)
-    except csv.Error as error:
-        raise InputError(f"line {reader.line_num} of {name}: it is no CSV ({error}); save it as CSV again") from None
     if not counts:
         raise InputError(f"{name} holds no count; give PRISMA2020's CSV")
     try:

@@ -1,5 +1,9 @@
-"""Text files of the user's: read and written whole, or a sentence that says why not."""
+"""Text files of the user's, CSV among them: read and written whole, or a sentence that says why not."""
 
+import csv
+import io
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from os import PathLike
 
 from ..errors import InputError
@@ -38,3 +42,31 @@ def write_text(path: str | PathLike, content: str) -> None:
         raise InputError(
             f"{target} cannot be written ({error.strerror or error}); choose a file in a folder that can be written"
         ) from None
+
+
+@contextmanager
+def csv_rows(text: str, name: str) -> Iterator[csv.DictReader]:
+    """A reader of CSV text with a header; `name` is what the sentence calls it.
+
+    Raises `InputError`, with the line, where it turns out to be no CSV.
+
+    >>> with csv_rows("a,b\\n1,2\\n", "the text") as reader:
+    ...     list(reader)
+    [{'a': '1', 'b': '2'}]
+    """
+    reader = csv.DictReader(io.StringIO(text, newline=""), strict=True)
+    try:
+        yield reader
+    except csv.Error as error:
+        raise InputError(f"line {reader.line_num} of {name}: it is no CSV ({error}); save it as CSV again") from None
+
+
+def csv_text(rows: Iterable[Iterable]) -> str:
+    """Rows of values as CSV text.
+
+    >>> csv_text([("a", "b"), (1, "two, three")])
+    'a,b\\n1,"two, three"\\n'
+    """
+    file = io.StringIO(newline="")
+    csv.writer(file, lineterminator="\n").writerows(rows)
+    return file.getvalue()
