@@ -2,6 +2,7 @@
 
 import os
 import sys
+from contextlib import suppress
 
 from ..errors import InputError, MedtutorError, unknown
 from ..files import resolve
@@ -101,18 +102,25 @@ def _beside(run, dataset):
     """The run's results beside what there is to compare them with, as text."""
     from ..reports import comparison_table, segmentation_table
 
-    return segmentation_table(run, dataset) if run.card.task == "segmentation" else comparison_table(run)
+    return segmentation_table(run, dataset) if run.card.task == "segmentation" else comparison_table(run, dataset)
 
 
-def _masked_data(run, root):
-    """The data set of a segmentation's run, whose training masks make the atlas, which no run carries with it; None of
-    other tasks.
+def _data_beside(run, root):
+    """The data set of a segmentation's run, whose training masks make the atlas, which no run carries with it, and of a
+    set whose splits share images; None of others.
 
-    None also of the user's own arrays, which nothing brings back: then there is no atlas.
+    None also of the user's own arrays, which nothing brings back, and of a set with shared images that is not at hand:
+    then there is no atlas, and the result stands once.
     """
-    if run.card.task != "segmentation" or run.provenance == "arrays":
+    from ..data.subsets import SHARED
+
+    if run.provenance == "arrays":
         return None
-    return run.dataset(root)
+    if run.card.task == "segmentation":
+        return run.dataset(root)
+    with suppress(MedtutorError):
+        return run.dataset(root) if run.card.name in SHARED else None
+    return None
 
 
 def evaluate_command(options):
@@ -122,12 +130,12 @@ def evaluate_command(options):
     from ..training import Run
 
     run = Run.load(options.run)
-    dataset = _masked_data(run, options.root)
+    dataset = _data_beside(run, options.root)
     if options.json and run.card.task == "segmentation":
         found = {} if dataset is None else atlases(dataset)
         print_json(run.summary() | {"comparison": {name: asdict(metrics) for name, metrics in found.items()}})
     elif options.json:
-        print_json(run.summary() | {"comparison": [vars(row) for row in compare(run)]})
+        print_json(run.summary() | {"comparison": [vars(row) for row in compare(run, dataset)]})
     else:
         print(f"{run}\n\n{_beside(run, dataset)}")
     return 0

@@ -5,7 +5,7 @@ from statistics import fmean
 
 import torch
 
-from ...data.subsets import near_duplicates
+from ...data.subsets import unshared
 from ...metrics.classification import measure as measured
 from ...models import build, parameter_count
 from ..evidence import among, between
@@ -44,16 +44,10 @@ def contrasts(name, first, second, dataset):
         yield from (found, *alone(found, dataset))
 
 
-# Their splits share images, see their cards: each result stands twice.
-SHARED = ("breastmnist",)
-
-
 def alone(found, dataset):
     """[The same contrast on the test images without a near-duplicate in train]; [] of a set whose splits are apart."""
-    if found.cases is None or dataset.card.name not in SHARED:
-        return []
-    near = near_duplicates(dataset.test.images, dataset.train.images).near
-    return [among(found, ~near.numpy(), "without near-duplicates")]
+    chosen = None if found.cases is None else unshared(dataset)
+    return [] if chosen is None else [among(found, chosen.numpy(), "without near-duplicates")]
 
 
 def matching_width(dataset):
