@@ -1,0 +1,148 @@
+"""A recurrent network unrolled in time, and the LSTM's cell: lesson 04."""
+
+import torch
+from torch import nn
+
+from ...errors import InputError
+from ...models import FrameSequence
+from ...models.recurrent import Recurrent
+from ..canvas import BLUE, GREEN, GREY, ORANGE, VERMILION
+from ..drawing import QUIET, Sheet, shaped
+from .shapes import Shape, shapes_of
+
+FRAMES = 16
+
+
+def _asked(model, size):
+    """The model's shapes, and its recurrent layer, which reads in one direction."""
+    if not isinstance(model.head, Recurrent) or model.head.both_ways:
+        raise InputError("the diagram is of a network that reads forward in time; give one with the head gru or lstm")
+    entry = model.encoder.layers[0].in_channels
+    return shapes_of(model, torch.zeros(1, FRAMES, entry, *size, device="meta")), model.head.recurrence
+
+
+def rnn(model: FrameSequence, size: Shape) -> Sheet:
+    """On the left the loop, on the right the same layer at each frame."""
+    found, layer = _asked(model, size)
+    frame, features = found["encoder:in"], found["encoder"]
+    state, answer = found["head.recurrence"][-1:], found["head.answer"]
+    kind = type(layer).__name__
+    hand = "h_{%s}, c_{%s}" if kind == "LSTM" else "h_{%s}"
+    sheet = Sheet("A recurrent network, unrolled in time", 520)
+    top, cell, coded, below = 120, 222, 312, 396
+
+    sheet.text(95, 62, "the loop", bold=True, size=13)
+    sheet.text(470, 62, "the same network at every frame: one set of weights", bold=True, size=13)
+    looped = sheet.box(85, cell, 84, 50, [kind, "cell"], colour=BLUE, name="cell")
+    sheet.arrow([looped.east, (150, cell), (150, cell - 52), (85, cell - 52), looped.north], BLUE)
+    sheet.text(98, cell - 60, "h_{t−1}", anchor="start")
+    taken = sheet.box(85, coded, 84, 40, ["x_{t}"], colour=ORANGE, name="x_{t}")
+    sheet.arrow([taken.north, looped.south])
+    sheet.text(192, cell + 6, "=", size=24)
+
+    columns = [(262, "1"), (372, "2"), (482, "3"), (672, "T")]
+    before, gone = None, None
+    for x, number in columns:
+        picture = sheet.slab(x, below, (5, 44, 44), GREY, name=f"frame {number}", shape=frame)
+        coder = sheet.box(x, coded, 92, 42, [f"x_{{{number}}}"], colour=ORANGE, shape=features, name=f"x_{{{number}}}")
+        step = sheet.box(x, cell, 84, 50, [kind, "cell"], colour=BLUE, name=f"cell {number}")
+        sheet.flow(picture, coder, [(x, picture.top - 2), coder.south], by="frame encoder")
+        sheet.flow(coder, step)
+        sheet.text(x, below + 46, f"frame {number}", bold=True)
+        sheet.text(x, below + 62, shaped(frame))
+        told = hand.replace("%s", number)
+        if number == "T":
+            sheet.text(578, cell + 6, "…", size=24)
+            sheet.arrow([gone, (562, cell)], BLUE)
+            sheet.flow(before, step, [(594, cell), step.west], by="and so on", colour=BLUE)
+            sheet.text(612, cell - 10, "h_{T−1}")
+        elif before is not None:
+            sheet.flow(before, step, by=hand.replace("%s", str(int(number) - 1)), colour=BLUE)
+        if number != "T":
+            sheet.text(x + 55, cell - 10 - 22 * (kind == "LSTM"), told if kind != "LSTM" else told)
+        before, gone = step, step.east
+    end = sheet.box(672, top, 100, 42, ["answer"], colour=GREEN, shape=answer)
+    sheet.flow(before, end, by=f"h_{{T}} ({state[0]}), linear layer")
+    sheet.text(664, (top + cell) / 2 + 2, f"h_{{T}}: {state[0]}, linear", anchor="end")
+    sheet.arrow([(616, top), (262, top), (262, cell - 28)], VERMILION, dashed=True)
+    sheet.text(440, top - 8, "backpropagation through time: the gradient's way back")
+    sheet.tell(
+        20,
+        below + 92,
+        [
+            f"A plain RNN's cell: h_{{t}} = tanh(W x_{{t}} + U h_{{t−1}} + b), with x_{{t}}: {features[0]} numbers and"
+            f" h_{{t}}: {state[0]}. The cell here is {'an' if kind == 'LSTM' else 'a'} {kind}.",
+            f"The way back multiplies one factor for each step; here T = {found[':in'][0]} frames.",
+        ],
+    )
+    return sheet
+
+
+def lstm_cell(model: FrameSequence, size: Shape) -> Sheet:
+    """The memory runs along the top; three gates say what is kept, written and shown."""
+    found, layer = _asked(model, size)
+    if not isinstance(layer, nn.LSTM):
+        raise InputError(f"the diagram is of an LSTM, not of a {type(layer).__name__}; give a model with the head lstm")
+    features, state = found["encoder"], found["head.recurrence"][-1:]
+    sheet = Sheet("One step of an LSTM: what is kept, what is written, what is shown", 540)
+    memory, gates, line = 116, 234, 300
+    sheet.frame(118, 72, 530, 256, GREY)
+
+    old_c = sheet.box(56, memory, 76, 44, ["c_{t−1}"], colour=BLUE, shape=state, name="c_{t−1}")
+    old_h = sheet.box(56, line, 76, 44, ["h_{t−1}"], colour=GREEN, shape=state, name="h_{t−1}")
+    taken = sheet.box(166, 378, 76, 44, ["x_{t}"], colour=ORANGE, shape=features, name="x_{t}")
+    new_c = sheet.box(708, memory, 76, 44, ["c_{t}"], colour=BLUE, shape=state, name="c_{t}")
+    new_h = sheet.box(708, line, 76, 44, ["h_{t}"], colour=GREEN, shape=state, name="h_{t}")
+    f, i, g, o = (
+        sheet.box(x, gates, 82, 44, lines, colour=colour, name=f"{name} ({state[0]})")
+        for x, lines, colour, name in (
+            (216, ["forget f_{t}", "σ"], VERMILION, "forget gate f_{t}"),
+            (312, ["input i_{t}", "σ"], VERMILION, "input gate i_{t}"),
+            (408, ["new g_{t}", "tanh"], GREY, "candidate g_{t}"),
+            (504, ["output o_{t}", "σ"], VERMILION, "output gate o_{t}"),
+        )
+    )
+    keep = sheet.sign(216, memory, "×", "times f_{t}")
+    write = sheet.sign(408, 172, "×", "times i_{t}")
+    add = sheet.sign(408, memory, "+", "add to the memory")
+    squash = sheet.box(600, 176, 60, 32, ["tanh"], colour=GREY)
+    show = sheet.sign(600, gates, "×", "times o_{t}")
+    sheet.line([old_h.east, (504, line)], width=2)
+    sheet.line([taken.north, (166, line)], width=2)
+    for gate in (f, i, g, o):
+        sheet.arrow([(gate.x, line), gate.south])
+    for start in (old_h, taken):
+        sheet.told(start, f, by="as to all four gates")
+    sheet.flow(old_c, keep, colour=BLUE)
+    sheet.flow(f, keep)
+    sheet.flow(keep, add, colour=BLUE)
+    sheet.flow(i, write, [i.north, (312, 172), write.west])
+    sheet.flow(g, write)
+    sheet.flow(write, add)
+    sheet.flow(add, new_c, colour=BLUE)
+    sheet.flow(new_c, squash, [(600, memory), squash.north])
+    sheet.flow(squash, show)
+    sheet.flow(o, show)
+    sheet.flow(show, new_h, [show.south, (600, line), new_h.west], colour=GREEN)
+    sheet.text(312, memory - 10, "the memory: × and +, no matrix")
+    weights = [shaped(each.shape) for each in (layer.weight_ih_l0, layer.weight_hh_l0)]
+    each = [shaped((state[0], into[0])) for into in (features, state)]
+    formulas = [
+        ("f_{t} = σ(W_{f} x_{t} + U_{f} h_{t−1} + b_{f})", "g_{t} = tanh(W_{g} x_{t} + U_{g} h_{t−1} + b_{g})"),
+        ("i_{t} = σ(W_{i} x_{t} + U_{i} h_{t−1} + b_{i})", "o_{t} = σ(W_{o} x_{t} + U_{o} h_{t−1} + b_{o})"),
+        ("c_{t} = f_{t} ⊙ c_{t−1} + i_{t} ⊙ g_{t}", "h_{t} = o_{t} ⊙ tanh(c_{t})"),
+    ]
+    for number, (first, second) in enumerate(formulas):
+        sheet.text(250, 366 + 24 * number, first, size=14, anchor="start")
+        sheet.text(492, 366 + 24 * number, second, size=14, anchor="start")
+    sheet.tell(
+        20,
+        456,
+        [
+            f"Each W is {each[0]} and each U {each[1]}; torch stacks the four: {weights[0]} and {weights[1]}.",
+            "σ is between 0 and 1, tanh between −1 and 1; ⊙ multiplies number by number. Along the memory, the gradient",
+            "of c_{t} with respect to c_{t−1} is f_{t}: it lasts over many steps only where the forget gate is near 1.",
+        ],
+    )
+    sheet.text(20, 524, "Blue: the memory c. Green: the state h, which is what others see.", anchor="start", colour=QUIET)
+    return sheet
