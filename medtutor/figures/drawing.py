@@ -267,7 +267,7 @@ class Sheet:
             ' stroke-width="1.5"/>'
         )
         self.text(x, y + 5.5, words, size=LARGE)
-        return Node(name, x - radius, y - radius, x + radius, y + radius)
+        return Node(spoken(name), x - radius, y - radius, x + radius, y + radius)
 
     def frame(
         self,
@@ -286,6 +286,10 @@ class Sheet:
             f'<rect x="{left:.1f}" y="{top:.1f}" width="{width:.1f}" height="{height:.1f}" rx="6" fill="{fill}"'
             f' stroke="{colour}" stroke-width="1.5"{dashes}/>'
         )
+
+    def node(self, name: str, shape: Sequence[int] | None, *sides: float) -> Node:
+        """What was drawn from lines and frames, as a thing: its left, top, right and bottom."""
+        return Node(_named(name, shape), *sides)
 
     # --- lines ---
 
@@ -350,6 +354,6 @@ def _told(flows):
         if start == last:
             sentences[-1] += step
         else:
-            sentences.append(start[:1].upper() + start[1:] + step)
+            sentences.append((start[:1].upper() + start[1:] if start[1:2].isalpha() else start) + step)
         last = end
     return " ".join(f"{sentence}." for sentence in sentences)

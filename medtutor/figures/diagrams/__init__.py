@@ -10,14 +10,16 @@ from torch import nn
 from ...checks import one_of
 from ...data import card
 from ...errors import InputError
-from ...models import CNN, FrameSequence, UNet, build
+from ...models import CNN, FrameSequence, Hybrid, UNet, ViT, build
 from ...models.autoencoder import VAE
 from ...models.gan import Discriminator, Generator
+from ...models.hybrid import Fusion
 from ..drawing import Diagram, Sheet
 from .convolutions import residual_cnn, unet
 from .generative import gan, vae
 from .shapes import Shape
 from .time import lstm_cell, rnn
+from .tokens import fusion, hybrid, vit_block
 
 
 class Drawn(NamedTuple):
@@ -39,12 +41,32 @@ DIAGRAMS = {
     "rnn": Drawn((FrameSequence,), _built("gru", "cine_ejection"), rnn),
     "lstm_cell": Drawn((FrameSequence,), _built("lstm", "cine_ejection"), lstm_cell),
     "vae": Drawn((VAE,), VAE, vae),
+    "vit_block": Drawn((ViT,), _built("vit", "pneumoniamnist"), vit_block),
+    "hybrid": Drawn((Hybrid,), _built("hybrid", "pneumoniamnist"), hybrid),
+    "fusion": Drawn((Fusion,), Fusion, fusion),
     "gan": Drawn((Generator, Discriminator), lambda: (Generator(), Discriminator()), gan),
 }
 
 
 def diagram(name: str, model: nn.Module | tuple[nn.Module, ...] | None = None) -> Diagram:
-    """x"""
+    """An architecture of the course as a drawing with the shapes of its tensors, and alt text that says the same.
+
+    name   "residual_cnn" (lesson 01), "unet" (03), "rnn" and "lstm_cell" (04), "vae" (05), "gan" (06), "vit_block" (07),
+           "hybrid" and "fusion" (08)
+    model  whose shapes are written; left out: the package's own, for grey images of 28 x 28 pixels, the U-Net for
+           hippocampus slices of 56 x 40. One of another size must take images of that size, too; of a GAN
+           (generator, discriminator)
+
+    Shapes are channels × rows × columns, without the batch. They are those of a pass through the model, not written by
+    hand: wider layers give a drawing with other shapes. The drawing shows itself in a notebook; `save` writes an SVG.
+
+    Raises `InputError` for an unknown name, for a model of another kind, and for one with more layers than the drawing has
+    room for.
+
+    >>> from medtutor.figures import diagram
+    >>> diagram("unet").alt[:61]
+    'Diagram: U-Net: the decoder sees what the encoder saw at its '
+    """
     drawn = DIAGRAMS[one_of("diagram", name, DIAGRAMS)]
     with torch.device("meta"):  # shapes alone are asked for
         model = drawn.usual() if model is None else model

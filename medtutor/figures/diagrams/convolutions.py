@@ -143,7 +143,7 @@ def unet(model: UNet, size: Shape) -> Sheet:
     end = sheet.slab(706, ys[0], pixels(found["classifier"]), ORANGE, name="logits", shape=found["classifier"])
     sheet.flow(below, end, by="1 × 1 convolution")
     _above(sheet, end, [("logits", True), (shaped(found["classifier"]), False)])
-    sheet.lines(end.x, end.bottom + 16, ["by a 1 × 1", "convolution"], colour=QUIET)
+    sheet.text(end.x, end.bottom + 16, "by 1 × 1 conv", colour=QUIET)
     _key(sheet, found, levels, bottom + 66)
     return sheet
 

@@ -77,7 +77,7 @@ def vae(model: VAE, size: Shape) -> Sheet:
     sheet.text((code.left + decoder[0].right) / 2, below - 8, "linear")
     _chain(sheet, decoder, below, "transposed convolution of stride 2")
     for number, (node, shape) in enumerate(zip(decoder, drawn)):
-        title = "image again" if number == len(drawn) - 1 else ("conv ᵀ, × 2" if number else "as maps")
+        title = "image again" if number == len(drawn) - 1 else ("transposed conv" if number else "linear, as maps")
         _under(sheet, node, [title, shaped(shape)], 444)
 
     error = sheet.box(90, 270, 140, 44, ["squared error,", "sum over pixels"], colour=VERMILION, size=12, dashed=True)
@@ -144,9 +144,11 @@ def gan(drawer: Generator, judge: Discriminator, size: Shape) -> Sheet:
     sheet.text(551, 382, "gradient changes D", anchor="end")
     sheet.arrow([(wins.left, 92), (206, 92), (206, 120)], VERMILION, dashed=True)
     sheet.text(337, 84, "gradient passes D and changes G")
+    batch = " Not drawn: a map that tells D how much a batch varies." if judge.minibatch else ""
     sheet.tell(
         20,
-        486,
-        ["Dashed: gradients. The loss of G changes only G, though it passes D; the loss of D changes only D."],
+        478,
+        [*filter(None, [
+            "Dashed: gradients. The loss of G changes only G, though it passes D; the loss of D changes only D.", batch.strip()])],
     )
     return sheet

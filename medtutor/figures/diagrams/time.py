@@ -27,7 +27,7 @@ def rnn(model: FrameSequence, size: Shape) -> Sheet:
     frame, features = found["encoder:in"], found["encoder"]
     state, answer = found["head.recurrence"][-1:], found["head.answer"]
     kind = type(layer).__name__
-    hand = "h_{%s}, c_{%s}" if kind == "LSTM" else "h_{%s}"
+    hand = "h,c_{%s}" if kind == "LSTM" else "h_{%s}"
     sheet = Sheet("A recurrent network, unrolled in time", 520)
     top, cell, coded, below = 120, 222, 312, 396
 
@@ -35,44 +35,45 @@ def rnn(model: FrameSequence, size: Shape) -> Sheet:
     sheet.text(470, 62, "the same network at every frame: one set of weights", bold=True, size=13)
     looped = sheet.box(85, cell, 84, 50, [kind, "cell"], colour=BLUE, name="cell")
     sheet.arrow([looped.east, (150, cell), (150, cell - 52), (85, cell - 52), looped.north], BLUE)
-    sheet.text(98, cell - 60, "h_{t−1}", anchor="start")
+    sheet.text(98, cell - 60, hand.replace("%s", "t−1"), anchor="start")
     taken = sheet.box(85, coded, 84, 40, ["x_{t}"], colour=ORANGE, name="x_{t}")
     sheet.arrow([taken.north, looped.south])
     sheet.text(192, cell + 6, "=", size=24)
 
-    columns = [(262, "1"), (372, "2"), (482, "3"), (672, "T")]
-    before, gone = None, None
-    for x, number in columns:
+    before = None
+    for x, number, last in ((262, "1", ""), (372, "2", "1"), (482, "3", "2"), (672, "T", "T−1")):
         picture = sheet.slab(x, below, (5, 44, 44), GREY, name=f"frame {number}", shape=frame)
-        coder = sheet.box(x, coded, 92, 42, [f"x_{{{number}}}"], colour=ORANGE, shape=features, name=f"x_{{{number}}}")
-        step = sheet.box(x, cell, 84, 50, [kind, "cell"], colour=BLUE, name=f"cell {number}")
+        coder = sheet.box(x, coded, 92, 42, [f"x_{{{number}}}"], colour=ORANGE, shape=features)
+        step = sheet.box(x, cell, 74, 50, [kind, "cell"], colour=BLUE, name=f"cell {number}")
         sheet.flow(picture, coder, [(x, picture.top - 2), coder.south], by="frame encoder")
         sheet.flow(coder, step)
-        sheet.text(x, below + 46, f"frame {number}", bold=True)
-        sheet.text(x, below + 62, shaped(frame))
-        told = hand.replace("%s", number)
-        if number == "T":
-            sheet.text(578, cell + 6, "…", size=24)
-            sheet.arrow([gone, (562, cell)], BLUE)
-            sheet.flow(before, step, [(594, cell), step.west], by="and so on", colour=BLUE)
-            sheet.text(612, cell - 10, "h_{T−1}")
-        elif before is not None:
-            sheet.flow(before, step, by=hand.replace("%s", str(int(number) - 1)), colour=BLUE)
-        if number != "T":
-            sheet.text(x + 55, cell - 10 - 22 * (kind == "LSTM"), told if kind != "LSTM" else told)
-        before, gone = step, step.east
+        sheet.lines(x, below + 46, [f"frame {number}", shaped(frame)])
+        if before is not None:
+            start = step.left - 36
+            if number == "T":
+                sheet.text(578, cell + 4, "…", size=24)
+                sheet.arrow([(before.right, cell - 8), (before.right + 36, cell - 8)], BLUE)
+                sheet.text(before.right + 18, cell - 16, hand.replace("%s", "3"))
+                sheet.arrow([(before.right + 36, cell + 12), (before.right, cell + 12)], VERMILION, dashed=True)
+            by = hand.replace("%s", last)
+            sheet.flow(before, step, [(start, cell - 8), (step.left, cell - 8)], by=by, colour=BLUE)
+            sheet.arrow([(step.left, cell + 12), (start, cell + 12)], VERMILION, dashed=True)
+            sheet.text(start + 18 - 6 * (number == "T"), cell - 16, by)
+        before = step
+    sheet.text(250, (picture.top + coded + 21) / 2 + 4, "frame encoder", anchor="end", colour=QUIET)
     end = sheet.box(672, top, 100, 42, ["answer"], colour=GREEN, shape=answer)
-    sheet.flow(before, end, by=f"h_{{T}} ({state[0]}), linear layer")
-    sheet.text(664, (top + cell) / 2 + 2, f"h_{{T}}: {state[0]}, linear", anchor="end")
-    sheet.arrow([(616, top), (262, top), (262, cell - 28)], VERMILION, dashed=True)
-    sheet.text(440, top - 8, "backpropagation through time: the gradient's way back")
+    sheet.flow(before, end, [(664, before.top), (664, end.bottom)], by=f"h_{{T}} ({state[0]}), linear layer")
+    sheet.arrow([(682, end.bottom), (682, before.top)], VERMILION, dashed=True)
+    sheet.text(654, (top + cell) / 2 + 2, f"h_{{T}}: {state[0]} → linear", anchor="end")
+    sheet.line([(240, top), (280, top)], VERMILION, dashed=True)
+    sheet.text(290, top + 4, "the gradient: backpropagation through time", anchor="start")
     sheet.tell(
         20,
         below + 92,
         [
             f"A plain RNN's cell: h_{{t}} = tanh(W x_{{t}} + U h_{{t−1}} + b), with x_{{t}}: {features[0]} numbers and"
-            f" h_{{t}}: {state[0]}. The cell here is {'an' if kind == 'LSTM' else 'a'} {kind}.",
-            f"The way back multiplies one factor for each step; here T = {found[':in'][0]} frames.",
+            f" h_{{t}}: {state[0]}. The cell here: {kind}.",
+            f"The gradient is multiplied by one factor at each step; here there are T = {found[':in'][0]} frames.",
         ],
     )
     return sheet
@@ -84,7 +85,7 @@ def lstm_cell(model: FrameSequence, size: Shape) -> Sheet:
     if not isinstance(layer, nn.LSTM):
         raise InputError(f"the diagram is of an LSTM, not of a {type(layer).__name__}; give a model with the head lstm")
     features, state = found["encoder"], found["head.recurrence"][-1:]
-    sheet = Sheet("One step of an LSTM: what is kept, what is written, what is shown", 540)
+    sheet = Sheet("One step of an LSTM: what is kept, what is written, what is shown", 528)
     memory, gates, line = 116, 234, 300
     sheet.frame(118, 72, 530, 256, GREY)
 
@@ -124,7 +125,7 @@ def lstm_cell(model: FrameSequence, size: Shape) -> Sheet:
     sheet.flow(squash, show)
     sheet.flow(o, show)
     sheet.flow(show, new_h, [show.south, (600, line), new_h.west], colour=GREEN)
-    sheet.text(312, memory - 10, "the memory: × and +, no matrix")
+    sheet.text(508, memory - 10, "cell state: only × and +")
     weights = [shaped(each.shape) for each in (layer.weight_ih_l0, layer.weight_hh_l0)]
     each = [shaped((state[0], into[0])) for into in (features, state)]
     formulas = [
@@ -144,5 +145,5 @@ def lstm_cell(model: FrameSequence, size: Shape) -> Sheet:
             "of c_{t} with respect to c_{t−1} is f_{t}: it lasts over many steps only where the forget gate is near 1.",
         ],
     )
-    sheet.text(20, 524, "Blue: the memory c. Green: the state h, which is what others see.", anchor="start", colour=QUIET)
+    sheet.text(20, 510, "Blue: the memory c. Green: the state h, which is what others see.", anchor="start", colour=QUIET)
     return sheet
