@@ -245,7 +245,9 @@ class Sheet:
         if split is not None:
             cuts = [(left, thick * split, colour), (left + thick * split, thick * (1 - split), other)]
         for start, across, ink in cuts:
-            self._face([(start, top), (start + across, top), (start + across, top + high), (start, top + high)], ink, 0.4)
+            self._face(
+                [(start, top), (start + across, top), (start + across, top + high), (start, top + high)], ink, 0.4
+            )
             ahead = [(start + right, top - up), (start + across + right, top - up)]
             self._face([(start, top), *ahead, (start + across, top)], ink, 0.2)
         end = left + thick

@@ -73,6 +73,16 @@ def diagram(name: str, model: nn.Module | tuple[nn.Module, ...] | None = None) -
     models = model if isinstance(model, tuple) else (model,)
     if len(models) != len(drawn.kinds) or not all(map(isinstance, models, drawn.kinds)):
         wanted = " and a ".join(kind.__name__ for kind in drawn.kinds)
-        raise InputError(f"the diagram {name} is of a {wanted}, not of {type(model).__name__}; leave model out for the usual")
+        raise InputError(
+            f"the diagram {name} is of a {wanted}, not of {type(model).__name__}; leave model out for the usual"
+        )
+    if any(isinstance(layer, nn.Conv3d) for each in models for layer in each.modules()):
+        raise InputError(f"the diagram {name} is of a model of images, not of volumes; give a model of images")
     copies = [deepcopy(each).to("meta").eval() for each in models]
-    return drawn.draw(*copies, drawn.size).finish()
+    try:
+        return drawn.draw(*copies, drawn.size).finish()
+    except RuntimeError:  # torch's, of sizes that do not fit together
+        raise InputError(
+            f"this {type(models[0]).__name__} does not take images of {drawn.size[0]} x {drawn.size[1]} pixels, as the"
+            f" diagram {name} has them; give one that does, or leave model out"
+        ) from None

@@ -66,7 +66,9 @@ def _opened(sheet, found, block, number):
     row = [start]
     for x, (part, lines, colour) in zip(xs[1:], parts):
         row.append(
-            sheet.box(x, y, 60, 58, lines, colour=colour, name=f"{' '.join(lines)} ({_spoken(found[f'{name}.{part}'])})")
+            sheet.box(
+                x, y, 60, 58, lines, colour=colour, name=f"{' '.join(lines)} ({_spoken(found[f'{name}.{part}'])})"
+            )
         )
     row.append(sheet.sign(xs[6], y, "+", "add", colour=GREEN))
     row.append(sheet.box(xs[7], y, 60, 58, ["ReLU"], colour=ORANGE))
@@ -134,7 +136,9 @@ def unet(model: UNet, size: Shape) -> Sheet:
     sheet.flow(entry, down[0], by="block")
     for level, (upper, lower) in enumerate(zip(down, down[1:])):
         x = left[level] - 4
-        sheet.flow(upper, lower, [(x, upper.bottom + 3), (x, lower.y), (lower.left - 2, lower.y)], by="max pooling and block")
+        sheet.flow(
+            upper, lower, [(x, upper.bottom + 3), (x, lower.y), (lower.left - 2, lower.y)], by="max pooling and block"
+        )
         sheet.text(x - 7, (upper.bottom + lower.y) / 2 + 4, "max pool", anchor="end", colour=QUIET)
     below = down[-1]
     _under(sheet, below, [("bottleneck", True), (shaped(across[-1]), False)])
@@ -154,7 +158,14 @@ def _upward(sheet, found, pixels, skip, below, level, places):
     whole, given = found[f"decoder.{level}:in"], found[f"decoder.{level}"]
     across = skip_channels(found, level)
     joint = sheet.slab(
-        at, y, pixels(whole), BLUE, name=f"concatenation {level + 1}", shape=whole, split=across / whole[0], other=VERMILION
+        at,
+        y,
+        pixels(whole),
+        BLUE,
+        name=f"concatenation {level + 1}",
+        shape=whole,
+        split=across / whole[0],
+        other=VERMILION,
     )
     small, large = found[f"ups.{level}.0"], found[f"ups.{level}.1"]
     sheet.flow(
@@ -165,10 +176,7 @@ def _upward(sheet, found, pixels, skip, below, level, places):
         colour=VERMILION,
     )
     sheet.lines(
-        at + 8,
-        joint.bottom + 43,
-        [f"1 × 1 conv → {shaped(small)}", f"upsample → {shaped(large)}"],
-        anchor="start",
+        at + 8, joint.bottom + 43, [f"1 × 1 conv → {shaped(small)}", f"upsample → {shaped(large)}"], anchor="start"
     )
     sheet.flow(skip, joint, [(skip.right + 3, y), (joint.left - 3, y)], by="skip", colour=BLUE)
     sheet.text((skip.right + joint.left) / 2, y - 7, "skip")
@@ -199,11 +207,7 @@ def _key(sheet, found, levels, y):
     level = levels - 2
     taken, kept = found[f"ups.{level}.0:in"][0], found[f"ups.{level}.0"][0]
     across, whole, given = skip_channels(found, level), found[f"decoder.{level}:in"][0], found[f"decoder.{level}"][0]
-    for x, words, colour in (
-        (20, "encoder", BLUE),
-        (120, "from below", VERMILION),
-        (238, "decoder", GREEN),
-    ):
+    for x, words, colour in ((20, "encoder", BLUE), (120, "from below", VERMILION), (238, "decoder", GREEN)):
         sheet.slab(x + 10, y - 4, (14, 14, 5), colour)
         sheet.text(x + 24, y, words, anchor="start")
     sheet.text(335, y, "block: twice a 3 × 3 convolution, batch norm and ReLU", anchor="start")

@@ -43,7 +43,14 @@ def vae(model: VAE, size: Shape) -> Sheet:
     pixels, latents, above, below = scale(coded, 92, 44), found["decoder:in"], 130, 370
     xs = [70 + 118 * number for number in range(len(coded))]
     encoder = [
-        sheet.slab(x, above, pixels(shape), BLUE if number else GREY, name=f"encoder {number}" if number else "image x", shape=shape)
+        sheet.slab(
+            x,
+            above,
+            pixels(shape),
+            BLUE if number else GREY,
+            name=f"encoder {number}" if number else "image x",
+            shape=shape,
+        )
         for number, (x, shape) in enumerate(zip(xs, coded))
     ]
     _chain(sheet, encoder, above, "3 × 3 convolution of stride 2")
@@ -70,7 +77,14 @@ def vae(model: VAE, size: Shape) -> Sheet:
     sheet.flow(plus, code, [plus.east, (738, mean.y), (738, below), code.east])
 
     decoder = [
-        sheet.slab(x, below, pixels(shape), GREEN if number < len(drawn) - 1 else GREY, name="reconstruction" if number == len(drawn) - 1 else f"decoder {number + 1}", shape=shape)
+        sheet.slab(
+            x,
+            below,
+            pixels(shape),
+            GREEN if number < len(drawn) - 1 else GREY,
+            name="reconstruction" if number == len(drawn) - 1 else f"decoder {number + 1}",
+            shape=shape,
+        )
         for number, (x, shape) in enumerate(zip(xs[::-1], drawn))
     ]
     sheet.flow(code, decoder[0], [code.west, (decoder[0].right + 3, below)], by="linear layer")
@@ -88,7 +102,9 @@ def vae(model: VAE, size: Shape) -> Sheet:
     sheet.text(290, 268, "loss = squared error", size=13, bold=True)
     sheet.text(290, 286, "+ beta · KL divergence", size=13, bold=True)
     sheet.tell(
-        20, 486, ["The noise comes in from the side: z is a function of mean and log variance, and the gradient passes."]
+        20,
+        486,
+        ["The noise comes in from the side: z is a function of mean and log variance, and the gradient passes."],
     )
     return sheet
 
@@ -102,53 +118,64 @@ def gan(drawer: Generator, judge: Discriminator, size: Shape) -> Sheet:
     made, seen = _maps(drawn, "layers"), _maps(judged, "features")
     if len(made) > 4 or len(seen) > 3:
         raise InputError("the diagram has room for three widths of each network; give fewer")
-    sheet = Sheet("A GAN: one network draws, the other judges", 500)
+    sheet = Sheet("A GAN: one network draws, the other judges", 512)
     pixels = scale([*made, *seen], 72, 32)
     up, middle, low = 196, 274, 360
 
-    sheet.frame(84, 122, 244, 150, GREEN)
+    sheet.frame(84, 122, 256, 150, GREEN)
     sheet.text(96, 142, "generator G", size=13, bold=True, anchor="start")
     noise = sheet.box(44, up, 52, 48, ["noise z"], colour=GREY, shape=drawn[":in"], size=12)
     generator = [
-        sheet.slab(126 + 80 * number, up, pixels(shape), GREEN, name=f"layer {number + 1} of G", shape=shape)
+        sheet.slab(128 + 84 * number, up, pixels(shape), GREEN, name=f"layer {number + 1} of G", shape=shape)
         for number, shape in enumerate(made[:-1])
     ]
-    fake = sheet.slab(376, up, pixels(made[-1]), GREY, name="drawn image", shape=made[-1])
+    fake = sheet.slab(384, up, pixels(made[-1]), GREY, name="drawn image", shape=made[-1])
     _chain(sheet, [noise, *generator, fake], up)
     for node, shape in zip(generator, made):
         sheet.text(node.x, 260, shaped(shape))
-    real = sheet.slab(376, low, pixels(judged[":in"]), GREY, name="real image", shape=judged[":in"])
+    real = sheet.slab(384, low, pixels(judged[":in"]), GREY, name="real image", shape=judged[":in"])
     for node, title, shape in ((fake, "drawn image", made[-1]), (real, "real image", judged[":in"])):
-        sheet.lines(376, node.bottom + 18, [title, shaped(shape)])
+        sheet.lines(384, node.bottom + 18, [title, shaped(shape)])
 
-    sheet.frame(436, 200, 246, 148, BLUE)
-    sheet.text(448, 220, "discriminator D", size=13, bold=True, anchor="start")
+    sheet.frame(438, 200, 256, 148, BLUE)
+    sheet.text(450, 220, "discriminator D", size=13, bold=True, anchor="start")
     discriminator = [
-        sheet.slab(478 + 80 * number, middle, pixels(shape), BLUE, name=f"layer {number + 1} of D", shape=shape)
+        sheet.slab(482 + 84 * number, middle, pixels(shape), BLUE, name=f"layer {number + 1} of D", shape=shape)
         for number, shape in enumerate(seen)
     ]
     for node, shape in zip(discriminator, seen):
         sheet.text(node.x, 336, shaped(shape))
     first = discriminator[0]
-    sheet.flow(fake, first, [(fake.right + 3, up), (424, up), (424, middle - 5), (first.left - 3, middle - 5)])
-    sheet.flow(real, first, [(real.right + 3, low), (424, low), (424, middle + 5), (first.left - 3, middle + 5)])
+    sheet.flow(fake, first, [(fake.right + 3, up), (430, up), (430, middle - 5), (first.left - 3, middle - 5)])
+    sheet.flow(real, first, [(real.right + 3, low), (430, low), (430, middle + 5), (first.left - 3, middle + 5)])
     _chain(sheet, discriminator, middle)
-    answer = sheet.box(718, middle, 52, 48, ["logit"], colour=ORANGE, shape=judged["score"])
+    answer = sheet.box(728, middle, 46, 48, ["logit"], colour=ORANGE, shape=judged["score"])
     sheet.flow(discriminator[-1], answer, [(discriminator[-1].right + 3, middle), answer.west], by="linear layer")
 
-    wins = sheet.box(606, 106, 276, 48, ["loss of G: small where drawn", "images get a high logit"], colour=GREEN, size=13)
-    tells = sheet.box(606, 432, 276, 48, ["loss of D: small where real images", "get a high, drawn ones a low logit"], colour=BLUE)
-    sheet.flow(answer, wins, [(718, answer.top), (718, wins.bottom)])
-    sheet.flow(answer, tells, [(718, answer.bottom), (718, tells.top)])
-    sheet.arrow([(559, tells.top), (559, 350)], VERMILION, dashed=True)
-    sheet.text(551, 382, "gradient changes D", anchor="end")
+    wins = sheet.box(
+        613, 106, 276, 48, ["loss of G: small where drawn", "images get a high logit"], colour=GREEN, size=13
+    )
+    tells = sheet.box(
+        613, 432, 276, 48, ["loss of D: small where real images", "get a high, drawn ones a low logit"], colour=BLUE
+    )
+    sheet.flow(answer, wins, [(728, answer.top), (728, wins.bottom)])
+    sheet.flow(answer, tells, [(728, answer.bottom), (728, tells.top)])
+    sheet.arrow([(566, tells.top), (566, 350)], VERMILION, dashed=True)
+    sheet.text(558, 382, "gradient changes D", anchor="end")
     sheet.arrow([(wins.left, 92), (206, 92), (206, 120)], VERMILION, dashed=True)
-    sheet.text(337, 84, "gradient passes D and changes G")
+    sheet.text(340, 84, "gradient passes D and changes G")
     batch = " Not drawn: a map that tells D how much a batch varies." if judge.minibatch else ""
     sheet.tell(
         20,
         478,
-        [*filter(None, [
-            "Dashed: gradients. The loss of G changes only G, though it passes D; the loss of D changes only D.", batch.strip()])],
+        [
+            *filter(
+                None,
+                [
+                    "Dashed: gradients. The loss of G changes only G, though it passes D; the loss of D changes only D.",
+                    batch.strip(),
+                ],
+            )
+        ],
     )
     return sheet

@@ -145,5 +145,7 @@ def lstm_cell(model: FrameSequence, size: Shape) -> Sheet:
             "of c_{t} with respect to c_{t−1} is f_{t}: it lasts over many steps only where the forget gate is near 1.",
         ],
     )
-    sheet.text(20, 510, "Blue: the memory c. Green: the state h, which is what others see.", anchor="start", colour=QUIET)
+    sheet.text(
+        20, 510, "Blue: the memory c. Green: the state h, which is what others see.", anchor="start", colour=QUIET
+    )
     return sheet
