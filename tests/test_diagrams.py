@@ -5,7 +5,6 @@ import xml.etree.ElementTree as ET
 
 import pytest
 import torch
-from torch import nn
 
 from medtutor import build
 from medtutor.data import card
@@ -77,7 +76,7 @@ PLACES = {
         "encoder 1": "encoder.features.1",
         "encoder 2": "encoder.features.3",
         "mean": "decoder:in",
-        "code z": "decoder:in",
+        "latent code z": "decoder:in",
         "decoder 1": "decoder.expand",
         "decoder 2": "decoder.layers.1",
         "reconstruction": "decoder",
@@ -86,7 +85,7 @@ PLACES = {
         "noise z": "0:in",
         "layer 1 of G": "0.layers.3",
         "layer 2 of G": "0.layers.6",
-        "drawn image": "0",
+        "generated image": "0",
         "layer 1 of D": "1.features.0",
         "layer 3 of D": "1.features.4",
         "logit": "1.score",
@@ -106,7 +105,7 @@ PLACES = {
         "tokens": "blocks.0:in",
         "logits": "classifier",
     },
-    "fusion": {"CNN": "image", "table (early)": "table:in", "side by side": "answer:in", "logits": ""},
+    "fusion": {"CNN": "image", "table (early)": "table:in", "concatenation": "answer:in", "logits": ""},
 }
 
 
@@ -142,10 +141,8 @@ def hooked(model, inputs):
 
     if isinstance(model, tuple):
         for number, (part, taken) in enumerate(zip(model, (torch.zeros(2, model[0].latents), GREY))):
-            found |= {re.sub(r"^(?=[^:])", ".", key): shape for key, shape in hooked(part, [taken]).items()} and {
-                f"{number}{'' if key in ('', ':in') else '.'}{key}": shape
-                for key, shape in hooked(part, [taken]).items()
-            }
+            for key, shape in hooked(part, [taken]).items():
+                found[f"{number}{'' if key in ('', ':in') else '.'}{key}"] = shape
         return found
     for name, module in model.named_modules():
         listen(name, module)
@@ -297,7 +294,7 @@ def texts(made):
     """(words, left, top, right, bottom, size) of each line, measured with a wide font."""
     for each in ET.fromstring(made.svg).iter(f"{SVG}text"):
         marked = (each.text or "") + "".join(
-            ("_{%s}" % part.text if part.get("font-size") else part.text) + (part.tail or "") for part in each
+            (f"_{{{part.text}}}" if part.get("font-size") else part.text) + (part.tail or "") for part in each
         )
         size, bold = float(each.get("font-size")), each.get("font-weight") == "bold"
         wide, x, y = measured(marked, size, bold), float(each.get("x")), float(each.get("y"))
@@ -393,4 +390,3 @@ def test_a_thing_is_told_once_an_arrow_leads_to_it():
     two = sheet.box(300, 50, 80, 40, ["two"], shape=(4, 5))
     sheet.flow(one, two, by="a step")
     assert sheet.finish().alt == "Diagram: Two layers. One (3), a step, to two (4 x 5)."
-    assert isinstance(nn.Identity(), nn.Module)

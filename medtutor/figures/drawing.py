@@ -86,8 +86,8 @@ class Node:
 def shaped(shape: Sequence[int]) -> str:
     """A shape as it is written: 24 × 28 × 28.
 
-    >>> shaped((24, 28, 28))
-    '24 × 28 × 28'
+    >>> shaped((24, 28, 28)).split()  # its spaces do not break a line
+    ['24', '×', '28', '×', '28']
     """
     return " × ".join(map(str, shape)).replace(" ", "\u00a0")
 
@@ -191,9 +191,9 @@ class Sheet:
         for number, words in enumerate(lines):
             self.text(x, y + number * gap, words, **how)
 
-    def tell(self, x: float, y: float, lines: Sequence[str], **how) -> None:
+    def tell(self, x: float, y: float, lines: Sequence[str]) -> None:
         """A remark, which the alt text has, too."""
-        self.lines(x, y, lines, **({"anchor": "start", "gap": 17} | how))
+        self.lines(x, y, lines, gap=17, anchor="start")
         self._told.append(spoken(" ".join(lines)))
 
     # --- things ---
@@ -233,8 +233,9 @@ class Sheet:
         split: float | None = None,
         other: str = GREY,
     ) -> Node:
-        """A feature map around the middle (x, y): thickness for channels, height for rows, depth for columns, in pixels.
+        """A feature map around the middle (x, y): thickness for channels, height for rows, depth for columns.
 
+        size   (thickness, height, depth) in pixels
         split  share of the channels that have `colour`, the rest has the `other`
         """
         thick, high, deep = size

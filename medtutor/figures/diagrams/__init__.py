@@ -16,10 +16,11 @@ from ...models.gan import Discriminator, Generator
 from ...models.hybrid import Fusion
 from ..drawing import Diagram, Sheet
 from .convolutions import residual_cnn, unet
+from .fusion import fusion, hybrid
 from .generative import gan, vae
 from .shapes import Shape
 from .time import lstm_cell, rnn
-from .tokens import fusion, hybrid, vit_block
+from .tokens import vit_block
 
 
 class Drawn(NamedTuple):
@@ -51,8 +52,8 @@ DIAGRAMS = {
 def diagram(name: str, model: nn.Module | tuple[nn.Module, ...] | None = None) -> Diagram:
     """An architecture of the course as a drawing with the shapes of its tensors, and alt text that says the same.
 
-    name   "residual_cnn" (lesson 01), "unet" (03), "rnn" and "lstm_cell" (04), "vae" (05), "gan" (06), "vit_block" (07),
-           "hybrid" and "fusion" (08)
+    name   "residual_cnn" (lesson 01), "unet" (03), "rnn" and "lstm_cell" (04), "vae" (05), "gan" (06),
+           "vit_block" (07), "hybrid" and "fusion" (08)
     model  whose shapes are written; left out: the package's own, for grey images of 28 x 28 pixels, the U-Net for
            hippocampus slices of 56 x 40. One of another size must take images of that size, too; of a GAN
            (generator, discriminator)
@@ -60,8 +61,8 @@ def diagram(name: str, model: nn.Module | tuple[nn.Module, ...] | None = None) -
     Shapes are channels × rows × columns, without the batch. They are those of a pass through the model, not written by
     hand: wider layers give a drawing with other shapes. The drawing shows itself in a notebook; `save` writes an SVG.
 
-    Raises `InputError` for an unknown name, for a model of another kind, and for one with more layers than the drawing has
-    room for.
+    Raises `InputError` for an unknown name, for a model of another kind, and for one with more layers than the
+    drawing has room for.
 
     >>> from medtutor.figures import diagram
     >>> diagram("unet").alt[:61]

@@ -1,9 +1,10 @@
 """The residual CNN of lesson 01 and the U-Net of lesson 03."""
 
+from typing import Any
+
 from torch import nn
 
 from ...errors import InputError
-from ...models import CNN, UNet
 from ..canvas import BLUE, GREEN, GREY, ORANGE, VERMILION
 from ..drawing import QUIET, Sheet, shaped
 from .shapes import Shape, image, scale, shapes_of
@@ -11,7 +12,7 @@ from .shapes import Shape, image, scale, shapes_of
 BATCH = "A batch of images has one more number before each shape."
 
 
-def residual_cnn(model: CNN, size: Shape) -> Sheet:
+def residual_cnn(model: Any, size: Shape) -> Sheet:
     """The stages in a row, and below them a block opened."""
     found = shapes_of(model, image(model.stem[0].in_channels, size))
     maps = [found[":in"], found["stem"], *(found[f"blocks.{number}"] for number in range(len(model.blocks)))]
@@ -38,8 +39,8 @@ def residual_cnn(model: CNN, size: Shape) -> Sheet:
         sheet.text(x, 223, shaped(shape))
         sheet.text(x, 240, note, colour=QUIET)
     number = next((n for n, block in enumerate(model.blocks) if not isinstance(block.skip, nn.Identity)), 0)
-    for side, end in ((-1, 20), (1, sheet.width - 20)):
-        sheet.line([(xs[number + 2] + side * step * 0.48, 246), (end, 272)], GREY, dashed=True)
+    for side, edge in ((-1, 20), (1, sheet.width - 20)):
+        sheet.line([(xs[number + 2] + side * step * 0.48, 246), (edge, 272)], GREY, dashed=True)
     _opened(sheet, found, model.blocks[number], number)
     return sheet
 
@@ -105,7 +106,7 @@ def _spoken(shape):
 # --- U-Net -----------------------------------------------------------------------------
 
 
-def unet(model: UNet, size: Shape) -> Sheet:
+def unet(model: Any, size: Shape) -> Sheet:
     """Encoder down the left, decoder up the right, skips across: the U."""
     found = shapes_of(model, image(model.encoder[0][0].in_channels, size))
     levels = len(model.encoder)
@@ -115,11 +116,12 @@ def unet(model: UNet, size: Shape) -> Sheet:
     joined = [found[f"decoder.{level}:in"] for level in range(levels - 1)]
     pixels = scale([*across, *joined], 92, 46)
     sheet = Sheet("U-Net: the decoder sees what the encoder saw at its own level", 0)
-    left, right = [130 + 54 * level for level in range(levels - 1)], [0.0] * levels
+    left, right = [130.0 + 54 * level for level in range(levels - 1)], [0.0] * levels
     for level in reversed(range(levels)):  # the middle of what is given to the level above
         right[level] = 622 - 84 * level
     left.append(right[-1])
-    tops, bottom = [], 34
+    tops: list[float] = []
+    bottom = 34.0
     for shape in across:
         tops.append(bottom + 82)
         bottom = tops[-1] + pixels(shape)[1]
@@ -215,8 +217,8 @@ def _key(sheet, found, levels, y):
         20,
         y + 28,
         [
-            f"At level {level + 1}, {taken} channels come from below. A 1 × 1 convolution makes {kept} of them; the skip"
-            f" adds {across}:",
+            f"At level {level + 1}, {taken} channels come from below. A 1 × 1 convolution makes {kept} of them; the"
+            f" skip adds {across}:",
             f"the block takes {whole} channels and gives {given}. {BATCH}",
         ],
     )

@@ -1,12 +1,12 @@
 """The variational autoencoder of lesson 05 and the GAN of lesson 06."""
 
+from typing import Any
+
 import torch
 
 from ...errors import InputError
-from ...models.autoencoder import VAE
-from ...models.gan import Discriminator, Generator
 from ..canvas import BLUE, GREEN, GREY, ORANGE, VERMILION
-from ..drawing import QUIET, Sheet, shaped
+from ..drawing import Sheet, shaped
 from .shapes import Shape, image, scale, shapes_of
 
 
@@ -32,14 +32,14 @@ def _under(sheet, node, lines, y):
         sheet.text(node.x, y + 16 * number, words, bold=number == 0 and len(lines) > 1)
 
 
-def vae(model: VAE, size: Shape) -> Sheet:
+def vae(model: Any, size: Shape) -> Sheet:
     """Above from the image to a Gaussian, on the right the draw from it, below back to an image."""
     found = shapes_of(model, image(model.encoder.features[0].in_channels, size))
     coded, drawn = [found[":in"], *_maps(found, "encoder.features")], _maps(found, "decoder.layers")
     drawn = [found["decoder.expand"], *drawn]
     if len(coded) > 3:
         raise InputError(f"the diagram has room for 2 convolutions, not for {len(coded) - 1}; give two widths")
-    sheet = Sheet("A variational autoencoder: an image, a cloud of codes, an image", 500)
+    sheet = Sheet("A variational autoencoder (VAE)", 500)
     pixels, latents, above, below = scale(coded, 92, 44), found["decoder:in"], 130, 370
     xs = [70 + 118 * number for number in range(len(coded))]
     encoder = [
@@ -61,19 +61,19 @@ def vae(model: VAE, size: Shape) -> Sheet:
     sheet.text(495, 82, "a Gaussian", bold=True)
     mean = sheet.box(495, 116, 126, 44, ["mean"], colour=ORANGE, shape=latents)
     spread = sheet.box(495, 190, 126, 44, ["log variance"], colour=ORANGE, shape=latents)
-    for node, name in ((mean, "mean"), (spread, "log variance")):
+    for node in (mean, spread):
         last = encoder[-1]
         sheet.flow(last, node, [(last.right + 3, above), (392, above), (392, node.y), node.west], by="linear layer")
     sheet.text(364, above - 8, "linear")
     times = sheet.sign(690, spread.y, "×", "times")
     plus = sheet.sign(690, mean.y, "+", "plus")
-    noise = sheet.box(672, 264, 112, 44, ["noise ε, N(0, 1)"], colour=GREY, shape=latents, name="noise", size=12)
+    noise = sheet.box(672, 264, 112, 44, ["noise ε ~ N(0, 1)"], colour=GREY, shape=latents, name="noise", size=12)
     sheet.flow(mean, plus)
     sheet.flow(spread, times, by="exp(½ ·), the standard deviation")
     sheet.text((spread.right + times.left) / 2 + 6, spread.y - 8, "exp(½ ·)")
     sheet.flow(noise, times, [(690, noise.top), times.south])
     sheet.flow(times, plus, [times.north, plus.south])
-    code = sheet.box(560, below, 110, 44, ["code z"], colour=ORANGE, shape=latents)
+    code = sheet.box(560, below, 110, 44, ["latent code z"], colour=ORANGE, shape=latents)
     sheet.flow(plus, code, [plus.east, (738, mean.y), (738, below), code.east])
 
     decoder = [
@@ -91,7 +91,7 @@ def vae(model: VAE, size: Shape) -> Sheet:
     sheet.text((code.left + decoder[0].right) / 2, below - 8, "linear")
     _chain(sheet, decoder, below, "transposed convolution of stride 2")
     for number, (node, shape) in enumerate(zip(decoder, drawn)):
-        title = "image again" if number == len(drawn) - 1 else ("transposed conv" if number else "linear, as maps")
+        title = "reconstruction" if number == len(drawn) - 1 else ("transposed conv" if number else "linear, as maps")
         _under(sheet, node, [title, shaped(shape)], 444)
 
     error = sheet.box(90, 270, 140, 44, ["squared error,", "sum over pixels"], colour=VERMILION, size=12, dashed=True)
@@ -109,7 +109,7 @@ def vae(model: VAE, size: Shape) -> Sheet:
     return sheet
 
 
-def gan(drawer: Generator, judge: Discriminator, size: Shape) -> Sheet:
+def gan(drawer: Any, judge: Any, size: Shape) -> Sheet:
     """Two networks, two losses, and which loss changes which network."""
     if drawer.classes or judge.classes:
         raise InputError("the diagram is of a GAN without labels; give networks with classes=0")
@@ -118,7 +118,7 @@ def gan(drawer: Generator, judge: Discriminator, size: Shape) -> Sheet:
     made, seen = _maps(drawn, "layers"), _maps(judged, "features")
     if len(made) > 4 or len(seen) > 3:
         raise InputError("the diagram has room for three widths of each network; give fewer")
-    sheet = Sheet("A GAN: one network draws, the other judges", 512)
+    sheet = Sheet("A GAN: one network generates, the other discriminates", 512)
     pixels = scale([*made, *seen], 72, 32)
     up, middle, low = 196, 274, 360
 
@@ -129,12 +129,12 @@ def gan(drawer: Generator, judge: Discriminator, size: Shape) -> Sheet:
         sheet.slab(128 + 84 * number, up, pixels(shape), GREEN, name=f"layer {number + 1} of G", shape=shape)
         for number, shape in enumerate(made[:-1])
     ]
-    fake = sheet.slab(384, up, pixels(made[-1]), GREY, name="drawn image", shape=made[-1])
+    fake = sheet.slab(384, up, pixels(made[-1]), GREY, name="generated image", shape=made[-1])
     _chain(sheet, [noise, *generator, fake], up)
     for node, shape in zip(generator, made):
         sheet.text(node.x, 260, shaped(shape))
     real = sheet.slab(384, low, pixels(judged[":in"]), GREY, name="real image", shape=judged[":in"])
-    for node, title, shape in ((fake, "drawn image", made[-1]), (real, "real image", judged[":in"])):
+    for node, title, shape in ((fake, "generated", made[-1]), (real, "real", judged[":in"])):
         sheet.lines(384, node.bottom + 18, [title, shaped(shape)])
 
     sheet.frame(438, 200, 256, 148, BLUE)
@@ -153,29 +153,19 @@ def gan(drawer: Generator, judge: Discriminator, size: Shape) -> Sheet:
     sheet.flow(discriminator[-1], answer, [(discriminator[-1].right + 3, middle), answer.west], by="linear layer")
 
     wins = sheet.box(
-        613, 106, 276, 48, ["loss of G: small where drawn", "images get a high logit"], colour=GREEN, size=13
+        613, 106, 276, 48, ["loss of G: small where generated", "images get a high logit"], colour=GREEN, size=13
     )
     tells = sheet.box(
-        613, 432, 276, 48, ["loss of D: small where real images", "get a high, drawn ones a low logit"], colour=BLUE
+        613, 432, 276, 48, ["loss of D: small where real images", "get high, generated ones low logits"], colour=BLUE
     )
     sheet.flow(answer, wins, [(728, answer.top), (728, wins.bottom)])
     sheet.flow(answer, tells, [(728, answer.bottom), (728, tells.top)])
     sheet.arrow([(566, tells.top), (566, 350)], VERMILION, dashed=True)
-    sheet.text(558, 382, "gradient changes D", anchor="end")
+    sheet.text(558, 382, "gradient updates D", anchor="end")
     sheet.arrow([(wins.left, 92), (206, 92), (206, 120)], VERMILION, dashed=True)
-    sheet.text(340, 84, "gradient passes D and changes G")
-    batch = " Not drawn: a map that tells D how much a batch varies." if judge.minibatch else ""
-    sheet.tell(
-        20,
-        478,
-        [
-            *filter(
-                None,
-                [
-                    "Dashed: gradients. The loss of G changes only G, though it passes D; the loss of D changes only D.",
-                    batch.strip(),
-                ],
-            )
-        ],
-    )
+    sheet.text(340, 84, "gradient passes D and updates G")
+    remarks = ["Dashed: gradients. The loss of G updates only G, though it passes D; the loss of D updates only D."]
+    if judge.minibatch:
+        remarks.append("Not drawn: a map that tells D how much the images of a batch differ.")
+    sheet.tell(20, 478, remarks)
     return sheet

@@ -1,10 +1,11 @@
 """A recurrent network unrolled in time, and the LSTM's cell: lesson 04."""
 
+from typing import Any
+
 import torch
 from torch import nn
 
 from ...errors import InputError
-from ...models import FrameSequence
 from ...models.recurrent import Recurrent
 from ..canvas import BLUE, GREEN, GREY, ORANGE, VERMILION
 from ..drawing import QUIET, Sheet, shaped
@@ -21,7 +22,7 @@ def _asked(model, size):
     return shapes_of(model, torch.zeros(1, FRAMES, entry, *size, device="meta")), model.head.recurrence
 
 
-def rnn(model: FrameSequence, size: Shape) -> Sheet:
+def rnn(model: Any, size: Shape) -> Sheet:
     """On the left the loop, on the right the same layer at each frame."""
     found, layer = _asked(model, size)
     frame, features = found["encoder:in"], found["encoder"]
@@ -32,7 +33,7 @@ def rnn(model: FrameSequence, size: Shape) -> Sheet:
     top, cell, coded, below = 120, 222, 312, 396
 
     sheet.text(95, 62, "the loop", bold=True, size=13)
-    sheet.text(470, 62, "the same network at every frame: one set of weights", bold=True, size=13)
+    sheet.text(470, 62, "unrolled: the same weights at every frame", bold=True, size=13)
     looped = sheet.box(85, cell, 84, 50, [kind, "cell"], colour=BLUE, name="cell")
     sheet.arrow([looped.east, (150, cell), (150, cell - 52), (85, cell - 52), looped.north], BLUE)
     sheet.text(98, cell - 60, hand.replace("%s", "t−1"), anchor="start")
@@ -40,7 +41,7 @@ def rnn(model: FrameSequence, size: Shape) -> Sheet:
     sheet.arrow([taken.north, looped.south])
     sheet.text(192, cell + 6, "=", size=24)
 
-    before = None
+    before: Any = None
     for x, number, last in ((262, "1", ""), (372, "2", "1"), (482, "3", "2"), (672, "T", "T−1")):
         picture = sheet.slab(x, below, (5, 44, 44), GREY, name=f"frame {number}", shape=frame)
         coder = sheet.box(x, coded, 92, 42, [f"x_{{{number}}}"], colour=ORANGE, shape=features)
@@ -79,8 +80,8 @@ def rnn(model: FrameSequence, size: Shape) -> Sheet:
     return sheet
 
 
-def lstm_cell(model: FrameSequence, size: Shape) -> Sheet:
-    """The memory runs along the top; three gates say what is kept, written and shown."""
+def lstm_cell(model: Any, size: Shape) -> Sheet:
+    """The cell state runs along the top; three gates say what is kept, written and shown."""
     found, layer = _asked(model, size)
     if not isinstance(layer, nn.LSTM):
         raise InputError(f"the diagram is of an LSTM, not of a {type(layer).__name__}; give a model with the head lstm")
@@ -105,7 +106,7 @@ def lstm_cell(model: FrameSequence, size: Shape) -> Sheet:
     )
     keep = sheet.sign(216, memory, "×", "times f_{t}")
     write = sheet.sign(408, 172, "×", "times i_{t}")
-    add = sheet.sign(408, memory, "+", "add to the memory")
+    add = sheet.sign(408, memory, "+", "add to the cell state")
     squash = sheet.box(600, 176, 60, 32, ["tanh"], colour=GREY)
     show = sheet.sign(600, gates, "×", "times o_{t}")
     sheet.line([old_h.east, (504, line)], width=2)
@@ -126,7 +127,7 @@ def lstm_cell(model: FrameSequence, size: Shape) -> Sheet:
     sheet.flow(o, show)
     sheet.flow(show, new_h, [show.south, (600, line), new_h.west], colour=GREEN)
     sheet.text(508, memory - 10, "cell state: only × and +")
-    weights = [shaped(each.shape) for each in (layer.weight_ih_l0, layer.weight_hh_l0)]
+    whole = [shaped(weight.shape) for weight in model.head.recurrence.all_weights[0][:2]]
     each = [shaped((state[0], into[0])) for into in (features, state)]
     formulas = [
         ("f_{t} = σ(W_{f} x_{t} + U_{f} h_{t−1} + b_{f})", "g_{t} = tanh(W_{g} x_{t} + U_{g} h_{t−1} + b_{g})"),
@@ -140,12 +141,16 @@ def lstm_cell(model: FrameSequence, size: Shape) -> Sheet:
         20,
         456,
         [
-            f"Each W is {each[0]} and each U {each[1]}; torch stacks the four: {weights[0]} and {weights[1]}.",
-            "σ is between 0 and 1, tanh between −1 and 1; ⊙ multiplies number by number. Along the memory, the gradient",
-            "of c_{t} with respect to c_{t−1} is f_{t}: it lasts over many steps only where the forget gate is near 1.",
+            f"Each W is {each[0]} and each U {each[1]}; torch stacks the four: {whole[0]} and {whole[1]}.",
+            "σ is between 0 and 1, tanh between −1 and 1; ⊙ multiplies element by element. Along the cell state,",
+            "the gradient of c_{t} with respect to c_{t−1} is f_{t}; it survives many steps where f_{t} is near 1.",
         ],
     )
     sheet.text(
-        20, 510, "Blue: the memory c. Green: the state h, which is what others see.", anchor="start", colour=QUIET
+        20,
+        510,
+        "Blue: the cell state c. Green: the hidden state h, which is what other layers see.",
+        anchor="start",
+        colour=QUIET,
     )
     return sheet
