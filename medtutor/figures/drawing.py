@@ -16,7 +16,7 @@ from os import PathLike
 from matplotlib.font_manager import FontProperties
 from matplotlib.textpath import TextToPath
 
-from ..files import resolve, write_whole
+from ..files import write_text
 from .canvas import GREY
 
 WIDE = 760  # pixels, of a notebook's page
@@ -45,7 +45,7 @@ class Diagram:
 
     def save(self, path: str | PathLike) -> None:
         """Write the SVG file, whole or not at all. Raises `InputError` where `path` can be none."""
-        write_whole(resolve(path), self.svg)
+        write_text(path, self.svg)
 
 
 @dataclass(frozen=True)
@@ -150,14 +150,19 @@ def document(width: float, height: float, title: str, alt: str, parts: Iterable[
 
 
 class Sheet:
-    """A white sheet, `width` x `height` pixels, with a title; x runs to the right, y down."""
+    """A white sheet, `width` x `height` pixels; x runs to the right, y down.
 
-    def __init__(self, title: str, height: float, width: float = WIDE) -> None:
+    title    its name, for screen readers
+    heading  whether the title is written on the sheet, too
+    """
+
+    def __init__(self, title: str, height: float, width: float = WIDE, heading: bool = True) -> None:
         self.title, self.height, self.width = title, height, width
         self._parts: list[str] = []
         self._flows: list[tuple[str, str, str]] = []
         self._told: list[str] = []
-        self.text(20, 30, title, size=LARGE, bold=True, anchor="start")
+        if heading:
+            self.text(20, 30, title, size=LARGE, bold=True, anchor="start")
 
     # --- words ---
 
@@ -171,8 +176,9 @@ class Sheet:
         bold: bool = False,
         anchor: str = "middle",
         colour: str = INK,
+        upward: bool = False,
     ) -> None:
-        """One line; y is where its letters stand."""
+        """One line; y is where its letters stand. `upward` is turned around (x, y), to be read from below."""
         line, lowered = "", False
         for part, low in _parts(words):
             if low:
@@ -181,8 +187,9 @@ class Sheet:
                 line += f'<tspan dy="-3">{escape(part)}</tspan>' if lowered else escape(part)
             lowered = low
         weight = ' font-weight="bold"' if bold else ""
+        turn = f' transform="rotate(-90 {x:.1f} {y:.1f})"' if upward else ""
         self._parts.append(
-            f'<text x="{x:.1f}" y="{y:.1f}" font-size="{size}" text-anchor="{anchor}" fill="{colour}"{weight}>'
+            f'<text x="{x:.1f}" y="{y:.1f}" font-size="{size}" text-anchor="{anchor}" fill="{colour}"{weight}{turn}>'
             f"{line}</text>"
         )
 
@@ -338,9 +345,10 @@ class Sheet:
         """In the alt text alone: an arrow that is drawn in parts."""
         self._flows.append((start.name, end.name, by))
 
-    def finish(self) -> Diagram:
-        """The diagram, with its alt text."""
-        alt = " ".join([f"Diagram: {self.title}.", _told(self._flows), *self._told])
+    def finish(self, alt: str | None = None) -> Diagram:
+        """The diagram. Its alt text is made from what was drawn, where none is given."""
+        if alt is None:
+            alt = " ".join([f"Diagram: {self.title}.", _told(self._flows), *self._told])
         return Diagram(document(self.width, self.height, self.title, alt, self._parts), alt)
 
 

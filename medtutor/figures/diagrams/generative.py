@@ -59,7 +59,7 @@ def vae(model: Any, size: Shape) -> Sheet:
 
     sheet.frame(420, 62, 150, 162, GREY, dashed=True)
     sheet.text(495, 82, "a Gaussian", bold=True)
-    mean = sheet.box(495, 116, 126, 44, ["mean"], colour=ORANGE, shape=latents)
+    mean = sheet.box(495, 116, 126, 44, ["mean μ"], colour=ORANGE, shape=latents, name="mean")
     spread = sheet.box(495, 190, 126, 44, ["log variance"], colour=ORANGE, shape=latents)
     for node in (mean, spread):
         last = encoder[-1]
@@ -70,9 +70,10 @@ def vae(model: Any, size: Shape) -> Sheet:
     noise = sheet.box(672, 264, 112, 44, ["noise ε ~ N(0, 1)"], colour=GREY, shape=latents, name="noise", size=12)
     sheet.flow(mean, plus)
     sheet.flow(spread, times, by="exp(½ ·), the standard deviation")
-    sheet.text((spread.right + times.left) / 2 + 6, spread.y - 8, "exp(½ ·)")
+    sheet.text((spread.right + times.left) / 2 + 6, spread.y - 8, "σ = exp(½ ·)")
     sheet.flow(noise, times, [(690, noise.top), times.south])
     sheet.flow(times, plus, [times.north, plus.south])
+    sheet.text(655, 326, "z = μ + σ · ε", size=13, bold=True)
     code = sheet.box(560, below, 110, 44, ["latent code z"], colour=ORANGE, shape=latents)
     sheet.flow(plus, code, [plus.east, (738, mean.y), (738, below), code.east])
 

@@ -96,12 +96,12 @@ def lstm_cell(model: Any, size: Shape) -> Sheet:
     new_c = sheet.box(708, memory, 76, 44, ["c_{t}"], colour=BLUE, shape=state, name="c_{t}")
     new_h = sheet.box(708, line, 76, 44, ["h_{t}"], colour=GREEN, shape=state, name="h_{t}")
     f, i, g, o = (
-        sheet.box(x, gates, 82, 44, lines, colour=colour, name=f"{name} ({state[0]})")
+        sheet.box(x, gates, 90, 44, lines, colour=colour, name=f"{name} ({state[0]})")
         for x, lines, colour, name in (
-            (216, ["forget f_{t}", "σ"], VERMILION, "forget gate f_{t}"),
-            (312, ["input i_{t}", "σ"], VERMILION, "input gate i_{t}"),
-            (408, ["new g_{t}", "tanh"], GREY, "candidate g_{t}"),
-            (504, ["output o_{t}", "σ"], VERMILION, "output gate o_{t}"),
+            (216, ["forget gate", "f_{t}: σ"], VERMILION, "forget gate f_{t}"),
+            (312, ["input gate", "i_{t}: σ"], VERMILION, "input gate i_{t}"),
+            (408, ["candidate", "g_{t}: tanh"], GREY, "candidate g_{t}"),
+            (504, ["output gate", "o_{t}: σ"], VERMILION, "output gate o_{t}"),
         )
     )
     keep = sheet.sign(216, memory, "×", "times f_{t}")
@@ -143,7 +143,8 @@ def lstm_cell(model: Any, size: Shape) -> Sheet:
         [
             f"Each W is {each[0]} and each U {each[1]}; torch stacks the four: {whole[0]} and {whole[1]}.",
             "σ is between 0 and 1, tanh between −1 and 1; ⊙ multiplies element by element. Along the cell state,",
-            "the gradient of c_{t} with respect to c_{t−1} is f_{t}; it survives many steps where f_{t} is near 1.",
+            "the gradient of c_{t} with respect to c_{t−1} is f_{t}; it survives many steps"
+            " only where f_{t} is near 1.",
         ],
     )
     sheet.text(
