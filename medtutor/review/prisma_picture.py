@@ -6,12 +6,11 @@ description for who cannot see it is the same for every flow.
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from html import escape
 from textwrap import wrap
 
 from ..checks import instance
+from ..figures.drawing import Diagram, Sheet
 from .prisma import UNKNOWN, Flow
-from .textfile import write_text
 
 WIDE, LETTERS, LINE, PAD, GAP = 224, 34, 16, 8, 30  # pixels of a box; letters, pixels of a line; around; between boxes
 LETTER = 11  # pixels of letters
