@@ -34,7 +34,7 @@ def _under(sheet, node, lines, y):
 
 def vae(model: Any, size: Shape) -> Sheet:
     """Above from the image to a Gaussian, on the right the draw from it, below back to an image."""
-    found = shapes_of(model, image(model.encoder.features[0].in_channels, size))
+    found = shapes_of(model, image(model, size))
     coded, drawn = [found[":in"], *_maps(found, "encoder.features")], _maps(found, "decoder.layers")
     drawn = [found["decoder.expand"], *drawn]
     if len(coded) > 3:
@@ -115,7 +115,7 @@ def gan(drawer: Any, judge: Any, size: Shape) -> Sheet:
     if drawer.classes or judge.classes:
         raise InputError("the diagram is of a GAN without labels; give networks with classes=0")
     drawn = shapes_of(drawer, torch.zeros(1, drawer.latents, device="meta"))
-    judged = shapes_of(judge, image(drawer.channels, size))
+    judged = shapes_of(judge, image(judge, size))
     made, seen = _maps(drawn, "layers"), _maps(judged, "features")
     if len(made) > 4 or len(seen) > 3:
         raise InputError("the diagram has room for three widths of each network; give fewer")
