@@ -198,10 +198,11 @@ class Sheet:
         for number, words in enumerate(lines):
             self.text(x, y + number * gap, words, **how)
 
-    def tell(self, x: float, y: float, lines: Sequence[str]) -> None:
+    def tell(self, x: float, y: float, lines: Sequence[str], *, size: float = SMALL, bold: bool = False) -> None:
         """A remark, which the alt text has, too."""
-        self.lines(x, y, lines, gap=17, anchor="start")
-        self._told.append(spoken(" ".join(lines)))
+        self.lines(x, y, lines, gap=17, anchor="start", size=size, bold=bold)
+        told = spoken(" ".join(lines))
+        self._told.append(told if told.endswith(".") else f"{told}.")
 
     # --- things ---
 

@@ -73,7 +73,7 @@ def vae(model: Any, size: Shape) -> Sheet:
     sheet.text((spread.right + times.left) / 2 + 6, spread.y - 8, "σ = exp(½ ·)")
     sheet.flow(noise, times, [(690, noise.top), times.south])
     sheet.flow(times, plus, [times.north, plus.south])
-    sheet.text(655, 326, "z = μ + σ · ε", size=13, bold=True)
+    sheet.tell(610, 326, ["z = μ + σ · ε"], size=13, bold=True)
     code = sheet.box(560, below, 110, 44, ["latent code z"], colour=ORANGE, shape=latents)
     sheet.flow(plus, code, [plus.east, (738, mean.y), (738, below), code.east])
 
@@ -100,8 +100,11 @@ def vae(model: Any, size: Shape) -> Sheet:
     sheet.line([(70, error.bottom), (70, decoder[-1].top - 4)], VERMILION, dashed=True)
     gap = sheet.box(495, 276, 150, 44, ["KL divergence", "from N(0, 1)"], colour=VERMILION, size=12, dashed=True)
     sheet.line([(495, 224), gap.north], VERMILION, dashed=True)
-    sheet.text(290, 268, "loss = squared error", size=13, bold=True)
-    sheet.text(290, 286, "+ beta · KL divergence", size=13, bold=True)
+    for start in (encoder[0], decoder[-1]):
+        sheet.told(start, error)
+    for start in (mean, spread):
+        sheet.told(start, gap)
+    sheet.tell(212, 268, ["loss = squared error", "+ beta · KL divergence"], size=13, bold=True)
     sheet.tell(
         20,
         486,

@@ -134,8 +134,8 @@ def lstm_cell(model: Any, size: Shape) -> Sheet:
         ("c_{t} = f_{t} ⊙ c_{t−1} + i_{t} ⊙ g_{t}", "h_{t} = o_{t} ⊙ tanh(c_{t})"),
     ]
     for number, (first, second) in enumerate(formulas):
-        sheet.text(250, 366 + 24 * number, first, size=14, anchor="start")
-        sheet.text(492, 366 + 24 * number, second, size=14, anchor="start")
+        sheet.tell(250, 366 + 24 * number, [first], size=14)
+        sheet.tell(492, 366 + 24 * number, [second], size=14)
     sheet.tell(
         20,
         456,
