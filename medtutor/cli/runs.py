@@ -44,7 +44,7 @@ def add(commands):
         required=True,
         help="which image of the split, from 0 as in Python; the picture counts from 1",
     )
-    explain.add_argument("--split", default="test", help="train, val or test (default)")
+    explain.add_argument("--split", default="val", help="train, val (default) or test")
     explain.add_argument(
         "--method", default="integrated_gradients", help="integrated_gradients (default), grad_cam, lrp, occlusion, …"
     )

@@ -33,6 +33,7 @@ class Plan:
                       None where the claim itself is that nothing is so large
     margin, unit      of the rule
     reaches           {arm: level} of the convergence gate
+    ceilings          {contrast told beside it: the largest difference that it can show}, where that is known beforehand
     by_construction   why a phantom makes it true; "" where none does
     """
 
@@ -48,6 +49,7 @@ class Plan:
     margin: float
     unit: str
     reaches: dict[str, float]
+    ceilings: dict[str, float]
     by_construction: str
 
     def as_record(self) -> dict:
@@ -68,11 +70,12 @@ class Plan:
 
     @property
     def _ceiling(self):
+        beside = "".join(f"; {name}: at most {most:.3f}" for name, most in self.ceilings.items())
         if self.cannot_be_passed:
-            return f"{self.cannot_be_passed}; give the contrast room, or ask another question"
+            return f"{self.cannot_be_passed}; give the contrast room, or ask another question{beside}"
         if self.room is None:
-            return f"none known, the margin is {self.margin:g} {self.unit}"
-        return f"a difference of at most {self.room:.3f} can show, the margin is {self.margin:g} {self.unit}"
+            return f"none known, the margin is {self.margin:g} {self.unit}{beside}"
+        return f"a difference of at most {self.room:.3f} can show, the margin is {self.margin:g} {self.unit}{beside}"
 
     @property
     def _power(self):
@@ -120,6 +123,7 @@ def plan(claim: Any) -> Plan:
         rule.margin,
         rule.unit,
         dict(rule.reaches),
+        {name: most for name, most in rule.ceilings.items() if name != rule.primary},
         claim.by_construction,
     )
 

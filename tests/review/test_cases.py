@@ -19,6 +19,7 @@ from medtutor.review import Rule, claim, read_evidence, verdict
 from medtutor.review.cases import Cases, PerCase, log_odds, packed, statistic_of, unpacked
 from medtutor.review.evidence import among, between, code_of
 from medtutor.review.experiments.unet_and_descendants import fit_of_masks
+from medtutor.review.experiments.vision_transformers import _gap
 from medtutor.review.kept import Training, keep, kept
 from medtutor.review.render import rows_of
 from medtutor.review.trials import train_once
@@ -174,6 +175,18 @@ def test_the_same_contrast_on_some_of_the_cases():
     readings = read(Rule("above", "AUC", 0.02, "plain"), [whole])
     (first, second) = rows_of([whole, fewer], readings)
     assert first[0] == "plain" and second[0] == fewer.name and second[-2] == "not judged" and second[4] != "none"
+
+
+def test_the_lead_with_few_labels_against_that_with_all_keeps_its_cases():
+    of = {
+        share: {arm: [training(i + 3 * j + 6 * k) for i in range(3)] for k, arm in enumerate(("cnn", "vit"))}
+        for j, share in enumerate((0.05, 1.0))
+    }
+    found = _gap("x", of, 0.05)
+    found.cases.check(found.first, found.second)
+    assert found.cases.difference(1.0).value == pytest.approx(found.mean, abs=1e-3)
+    of[1.0]["vit"][0].cases.clear()
+    assert _gap("x", of, 0.05).cases is None
 
 
 def test_columns_are_averaged():

@@ -30,6 +30,12 @@ def test_how_long_it_takes_is_what_it_took_and_shared_trainings_count_once(monke
     assert sentence.endswith("not known of a-claim")
 
 
+def test_what_a_coarse_map_can_score_at_most_is_printed():
+    said = str(plan(claim("explanations-reveal-a-shortcut")))
+    assert "grad_cam: points to the marker: at most 0.250" in said
+    assert "kernel_shap: points to the marker: at most 0.562" in said
+
+
 def test_a_claim_without_evidence_is_planned_from_the_noise_that_is_given():
     made = plan(NEW)
     assert made.error == pytest.approx(np.hypot(0.02 / np.sqrt(3), 0.005)) and made.room is None
