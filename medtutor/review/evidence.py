@@ -287,8 +287,8 @@ def read_evidence(claim_id: str, folder: str | os.PathLike | None = None) -> Evi
     Raises `InputError` for a file that is malformed or was altered.
 
     >>> from medtutor.review import read_evidence
-    >>> [contrast.name for contrast in read_evidence("cnn-beats-mlp").contrasts]
-    ['pneumoniamnist', 'breastmnist']
+    >>> [contrast.name for contrast in read_evidence("depth-helps").contrasts]
+    ['pneumoniamnist']
     """
     path = (FOLDER if folder is None else resolve(folder)) / f"{claim_id}.json"
     try:

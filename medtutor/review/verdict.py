@@ -32,6 +32,8 @@ SUPPORTED, CONTRADICTED, NO_DIFFERENCE, INCONCLUSIVE, NOT_TESTABLE = ANSWERS = (
 )
 # Evidence without predictions knows how much seeds differ, and nothing of cases. It is judged over seeds only, which
 # card, list and report say. True, and such evidence is "not testable here": the rule once all of it is collected anew.
+# It is asked of the primary contrast. Of every claim that is a mean, an AUC or an R² over cases; what is not, such as
+# a distance of two sets of images (KID), stands beside and is read over seeds.
 NEEDS_PREDICTIONS = False
 OVER_SEEDS = "over seeds only, not over the choice of test cases"
 

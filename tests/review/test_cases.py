@@ -229,9 +229,19 @@ def test_evidence_of_other_code_is_not_testable():
 def test_the_rule_for_evidence_without_predictions_is_one_line(monkeypatch):
     # The function hides the module of its name.
     monkeypatch.setattr(import_module("medtutor.review.verdict"), "NEEDS_PREDICTIONS", True)
-    each = claim("cnn-beats-mlp")
-    found = verdict(each, read_evidence(each.id))
-    assert found.word == "not testable here" and "kept no predictions" in found.reason
+    each = replace(
+        claim("depth-helps"), rule=Rule("above", "AUC", 0.02, "plain", secondary=("beside",)), seeds=(0, 1, 2)
+    )
+    contrast, beside = measured(), replace(measured(), name="beside", cases=None)
+
+    def found(*contrasts):
+        return verdict(each, evidence(contrasts=contrasts, registered=REGISTERED))
+
+    # What stands beside may be no mean over cases, such as a distance of two sets: it is read over seeds.
+    assert found(contrast, beside).over == "seeds and cases"
+    assert found(contrast, beside).readings["beside"].of_seeds is None
+    without = found(replace(contrast, cases=None), beside)
+    assert without.word == "not testable here" and "kept no predictions" in without.reason
 
 
 def test_masks_are_measured_volume_by_volume_and_person_by_person():
