@@ -10,8 +10,8 @@
 # # CNN segmentation: from thresholds to an FCN
 #
 # Where in this image is the organ? One answer for each pixel. You will draw a
-# mask yourself, try the methods that were used before networks, find out how
-# far you get without learning, and only then build and train a network.
+# mask yourself, try the methods that came before networks, find out how far you
+# get without learning, and only then build and train a network.
 #
 # **You will be able to**
 # 1. compute Dice and Jaccard, and say which measure notices which error;
@@ -21,7 +21,7 @@
 #    and say what happens where a class is absent;
 # 5. say where its masks are wrong, and how sure you are of its score.
 #
-# About MINUTES minutes without the bonus parts.
+# About 85 minutes without the bonus parts.
 # [Lesson 01](01_cnn_classification.ipynb) comes first.
 #
 # | | |
@@ -30,9 +30,8 @@
 # | Source | Simpson et al. 2019; Antonelli et al. 2022 |
 # | Use | for teaching and research; **not for clinical use** |
 #
-# Without the files and without a network, drawn **phantoms** take the
-# images' place. The card and every picture then say so, and what the text says
-# about the results need not hold.
+# Without the files, drawn **phantoms** take the images' place. The card and
+# every picture then say so.
 
 # %%
 import numpy as np
@@ -68,9 +67,8 @@ brain
 figures.gallery(brain)
 
 # %% [markdown]
-# Front is below, the top of the head is to the right. Look at the upper row
-# before the lower one: would you have found the border, and the line where the
-# anterior part ends?
+# Front is below, the top of the head to the right. In the upper row, would you
+# have found the border, and the line where the anterior part ends?
 #
 # A **mask** is an image of class numbers, one for each pixel, as large as the
 # image. To find it is called **semantic segmentation**.
@@ -124,8 +122,7 @@ check.jaccard_from_dice(jaccard_from_dice)
 # %% [markdown]
 # ## Measures that disagree
 #
-# Masks go wrong in different ways. Here are some that were made from an
-# expert's on purpose.
+# Here are masks that were made from an expert's, each wrong in one way.
 
 # %%
 narrow = Prediction(
@@ -145,7 +142,7 @@ names = ["the tip missed", "one pixel too narrow", "one pixel too wide",
          "moved by two pixels", "a speck far off"]
 figures.outlines(
     brain.train.images[[widest]],
-    {name.replace(" pixel", "\npixel"): wrong[name][None] for name in names},
+    {name.replace(" too", "\ntoo"): wrong[name][None] for name in names},
     ("background", "mask"),
     f"One slice with five masks: {', '.join(names)}.",
     phantom=brain.is_phantom,
@@ -183,14 +180,13 @@ narrow.reconcile(
 #   border is right.
 #
 # Which measures should a study report? **Metrics Reloaded** (Maier-Hein et al.
-# 2024), guidelines by a large group of experts, begins with the problem and
-# not with the measure: how large the structure is, whether its border matters,
-# whether it may be absent. We report an overlap (Dice), a border (surface
-# Dice) and a worst case (HD95).
+# 2024), guidelines by a large group of experts, begins with the problem and not
+# with the measure: is the structure small, does its border matter, may it be
+# absent? We report an overlap (Dice), a border (surface Dice) and a worst case
+# (HD95).
 #
-# Now you. Begin with an empty mask, hide the expert's mask, set the brush to
-# draw, and mark the organ. Note the numbers, show the expert, and correct your
-# mask.
+# Now you. Begin with an empty mask, hide the expert's, set the brush to draw,
+# and mark the organ. Note the numbers, show the expert, and correct your mask.
 
 # %%
 explorers.draw_mask(brain)
@@ -198,8 +194,8 @@ explorers.draw_mask(brain)
 # %% [markdown]
 # ## Thresholds, edges, regions, clusters
 #
-# Xu et al. (2024), a review of medical image segmentation, go from thresholds,
-# edges, regions and clusters to networks. We go the same way. All but **Otsu's
+# Xu et al. (2024), a review, go from thresholds, edges, regions and clusters to
+# networks. We go the same way. All but **Otsu's
 # threshold** give many regions or clusters, and none of them says which is the
 # organ. So we let an **oracle** choose: it looks at the expert's mask. No real
 # method can; its result is an upper limit.
@@ -272,8 +268,7 @@ figures.outlines(
 # Watershed and edges do best, and not by their own merit: among many small
 # regions, the oracle's choice tells *where* the organ is.
 #
-# Why does brightness fail? Compare the organ with what lies around it, up to
-# five voxels away.
+# Why does brightness fail? Compare the organ with its surroundings:
 
 # %%
 def depth(mask):
@@ -369,8 +364,8 @@ class Parts(nn.Module):
 
 # %% [markdown]
 # The way through them: down, with a pooling before each block; then up, where
-# each place is repeated two by two. Where a side was odd, pooling had rounded
-# up, and the last row or column is cut off.
+# each place is repeated two by two. Where a side was odd, pooling had rounded up:
+# the last row or column is cut off.
 
 # %%
 class MyFCN(Parts):
@@ -397,8 +392,7 @@ for height, width in ((56, 40), (96, 64)):
     print(tuple(slices.shape), "->", tuple(model(slices).shape))
 
 # %% [markdown]
-# Nothing in it depends on the size: the same weights answer for images of any
-# size. The channels and places of each level:
+# The same weights answer for images of any size. The channels and places:
 #
 # | | encoder | decoder |
 # |---|---|---|
@@ -410,7 +404,7 @@ for height, width in ((56, 40), (96, 64)):
 # One place of the coarsest map sees 68 x 68 pixels, more than the slice has
 # (its **receptive field**). All that the decoder knows comes through those
 # 7 x 5 places: this network has no **skips** from left to right. (The finer
-# networks of Long et al. do add some; the next lesson is about them.)
+# networks of Long et al. have some; the next lesson is about them.)
 #
 # **Where it came from, where it stands.** Earlier networks classified one
 # sliding window after another; Long et al. made one pass of it. U-Net
@@ -527,10 +521,9 @@ print(f"of the FCN's errors {(away < 2).mean():.0%} are less than 2 mm from "
       f"the border, {(away > 5).mean():.0%} more than 5 mm")
 
 # %% [markdown]
-# The FCN finds the organ; what it does not find is the exact border. Look at
-# its probabilities on one slice: they fall over some pixels where the expert
-# drew a line. All it knows of the place came through maps with one answer for
-# 8 x 8 pixels.
+# The FCN finds the organ, but not its exact border. On one slice, its
+# probabilities fall over some pixels where the expert drew a line. All it knows
+# of the place came through maps with one answer for 8 x 8 pixels.
 
 # %%
 one = int((brain.val.masks > 0).flatten(1).sum(1).argmax())
@@ -577,11 +570,10 @@ for name, share in zip(brain.card.classes[1:], inside):
 # %% [markdown]
 # Most of a map lies *outside* the part that it explains: the network goes by
 # what surrounds the organ, as a reader would. A cell of these maps is 8 x 8
-# pixels, so they say nothing about the border. In the explorer you can ask the
-# same of any slice ("why?").
+# pixels, so they say nothing about the border.
 #
-# Go through volumes and slices, worst first. Where are the errors: at the
-# tips, at the line between the parts, along the side?
+# Go through volumes and slices, worst first, and ask "why?" of any of them.
+# Where are the errors: at the tips, between the parts, along the side?
 
 # %%
 explorers.segmentation(run, brain)
@@ -611,10 +603,8 @@ print(f"FCN above the atlas in {(better > 0).sum()} of {len(better)} volumes, "
       f"on average by {better.mean():.3f} (95 % {low:.3f} to {high:.3f})")
 
 # %% [markdown]
-# Compared on the *same* volumes, the difference is much clearer than between two
-# intervals that are wide because people differ.
-#
-# With the two parts apart, and with the distances:
+# On the *same* volumes, the difference is much clearer than between two intervals
+# that are wide because people differ. With the parts apart, and the distances:
 
 # %%
 print(segmentation_table(run, brain))
@@ -636,8 +626,7 @@ print(f"{gone} of {marked} voxels taken away; now " + ", ".join(
 ))
 
 # %% [markdown]
-# A few voxels, a step in HD95, and hardly a difference in Dice: that is why one
-# reports both.
+# A few voxels, a step in HD95, hardly a difference in Dice: so report both.
 #
 # ## Where it fails
 #
@@ -662,15 +651,13 @@ figures.outlines(
 # %% [markdown]
 # Look for slices that the expert left empty: where an organ ends from slice to
 # slice is a border too, and a network that sees one slice at a time cannot look
-# at the next. How a network does on noisy images, and how to flag bad masks
-# without the truth, is a bonus part of
+# at the next. Noisy images, and flags for bad masks, are a bonus part of
 # [lesson 03](03_unet_and_descendants.ipynb).
 #
 # ## What the review says and what we measured
 #
-# The review names convolutional networks among the techniques for segmenting
-# medical images. We asked one question of it, with a rule written down before
-# the evidence. `medtutor trial run` measures it again.
+# The review names convolutional networks among the techniques for segmentation.
+# We asked a question, with a rule written down before the evidence.
 
 # %%
 review.claim("networks-beat-the-atlas")

@@ -9,9 +9,8 @@
 # %% [markdown]
 # # U-Net and its descendants: what is a skip worth?
 #
-# A network of 2015 founded a whole family: later ones keep its outline and add
-# something. You build it, take its one idea away, see what is missing, and then
-# ask the same of what was added.
+# A network of 2015 founded a whole family. You build it, take its one idea away,
+# see what is missing, and then ask the same of what descendants added.
 #
 # **You will be able to**
 # 1. build a U-Net, say what a skip connection carries, and measure what it is
@@ -25,7 +24,7 @@
 # Bonus parts: which segmentations to look at again, without the truth; and
 # what changes, and what it costs, when slices become volumes.
 #
-# About MINUTES minutes without the bonus parts.
+# About 85 minutes without the bonus parts.
 # [Lesson 02](02_cnn_segmentation.ipynb) comes first: masks, Dice, the loss,
 # and the atlas that needs no network.
 #
@@ -35,9 +34,8 @@
 # | Source | Simpson et al. 2019; Antonelli et al. 2022 |
 # | Use | for teaching and research; **not for clinical use** |
 #
-# Without the files and without a network, drawn **phantoms** take the
-# images' place. Every table and picture then says so, and the numbers in the
-# text do not hold.
+# Without the files, drawn **phantoms** take the images' place. Every table and
+# picture then says so, and the text's numbers do not hold.
 
 # %%
 import numpy as np
@@ -181,11 +179,10 @@ figures.diagram("unet")
 #
 # ## The same network, with skips and without
 #
-# Three scores, from [lesson 02](02_cnn_segmentation.ipynb): **Dice**, the
-# overlap of the two regions; **surface Dice**, the share of the two surfaces
-# that lies within 1 mm of the other; **HD95**, how far apart the surfaces are
-# where they are farthest, the worst 5 % left out. All are of whole volumes, and
-# a mean over both parts.
+# Three scores, from [lesson 02](02_cnn_segmentation.ipynb): **Dice** (overlap),
+# **surface Dice** (the share of the two surfaces within 1 mm of the other) and
+# **HD95** (how far apart the surfaces are where they are farthest, the worst 5 %
+# left out). All are of whole volumes, and a mean over both parts.
 
 # %%
 least = Prediction(
@@ -258,11 +255,9 @@ least.reconcile(
 )
 
 # %% [markdown]
-# So the choice of the score decides what you conclude from one run each. Dice
-# is about regions, and hardly feels the surface of a big one; HD95 is one
-# distance, and a single speck far away can decide it.
-#
-# Look at both beside the expert, in one slice of each of six volumes:
+# So the score that you choose decides what you conclude. Dice is about regions,
+# and hardly feels their surface; HD95 is one distance, and a single speck far
+# away can decide it. Both beside the expert, one slice of each volume:
 
 # %%
 def fullest(volume):
@@ -375,9 +370,8 @@ cut.reconcile(
 )
 
 # %% [markdown]
-# This says what *this trained network* relies on, not what skips are needed:
-# a network trained without them all, further up, is better than one that
-# lost its middle one after training.
+# This says what *this trained network* relies on, not what skips are needed: the
+# network trained without any is better than one that lost its middle one later.
 #
 # ## Descendants
 #
@@ -490,9 +484,8 @@ Table(["gate", *regions], [[n, *row.values()] for n, row in opened.items()],
 # the same recipe and tested on the test volumes: differences from the U-Net
 # with the same seed, and half of the 95 % interval over seeds.
 #
-# The review cites a network for breast ultrasound with gates and residual
-# units, and a Dice of 0.93 (Ding et al. 2024). Another organ, other images:
-# that number says nothing about gates here.
+# The review cites a network for breast ultrasound with gates and residual units,
+# and a Dice of 0.93 (Ding et al. 2024): another organ, nothing about gates here.
 
 # %%
 better = Prediction(
@@ -530,12 +523,11 @@ better.reconcile(
 )
 
 # %% [markdown]
-# The skips are worth 0.03 Dice and 0.03 surface Dice, in all five seeds. What
-# was added to them is worth nothing that this test can see: the three means lie
-# within 0.001 of zero, on both sides of it. That agrees with the comparison of
-# 2024 named above. Two things speak for the descendants all the same. The
-# recipe was found with the U-Net, and these images are small, with little
-# background for a gate to shut out.
+# The skips are worth 0.03 Dice and 0.03 surface Dice. What was added to them is
+# worth nothing that this test can see: the three means lie within 0.001 of zero,
+# on both sides of it. That agrees with the comparison of 2024 named above. Two
+# things speak for the descendants all the same: the recipe was found with the
+# U-Net, and these images are small, with little background to shut out.
 #
 # ## After the network: what is known of every hippocampus
 #
@@ -545,10 +537,9 @@ better.reconcile(
 # 1. **Largest connected component**: all other pieces of foreground are
 #    removed.
 # 2. **Mean shape**: the probabilities are pulled towards the mean of the
-#    training masks, put where the prediction lies. A study of leg muscles
-#    that the review cites did so after a U-Net, with ten training subjects,
-#    and reports a Dice of 0.83 (Lin et al. 2024). Ours is the idea in our own
-#    form. How strongly to pull is chosen on validation volumes.
+#    training masks, put where the prediction lies. A study of leg muscles that
+#    the review cites did so after a U-Net (Lin et al. 2024: Dice 0.83); ours is
+#    the idea in our own form. The weight is chosen on validation volumes.
 
 # %%
 pulls = [0.0, 0.1, 0.2, 0.3, 0.5, 0.7]
@@ -610,9 +601,8 @@ figures.patients(
 
 # %% [markdown]
 # So HD95 measured islands, in both networks: compare each with its largest
-# piece. How many islands a training leaves is largely chance, and HD95 jumps
-# with them. One run again; here are five seeds of the U-Net, with clean-up
-# minus without:
+# piece. How many islands a training leaves is largely chance. One run again; here
+# are five seeds of the U-Net, with clean-up minus without:
 
 # %%
 five_seeds(["largest component against none", "mean shape against none"])
@@ -620,9 +610,8 @@ five_seeds(["largest component against none", "mean shape against none"])
 # %% [markdown]
 # ## Explore
 #
-# Choose a volume, move through the slices, see what was missed and what is
-# too much; then move the threshold, remove islands, pull towards the mean
-# shape, compare the networks, and ask *why* a region was marked.
+# Choose a volume and move through the slices; then move the threshold, remove
+# islands, pull towards the mean shape, compare the networks, and ask *why*.
 
 # %%
 explorers.segmentation(
@@ -644,10 +633,9 @@ show_volumes(
 )
 
 # %% [markdown]
-# Look for what the networks have in common here: where all of them depart from
-# the expert in the same way, no skip and no gate helps. Where the anterior and
-# the posterior part meet, there is little to be seen in the image: that line
-# is a convention.
+# Where all networks depart from the expert in the same way, no skip and no gate
+# helps. Where the anterior and the posterior part meet, there is little to be
+# seen in the image: that line is a convention.
 #
 # ## What the review says and what we measured
 #
@@ -666,10 +654,9 @@ for claim in ("attention-gates-help", "descendants-beat-unet"):
 review.claim("post-processing-helps")
 
 # %% [markdown]
-# Read the first card twice: surface Dice is clear in every seed, HD95 is not,
-# most likely for the reason found above. Read the second and third for the
-# *width* of their intervals: a gain of more than 0.01 is unlikely, a smaller
-# one could not have been seen with five seeds, however real.
+# On the first card, surface Dice is clear in every seed, HD95 is not. Read the
+# next two for the *width* of their intervals: a gain of more than 0.01 is
+# unlikely; a smaller one, however real, five seeds could not have shown.
 #
 # ## Exercises without a check
 #
@@ -837,13 +824,13 @@ Table(["U-Net", "parameters", "training images", "epochs of the recipe",
        "seconds for the validation volumes"], rows)
 
 # %% [markdown]
-# One volume is one training image: there are fewer to learn from, and each costs
-# more. Which of the two is better *in equal time* is not measured here: a
-# training of the 3-D network takes longer than a lesson may, and one run of
-# each at unequal time, which an earlier edition of this lesson printed, shows
-# nothing. nnU-Net does not guess either: it trains both and compares them by
-# cross-validation. Train both yourself, for as many minutes each:
-# `mt.fit(deep, volumes)` is the 3-D training.
+# One volume is one training image: there are fewer to learn from, so that the
+# recipe goes over them more often. Which of the two is better *in equal time* is
+# not measured here: a training of the 3-D network takes longer than a lesson
+# may, and one run of each at unequal time, which an earlier edition of this
+# lesson printed, shows nothing. nnU-Net does not guess either: it trains both and
+# compares them by cross-validation. Train both yourself, for as many minutes
+# each: `mt.fit(deep, volumes)` is the 3-D training.
 #
 # ## Key points
 #
