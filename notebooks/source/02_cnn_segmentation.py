@@ -60,7 +60,7 @@ brain
 # Medical Center, USA): 195 adults, 90 of them healthy, 105 with a psychotic
 # disorder such as schizophrenia, none with a neurological illness. The
 # sequence is T1-weighted MPRAGE, on scanners of one manufacturer. The files do
-# not say which adult is whose, nor who was ill. So nothing here shows how a
+# not say whose image is whose, nor who was ill. So nothing here shows how a
 # network does on other scanners, on children or on Alzheimer's disease.
 
 # %%
