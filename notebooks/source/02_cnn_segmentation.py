@@ -46,7 +46,7 @@ from medtutor.course import Prediction, Quiz, check, same_network
 from medtutor.metrics import segmentation_scores
 from medtutor.metrics.intervals import bootstrap
 from medtutor.models import classical
-from medtutor.reports import Table, segmentation_table
+from medtutor.reports import Table, atlases
 
 # %% [markdown]
 # ## Look at images and masks
@@ -309,9 +309,8 @@ figures.curves(
 # for each class.
 
 # %%
-atlas = classical.Atlas.fit(
-    volumes.train.images[:, 0].numpy(), volumes.train.masks.numpy(), 3
-)
+masks = volumes.train.masks.numpy()
+atlas = classical.Atlas.fit(volumes.train.images[:, 0].numpy(), masks, 3)
 
 
 def by_atlas(split):
@@ -320,9 +319,11 @@ def by_atlas(split):
             "atlas with brightness": atlas.predict(images)}
 
 
-found |= by_atlas("val")
-for name in by_atlas("val"):
-    print(f"{name}: validation Dice {whole_dice(found[name]).mean():.3f}")
+atlases_of = by_atlas("val")
+found |= atlases_of
+Table(["method", "mean Dice, validation"],
+      [[name, whole_dice(each).mean()] for name, each in atlases_of.items()],
+      phantom=brain.is_phantom)
 
 # %% [markdown]
 # The first of them has not even looked at the image, and beats everything
@@ -602,7 +603,16 @@ print(f"FCN above the atlas in {(better > 0).sum()} of {len(better)} volumes, "
 # that are wide because people differ. With the parts apart, and the distances:
 
 # %%
-print(segmentation_table(run, brain))
+rows = {"FCN": run.test, **atlases(brain)}
+scores_of = ("dice", "hd95", "surface_dice")
+Table(
+    ["test", "Dice", "HD95, mm", "surface Dice"],
+    [[name, *(getattr(each, score) for score in scores_of)]
+     for name, each in rows.items()]
+    + [[f"FCN, {part}", *(each[score] for score in scores_of)]
+       for part, each in run.test.of_class.items()],
+    "Mean over both parts, and each part", phantom=brain.is_phantom,
+)
 
 # %% [markdown]
 # Look at HD95: there the network is hardly better than the atlas, or worse. An
