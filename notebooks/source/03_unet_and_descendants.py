@@ -15,7 +15,7 @@
 # **You will be able to**
 # 1. build a U-Net, say what a skip connection carries, and measure what it is
 #    worth with the right score;
-# 2. tell four descendants by what they change, and compare them fairly;
+# 2. tell three descendants by what they change, and compare them fairly;
 # 3. clean a segmentation up afterwards, and choose how strongly on the right
 #    split;
 # 4. say what of the U-Net of 2015 is still in use, and what is a strong
@@ -169,7 +169,7 @@ figures.diagram("unet")
 # | **elastic deformation** of the few training images | moved, turned, scaled, mirrored |
 #
 # **What became of it.** 3D U-Net (Çiçek et al. 2016) made every operation
-# three-dimensional. Many descendants followed; four are below. **nnU-Net**
+# three-dimensional. Many descendants followed; three are below. **nnU-Net**
 # (Isensee et al. 2021) went the other way: a plain U-Net, with preprocessing,
 # size and training set by rules from the data, surpassed most existing methods
 # on 23 data sets. In 2024 its authors compared again: with baselines as well
