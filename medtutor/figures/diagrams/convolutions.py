@@ -5,7 +5,7 @@ from typing import Any
 from torch import nn
 
 from ...errors import InputError
-from ...models import UNet
+from ...models import FCN, UNet
 from ..canvas import BLUE, GREEN, GREY, ORANGE, VERMILION
 from ..drawing import QUIET, Sheet, named, shaped
 from .shapes import Shape, image, scale, shapes_of
