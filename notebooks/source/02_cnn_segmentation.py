@@ -58,9 +58,9 @@ brain
 # %% [markdown]
 # **Who and how.** The images are from one hospital (Vanderbilt University
 # Medical Center, USA): 195 adults, 90 of them healthy, 105 with a psychotic
-# disorder such as schizophrenia, none with a neurological illness. The
-# sequence is T1-weighted MPRAGE, on scanners of one manufacturer. The files do
-# not say whose image is whose, nor who was ill. So nothing here shows how a
+# disorder such as schizophrenia, none with a significant neurological illness.
+# The sequence is T1-weighted MPRAGE, on scanners of one manufacturer. The files
+# do not say whose image is whose, nor who was ill. So nothing here shows how a
 # network does on other scanners, on children or on Alzheimer's disease.
 
 # %%
@@ -195,10 +195,10 @@ explorers.draw_mask(brain)
 # ## Thresholds, edges, regions, clusters
 #
 # Xu et al. (2024), a review, go from thresholds, edges, regions and clusters to
-# networks. We go the same way. All but **Otsu's
-# threshold** give many regions or clusters, and none of them says which is the
-# organ. So we let an **oracle** choose: it looks at the expert's mask. No real
-# method can; its result is an upper limit.
+# networks. We go the same way. All but **Otsu's threshold** give many regions or
+# clusters, and none of them says which is the organ. So we let an **oracle**
+# choose: it looks at the expert's mask. No real method can; its result is an
+# upper limit.
 #
 # From here on a case is a *volume* of 48 slices, measured whole. All choices
 # are made on the six validation volumes (four people). The twelve test volumes
@@ -416,8 +416,9 @@ figures.diagram("fcn")
 # The network gives a probability $p_{ik}$ for each pixel $i$ and class $k$. Its
 # loss has two terms. **Cross-entropy** looks at each pixel, **soft Dice** at
 # each class but the background: it is the Dice with probabilities in place of
-# decisions, so that it has a gradient (after V-Net, Milletari et al. 2016). With the expert's mask $m_{ik}$ of 0 and
-# 1, its class $y_i$, $N$ pixels and $K$ classes without the background:
+# decisions, so that it has a gradient (after V-Net, Milletari et al. 2016). With
+# the expert's mask $m_{ik}$ of 0 and 1, its class $y_i$, $N$ pixels and $K$
+# classes without the background:
 #
 # $$-\frac{1}{N}\sum_{i} \log p_{i y_i} \; + \; 1 - \frac{1}{K} \sum_{k=1}^{K}
 # \frac{2 \sum_i p_{ik}\, m_{ik} + 1}{\sum_i p_{ik} + \sum_i m_{ik} + 1}$$
@@ -564,9 +565,9 @@ for name, share in zip(brain.card.classes[1:], inside):
     print(f"{name}: {share:.0%} of the map lies within the predicted part")
 
 # %% [markdown]
-# Most of a map lies *outside* the part that it explains: the network goes by
-# what surrounds the organ, as a reader would. A cell of these maps is 8 x 8
-# pixels, so they say nothing about the border.
+# Most of a map lies *outside* the part that it explains: what surrounds the
+# organ speaks for it, too. A cell of these maps is 8 x 8 pixels, so they say
+# nothing about the border. (Whether to trust such maps: lesson 09.)
 #
 # Go through volumes and slices, worst first, and ask "why?" of any of them.
 # Where are the errors: at the tips, between the parts, along the side?
@@ -617,8 +618,8 @@ Table(
 # %% [markdown]
 # Look at HD95: there the network is hardly better than the atlas, or worse. An
 # atlas never marks anything far from the usual place; a network sometimes does.
-# Keep only the largest connected piece of each part, a step decided on in
-# advance, and see what the stray ones cost.
+# Keep only the largest connected piece of each part, a step with nothing to
+# choose, and see what the stray ones cost.
 
 # %%
 from medtutor.models.postprocessing import largest_component
@@ -828,6 +829,6 @@ Table(["loss", "validation Dice, two epochs, one seed"],
 # - Vinogradova K. et al., *Towards interpretable semantic segmentation via
 #   gradient-weighted class activation mapping*, AAAI (2020).
 #   [arXiv:2002.11434](https://arxiv.org/abs/2002.11434)
-# - Xu Y. et al., a review of medical image segmentation, Bioengineering 11:1034
+# - Xu et al., a review of medical image segmentation, Bioengineering 11:1034
 #   (2024).
 #   [doi:10.3390/bioengineering11101034](https://doi.org/10.3390/bioengineering11101034)
