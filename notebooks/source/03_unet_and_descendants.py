@@ -473,10 +473,9 @@ Table(["gate", *regions], [[n, *row.values()] for n, row in opened.items()],
 # %% [markdown]
 # Nobody told the gates what to do: they learned it from the loss alone, and
 # another seed may learn another way. A gate's map looks like an explanation. It
-# says what passes a skip, and not
-# what the network goes by: the rest of the network can make up for either.
-# (Grad-CAM of a segmentation is in lesson 02; [lesson
-# 09](09_interpretability.ipynb) tests such maps.)
+# says what passes a skip, and not what the network goes by: the rest of the
+# network can make up for either. (Grad-CAM of a segmentation is in lesson 02;
+# [lesson 09](09_interpretability.ipynb) tests such maps.)
 #
 # ## All of them, five seeds
 #
@@ -654,9 +653,9 @@ for claim in ("attention-gates-help", "descendants-beat-unet"):
 review.claim("post-processing-helps")
 
 # %% [markdown]
-# On the first card, surface Dice is clear in every seed, HD95 is not. Read the
-# next two for the *width* of their intervals: a gain of more than 0.01 is
-# unlikely; a smaller one, however real, five seeds could not have shown.
+# On the first card, surface Dice is clear in every seed, HD95 is not. The next two
+# say *no difference larger than the margin*: that is more than "not found", and
+# less than "no difference". A gain below 0.01 five seeds could not have shown.
 #
 # ## Exercises without a check
 #
