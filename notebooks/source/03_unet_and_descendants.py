@@ -479,9 +479,9 @@ Table(["gate", *regions], [[n, *row.values()] for n, row in opened.items()],
 #
 # ## All of them, five seeds
 #
-# One run of each ranks nothing. The table has five seeds of each, trained with
-# the same recipe and tested on the test volumes: differences from the U-Net
-# with the same seed, and half of the 95 % interval over seeds.
+# One run of each ranks nothing. The table has five seeds of each, same recipe, on
+# the test volumes: differences from the U-Net with the same seed, and half of the
+# 95 % interval over seeds.
 #
 # The review cites a network for breast ultrasound with gates and residual units,
 # and a Dice of 0.93 (Ding et al. 2024): another organ, nothing about gates here.
