@@ -315,7 +315,7 @@ EXERCISES = [
             Mistake(
                 "added below alone",
                 _loss(above=0),
-                "you add 1 below alone. Where a class is absent and nothing of it predicted, the loss should be 0; yours"
+                "you add 1 below alone. Where a class is absent and none of it predicted, the loss should be 0; yours"
                 " is 1.",
             ),
             Mistake(
