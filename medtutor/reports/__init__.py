@@ -1,5 +1,6 @@
 """Numbers about Runs: beside published results and an atlas, what a model costs, which segmentation to trust."""
 
+from .classes import by_class, class_table
 from .comparison import atlases, compare, comparison_table, reading, segmentation_table
 
-__all__ = ["atlases", "compare", "comparison_table", "reading", "segmentation_table"]
+__all__ = ["atlases", "by_class", "class_table", "compare", "comparison_table", "reading", "segmentation_table"]
