@@ -26,7 +26,9 @@ def add(commands):
     train.add_argument("--root", help="folder to look for data in first")
     train.add_argument("--device", default="auto", help="auto (default) or cpu")
 
-    evaluate = command(commands, "evaluate", evaluate_command, "a saved run's numbers, beside published ones, and by class")
+    evaluate = command(
+        commands, "evaluate", evaluate_command, "a saved run's numbers, beside published ones, and by class"
+    )
     evaluate.add_argument("run", help="folder of a run")
     evaluate.add_argument("--root", help="folder to look for data in first")
 

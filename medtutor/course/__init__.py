@@ -1,7 +1,8 @@
 """What makes a notebook a lesson: predictions, checks, quizzes, and the builder."""
 
 from .check import Exercise, Mistake, check
+from .overview import CourseMap, course_map
 from .prediction import Prediction
 from .quiz import Quiz
 
-__all__ = ["Exercise", "Mistake", "Prediction", "Quiz", "check"]
+__all__ = ["CourseMap", "Exercise", "Mistake", "Prediction", "Quiz", "check", "course_map"]
