@@ -44,8 +44,8 @@ def gallery(root: str | PathLike | None = None) -> "GalleryExplorer":
 
     root  a folder to look in first, before `$MEDTUTOR_DATA` and `~/.medmnist`
 
-    Slices of volumes are stacked, clips are shown frame by frame, masks as colours over the image. Nothing is fetched. A set is read when it is chosen, and only one at a time
-    is kept in memory.
+    Slices of volumes are stacked, clips are shown frame by frame, masks as colours over the image. Nothing is
+    fetched. A set is read when it is chosen, and only one at a time is kept in memory.
 
     >>> shown = gallery()
     >>> shown.split.value = "val"

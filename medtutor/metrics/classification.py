@@ -132,7 +132,8 @@ def measure_classes(labels: ArrayLike, scores: ArrayLike, task: str) -> tuple[Cl
     in a multi-label task each label whose score is. Raises `InputError` as `measure`.
 
     >>> from medtutor.metrics import measure_classes
-    >>> rare = measure_classes([0, 0, 0, 1, 2], [[0.8, 0.1, 0.1]] * 3 + [[0.6, 0.3, 0.1], [0.5, 0.1, 0.4]], "multi-class")
+    >>> scores = [[0.8, 0.1, 0.1], [0.8, 0.1, 0.1], [0.6, 0.3, 0.1], [0.5, 0.1, 0.4]]
+    >>> rare = measure_classes([0, 0, 1, 2], scores, "multi-class")
     >>> [(each.recall, each.auc) for each in rare]  # perfectly ordered, and never found
     [(1.0, 1.0), (0.0, 1.0), (0.0, 1.0)]
     """
