@@ -2,5 +2,15 @@
 
 from .classes import by_class, class_table
 from .comparison import atlases, compare, comparison_table, reading, segmentation_table
+from .table import Table
 
-__all__ = ["atlases", "by_class", "class_table", "compare", "comparison_table", "reading", "segmentation_table"]
+__all__ = [
+    "Table",
+    "atlases",
+    "by_class",
+    "class_table",
+    "compare",
+    "comparison_table",
+    "reading",
+    "segmentation_table",
+]
