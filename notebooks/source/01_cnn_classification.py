@@ -23,7 +23,7 @@
 #    where there are more than two;
 # 5. reuse the weights of one task for another.
 #
-# About 85 minutes, of which the processor needs two. You should know what a
+# About 80 minutes, of which the processor needs two. You should know what a
 # loss is; [lesson 00](00_start_here.ipynb) says how a lesson works.
 #
 # | | |
@@ -97,8 +97,8 @@ def cross_correlate(image, kernel):
 check.cross_correlate(cross_correlate)
 
 # %% [markdown]
-# What does a kernel *see*? Three classic ones, chosen by hand long before
-# anybody trained one. (From here on PyTorch does the sliding.)
+# What does a kernel *see*? Three classic ones, chosen by hand. (From here on
+# PyTorch does the sliding.)
 
 # %%
 kernels = {
@@ -213,7 +213,7 @@ figures.diagram("residual_cnn")
 #
 # **Batch normalisation** (Ioffe & Szegedy 2015) brings each map to mean 0 and
 # variance 1, over all places of all images of the batch, and then lets the
-# network choose another scale and mean, $\gamma$ and $\beta$:
+# network choose scale and mean, $\gamma$ and $\beta$:
 #
 # $$\hat{x} = \gamma\,\frac{x - \mu}{\sqrt{\sigma^2 + \epsilon}} + \beta$$
 #
@@ -365,9 +365,8 @@ figures.curves(moves, lines, "moved to the right by (pixels of 28)",
                "validation AUC", phantom=xray.is_phantom)
 
 # %% [markdown]
-# Both were trained with random moves of up to two pixels. Beyond that, the MLP
-# has never seen such images. The CNN has, in a sense: it has seen the same
-# neighbourhoods elsewhere.
+# Both were trained with moves of up to two pixels. Beyond that, the MLP has
+# never seen such images; the CNN has seen the same neighbourhoods elsewhere.
 #
 # ## Measure
 #
@@ -656,7 +655,7 @@ display(
 #
 # ## Bonus: look inside
 #
-# Here are the feature maps of one image, layer by layer. Switch a channel off
+# The feature maps of one image, layer by layer. Switch a channel off
 # and see what the answer loses: a map that looks like an edge may count for
 # nothing. Then compare with the training images. Are the nearest ones of the
 # class that the network says?

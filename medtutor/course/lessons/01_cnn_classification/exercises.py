@@ -223,7 +223,7 @@ EXERCISES = [
             Mistake(
                 "predictive values",
                 _predictive_values,
-                "these are the predictive values: you divide by those that were called so. Divide by those that are so.",
+                "these are the predictive values: you divide by those that are called so. Divide by those that are so.",
             ),
             Mistake(
                 "divided by all",
