@@ -7,14 +7,4 @@ from .prediction import Prediction
 from .quiz import Quiz
 from .twin import same_network
 
-__all__ = [
-    "CourseMap",
-    "Exercise",
-    "Mistake",
-    "Prediction",
-    "Quiz",
-    "check",
-    "course_map",
-    "glossary",
-    "same_network",
-]
+__all__ = ["CourseMap", "Exercise", "Mistake", "Prediction", "Quiz", "check", "course_map", "glossary", "same_network"]

@@ -1,5 +1,6 @@
 """What a mean over classes hides: recall, precision, F1 and AUC of each class of a Run."""
 
+import math
 from dataclasses import asdict
 from statistics import fmean
 
@@ -51,13 +52,17 @@ def class_table(run: Run, split: str = "val") -> Table:
     if not rows:
         raise InputError(f"the {split} split was not read: the run is not finished; resume it first")
     shares = ("recall", "precision", "f1", "auc")
-    lines = [(row["class"], row["n"], row["called"], *(row[name] for name in shares)) for row in rows]
-    # A class that is never called has no precision: then the mean of it has none, either, and says so.
+    lines = [(row["class"], row["n"], row["called"], *(_or_none(row[name]) for name in shares)) for row in rows]
+    # A class that is never called has no precision: then the mean of it has none, either.
     means = [fmean(row[name] for row in rows) for name in shares]
     which = "label" if run.card.task == "multi-label" else "class"
     return Table(
         (which, "cases", "called so", "recall", "precision", "F1", "AUC"),
-        [*lines, ("mean (macro)", "", "", *means)],
+        [*lines, ("mean (macro)", "", "", *map(_or_none, means))],
         f"{run.model.name} on {run.card.title}, {split} split",
         phantom=run.provenance == "phantom",
     )
+
+
+def _or_none(share):
+    return "–" if math.isnan(share) else share
