@@ -209,7 +209,7 @@ pooling.reconcile(
 figures.diagram("residual_cnn")
 
 # %% [markdown]
-# It has three ideas that the older ones lack.
+# It has three ideas that came after LeNet.
 #
 # **Batch normalisation** (Ioffe & Szegedy 2015) brings each map to mean 0 and
 # variance 1, over all places of all images of the batch, and then lets the
@@ -222,8 +222,8 @@ figures.diagram("residual_cnn")
 # depend on the other images of the batch.
 #
 # A **residual connection**, one kind of **skip connection**, adds the input of
-# a block to its output: $y = \mathrm{ReLU}(g(x) + x)$. The block $g$ learns a
-# correction only, and the gradient reaches the layers below through the sum
+# a block to its output: $y = \mathrm{ReLU}(F(x) + x)$. $F$, the convolutions, learns
+# a correction only, and the gradient reaches the layers below through the sum
 # unchanged. That is what made networks of a hundred layers trainable. Where
 # the shapes differ, a 1 x 1 convolution adapts $x$.
 #
