@@ -222,10 +222,10 @@ figures.diagram("residual_cnn")
 # depend on the other images of the batch.
 #
 # A **residual connection**, one kind of **skip connection**, adds the input of
-# a block to its output: $y = \mathrm{ReLU}(F(x) + x)$. $F$, the convolutions, learns
-# a correction only, and the gradient reaches the layers below through the sum
-# unchanged. That is what made networks of a hundred layers trainable. Where
-# the shapes differ, a 1 x 1 convolution adapts $x$.
+# a block to its output: $y = \mathrm{ReLU}(F(x) + x)$. The convolutions $F$
+# learn a correction only, and the gradient reaches the layers below through
+# the sum unchanged. That is what made networks of a hundred layers trainable.
+# Where the shapes differ, a 1 x 1 convolution adapts $x$.
 #
 # **Global pooling** (Lin et al. 2013) takes one number of each last map: here
 # the maximum, because a finding counts wherever it is. No weight belongs to a
