@@ -497,7 +497,9 @@ def dataset(task, classes, label):
         task=task, classes=classes, name="hippocampus slices",
         subjects={s: people for s, (_, _, people) in slices.items()},
     )
-    return replace(made, provenance=brain.provenance)
+    card = replace(made.card, modality="axial brain MRI",
+                   licence=brain.card.licence)
+    return replace(made, card=card, provenance=brain.provenance)
 
 # %% [markdown]
 # There are two ways to ask. **Multi-class**: one of four, "neither",
