@@ -23,7 +23,7 @@
 # 4. say which techniques there are, and where in this course each one is;
 # 5. tell a real image from a phantom, and a result from a claim.
 #
-# About 35 minutes. You need Python, a little PyTorch, and no medicine.
+# About 30 minutes. You need Python, a little PyTorch, and no medicine.
 #
 # | | |
 # |---|---|
@@ -41,7 +41,7 @@ from medtutor.course import Prediction, Quiz, check, course_map, glossary
 # %% [markdown]
 # ## A network in twenty seconds
 #
-# Chest X-rays of children, half a thumbnail in size. Some show pneumonia.
+# Chest X-rays of children, shrunk to 28 x 28 pixels. Some show pneumonia.
 
 # %%
 xray = mt.load("pneumoniamnist")
@@ -169,10 +169,10 @@ figures.images(
         window(hounsfield, -1000, 1000), window(hounsfield, -160, 240),
     ],
     ["X-ray", "ultrasound", "MRI", "CT, all of it", "CT, soft tissue"],
-    "An X-ray of a chest, an ultrasound image of a breast, an MRI slice "
-    "through the middle of a brain around the hippocampus, and a CT slice of "
-    "a vertebra and the muscles of the back, twice.",
-    phantom=brain.is_phantom or xray.is_phantom,
+    "An X-ray of a chest, an ultrasound image of a breast, an MRI slice around "
+    "the hippocampus, and a CT slice of a vertebra and the muscles of the "
+    "back, in two windows.",
+    phantom=any(each.is_phantom for each in (xray, ultrasound, brain)),
 )
 
 # %% [markdown]
