@@ -169,9 +169,9 @@ figures.images(
         window(hounsfield, -1000, 1000), window(hounsfield, -160, 240),
     ],
     ["X-ray", "ultrasound", "MRI", "CT, all of it", "CT, soft tissue"],
-    "An X-ray of a chest, an ultrasound image of a breast, an MRI slice around "
-    "the hippocampus, and a CT slice of a vertebra and the muscles of the "
-    "back, in two windows.",
+    "An X-ray of a chest, an ultrasound image of a breast, an MRI slice "
+    "around the hippocampus, and a CT slice of a vertebra and the muscles of "
+    "the back, in two windows.",
     phantom=any(each.is_phantom for each in (xray, ultrasound, brain)),
 )
 
