@@ -125,8 +125,8 @@ commonest.reconcile(
 course_map()
 
 # %% [markdown]
-# Lessons 01 to 08 can be read in this order. If you have little time, take 01,
-# 03, 07 and 09.
+# Read lesson 01 first; most others build on it. If you have little time, take
+# 01, 03 and 09.
 #
 # ## What the review says, and what it does not
 #
