@@ -124,6 +124,9 @@ def test_train_json_is_one_object_with_the_promised_keys(small, capsys, tmp_path
     assert run("evaluate", tmp_path / "run", "--json") == 0
     again = json.loads(capsys.readouterr().out)
     assert again["test"] == answer["test"] and again["comparison"][1]["model"] == "ResNet-18"
+    assert [row["class"] for row in again["classes"]] == ["malignant", "normal, benign"]
+    assert {"n", "called", "recall", "precision", "f1", "auc"} < set(again["classes"][0])
+    assert sum(row["n"] for row in again["classes"]) == answer["test"]["n"]
 
 
 def test_train_and_evaluate_explain_to_a_terminal(small, capsys, tmp_path):
@@ -131,6 +134,7 @@ def test_train_and_evaluate_explain_to_a_terminal(small, capsys, tmp_path):
     trained = capsys.readouterr().out
     assert "ResNet-18" in trained and "0.901" in trained and "95 % interval" in trained
     assert "without a near-duplicate in train" in trained  # the squares look alike
+    assert "recall  precision" in trained and "mean (macro)" in trained
     assert run("evaluate", tmp_path / "run") == 0
     # The images are not at hand: the result stands once.
     lines = [[line.split() for line in text.splitlines()] for text in (capsys.readouterr().out, trained)]

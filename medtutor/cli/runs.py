@@ -27,7 +27,9 @@ def add(commands):
     train.add_argument("--root", help="folder to look for data in first")
     train.add_argument("--device", default="auto", help="auto (default) or cpu")
 
-    evaluate = command(commands, "evaluate", evaluate_command, "the numbers of a saved run, beside the published ones")
+    evaluate = command(
+        commands, "evaluate", evaluate_command, "a saved run's numbers, beside published ones, and by class"
+    )
     evaluate.add_argument("run", help="folder of a run")
     evaluate.add_argument("--root", help="folder to look for data in first")
 
@@ -99,10 +101,14 @@ def train_command(options):
 
 
 def _beside(run, dataset):
-    """The run's results beside what there is to compare them with, as text."""
-    from ..reports import comparison_table, segmentation_table
+    """The run's results beside what there is to compare them with, as text; of a classification by class, too."""
+    from ..metrics.classification import TASKS
+    from ..reports import class_table, comparison_table, segmentation_table
 
-    return segmentation_table(run, dataset) if run.card.task == "segmentation" else comparison_table(run, dataset)
+    if run.card.task == "segmentation":
+        return segmentation_table(run, dataset)
+    of_classes = run.card.task in TASKS and run.test is not None
+    return comparison_table(run, dataset) + (f"\n\n{class_table(run, 'test')}" if of_classes else "")
 
 
 def _data_beside(run, root):
@@ -126,7 +132,8 @@ def _data_beside(run, root):
 def evaluate_command(options):
     from dataclasses import asdict
 
-    from ..reports import atlases, compare
+    from ..metrics.classification import TASKS
+    from ..reports import atlases, by_class, compare
     from ..training import Run
 
     run = Run.load(options.run)
@@ -135,7 +142,8 @@ def evaluate_command(options):
         found = {} if dataset is None else atlases(dataset)
         print_json(run.summary() | {"comparison": {name: asdict(metrics) for name, metrics in found.items()}})
     elif options.json:
-        print_json(run.summary() | {"comparison": [vars(row) for row in compare(run, dataset)]})
+        classes = {"classes": by_class(run, "test")} if run.card.task in TASKS else {}
+        print_json(run.summary() | {"comparison": [vars(row) for row in compare(run, dataset)]} | classes)
     else:
         print(f"{run}\n\n{_beside(run, dataset)}")
     return 0
