@@ -10,9 +10,8 @@
 # # RNNs and time: does the order matter?
 #
 # A film of a heart is more than its frames. But is it more than its frames *in
-# any order*? In this lesson you build the networks that read frame after frame,
-# and then take the order away, reverse it, and cut the film short, to see which
-# networks notice.
+# any order*? You build the networks that read frame after frame, and then take the
+# order away, or reverse it, to see which networks notice.
 #
 # **You will be able to**
 # 1. write a recurrent network and an LSTM, step by step;
@@ -32,9 +31,8 @@
 # | Source | Yang et al., *MedMNIST v2*; pydicom's `examples_ybr_color.dcm` |
 # | Use | for teaching and research; **not for clinical use** |
 #
-# No films of hearts with known truth can be shipped with this course. So the
-# heart is a phantom, and its numbers say something about networks and nothing
-# about patients.
+# No films of hearts with known truth can be shipped, so the heart is a phantom. Its
+# numbers say something about networks and nothing about patients.
 
 # %%
 import torch
@@ -68,15 +66,13 @@ heart
 def film(clips, names, alt, phantom=True):
     """Clips (T, 1, H, W) as film strips, one under the other."""
     figure = Figure((9, 0.85 * len(clips) + 0.3), layout="constrained")
-    axes = figure.subplots(len(clips), 1, squeeze=False)[:, 0]
-    for ax, clip, name in zip(axes, clips, names):
+    for ax, clip, name in zip(figure.subplots(len(clips)), clips, names):
         strip = torch.cat(list(clip[:, 0]), 1)
         ax.imshow(strip, cmap="gray", vmin=0, vmax=255)
-        ax.set(xticks=[], yticks=[])
+        ax.axis("off")
         ax.set_title(name, size=10, loc="left")
     return figures.picture(figure, alt, phantom=phantom)
 
-# %%
 few = heart.train.labels[:200].argsort()[[0, 66, 133, 199]]
 names = [f"ejects {heart.train.labels[i]:.0%}" for i in few]
 film(heart.train.images[few], names,
@@ -246,10 +242,9 @@ Table(["head", "all 16", *modes], [*rows, [*known, "", ""]],
       "R² on validation clips with their first 8 frames", phantom=True)
 
 # %% [markdown]
-# Half a film often misses the smallest or the largest volume, so everybody loses
-# something: see the true masks. Beyond that, black frames do the harm. To a
-# network a black frame is not a missing frame but an image that it has never
-# seen, and it answers to it.
+# Half a film often misses the smallest or the largest volume: see the true masks.
+# Beyond that, black frames do the harm. To a network a black frame is an image that
+# it has never seen, and it answers to it.
 #
 # ## A network with a state
 #
@@ -268,7 +263,6 @@ figures.diagram("rnn")
 # %%
 class PlainRNN(nn.Module):
     """Features (N, T, F) -> all states (N, T, H), and the last."""
-
     def __init__(self, features=48, hidden=32):
         super().__init__()
         self.W = nn.Parameter(torch.randn(hidden, features) / 10)
@@ -277,11 +271,11 @@ class PlainRNN(nn.Module):
         self.b2 = nn.Parameter(torch.zeros(hidden))  # torch has two of them
 
     def forward(self, x):
-        h, states = x.new_zeros(len(x), len(self.U)), []
+        states = [x.new_zeros(len(x), len(self.U))]
         for frame in x.unbind(1):
-            h = torch.tanh(frame @ self.W.T + h @ self.U.T + self.b + self.b2)
-            states.append(h)
-        return torch.stack(states, 1), h[None]
+            new = frame @ self.W.T + states[-1] @ self.U.T
+            states.append(torch.tanh(new + self.b + self.b2))
+        return torch.stack(states[1:], 1), states[-1][None]
 
 # %%
 features = features_of(runs["lstm"].model, heart.val.images[:8])
@@ -343,13 +337,11 @@ check.lstm_step(lstm_step)
 # %%
 class LSTM(nn.Module):
     """Features (N, T, F) -> answers (N, outputs)."""
-
     def __init__(self, features=48, hidden=32, outputs=1):
         super().__init__()
-        self.W = nn.Parameter(torch.zeros(4 * hidden, features))
-        self.U = nn.Parameter(torch.zeros(4 * hidden, hidden))
-        self.b = nn.Parameter(torch.zeros(4 * hidden))
-        self.b2 = nn.Parameter(torch.zeros(4 * hidden))
+        self.W, self.U, self.b, self.b2 = (
+            nn.Parameter(torch.zeros(4 * hidden, *shape))
+            for shape in ((features,), (hidden,), (), ()))
         self.answer = nn.Linear(hidden, outputs)
 
     def forward(self, x):
@@ -533,7 +525,6 @@ def auc(head, features):
         scores = head.eval()(features).softmax(1)
     return measure(filling.val.labels, scores, "binary", resamples=0).auc
 
-
 def as_features(split):
     curves = volume_curves(split)[:, :, None]  # one number a frame
     return (curves - curves.mean()) / curves.std()
@@ -546,10 +537,9 @@ print(f"on the true curve: AUC {auc(reader, as_features(filling.val)):.3f}")
 
 # %% [markdown]
 # So the same kind of layer learns the rule from these few clips within seconds,
-# *once the volume is there*. What is missing is an encoder that measures it, and
-# this target did not teach one. A likely reason: as long as the features mean
-# nothing, their order means nothing either; and as long as the head ignores the
-# order, the encoder is not told what to look for.
+# *once the volume is there*. What is missing is an encoder that measures it. A likely
+# reason: as long as the features mean nothing, their order means nothing either; and
+# as long as the head ignores the order, the encoder is not told what to look for.
 #
 # ## Two stages
 #
@@ -658,7 +648,6 @@ figures.images(
 sector = grey[:, 16:232, 40:260].unfold(1, 4, 4).unfold(2, 4, 4)
 loop = sector.mean((3, 4))  # (30, 54, 55)
 
-
 def asked(name, rows, columns):
     """A network's answer to every second frame of a region, 28 x 28."""
     region = loop[::2, rows, columns][:, None]
@@ -673,23 +662,20 @@ Table(["head", "whole sector", "closer crop"],
 
 # %% [markdown]
 # Each answer looks like an ejection fraction, and none is one. The networks have
-# seen drawn rings only; the loop is another view, from another machine, and real.
-# They have no way to say so. Two crops of one heart, two networks: compare the four
-# numbers. **Not one of them may be used for anything.**
+# seen drawn rings only, and have no way to say so. Two crops of one heart, two
+# networks: compare the four numbers. **Not one of them may be used for anything.**
 #
 # ## What the review says and what we measured
 #
 # The abstract of the review names RNNs for temporal analysis. We asked five
-# questions about that. Each rule was written before the measurement, with five seeds;
-# all but the last are about a phantom.
+# questions about that, with five seeds each; all but the last are about a phantom.
 
 # %%
-for question in (
-    "order-carries-information", "recurrence-uses-order",
-    "recurrence-beats-pooling", "bidirectional-helps",
-    "recurrence-helps-on-slices",
-):
-    display(review.claim(question))
+display(review.claim("order-carries-information"))
+display(review.claim("recurrence-uses-order"))
+display(review.claim("recurrence-beats-pooling"))
+display(review.claim("bidirectional-helps"))
+display(review.claim("recurrence-helps-on-slices"))
 
 # %% [markdown]
 # Whether a question needs the order has to be shown by taking the order away. Where
@@ -741,12 +727,8 @@ Quiz("04_rnn_and_time")
 def auc_over_time(head):
     with torch.no_grad():
         answers = head.answers_over_time(val).softmax(2)  # (N, 16, 2)
-    return [
-        measure(filling.val.labels, answers[:, t], "binary",
-                resamples=0).auc
-        for t in range(16)
-    ]
-
+    return [measure(filling.val.labels, answers[:, t], "binary",
+                    resamples=0).auc for t in range(16)]
 
 lines = {name: auc_over_time(models[name].head)
          for name in ("lstm", "temporal_conv", "max_min_frames")}

@@ -37,9 +37,6 @@
 # does not hold.
 
 # %%
-from dataclasses import replace
-from functools import partial
-
 import numpy as np
 import torch
 import torch.nn.functional as F
@@ -100,6 +97,11 @@ def through_pca(images, components, pca=pca):
     codes[:, components:] = 0
     return torch.tensor(pca.inverse_transform(codes)).view_as(images)
 
+
+@torch.no_grad()
+def redraw(model, images):
+    return model(images)
+
 # %% [markdown]
 # ## An autoencoder
 #
@@ -109,71 +111,52 @@ def through_pca(images, components, pca=pca):
 # its **latent variables**, or latents.
 
 # %%
+def encoder(outputs):
+    """(B, 1, 28, 28) -> (B, outputs)"""
+    return nn.Sequential(
+        nn.Conv2d(1, 32, 3, stride=2, padding=1), nn.ReLU(),  # 32 x 14 x 14
+        nn.Conv2d(32, 64, 3, stride=2, padding=1), nn.ReLU(),  # 64 x 7 x 7
+        nn.Flatten(), nn.Linear(64 * 7 * 7, outputs))
+
+def decoder(latents):
+    """(B, latents) -> (B, 1, 28, 28)"""
+    up = dict(kernel_size=3, stride=2, padding=1, output_padding=1)
+    return nn.Sequential(
+        nn.Linear(latents, 64 * 7 * 7), nn.ReLU(), nn.Unflatten(1, (64, 7, 7)),
+        nn.ConvTranspose2d(64, 32, **up), nn.ReLU(),  # 32 x 14 x 14
+        nn.ConvTranspose2d(32, 1, **up))  # 1 x 28 x 28
+
+# %%
 class Autoencoder(nn.Module):
-    """(B, 1, 28, 28) -> (B, 32) -> (B, 1, 28, 28)"""
-
-    def __init__(self, latents=32, outputs=32):
+    def __init__(self, latents=32):
         super().__init__()
-        self.encoder = nn.Sequential(
-            nn.Conv2d(1, 32, 3, 2, 1), nn.ReLU(),  # 32 x 14 x 14
-            nn.Conv2d(32, 64, 3, 2, 1), nn.ReLU(),  # 64 x 7 x 7
-            nn.Flatten(), nn.Linear(64 * 7 * 7, outputs))
-        up = dict(stride=2, padding=1, output_padding=1)
-        self.decoder = nn.Sequential(
-            nn.Linear(latents, 64 * 7 * 7), nn.ReLU(),
-            nn.Unflatten(1, (64, 7, 7)),
-            nn.ConvTranspose2d(64, 32, 3, **up), nn.ReLU(),  # 32 x 14 x 14
-            nn.ConvTranspose2d(32, 1, 3, **up))  # 1 x 28 x 28
+        self.encoder, self.decoder = encoder(latents), decoder(latents)
+
+    def forward(self, x):
+        return self.decoder(self.encoder(x))
+
+
+same_network(Autoencoder(), autoencoder.Autoencoder(), val[:8])
 
 # %%
-def forward(self, x):
-    return self.decoder(self.encoder(x))
-
-
-Autoencoder.forward = forward
-same_network(Autoencoder(), autoencoder.Autoencoder(), test[:8])
-
-# %%
-bottleneck = Prediction(
-    "05/bottleneck",
-    "Codes of 4, 16, 32 and 64 latents. For how many of these four sizes does "
-    "the autoencoder reconstruct validation images better than PCA?",
-    choices=["none", "one or two", "three", "all four"],
-)
-bottleneck
-
-# %%
-autoencoders = {}
+autoencoders, rows = {}, []
+average = F.mse_loss(train.mean(0).expand_as(val), val)
 for latents in (4, 16, 32, 64):
     torch.manual_seed(0)  # of the first weights
     model = autoencoder.Autoencoder(latents=latents)
     autoencoders[latents] = fit_reconstruction(model, train)
-
-
-@torch.no_grad()
-def redraw(model, images):
-    return model(images)
-
-# %%
-average = F.mse_loss(train.mean(0).expand_as(val), val).item()
-rows = [[0, average, average]]
-for latents, model in autoencoders.items():
-    linear = F.mse_loss(through_pca(val, latents), val).item()
-    rows.append([latents, linear, F.mse_loss(redraw(model, val), val).item()])
-rows = [[n, f"{a:.4f}", f"{b:.4f}"] for n, a, b in rows]
+    errors = [F.mse_loss(drawn, val) for drawn in
+              (through_pca(val, latents), redraw(model, val))]
+    rows.append([latents, *(f"{error:.4f}" for error in errors)])
 Table(["latents", "PCA", "autoencoder"], rows,
-      "Mean squared error on validation images; 0: the mean image")
-
-# %%
-better = sum(float(mine) < float(linear) for _, linear, mine in rows[1:])
-bottleneck.reconcile(
-    ["none", "one or two", "one or two", "three", "all four"][better],
-    "Where few numbers must do much, a non-linear map fits better. Where "
-    "there are many, PCA is the best that a linear one can do, exactly and in "
-    "a second, and the network is what a few epochs make of it.",
-)
+      f"Squared error, validation images; of the mean image {average:.4f}",
+      phantom=xray.is_phantom)
 
 # %% [markdown]
+# Where few numbers must do much, a non-linear map fits better. Where there are many, PCA
+# is the best that a linear map can do, exactly and in a second, and the network is what a
+# few epochs make of it.
+#
 # That was one seed. Five seeds on test images, in decibels of **peak signal-to-noise
 # ratio** (PSNR; 10 dB more is a tenth of the squared error), network minus PCA:
 
@@ -212,8 +195,11 @@ figures.images(
 # fits through its code.
 
 # %%
+from functools import partial
+
 from scipy.ndimage import gaussian_filter, median_filter
 from skimage.restoration import denoise_nl_means, denoise_tv_chambolle
+from medtutor.metrics.generative import psnr
 
 
 def one_by_one(function, images, strength):
@@ -235,25 +221,19 @@ filters = {  # and the strengths to choose from
     "PCA": (through_pca, (4, 8, 16, 32, 64)),
 }
 
-
-others = val[150:]  # the first 150 are for choosing the strengths
-
-
-def psnr(drawn, images):
-    """dB, mean over images (N, C, H, W) whose range is 2"""
-    error = (drawn - images).square().flatten(1).mean(1)
-    return (10 * torch.log10(4 / error)).mean().item()
-
 # %%
+clean, others = val[:150], val[150:]  # to choose on, to compare on
+
+
 def filtered(noise):
     """Other noisy images, and what each filter makes of them."""
     generator = torch.Generator().manual_seed(1)
-    clean, noisy = val[:150], corrupt(val[:150], noise, 0, generator)
+    noisy = corrupt(clean, noise, 0, generator)
     drawn = {"as it is": corrupt(others, noise, 0, generator)}
     for name, (method, strengths) in filters.items():
         found = [psnr(method(noisy, each), clean) for each in strengths]
         best = strengths[int(np.argmax(found))]
-        drawn[f"{name} {best}"] = method(drawn["as it is"], best)
+        drawn[name] = method(drawn["as it is"], best)
     return drawn
 
 # %%
@@ -271,19 +251,15 @@ for noise in (0.1, 0.5):
     torch.manual_seed(0)
     denoiser = fit_reconstruction(
         autoencoder.Autoencoder(), train,
-        corrupt=partial(corrupt, noise=noise, hole=0),
-    )
-    drawn = filtered(noise)
+        corrupt=partial(corrupt, noise=noise, hole=0))
+    drawn = results[noise] = filtered(noise)
     drawn["network"] = redraw(denoiser, drawn["as it is"])
-    results[noise] = drawn
 scores = {noise: {name: psnr(images, others) for name, images in drawn.items()}
           for noise, drawn in results.items()}
-
-# %%
-for noise, found in scores.items():
-    display(Table(
-        ["", "PSNR in dB"], [[k, f"{v:.1f}"] for k, v in found.items()],
-        f"Noise {noise}; strengths chosen on other images"))
+Table(["", "noise 0.1", "noise 0.5"],
+      [[name, *(f"{scores[noise][name]:.1f}" for noise in scores)]
+       for name in drawn],
+      "PSNR in dB, other validation images", phantom=xray.is_phantom)
 
 # %%
 won = [noise for noise, found in scores.items()
@@ -305,12 +281,6 @@ figures.images(
     "One image, clean, with noise 0.5, and after each filter and the "
     "network.", phantom=xray.is_phantom,
 )
-
-# %% [markdown]
-# With five seeds on the test images, decibels above each baseline:
-
-# %%
-print(review.pivot(drawn_again, ["noise 0.1", "noise 0.5"]))
 
 # %% [markdown]
 # At strong noise the two that know X-rays, PCA and the network, draw the most
@@ -376,13 +346,11 @@ networks = {"random weights": autoencoder.Autoencoder(),
 # %%
 @torch.no_grad()
 def both(function):
-    """Features of training and validation images, as arrays."""
+    """Features of training and validation images."""
     return [np.concatenate([function(some) for some in images.split(256)])
             for images in (train, val)]
-
-
-features = {"pixels": both(lambda x: x.flatten(1))}
-features["PCA-32"] = both(lambda x: pca.transform(x.flatten(1))[:, :32])
+features = {"pixels": both(lambda x: x.flatten(1)),
+            "PCA-32": both(lambda x: pca.transform(x.flatten(1))[:, :32])}
 for name, network in networks.items():
     features[f"{name}, code"] = both(network.encode)
     maps = network.encoder.features
@@ -396,9 +364,7 @@ for name, network in networks.items():
 from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
-
 from medtutor.data.subsets import rows_of_each_class
-
 
 def probe(seen, unseen, per_class, scaled, C):
     """(10,) validation AUC, for ten draws of the labels"""
@@ -431,7 +397,8 @@ for name, C in (("pixels", 0.01), ("PCA-32", 1)):
 Table(["features", "10 a class", "100 a class"],
       [[name, *(f"{each.mean():.3f} ± {each.std():.3f}" for each in pair)]
        for name, pair in aucs.items()],
-      "AUC on validation images; ±: the draw of the labels")
+      "AUC on validation images; ±: the draw of the labels",
+      phantom=xray.is_phantom)
 
 # %%
 learned, pixels = aucs["denoising, code"][0], aucs["pixels"][0]
@@ -463,9 +430,8 @@ print(review.pivot(evidence, [f"{n} labels" for n in (10, 20, 50, 100)]))
 #   better by more than the draw of the labels moves it. The CNN on 100 labels a class
 #   beats them all.
 #
-# Learned features may well help elsewhere: on larger images, with larger
-# networks, where places are not aligned. What this shows is smaller and holds
-# everywhere: **the baselines decide what a result says.**
+# Learned features may well help elsewhere: on larger images, where places are not
+# aligned. What holds everywhere: **the baselines decide what a result says.**
 #
 # ## Drawing new images: the VAE
 #
@@ -546,9 +512,10 @@ check.kl(divergence)
 # The whole network is the autoencoder with twice as many outputs of the encoder:
 
 # %%
-class VAE(Autoencoder):
+class VAE(nn.Module):
     def __init__(self, latents=32):
-        super().__init__(latents, outputs=2 * latents)
+        super().__init__()
+        self.encoder, self.decoder = encoder(2 * latents), decoder(latents)
 
     def forward(self, x):
         mean, log_variance = self.encoder(x).chunk(2, dim=1)
@@ -557,7 +524,7 @@ class VAE(Autoencoder):
         return self.decoder(z), mean, log_variance
 
 
-same_network(VAE(), autoencoder.VAE(), test[:8])
+same_network(VAE(), autoencoder.VAE(), val[:8])
 
 # %% [markdown]
 # Multiply the negative ELBO by $2s^2$ and leave out what does not depend on the network:
@@ -580,14 +547,6 @@ collapse = Prediction(
 collapse
 
 # %%
-vaes = {}
-for beta in (0.1, 1, 10):
-    torch.manual_seed(0)
-    vaes[beta] = fit_reconstruction(
-        autoencoder.VAE(), train, beta=beta, learning_rate=3e-3
-    )
-
-# %%
 def elbo(vae, images):
     """(ELBO in nats at the best variance, squared error, KL, latents)"""
     noise = torch.randn(len(images), 32,
@@ -601,11 +560,19 @@ def elbo(vae, images):
     return likelihood - each.sum().item(), error, each.sum().item(), said
 
 
+# %%
+vaes = {}
+for beta in (0.1, 1, 10):
+    torch.manual_seed(0)
+    vaes[beta] = fit_reconstruction(
+        autoencoder.VAE(), train, beta=beta, learning_rate=3e-3
+    )
 found = {beta: elbo(vae, val) for beta, vae in vaes.items()}
 Table(["beta", "ELBO (nats)", "squared error", "KL (nats)",
        "latents above 0.1"],
       [[b, f"{e:.0f}", f"{s:.4f}", f"{k:.1f}", n]
-       for b, (e, s, k, n) in found.items()], "Validation images, one seed")
+       for b, (e, s, k, n) in found.items()],
+      "Validation images, one seed", phantom=xray.is_phantom)
 
 # %%
 collapse.reconcile(
@@ -662,6 +629,15 @@ normals = train[xray.train.labels == 0]
 torch.manual_seed(0)
 guard = fit_reconstruction(
     autoencoder.Autoencoder(latents=16), normals, epochs=12)
+
+def squared_error(images):
+    return (redraw(guard, images) - images).square().mean((1, 2, 3))
+
+def roughness(images):
+    """How much pixels side by side differ, mean of each image, (N,)"""
+    return images.diff(dim=-1).abs().mean((1, 2, 3))
+
+
 print(len(normals), "healthy images to learn from")
 
 # %%
@@ -674,21 +650,18 @@ disease = Prediction(
 disease
 
 # %%
-def squared_error(images):
-    return (redraw(guard, images) - images).square().mean((1, 2, 3))
-
-
-def roughness(images):
-    """How much pixels side by side differ, mean of each image, (N,)"""
-    return images.diff(dim=-1).abs().mean((1, 2, 3))
-
-# %%
 sets = {"train": (train, xray.train), "test": (test, xray.test)}
 rows = [[name, *(roc_auc_score(split.labels, score) for score in
                  (squared_error(images), -roughness(images)))]
         for name, (images, split) in sets.items()]
-Table(["images", "squared error", "minus roughness"], rows,
-      "AUC, pneumonia against normal")
+display(Table(["images", "squared error", "minus roughness"], rows,
+              "AUC, pneumonia against normal", xray.is_phantom))
+rough = torch.stack([roughness(test), squared_error(test)])
+pairs = [rough[:, xray.test.labels == label] for label in (0, 1)]
+Table(["test images", "roughness", "squared error", "correlation"],
+      [[name, *(f"{mean:.4f}" for mean in pair.mean(1)),
+        f"{torch.corrcoef(pair)[0, 1]:.2f}"]
+       for name, pair in zip(xray.card.classes, pairs)])
 
 # %%
 disease.reconcile(
@@ -696,14 +669,6 @@ disease.reconcile(
     "The error does not say how ill an image is. It says how complicated it "
     "is, and in this set the images called pneumonia are simpler.",
 )
-
-# %%
-rough, errors = roughness(test), squared_error(test)
-pairs = {name: torch.stack([rough, errors])[:, xray.test.labels == label]
-         for label, name in enumerate(xray.card.classes)}
-Table(["test images", "roughness", "squared error", "correlation"],
-      [[name, pair[0].mean().item(), f"{pair[1].mean():.4f}",
-        torch.corrcoef(pair)[0, 1].item()] for name, pair in pairs.items()])
 
 # %% [markdown]
 # On the real images those called pneumonia are *smoother*, and in either class smoother
@@ -737,11 +702,10 @@ Table(["test images", "roughness", "squared error", "correlation"],
 # help where labels are few, and three more questions.
 
 # %%
-for question in (
-    "features-help-when-labels-are-few", "autoencoder-beats-pca",
-    "denoising-beats-filters", "reconstruction-error-finds-disease",
-):
-    display(review.claim(question))
+display(review.claim("features-help-when-labels-are-few"))
+display(review.claim("autoencoder-beats-pca"))
+display(review.claim("denoising-beats-filters"))
+display(review.claim("reconstruction-error-finds-disease"))
 
 # %% [markdown]
 # The third card compares with three filters and without non-local means. At noise 0.5,
@@ -796,6 +760,8 @@ def anomaly_score(image, rebuilt):
 check.anomaly_score(anomaly_score)
 
 # %%
+from dataclasses import replace
+
 from medtutor.data.planting import plant_spots
 
 
