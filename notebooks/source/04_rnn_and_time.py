@@ -22,7 +22,7 @@
 # 4. pool over clips of unequal length without looking at the padding;
 # 5. train in two stages where one stage learns nothing.
 #
-# About MINUTES minutes without the bonus parts, of which the processor needs two.
+# About 90 minutes without the bonus parts, of which the processor needs two.
 # [Lesson 01](01_cnn_classification.ipynb) comes first.
 #
 # | | |
@@ -173,11 +173,10 @@ best.reconcile(
 
 # %% [markdown]
 # The true masks do not reach 1: a cavity has a whole number of pixels, and the
-# fullest and emptiest moments may fall between two frames. With five seeds, on the
-# test clips, the result is the same; the card *recurrence-beats-pooling* below has
-# it.
+# fullest and emptiest moments may fall between two frames. The card
+# *recurrence-beats-pooling* below has five seeds.
 #
-# But does the network that was built for order use the order?
+# Does the network that was built for order use it?
 
 # %%
 unordered = Prediction(
@@ -330,9 +329,9 @@ def lstm_step(x, h, c, weight_x, weight_h, bias):
 check.lstm_step(lstm_step)
 
 # %% [markdown]
-# Repeat the step over the frames, add a linear layer for the answer, and you have
-# the head that was trained above. (The package's step stands here, so that the
-# cell runs before yours does. Put yours in.)
+# Repeat the step over the frames, add a linear layer, and you have the head that was
+# trained above. (The package's step stands here, so that the cell runs before yours
+# does.)
 
 # %%
 class LSTM(nn.Module):
@@ -514,8 +513,8 @@ plain.reconcile(
 # %% [markdown]
 # ## Why does it fail?
 #
-# Sixteen frames are few: as the table above shows, an LSTM learns over 15 steps. Is
-# the rule too hard? Give the LSTM the **ground truth**, the volume curve of each
+# Fifteen steps are not too many, says the table of what is remembered. Is the rule too
+# hard? Give the LSTM the **ground truth**, the volume curve of each
 # clip: one number a frame in place of an image.
 
 # %%
@@ -594,15 +593,15 @@ backwards.reconcile(
 
 # %% [markdown]
 # The heads that forget the order stay near chance, as they must, and so does the
-# LSTM that was trained on shuffled frames. All that know the order solve the task,
-# and recurrence is not the only way: two **convolutions over time** do it too. A task
-# that all of them solve cannot say which of them is best.
+# LSTM that was trained on shuffled frames. All that know the order solve the task;
+# two **convolutions over time** (`temporal_conv`) do it, too. A task that all of them
+# solve cannot say which is best.
 #
 # ## Explore
 #
-# The two-stage LSTM as one network from clip to answer, beside the one that was
-# trained end to end. Step through a clip and watch state and answer change frame by
-# frame; play it backwards, shuffled, or with frames missing.
+# The two-stage LSTM beside the one that was trained end to end. Step through a clip and
+# watch state and answer change frame by frame; play it backwards, shuffled, or with
+# frames missing.
 
 # %%
 from medtutor.explorers.sequence import sequence
@@ -616,7 +615,7 @@ sequence(ordered, filling, others={"end to end": direct})
 # ## Where it fails: a real loop
 #
 # One second of ultrasound of a beating heart, 30 frames, from the files that
-# pydicom ships for its own tests. This is the whole picture, as the scanner stored it.
+# pydicom ships for its own tests: the whole picture, as the scanner stored it.
 
 # %%
 import pydicom

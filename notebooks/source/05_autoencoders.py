@@ -23,7 +23,7 @@
 #    code that has collapsed;
 # 5. say which anomalies a reconstruction error finds, and which it cannot.
 #
-# About MINUTES minutes without the bonus parts, of which the processor needs two.
+# About 90 minutes without the bonus parts, of which the processor needs two.
 # [Lesson 01](01_cnn_classification.ipynb) comes first.
 #
 # | | |
@@ -32,9 +32,8 @@
 # | Source | Yang et al., *MedMNIST v2* (2023) |
 # | Use | for teaching and research; **not for clinical use** |
 #
-# Without the files and without a network, drawn **phantoms** take the X-rays'
-# place. Every picture then says so, and what the text says of the real images
-# does not hold.
+# Without the files and without a network, drawn **phantoms** take the X-rays' place.
+# Every picture then says so, and what the text says of real images does not hold.
 
 # %%
 import numpy as np
@@ -157,8 +156,8 @@ Table(["latents", "PCA", "autoencoder"], rows,
 # is the best that a linear map can do, exactly and in a second, and the network is what a
 # few epochs make of it.
 #
-# That was one seed. Five seeds on test images, in decibels of **peak signal-to-noise
-# ratio** (PSNR; 10 dB more is a tenth of the squared error), network minus PCA:
+# Five seeds on test images, in decibels of **peak signal-to-noise ratio** (PSNR; 10 dB
+# more is a tenth of the squared error), network minus PCA:
 
 # %%
 drawn_again = review.read_evidence("autoencoder-beats-pca")
@@ -182,8 +181,8 @@ figures.images(
 )
 
 # %% [markdown]
-# Whatever is small, or differs from image to image, is lost first: the ribs. Keep
-# that in mind; everything that goes wrong in this lesson begins here.
+# Whatever is small, or differs from image to image, is lost first: the ribs.
+# Everything that goes wrong in this lesson begins here.
 #
 # ## Denoising, and the classical filters
 #
@@ -349,11 +348,13 @@ def both(function):
     """Features of training and validation images."""
     return [np.concatenate([function(some) for some in images.split(256)])
             for images in (train, val)]
+
+
 features = {"pixels": both(lambda x: x.flatten(1)),
             "PCA-32": both(lambda x: pca.transform(x.flatten(1))[:, :32])}
 for name, network in networks.items():
-    features[f"{name}, code"] = both(network.encode)
     maps = network.encoder.features
+    features[f"{name}, code"] = both(network.encode)
     features[f"{name}, map"] = both(lambda x: maps(x).mean((2, 3)))
 
 # %% [markdown]
@@ -442,9 +443,8 @@ print(review.pivot(evidence, [f"{n} labels" for n in (10, 20, 50, 100)]))
 @torch.no_grad()
 def new_images(model, count=7):
     codes = torch.cat([model.encode(some) for some in train.split(256)])
-    noise = torch.randn(
-        count, 32, generator=torch.Generator().manual_seed(0)
-    )
+    fixed = torch.Generator().manual_seed(0)
+    noise = torch.randn(count, 32, generator=fixed)
     return model.decode(codes.mean(0) + codes.std(0) * noise)
 
 
@@ -608,9 +608,8 @@ for beta, images in drawn.items():
 #
 # ## Explore
 #
-# Move along the axes of the code, walk from one patient to another, and look
-# whom the drawn image resembles most. Is there an axis for "ill"? Nobody asked
-# for one.
+# Move along the axes of the code, walk from one patient to another, and see
+# whom the drawn image resembles most. Is there an axis for "ill"? Nobody asked for one.
 
 # %%
 from medtutor.explorers.latent import latent
@@ -686,9 +685,8 @@ disease.reconcile(
 #
 # ## Where it fails
 #
-# Twice in this lesson the network drew something clean where it knew nothing: under the
-# hole and in strong noise. The bonus part below has a third case, in which a lesion
-# becomes healthy tissue. Nothing in the image tells which part was seen and which was
+# Twice the network drew something clean where it knew nothing: under the hole and in
+# strong noise. In a bonus part a lesion becomes healthy tissue. Nothing in the image tells which part was seen and which was
 # guessed, and the mean PSNR hardly notices: lesions are few pixels. Before anybody reads
 # a translated or denoised image,
 #
