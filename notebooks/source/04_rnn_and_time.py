@@ -627,9 +627,10 @@ grey = torch.tensor(record.pixel_array).float().mean(3)  # (30, 240, 320)
 print(f"{record.Manufacturer}, patient's name in the header: "
       f"{record.PatientName}")
 figures.images(
-    [grey[t].to(torch.uint8) for t in (0, 14)], ["frame 0", "frame 14"],
-    "Two whole frames of a real ultrasound loop of a heart. Letters and "
-    "numbers stand at the border; PLA at the top left.",
+    [grey[0].to(torch.uint8), grey[0, :36, :48].to(torch.uint8)],
+    ["the whole frame", "its top left corner"],
+    "A whole frame of a real ultrasound loop of a heart, and its corner. "
+    "Letters and numbers stand at the border; PLA at the top left.",
 )
 
 # %% [markdown]
