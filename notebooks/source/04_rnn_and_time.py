@@ -818,7 +818,8 @@ for name in ("mean_frames", "lstm"):
                     resamples=0).auc
     rows.append([name, run.val.auc, loose])
 Table(["head", "in order", "shuffled"], rows,
-      f"AUC on {len(mixed)} validation volumes, one seed")
+      f"AUC on {len(mixed)} validation volumes, one seed",
+      phantom=vessels.is_phantom)
 
 # %% [markdown]
 # Before you read anything into the LSTM's row: has it learned the task? If its AUC is

@@ -660,7 +660,8 @@ pairs = [rough[:, xray.test.labels == label] for label in (0, 1)]
 Table(["test images", "roughness", "squared error", "correlation"],
       [[name, *(f"{mean:.4f}" for mean in pair.mean(1)),
         f"{torch.corrcoef(pair)[0, 1]:.2f}"]
-       for name, pair in zip(xray.card.classes, pairs)])
+       for name, pair in zip(xray.card.classes, pairs)],
+      phantom=xray.is_phantom)
 
 # %%
 disease.reconcile(
