@@ -583,8 +583,8 @@ collapse.reconcile(
 
 # %% [markdown]
 # The ELBO is stated at the variance $s^2$ that suits each network best, its own mean squared
-# error. It prefers a low beta: the others assume more noise in the pixels than there is, and
-# collapse follows from that (Lucas et al. 2019 show the same for linear VAEs).
+# error. It prefers the lowest beta: larger ones assume more noise in the pixels than there
+# is, and collapse follows from that (Lucas et al. 2019 show the same for linear VAEs).
 
 # %%
 with torch.no_grad():
