@@ -690,8 +690,8 @@ display(review.claim("recurrence-helps-on-slices"))
 # 2. Open the forget gate by 1 and by 5 in place of 3. What is left after 40 steps,
 #    and what does the network remember?
 # 3. Open the forget gate of `mt.build("lstm", filling)` before it is trained end to
-#    end (`model.head.recurrence.bias_ih_l0`). Does its AUC leave 0.5? Why should it
-#    not, after what the true curves have shown?
+#    end (`model.head.recurrence.bias_ih_l0`). Does its AUC leave 0.5? What does that
+#    say about the likely reason that is given above?
 # 4. Train `mt.build("fourier", heart)`. It keeps how strongly each feature
 #    swings and discards the phase. Why does it do well here, badly on
 #    shuffled frames, and at chance on the filling?
