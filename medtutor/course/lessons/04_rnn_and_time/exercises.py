@@ -318,11 +318,7 @@ EXERCISES = [
                 "the candidate goes through a sigmoid here, so that the memory could only grow. It may be negative:"
                 " tanh.",
             ),
-            Mistake(
-                "nothing kept",
-                _nothing_kept,
-                "the old memory is lost. What does the forget gate multiply?",
-            ),
+            Mistake("nothing kept", _nothing_kept, "the old memory is lost. What does the forget gate multiply?"),
             Mistake(
                 "everything kept",
                 _everything_kept,

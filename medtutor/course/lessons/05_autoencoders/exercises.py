@@ -316,8 +316,8 @@ EXERCISES = [
             Mistake(
                 "the other way round",
                 _of_the_prior,
-                "this is the divergence of the prior from the posterior. The two are not the same: asked for is that of"
-                " the posterior from the prior.",
+                "this is the divergence of the prior from the posterior. The two are not the same: asked for is that"
+                " of the posterior from the prior.",
             ),
             Mistake(
                 "log deviation",
