@@ -288,8 +288,8 @@ EXERCISES = [
             Mistake(
                 "mean not squared",
                 lambda mean, log_variance: 0.5 * (mean + log_variance.exp() - 1 - log_variance),
-                "the mean enters with its sign here, so that the loss could be lowered by moving the code. It enters as a"
-                " square.",
+                "the mean enters with its sign here, so that the loss could be lowered by moving the code. It enters as"
+                " a square.",
             ),
             Mistake(
                 "one forgotten",
