@@ -2,8 +2,8 @@
 
     python tools/make_diffusion_checkpoint.py --out FOLDER
 
-With FOLDER medtutor/training/checkpoints/pneumoniamnist_diffusion it is the one that ships. About 0.2 s a step of
-one quiet core, 73 steps an epoch: a quarter of an hour.
+With FOLDER medtutor/training/checkpoints/pneumoniamnist_diffusion it is the one that ships. About 0.12 s a
+step of one quiet core that knows bfloat16, 73 steps an epoch: four minutes.
 """
 
 import argparse
@@ -14,7 +14,7 @@ from medtutor.models.diffusion import Denoiser
 from medtutor.models.randomness import seeded
 from medtutor.training.diffusion import fit_diffusion
 
-EPOCHS = 60
+EPOCHS = 24
 
 
 def make(folder, epochs=EPOCHS, progress=True):

@@ -588,7 +588,7 @@ fusion({way: fused[way] for way in ("early", "late", "image", "table")},
 # - **A mixture has more to choose**: which parts, how many of each, how joined. Each
 #   choice is one more chance to fit the test images.
 # - **A pipeline hands its errors on.** Cutting the lungs out before a transformer
-#   classifies them: see [lesson 09](09_interpretability.ipynb#Bonus:-first-the-organ,-then-the-question).
+#   classifies them: see [lesson 09](09_interpretability.ipynb).
 # - **Fusion learns who was asked.** A table is full of traces of what doctors
 #   thought already. A model that reads them does best for patients about whom
 #   somebody was worried anyway.
