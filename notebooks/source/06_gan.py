@@ -32,12 +32,10 @@
 # | Source | Yang et al., *MedMNIST v2* (2023) |
 # | Use | for teaching and research; **not for clinical use**. Drawn images show nobody, and must never be mistaken for a patient's |
 #
-# Without the files and without a network, **phantoms** take the real images'
-# place. Every picture then says so, and what the text says of real images does not
-# hold: the generators that ship learned from real ones.
+# Without the files and without a network, **phantoms** take the images' place. Every
+# picture then says so, and what the text says of real images does not hold.
 
 # %%
-from functools import partial
 from itertools import pairwise
 
 import numpy as np
@@ -52,7 +50,6 @@ from medtutor.course import Prediction, Quiz, check, same_network
 from medtutor.data import as_uint8, normalise
 from medtutor.metrics import generative
 from medtutor.models.gan import Discriminator, Generator
-from medtutor.reports import Table
 from medtutor.training import gan as adversarial
 
 # %% [markdown]
@@ -127,9 +124,9 @@ def drawer_loss(fake):
 check.generator_loss(drawer_loss)
 
 # %% [markdown]
-# From here on, medtutor's own two losses are used. The players move in turns.
-# `detach` cuts the graph: while the discriminator learns, no gradient reaches the
-# generator. Steps this short do not pay on two threads, so the game runs on one.
+# The players move in turns, by medtutor's own two losses. `detach` cuts the graph:
+# while the discriminator learns, no gradient reaches the generator. Steps this short
+# do not pay on two threads, so the game runs on one.
 
 # %%
 from medtutor.training.processes import one_thread
@@ -169,7 +166,7 @@ def drawn_numbers(rounds):
                 rounds, turns=600, batch=256)
     return {turn: drawer(torch.randn(2000, 1)).detach() for turn in game}
 
-
+# %%
 def histogram(film, turns):
     edges = torch.linspace(-6, 6, 49)
     sets = {"real": hills(2000)}
@@ -179,7 +176,7 @@ def histogram(film, turns):
     middles = ((edges[1:] + edges[:-1]) / 2).tolist()
     return figures.curves(middles, shares, "number", "of 100 in each bin")
 
-# %%
+
 fair = drawn_numbers(rounds=1)
 histogram(fair, [100, 600])
 
@@ -386,13 +383,16 @@ held_out = xray.val.images[~copied]
 times = torch.tensor([0.1, 0.3, 0.5, 0.7, 0.9])
 a, b = levels(times)
 noisy = a * normalise(held_out[:1]) + b * torch.randn(5, 1, 28, 28)
-asked = xray.val.labels[~copied][:1].expand(5)
+
+# %%
 with torch.no_grad():
-    guesses = diffusion.denoiser(noisy, times, asked)
-for row in (noisy, guesses):
+    guesses = diffusion.denoiser(
+        noisy, times, xray.val.labels[~copied][:1].expand(5))
+for row, words in ((noisy, "with more and more noise"),
+                   (guesses, "as the network makes it of these")):
     display(figures.images(
         [*as_uint8(row.clamp(-1, 1))], [f"t = {t:.1f}" for t in times],
-        "An X-ray with more and more noise.", phantom=xray.is_phantom))
+        f"An X-ray {words}.", phantom=xray.is_phantom))
 
 # %%
 one_step = Prediction(
@@ -419,20 +419,21 @@ def from_noise(x, kinds, steps):
         way.append(x)
     return way
 
-
-noise = torch.randn(32, 1, 28, 28)
-kinds = torch.arange(32) % 2
+# %%
+noise = torch.randn(16, 1, 28, 28)
+kinds = torch.arange(16) % 2
 way = from_noise(noise, kinds, steps=50)
 assert torch.equal(way[-1], sample(diffusion.denoiser, noise, kinds, 50))
-
-# %%
 single = as_uint8(from_noise(noise, kinds, 1)[-1])
 spreads = [adversarial.spread(each) for each in (single, held_out)]
+steps = as_uint8(torch.stack([x[0] for x in way[::10]]).clamp(-1, 1))
 display(figures.images(
-    [*as_uint8(torch.stack([x[0] for x in way[::10]]).clamp(-1, 1)),
-     single[0]], [f"step {i}" for i in range(0, 51, 10)] + ["one step"],
+    [*steps, single[0]],
+    [*(f"step {i}" for i in range(0, 51, 10)), "one step"],
     "Noise becomes an X-ray in 50 steps; last, the same noise in one step.",
     phantom=xray.is_phantom))
+
+# %%
 one_step.reconcile(
     "nearly the same blurred chest each time" if spreads[0] < spreads[1] / 2
     else "a different sharp chest each time",
@@ -495,6 +496,8 @@ def of_vae(count):
         return as_uint8(vae.decode(codes).clamp(-1, 1))
 
 # %%
+from medtutor.reports import Table
+
 count = len(held_out)
 rows = torch.randperm(len(labels), generator=torch.Generator().manual_seed(0))
 rows = rows[:count]
@@ -554,10 +557,9 @@ for name in ("GAN", "diffusion", "one face", "VAE"):
 # pixel error of a U-Net, so that a translation is sharp.
 
 # %% [markdown]
-# The GAN's X-rays with five seeds, minus real images in the same place. A CNN that
-# learned from 2000 drawn and 2000 real images is a second judge; *labels right*: how
-# often a classifier of real images confirms the class asked for; *learned from*: the
-# AUC on real images of a classifier that learned from drawn ones.
+# The GAN with five seeds, minus real images in its place. A CNN is a second judge;
+# *labels right*: how often a classifier of real images confirms the class asked for;
+# *learned from*: the AUC on real images of a classifier that learned from drawn ones.
 
 # %%
 evidence = review.read_evidence("gan-images-can-be-told")
@@ -650,9 +652,8 @@ for words, group in (("least", ranked[0]), ("most", ranked[-1])):
     ))
 
 # %% [markdown]
-# These are real patients whom the GAN draws too rarely, and too often. Nothing in the
-# game brings the missing ones back, and a data set that is published in place of the
-# real one hands the gap on.
+# These are real patients whom the GAN draws too rarely, and too often. A data set that
+# is published in place of the real one hands the gap on.
 #
 # ## Do drawn images help where real ones are few?
 #
@@ -775,26 +776,6 @@ Table(head, rows, "5, 20, 50, 20, 5 is fair", phantom=xray.is_phantom)
 # %% [markdown]
 # One property at a time may look fair and still hide who is missing: compare with
 # the twelve groups above.
-#
-# ## Bonus: One draw of few labels, live
-#
-# 50 X-rays a class, and a GAN of 500 steps in place of 1500. Another draw of the
-# labels changes the order of the arms.
-
-# %%
-from medtutor.data.subsets import few_of
-from medtutor.training.few_shot import classifier_of, gan_of
-
-small_set = few_of(xray, 50, seed=0)
-own = gan_of(xray, small_set, seed=0, steps=500)
-display(figures.images(
-    own.sample(8), list(xray.card.classes) * 4,
-    "Eight images of a GAN that has seen 100 images.",
-    phantom=xray.is_phantom,
-))
-for arm in ("none", "classical", "GAN", "both"):
-    run = classifier_of(xray, small_set, arm, {"own": own}, seed=0)
-    print(f"{arm:10} test AUC {run.test.auc:.3f}")
 
 # %% [markdown]
 # ## Bonus: From one contrast into another, without pairs
@@ -834,23 +815,17 @@ def drawing(judge, fake, back, origin):
     return adversarial.generator_loss(judge(fake)) + 10 * lost
 
 # %%
-def networks():
-    translators = [Translator(widths=(8, 16, 32)) for _ in range(2)]
-    judges = [Discriminator(widths=(16, 32, 64)) for _ in range(2)]
-    return *translators, *judges
-
-
 @one_thread()
 def learn_to_translate(archive_b, steps=300):
     torch.manual_seed(0)
-    to_a, to_b, like_a, like_b = networks()
-    of_judges = adam(nn.ModuleList([like_a, like_b]))
-    of_both = adam(nn.ModuleList([to_a, to_b]))
+    to_a, to_b = (Translator(widths=(8, 16, 32)) for _ in range(2))
+    like_a, like_b = (Discriminator(widths=(16, 32, 64)) for _ in range(2))
+    judges, both = nn.ModuleList([like_a, like_b]), nn.ModuleList([to_a, to_b])
+    of_judges, of_both = adam(judges), adam(both)
     for _ in range(steps):
         a, b = pick(archive_a), pick(archive_b)
         as_a, as_b = to_a(b), to_b(a)
-        descend(of_judges, judging(like_a, a, as_a)
-                + judging(like_b, b, as_b))
+        descend(of_judges, judging(like_a, a, as_a) + judging(like_b, b, as_b))
         descend(of_both, drawing(like_a, as_a, to_b, b)
                 + drawing(like_b, as_b, to_a, a))
     return to_b.eval()

@@ -49,11 +49,8 @@ from medtutor import figures, review
 from medtutor.course import Prediction, Quiz, check, same_network
 from medtutor.data import as_uint8, cohort, normalise
 from medtutor.data.subsets import labelled
-from medtutor.models import parameter_count
-from medtutor.models.cnn import conv_norm_relu, residual_stages
-from medtutor.models.vit import Learned
+from medtutor.models import cnn, parameter_count, vit
 from medtutor.reports import Table
-from medtutor.reports.cost import equal_work, forward_flops
 
 # %% [markdown]
 # ## A network of two families
@@ -78,11 +75,10 @@ figures.diagram("hybrid")
 
 # %%
 class MyBlock(nn.Module):
-    def __init__(self, width=64, heads=4):
+    def __init__(self, width=64):
         super().__init__()
         self.norm1 = nn.LayerNorm(width)
-        self.attention = nn.MultiheadAttention(
-            width, heads, batch_first=True)
+        self.attention = nn.MultiheadAttention(width, 4, batch_first=True)
         self.norm2 = nn.LayerNorm(width)
         self.mlp = nn.Sequential(nn.Linear(width, 2 * width), nn.GELU(),
                                  nn.Linear(2 * width, width))
@@ -97,9 +93,9 @@ class MyHybrid(nn.Module):
     def __init__(self, classes=2):
         super().__init__()
         self.stem = nn.Sequential(
-            *conv_norm_relu(1, 24), *residual_stages((24, 48)),
+            *cnn.conv_norm_relu(1, 24), *cnn.residual_stages((24, 48)),
             nn.Conv2d(48, 64, 3, stride=2, padding=1))
-        self.positions = Learned(49, 64)
+        self.positions = vit.Learned(49, 64)
         self.blocks = nn.Sequential(MyBlock(), MyBlock(), MyBlock())
         self.norm = nn.LayerNorm(64)
         self.classifier = nn.Linear(64, classes)
@@ -125,6 +121,8 @@ same_network(MyHybrid(), mt.build("hybrid", xray), image)
 # many **floating-point operations** (FLOPs) in all.
 
 # %%
+from medtutor.reports.cost import equal_work, forward_flops
+
 families = ("cnn", "vit", "hybrid")
 models = {name: mt.build(name, xray) for name in families}
 epochs = {name: round(8 * equal_work(name, xray)) for name in families}
@@ -250,8 +248,8 @@ maps = {name: felt(model) for name, model in unets.items()}
 maps["evenly"] = torch.full((56, 40), 1 / (56 * 40))
 display(figures.images(
     [(each / each.max()).sqrt() for each in maps.values()], list(maps),
-    "How much each pixel can move the middle of the coarsest map: in the U-Net "
-    "most in the middle, with a transformer nearly as much everywhere."))
+    "How much each pixel can move the middle of the coarsest map: in the U-Net"
+    " most in the middle, with a transformer nearly as much everywhere."))
 Table(["", "from farther than 14 pixels"], [
     [name, f"{1 - each[14:42, 6:34].sum():.0%}"]
     for name, each in maps.items()])
@@ -499,8 +497,7 @@ check.known_or_missing(known_or_missing)
 
 # %%
 def tested(patients, likely, seed):
-    """The same patients: 9 of 10 likely ones have a lab value, 3 of the
-    others; 6 of all where `likely` is None."""
+    """9 of 10 likely patients have a lab value, and 3 of 10 others."""
     chances = 0.6 if likely is None else torch.where(likely, 0.9, 0.3)
     generator = torch.Generator().manual_seed(seed)
     table = patients.table.clone()
@@ -511,9 +508,9 @@ def tested(patients, likely, seed):
 
 def hospitals(patients, seed=0):
     lab, age = patients.table.T
-    likely = {"MCAR, by chance": None, "MAR, by age": age > 0,
-              "MNAR, by value": lab > 0, "by outcome": patients.labels == 1}
-    return {at: tested(patients, who, seed) for at, who in likely.items()}
+    who = {"MCAR, by chance": None, "MAR, by age": age > 0,
+           "MNAR, by value": lab > 0, "by outcome": patients.labels == 1}
+    return {at: tested(patients, who[at], seed) for at in who}
 
 # %%
 elsewhere = Prediction(
@@ -832,8 +829,6 @@ review.claim("three-families-draw-better-masks")
 # - **test AUC**: mean over five seeds, and the 95 % interval of that mean over
 #   seeds; the choice of the test images is not in it;
 # - **parameters**, and **MFLOP an image**, forward: the same on every machine;
-# - **training** (seconds) and **ms an image**: measured now, on this machine,
-#   and comparable within this table only;
 # - **best explanation**: the method whose maps most often point to planted
 #   evidence, and by how much more often than in an untrained network.
 #
@@ -841,7 +836,7 @@ review.claim("three-families-draw-better-masks")
 # stand in the claims. U-Nets and GANs draw, they do not classify, and are not in it.
 
 # %%
-review.side_by_side()
+review.side_by_side(timed=False)
 
 # %% [markdown]
 # Read it by pairs of rows, never down the whole table: a family with a short
