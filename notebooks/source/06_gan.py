@@ -546,7 +546,9 @@ for name in ("GAN", "diffusion", "one face", "VAE"):
 # What does precision say of *one face*, and what recall? And which line is the best?
 # The copies: **none of these numbers asks whether an image is new.**
 #
-# DIFFUSION_SENTENCES
+# On the real images our diffusion model reaches more of them than the GAN does (recall
+# 0.7 against 0.6), and what it draws is worse (precision 0.7 against 0.9, FID twice as
+# high). It had 1752 steps of training, the GAN 10 926: this is no race.
 #
 # Elsewhere, on eye, chest and tissue images, a latent diffusion model had a higher
 # recall than GANs, 0.32 against 0.17 on chest X-rays, at equal or higher precision
