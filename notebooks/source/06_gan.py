@@ -312,9 +312,8 @@ first = adversarial.fit_gan(
 )
 
 # %% [markdown]
-# The upper two rows were asked to be normal, the lower two to be ill. What is dark
-# and where is learned first; the rest takes most of the time. So the long training
-# was done in advance:
+# The upper two rows are to be normal, the lower two ill. What is dark and where is
+# learned first; the rest takes most of the time. So that was done in advance:
 
 # %%
 gan = adversarial.load_gan("pneumoniamnist")
@@ -349,8 +348,8 @@ for name, dataset in (("pneumoniamnist", xray), ("breastmnist", breast)):
 # %% [markdown]
 # ## Explore
 #
-# Walk from one drawn patient to another, change the class, pull the codes towards
-# the middle, and look whom an image resembles most.
+# Walk from one drawn patient to another, change the class, and look whom an image
+# resembles most.
 
 # %%
 from medtutor.explorers.generator import generator
@@ -664,9 +663,8 @@ for words, group in (("least", ranked[0]), ("most", ranked[-1])):
 #
 # A fair test has three rules. The GAN learns from **the same few images** as the
 # classifier. Every arm gets the **same number of image passes**, 4 x 800. And
-# drawing has to compete with what costs nothing: **classical** augmentation, images
-# turned, moved, scaled and mirrored. The arm *none* sees the few again and again;
-# in the arm *GAN* half of what the CNN sees is drawn.
+# drawing has to compete with **classical** augmentation: images turned, moved, scaled
+# and mirrored. In the arm *GAN* half of what the CNN sees is drawn.
 
 # %%
 helps = Prediction(
@@ -699,8 +697,8 @@ helps.reconcile(
 # - A GAN may leave people out, and its losses do not tell.
 # - Its scores hang on the features, the number of images and the real ones.
 # - Drawn images hold no patients who were not there, and may hold some who were.
-# - Sharp and realistic is not true. In a translation the fault has no blur to give
-#   it away (see the bonus part).
+# - Sharp and realistic is not true. In a translation no blur gives the fault away
+#   (see the bonus part).
 #
 # ## What the review says and what we measured
 #
