@@ -69,11 +69,7 @@ class Denoiser(nn.Module):
     """
 
     def __init__(
-        self,
-        channels: int = 1,
-        shape: Sequence[int] = (28, 28),
-        classes: int = 0,
-        widths: Sequence[int] = (24, 48, 96),
+        self, channels: int = 1, shape: Sequence[int] = (28, 28), classes: int = 0, widths: Sequence[int] = (24, 48, 96)
     ) -> None:
         super().__init__()
         check(channels=channels, classes=classes, widths=widths)

@@ -1,4 +1,4 @@
-"""`fit_diffusion`: a denoiser learns to take noise of every strength out of images; its `DiffusionRun` draws new ones."""
+"""`fit_diffusion`: a denoiser learns to take noise of every strength out; its `DiffusionRun` draws new images."""
 
 import time
 from dataclasses import dataclass

@@ -17,7 +17,8 @@ def test_what_is_written_has_the_shapes_of_what_ships(monkeypatch, tmp_path):
     tool = runpy.run_path(str(TOOL))
     mixed = np.random.default_rng(0).permutation(64)
     pair = [array[mixed] for array in blobs(64, 0, 28)]
-    tiny = mt.from_arrays(pair, pair, pair, classes=["top", "bottom"], name="tiny")
+    others = [blobs(64, seed, 28) for seed in (1, 2)]
+    tiny = mt.from_arrays(pair, *others, classes=["top", "bottom"], name="tiny")
     monkeypatch.setitem(tool["make"].__globals__, "load", lambda name, source: tiny)
     tool["make"](tmp_path, epochs=1, progress=False)
     made, ships = read_diffusion(tmp_path), load_diffusion("pneumoniamnist")
