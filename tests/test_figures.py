@@ -1,5 +1,6 @@
 """Pictures: real PNGs with alt text, marked where phantoms are shown, the same bytes each time."""
 
+import inspect
 from dataclasses import replace
 
 import numpy as np
@@ -9,7 +10,7 @@ from conftest import blobs
 from matplotlib.figure import Figure
 
 import medtutor as mt
-from medtutor import figures
+from medtutor import explorers, figures
 from medtutor.errors import InputError
 from medtutor.explanation import randomised
 from medtutor.reports import atlases, compare, reading
@@ -37,21 +38,22 @@ def test_each_picture_of_a_run(name, run):
 
 def test_alt_text_tells_the_numbers(run):
     matrix = figures.confusion(run).alt
-    labels = run.labels["test"].numpy()
-    right = int((run.predictions["test"].argmax(1).numpy() == labels)[labels == 0].sum())
+    labels = run.labels["val"].numpy()
+    right = int((run.predictions["val"].argmax(1).numpy() == labels)[labels == 0].sum())
     assert f"of {(labels == 0).sum()} top, {right} are called so" in matrix
-    assert f"{run.test.auc:.3f}" in figures.roc(run).alt
+    assert f"{run.val.auc:.3f}" in figures.roc(run).alt
+    assert f"{run.test.auc:.3f}" in figures.roc(run, "test").alt
 
 
 def test_several_runs_and_the_worst_mistakes(run, tiny):
     ladder = figures.ladder([run, run])
-    assert ladder.alt.count(f"{run.test.auc:.3f}") == 2
+    assert ladder.alt.count(f"{run.val.auc:.3f}") == 2
     # Called wrong on purpose, so that there are mistakes to show.
-    run.predictions["test"] = run.predictions["test"].flip(1)
+    run.predictions["val"] = run.predictions["val"].flip(1)
     worst = figures.worst_mistakes(run, tiny)
     assert "6 images of 'top' with the highest scores" in worst.alt
-    right = int((run.predictions["test"].argmax(1) == run.labels["test"]).sum())
-    assert right < len(tiny.test) / 2
+    right = int((run.predictions["val"].argmax(1) == run.labels["val"]).sum())
+    assert right < len(tiny.val) / 2
 
 
 def test_images_maps_and_curves(tiny):
@@ -62,7 +64,9 @@ def test_images_maps_and_curves(tiny):
     lines = figures.curves([0, 1], {"cnn": [0.9, 0.8], "mlp": [0.9, 0.5]}, "moved by", "AUC", "Two falling lines.")
     assert lines.png.startswith(b"\x89PNG")
     square = figures.matrix([[1.0, 0.2], [0.2, 1.0]], ["a", "b"], "Two maps that hardly agree.")
-    assert square.png.startswith(b"\x89PNG") and square.alt == "Two maps that hardly agree."
+    assert square.png.startswith(b"\x89PNG") and square.alt.startswith(
+        "Two maps that hardly agree. Correlations of 2: the highest is 0.20"
+    )
 
 
 @pytest.mark.parametrize("options", [{}, {"channels": 3}, {"depth": 5}])
@@ -102,9 +106,17 @@ def test_what_cannot_be_drawn_is_said(tiny, quick):
         figures.gallery(many)
     run.test = None
     run.predictions.pop("test")
-    for draw in (figures.comparison, figures.confusion):
+    for draw in (figures.comparison, lambda run: figures.confusion(run, "test")):
         with pytest.raises(InputError, match="not finished"):
             draw(run)
+
+
+def test_test_is_shown_only_where_it_is_asked_for():
+    """The test split is read once, by name: every picture and explorer of a Run opens on val."""
+    for room in (figures, explorers):
+        for name, made in vars(room).items():
+            parameter = inspect.signature(made).parameters.get("split") if callable(made) else None
+            assert parameter is None or parameter.default in ("val", "train"), name
 
 
 def test_saved(run, tmp_path):
@@ -166,7 +178,7 @@ def test_numbers_are_drawn_as_numbers(fractions):
 def test_runs_on_other_cases_share_no_ladder(run, fractions, tiny):
     changed = replace(run, labels={split: 1 - labels for split, labels in run.labels.items()})
     for runs in ([run, fractions[0]], [run, changed]):
-        with pytest.raises(InputError, match="not tested on the same test cases"):
+        with pytest.raises(InputError, match="not tested on the same val cases"):
             figures.ladder(runs)
     with pytest.raises(InputError, match="no run to show"):
         figures.ladder([])

@@ -15,7 +15,9 @@ def add(commands):
     lab.add_argument("options", nargs="*", help="passed on to jupyter lab, after --")
     command(commands, "doctor", doctor_command, "what works here, and what to do about the rest")
     notebooks = commands.add_parser("notebooks", help="build the lessons from their sources; check them")
-    notebook_commands = notebooks.add_subparsers(required=True, metavar="build | check", parser_class=OneLineParser)
+    notebook_commands = notebooks.add_subparsers(
+        required=True, metavar="build | check | table", parser_class=OneLineParser
+    )
     for name, function, summary in (
         ("build", notebooks_build, "execute the sources and write the notebooks"),
         (
@@ -23,12 +25,17 @@ def add(commands):
             notebooks_check,
             "are the notebooks in step with their sources, do they keep the course's rules and budgets",
         ),
+        ("table", notebooks_table, "how long each lesson is: cells, words, minutes, exercises, formulas, diagrams"),
     ):
         sub = notebook_commands.add_parser(name, help=summary, description=summary)
         sub.add_argument("lessons", nargs="*", help="numbers such as 01; all when left out")
         if name == "check":
             sub.add_argument(
                 "--fast", action="store_true", help="only what needs no execution: no budgets of time and memory"
+            )
+        if name == "build":
+            sub.add_argument(
+                "--text", action="store_true", help="only the text has changed: keep the outputs, execute nothing"
             )
         sub.add_argument("--debug", action="store_true", help="show tracebacks")
         sub.set_defaults(command=function)
@@ -67,9 +74,13 @@ def _chosen_sources(options):
 
 
 def notebooks_build(options):
-    from ..course.builder import build, read
+    from ..course.builder import build, read, retext
 
     chosen = _chosen_sources(options)
+    if options.text:
+        for path in [path for source in chosen for path in retext(source)]:
+            print(f"{path.relative_to(_notebooks())}  text only, its outputs were kept")
+        return 0
     for source in chosen:
         for solved in (False, True):
             read(source, solved)  # whatever cannot be read is refused before the first one runs
@@ -77,6 +88,13 @@ def notebooks_build(options):
         print(f"{source.name} …", file=sys.stderr)
         for path, cost in build(source).items():
             print(f"{path.relative_to(_notebooks())}  {cost}")
+    return 0
+
+
+def notebooks_table(options):
+    from ..course.counting import overview
+
+    print(overview(_chosen_sources(options)))
     return 0
 
 

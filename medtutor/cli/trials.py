@@ -41,8 +41,8 @@ def add(commands):
 
 
 def trial_list(options):
+    from ..reports.table import aligned
     from ..review import claims, judge, verdict
-    from ..review.render import aligned
 
     judged = [(claim, *judge(claim)) for claim in claims()]
     rows = [(claim, found) for claim, _, found in judged]
@@ -147,8 +147,8 @@ def _evidence_folder(options, chosen):
 
 def _told(found):
     """How many claims have which answer, and a table of all, as Markdown."""
+    from ..reports.table import markdown_table
     from ..review import ANSWERS
-    from ..review.render import markdown_table
 
     words = [verdict.word for _, _, verdict in found]
     count = ", ".join(f"{words.count(word)} {word}" for word in ANSWERS)

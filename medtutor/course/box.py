@@ -20,11 +20,13 @@ class Box:
     kind   "open" (nothing done yet), "right", "wrong" or "told"
     title  the first words, in bold
     text   the rest; plain text
+    folded the text is seen after a click, or Enter, on the title
     """
 
     kind: str
     title: str
     text: str = ""
+    folded: bool = False
 
     def __str__(self):
         symbol, _ = KINDS[self.kind]
@@ -34,7 +36,9 @@ class Box:
 
     def _repr_html_(self):
         symbol, colour = KINDS[self.kind]
+        title, text = f"<b>{html.escape(self.title)}</b>", html.escape(self.text)
+        words = f"<details><summary>{title}</summary>{text}</details>" if self.folded else f"{title} {text}"
         return (
             f'<div role="status" style="border-left:4px solid {colour};padding:2px 10px;margin:4px 0;max-width:46em">'
-            f"{symbol} <b>{html.escape(self.title)}</b> {html.escape(self.text)}</div>"
+            f"{symbol} {words}</div>"
         )

@@ -13,47 +13,21 @@ here finds them by their names.
 import ast
 import hashlib
 import json
-import math
-import os
 import re
-import subprocess
-import tempfile
-import time
 from collections import Counter
-from dataclasses import dataclass
 from pathlib import Path
 
 from ..errors import InputError, MedtutorError
 from ..files import write_whole
-from ..training.processes import slowness
-from .memory import Memory
+from .execution import execute, needed
+from .glossary import linked
 
-# On the reference machine; `slowness` times as long on a slower one.
-CELL_SECONDS = 180
 SOLUTION = re.compile(r"^(?P<indent>[ \t]*)### BEGIN SOLUTION\n.*?^[ \t]*### END SOLUTION[ \t]*$", re.M | re.S)
 # The same marks, also where they are misspelt: such a solution would stay in the students' notebook.
 MARK = re.compile(r"^[ \t]*#+[ \t]*(?:BEGIN|END)[ \t_]*SOLUTION\b.*$", re.M | re.I)
 PAIR = ["### BEGIN SOLUTION", "### END SOLUTION"]
 BLANK = "...  # your code here"
 PHANTOM_WARNING = "PhantomWarning"
-
-
-@dataclass(frozen=True)
-class Cost:
-    """What executing a notebook took.
-
-    seconds  wall time
-    peak     most bytes of memory of their own that the kernel and what it starts held at once
-    mapped   most bytes of files, such as torch's libraries, that they had in memory at once: how many differs
-             from build to build of torch, and the system takes them back where memory is short
-    """
-
-    seconds: float
-    peak: int
-    mapped: int = 0
-
-    def __str__(self):
-        return f"{self.seconds:.0f} s, {self.peak / 1e9:.2f} GB of its own and {self.mapped / 1e9:.2f} GB of files"
 
 
 def sources(notebooks):
@@ -77,8 +51,10 @@ def products(source):
     return {folder / name: False, folder / "solutions" / name: True}
 
 
-def read(source, solved):
+def read(source, solved, links=True):
     """The notebook of a source, not executed, with stable ids.
+
+    links  the first place of each standard term in bold leads to the glossary
 
     Raises `InputError` where the source is no py:percent file, a cell is no Python,
     or the marks around a solution do not come in pairs.
@@ -86,6 +62,11 @@ def read(source, solved):
     source = Path(source)
     notebook = _cells(source)
     set_cell_ids(notebook)
+    if links:
+        seen = set()
+        for cell in notebook.cells:
+            if cell.cell_type == "markdown":
+                cell.source = linked(cell.source, seen)
     notebook.metadata = {
         "kernelspec": {"display_name": "Python 3", "language": "python", "name": "python3"},
         "language_info": {"name": "python"},
@@ -96,12 +77,24 @@ def read(source, solved):
             _check_marks(cell.source, f"{source.name}, cell {number}")
             cell.source = without_marks(cell.source) if solved else blanked(cell.source)
             _check_python(cell.source, f"{source.name}, cell {number}")
+    if not solved:
+        _hide_answers(notebook)
     return notebook
+
+
+def _hide_answers(notebook):
+    """Between a prediction and its reconciliation JupyterLab shows outputs only when the student runs the cell."""
+    open_questions = set()
+    for cell in (cell for cell in notebook.cells if cell.cell_type == "code"):
+        open_questions -= set(re.findall(r"^(\w+)\.reconcile\(", cell.source, re.M))
+        if open_questions and not re.search(r"^check\.|\bPrediction\(", cell.source, re.M):
+            cell.metadata["jupyter"] = {"outputs_hidden": True}
+        open_questions |= set(re.findall(r"^(\w+) = Prediction\(", cell.source, re.M))
 
 
 def _cells(source):
     """What jupytext reads in a source."""
-    jupytext = _needed("jupytext")
+    jupytext = needed("jupytext")
     try:
         text = source.read_text(encoding="utf-8-sig")  # some editors put a mark in front
     except UnicodeDecodeError:
@@ -131,14 +124,6 @@ def _cells(source):
     return notebook
 
 
-def _needed(package):
-    """A package that only building needs."""
-    try:
-        return __import__(package)
-    except ImportError:
-        raise InputError(f'building lessons needs {package}; run: pip install "medtutor[dev]"') from None
-
-
 def _check_marks(code, where):
     marks = [found[0].lstrip() for found in MARK.finditer(code)]
     if marks != PAIR * (len(marks) // 2):
@@ -166,10 +151,6 @@ def _parse(code):
         from IPython.core.inputtransformer2 import TransformerManager
 
         return compile(TransformerManager().transform_cell(code), "cell", "exec", flags)
-
-
-def _first_line(error):
-    return next(iter(str(error).strip().splitlines()), type(error).__name__)
 
 
 def blanked(code):
@@ -203,6 +184,28 @@ def solutions(source):
     return {exercise: space[name] for exercise, name in checked.items()}
 
 
+def retext(source):
+    """Write the text of a source anew into its notebooks, whose code is as it was: the outputs stay. [path, …]
+
+    Raises `InputError` where a notebook is missing or a cell of code has changed: then it must be built.
+    """
+    source = Path(source)
+    texts = {}
+    for path, notebook in {path: read(source, solved) for path, solved in products(source).items()}.items():
+        built = read_notebook(path) if path.exists() else {"cells": []}
+        code = [cell for cell in built["cells"] if cell["cell_type"] == "code"]
+        wanted = [cell for cell in notebook.cells if cell.cell_type == "code"]
+        if [cell.source for cell in wanted] != ["".join(cell["source"]) for cell in code]:
+            raise InputError(
+                f"the code of {path.name} is not that of {source.name}; run: medtutor notebooks build {source.name[:2]}"
+            )
+        for cell, old in zip(wanted, code):
+            cell.outputs, cell.execution_count = old["outputs"], old["execution_count"]
+        texts[path] = _as_json(notebook)
+    _write(texts)
+    return [*texts]
+
+
 def build(source):
     """Execute a source and write its notebooks; {path: Cost}.
 
@@ -223,7 +226,36 @@ def build(source):
                 "set MEDTUTOR_DATA to the folder that holds them, or connect to the network"
             )
         strip_what_changes(notebook)
-        texts[path] = json.dumps(notebook, indent=1, ensure_ascii=False, sort_keys=True) + "\n"
+        texts[path] = _as_json(notebook)
+    _write(texts)
+    return costs
+
+
+def read_notebook(path):
+    """The notebook in a file, as plain values.
+
+    Raises `InputError` for a file that is none of the form that we write, nbformat 4.5.
+    """
+    from nbformat.validator import iter_validate
+
+    try:
+        notebook = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError, RecursionError) as error:
+        raise InputError(f"cannot be read ({str(error).splitlines()[0]}); it is no notebook") from None
+    try:
+        fits = isinstance(notebook, dict) and not any(iter_validate(notebook, version=4, version_minor=5))
+    except (TypeError, AttributeError, ValueError, RecursionError):  # nbformat, too, stumbles over some
+        fits = False
+    if not fits:
+        raise InputError("is no notebook of the form that we write")
+    return notebook
+
+
+def _as_json(notebook):
+    return json.dumps(notebook, indent=1, ensure_ascii=False, sort_keys=True) + "\n"
+
+
+def _write(texts):
     for path, text in texts.items():
         try:
             path.parent.mkdir(exist_ok=True)
@@ -233,71 +265,6 @@ def build(source):
                 f"{path.name} could not be written to {path.parent} ({error.strerror}); what was there is as it was: "
                 "make room for it, and build again"
             ) from error
-    return costs
-
-
-def cell_seconds():
-    """The whole seconds that a cell may take on this machine."""
-    return math.ceil(CELL_SECONDS * slowness())
-
-
-def execute(notebook, source):
-    """Run all cells in the folder of the notebooks, in place; the `Cost`.
-
-    Raises `MedtutorError` with the error of the first cell that fails, takes too
-    long or ends the kernel, and where no kernel starts; `KeyboardInterrupt` where
-    the user stops it.
-    """
-    nbclient = _needed("nbclient")
-    _needed("psutil")
-    at = [None]
-    client = nbclient.NotebookClient(
-        notebook,
-        timeout=cell_seconds(),
-        kernel_name="python3",
-        record_timing=False,
-        store_widget_state=False,
-        resources={"metadata": {"path": str(source.parent.parent)}},
-        on_cell_execute=lambda cell_index, **_: at.append(cell_index),
-    )
-    start = time.perf_counter()
-    try:
-        with tempfile.TemporaryDirectory() as home, Memory() as memory:
-            # A home of its own: whoever builds has perhaps made guesses already. What the kernel's own machinery says
-            # is no news.
-            client.execute(env={**os.environ, "MEDTUTOR_HOME": home}, stderr=subprocess.DEVNULL)
-    except Exception as error:
-        # On Ctrl-C nbclient ends the kernel, and then meets whatever it meets.
-        if getattr(client, "_async_cleanup_kernel_future", None) is not None:
-            raise KeyboardInterrupt from None
-        raise MedtutorError(_what_failed(error, source.name, notebook, at[-1])) from error
-    return Cost(time.perf_counter() - start, memory.peak, memory.mapped)
-
-
-def _what_failed(error, name, notebook, place):
-    """One sentence about what ended an execution, and where."""
-    from jupyter_client.kernelspec import NoSuchKernel
-    from nbclient.exceptions import CellExecutionError, CellTimeoutError, DeadKernelError
-
-    if isinstance(error, NoSuchKernel):
-        return f'{name} was not run: Jupyter knows no kernel {error.name}; run: pip install "medtutor[dev]"'
-    if place is None:
-        return (
-            f"{name} was not run: no kernel started ({_first_line(error)}); medtutor doctor says what is missing here"
-        )
-    line = next(iter(notebook.cells[place].source.strip().splitlines()), "")
-    where = f"{name} did not run to its end: cell {place + 1} (“{line[:60]}”)"
-    if isinstance(error, DeadKernelError):
-        return (
-            f"{where} ended the kernel, most likely because memory ran out; close what else needs memory, or let the"
-            " cell need less"
-        )
-    if isinstance(error, CellTimeoutError):
-        return f"{where} took longer than {cell_seconds()} s; let it do less, or load what it trains"
-    if isinstance(error, CellExecutionError):
-        said = f"{error.ename}: {next(iter(error.evalue.strip().splitlines()), '')}"
-        return f"{where} stopped with {said.removesuffix(': ')}; run its notebook to see the cell"
-    return f"{where} was cut off by {type(error).__name__} ({_first_line(error)}); build again"
 
 
 def set_cell_ids(notebook):

@@ -5,13 +5,13 @@ budgets of time and memory (`over_budget`) need one.
 """
 
 import html.parser
-import json
 import re
 from pathlib import Path
 
 from ..errors import InputError
 from ..training.processes import LESSON_BYTES, slowness
-from .builder import products, read
+from .builder import products, read, read_notebook
+from .counting import count
 
 LESSON_SECONDS = 180  # on the reference machine, `slowness` times as many on a slower one
 COURSE_SECONDS = 25 * 60
@@ -21,7 +21,7 @@ SECTIONS = ("key points", "references")
 NOT_CLINICAL = "not for clinical use"
 # Folders of one machine. "~/.medmnist" and "/proc/..." are everybody's.
 MACHINE_PATH = re.compile(r"(?<![\w.:/~-])(/(?:home|root|Users|tmp|work|mnt|content)/|[A-Z]:\\Users)[\w./\\-]*")
-LINK = re.compile(r"(?<!!)\[[^\]]*\]\(([^)\s]+)\)")
+LINK = re.compile(r"(?<!!)\[[^\]]*\]\(([^)\s]+)(?: \"[^\"\n]*\")?\)")
 ENCODED = re.compile(r"base64,[A-Za-z0-9+/=\s]+")
 
 
@@ -37,7 +37,7 @@ def inspect_lesson(source):
             problems.append(f"{name} is missing; run: medtutor notebooks build {source.name[:2]}")
             continue
         try:
-            built = _read_notebook(path)
+            built = read_notebook(path)
         except InputError as error:
             problems.append(f"{name} {error}; run: medtutor notebooks build {source.name[:2]}")
             continue
@@ -52,7 +52,8 @@ def inspect_source(source):
     notebook = read(source, solved=True)
     prose = "\n".join(cell.source for cell in notebook.cells if cell.cell_type == "markdown")
     headings = {heading.strip().lower() for heading in re.findall(r"^#+ (.*)", prose, re.M)}
-    problems = [f"{source.name}: no section '{section}'" for section in SECTIONS if section not in headings]
+    problems = [f"{source.name}: {problem}" for problem in count(source).problems]
+    problems += [f"{source.name}: no section '{section}'" for section in SECTIONS if section not in headings]
     if NOT_CLINICAL not in prose.lower():
         problems.append(f"{source.name}: does not say '{NOT_CLINICAL}'")
     for number, cell in enumerate(notebook.cells, 1):
@@ -114,26 +115,6 @@ def orphans(notebooks):
         f"source/{name}.py is never built: a lesson is named NN_name.py; give it a number, or put it elsewhere"
         for name in unnamed
     ]
-
-
-def _read_notebook(path):
-    """The notebook in a file, as plain values.
-
-    Raises `InputError` for a file that is none of the form that we write, nbformat 4.5.
-    """
-    from nbformat.validator import iter_validate
-
-    try:
-        notebook = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError, RecursionError) as error:
-        raise InputError(f"cannot be read ({str(error).splitlines()[0]}); it is no notebook") from None
-    try:
-        fits = isinstance(notebook, dict) and not any(iter_validate(notebook, version=4, version_minor=5))
-    except (TypeError, AttributeError, ValueError, RecursionError):  # nbformat, too, stumbles over some
-        fits = False
-    if not fits:
-        raise InputError("is no notebook of the form that we write")
-    return notebook
 
 
 def _out_of_step(built, source, solved):
@@ -207,7 +188,7 @@ def _dead_links(text, path, own_headings):
             problems.append(f"dead link: {target}")
         elif anchor and linked.suffix == ".ipynb":
             try:
-                headings = own_headings if not file else _anchors(_read_notebook(linked))
+                headings = own_headings if not file else _anchors(read_notebook(linked))
             except InputError as error:
                 problems.append(f"dead link: {target} ({linked.name} {error})")
                 continue

@@ -70,7 +70,13 @@ class Prediction(Explorer):
         result = result if self.choices else number("the result", result)
         said = result if self.choices else _number(result)
         if self.guess is None:
-            return Box("told", f"It is {said}.", f"You made no guess: go back, commit one, and run on. {why}".strip())
+            # What a notebook file shows before anybody has guessed must not be the answer.
+            return Box(
+                "told",
+                "You made no guess: go back, commit one, and run on; or open the result.",
+                f"It is {said}. {why}".strip(),
+                folded=True,
+            )
         if self.choices:
             mine = "As you said" if self.guess == result else f"You said: {self.guess}"
             return Box("right" if self.guess == result else "told", f"It is: {result}.", f"{mine}. {why}".strip())

@@ -58,7 +58,7 @@ ABOUT_ROLLOUT = (
 
 
 def attention(
-    run: Run, dataset: Dataset | None = None, cnn: Run | None = None, split: str = "test"
+    run: Run, dataset: Dataset | None = None, cnn: Run | None = None, split: str = "val"
 ) -> "AttentionExplorer":
     """The explorer of a transformer's attention: an `AttentionExplorer`, shown by a notebook as a widget.
 
@@ -137,7 +137,7 @@ class AttentionExplorer(Explorer):
     )
     patches = Patches(lambda self: self._inside if self._clickable else (0, 0))
 
-    def __init__(self, run, dataset=None, cnn=None, split="test"):
+    def __init__(self, run, dataset=None, cnn=None, split="val"):
         self._dataset = checked(run, dataset, cnn, split)
         self._run, self._cnn, self._split, self._card = run, cnn, split, run.card
         self._phantom = self._dataset.is_phantom or run.provenance == "phantom"

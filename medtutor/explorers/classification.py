@@ -22,7 +22,7 @@ PREVALENCES = (0.001, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.3, 0.5)
 COLUMNS, ROWS, SIDE = 8, 2, 84  # of the images; page pixels
 
 
-def classification(run: Run, dataset: Dataset, split: str = "test") -> "ClassificationExplorer":
+def classification(run: Run, dataset: Dataset, split: str = "val") -> "ClassificationExplorer":
     """The explorer of a run's decisions on one split: a `ClassificationExplorer`, shown by a notebook as a widget.
 
     run      a finished `Run` of a classification
@@ -96,7 +96,7 @@ class ClassificationExplorer(Explorer):
         "order", [CONFIDENT, CLOSEST, AS_STORED], meaning="which of these images come first", width="24em", label="8em"
     )
 
-    def __init__(self, run, dataset, split="test"):
+    def __init__(self, run, dataset, split="val"):
         self._labels, self._scores = _predictions(run, dataset, split)
         self._run, self._split = run, split
         self._phantom = run.provenance == "phantom"

@@ -48,7 +48,7 @@ NO_MEAN = (
 )
 
 
-def features(run: Run, dataset: Dataset, split: str = "test") -> "FeaturesExplorer":
+def features(run: Run, dataset: Dataset, split: str = "val") -> "FeaturesExplorer":
     """The explorer of a CNN's features: a `FeaturesExplorer`, shown by a notebook as a widget.
 
     run      a finished `Run` of a classification whose model has feature maps: "cnn", "resnet18", "vgg", …
@@ -201,7 +201,7 @@ class FeaturesExplorer(Explorer):
     def nearest(self):
         return None if self.distances is None else np.argsort(self.distances.numpy(), kind="stable")
 
-    def __init__(self, run, dataset, split="test"):
+    def __init__(self, run, dataset, split="val"):
         self._subject, self._layers, self._head, self._last = checked(run, dataset, split)
         self._run, self._dataset, self._split = run, dataset, split
         self._images, self._classes = getattr(dataset, split), run.card.classes

@@ -45,7 +45,7 @@ OTHER_BARS = "#56B4E9"  # Okabe & Ito's sky blue
 MARK = "PHANTOM table and outcome"
 
 
-def fusion(models: nn.Module | Mapping[str, nn.Module], cohort: Cohort, split: str = "test") -> "FusionExplorer":
+def fusion(models: nn.Module | Mapping[str, nn.Module], cohort: Cohort, split: str = "val") -> "FusionExplorer":
     """The explorer of an image and a table in fusion: a `FusionExplorer`, shown by a notebook as a widget.
 
     models  {name: a trained `Fusion`}, at most 8, such as {"early": …, "late": …}; or one model alone.
@@ -127,7 +127,7 @@ class FusionExplorer(Explorer):
     )
     moves = State({})  # {column: its standardised number}, of the sliders that were moved
 
-    def __init__(self, models, cohort, split="test"):
+    def __init__(self, models, cohort, split="val"):
         self._models = parts.checked(models, cohort, split)
         self._cohort, self._cases, self._split = cohort, getattr(cohort, split), split
         self._title = f"{cohort.title}, {split} split"

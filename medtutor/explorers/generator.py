@@ -62,7 +62,7 @@ SIDE, SMALL = 126, 56  # page pixels of a tile: neighbours, axes
 def generator(
     adversary: GANRun,
     dataset: Dataset | None = None,
-    split: str = "test",
+    split: str = "val",
     trained_on: torch.Tensor | None = None,
     two_sample: float | None = None,
     part: str = WALK,
@@ -127,7 +127,7 @@ class GeneratorExplorer(RealOrDrawn, Film, Explorer):
     more = Button("16 others", icon="random", width="9em", meaning="other random codes")
     _sample_seed = State(1000)
 
-    def __init__(self, adversary, dataset=None, split="test", trained_on=None, two_sample=None, part=WALK):
+    def __init__(self, adversary, dataset=None, split="val", trained_on=None, two_sample=None, part=WALK):
         check(adversary, dataset, split, trained_on, two_sample, part)
         self._adversary, self._generator, self._dataset, self._split = adversary, adversary.generator, dataset, split
         self._part, self._given = part, two_sample

@@ -39,7 +39,7 @@ WALK = "start", "end", "along"  # the controls of the walk
 SIDE = 140  # page pixels of a tile
 
 
-def latent(model: torch.nn.Module, dataset: Dataset, split: str = "test", reference: str = "train") -> "LatentExplorer":
+def latent(model: torch.nn.Module, dataset: Dataset, split: str = "val", reference: str = "train") -> "LatentExplorer":
     """The explorer of an autoencoder's codes: a `LatentExplorer`, shown by a notebook as a widget.
 
     model      an `Autoencoder`, a `VAE`, or a network of your own with `encode` and `decode`;
@@ -105,7 +105,7 @@ class LatentExplorer(Explorer):
         meaning="the point to a code that is drawn, of no image",
     )
 
-    def __init__(self, model, dataset, split="test", reference="train"):
+    def __init__(self, model, dataset, split="val", reference="train"):
         check_images(dataset, split, reference)
         self._card, self._split, self._reference = dataset.card, split, reference
         self._cases, self._others = getattr(dataset, split), getattr(dataset, reference)

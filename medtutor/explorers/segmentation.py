@@ -53,7 +53,7 @@ LIST = {"width": "19em", "label": "4em"}
 
 
 def segmentation(
-    run: Run, dataset: Dataset | None = None, split: str = "test", others: dict[str, Run] | None = None
+    run: Run, dataset: Dataset | None = None, split: str = "val", others: dict[str, Run] | None = None
 ) -> "SegmentationExplorer":
     """The explorer of a run's segmentations: a `SegmentationExplorer`, shown by a notebook as a widget.
 
@@ -161,7 +161,7 @@ class SegmentationExplorer(Masks, Explorer):
         meaning="compute the map of what speaks for the class over the region of the prediction",
     )
 
-    def __init__(self, run, dataset=None, split="test", others=None):
+    def __init__(self, run, dataset=None, split="val", others=None):
         dataset, self._runs = checked(run, dataset, split, {} if others is None else others)
         self._phantom, self._classes = dataset.is_phantom, dataset.card.classes
         self._title = f"{next(iter(self._runs))} on {dataset.title}, {split} split"

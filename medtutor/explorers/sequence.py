@@ -45,7 +45,7 @@ READING = (
 )
 
 
-def sequence(run: Run, dataset: Dataset, split: str = "test", others: dict | None = None) -> "SequenceExplorer":
+def sequence(run: Run, dataset: Dataset, split: str = "val", others: dict | None = None) -> "SequenceExplorer":
     """The explorer of a run's answers to clips: a `SequenceExplorer`, shown by a notebook as a widget.
 
     run      a finished `Run` of a sequence model: a `FrameSequence` with any head, a `ConvLSTM`
@@ -102,7 +102,7 @@ class SequenceExplorer(Explorer):
         "order", [WORST, AS_STORED], meaning="of the clips, by the error of their answers", width="17em", label="4em"
     )
 
-    def __init__(self, run, dataset, split="test", others=None):
+    def __init__(self, run, dataset, split="val", others=None):
         self._runs, self._run = clips.checked(run, dataset, split, others), run
         self._card, self._split, self._cases = dataset.card, split, getattr(dataset, split)
         self._phantom = dataset.is_phantom

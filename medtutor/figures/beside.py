@@ -15,7 +15,7 @@ from ..training.run import Run
 from .canvas import BLUE, GREEN, GREY, ORANGE, VERMILION, Picture, checked_run, new_figure, picture, predictions
 
 
-def ladder(runs: Sequence[Run], split: str = "test") -> Picture:
+def ladder(runs: Sequence[Run], split: str = "val") -> Picture:
     """The AUC of several runs on the same images, one under the other, with intervals and sizes.
 
     Of segmentations the Dice, of regressions R². Raises `InputError` for no run, for runs of different
@@ -223,15 +223,17 @@ def patients(
 
 
 def curves(
-    x: Sequence, lines: dict[str, Sequence[float]], xlabel: str, ylabel: str, alt: str, *, phantom: bool = False
+    x: Sequence, lines: dict[str, Sequence[float]], xlabel: str, ylabel: str, alt: str = "", *, phantom: bool = False
 ) -> Picture:
-    """Named lines over x: `{"CNN": [...], "MLP": [...]}`, at most five.
+    """Named lines over x: `{"CNN": [...], "MLP": [...]}`, at most five. The alt text gives their values.
+
+    alt  what else is to be said of them, a sentence that stands before
 
     Raises `InputError` for more lines, and for lines that are not as long as x.
 
     >>> from medtutor import figures
-    >>> figures.curves([1, 2, 3], {"CNN": [0.7, 0.8, 0.9]}, "epoch", "AUC", "The AUC rises from 0.7 to 0.9.").alt
-    'The AUC rises from 0.7 to 0.9.'
+    >>> figures.curves([1, 2, 3], {"CNN": [0.7, 0.8, 0.9]}, "epoch", "AUC").alt
+    'AUC against epoch. CNN: 0.7 at 1, 0.8 at 2, 0.9 at 3.'
     """
     styles = list(zip((BLUE, VERMILION, GREEN, ORANGE, GREY), ("o-", "s--", "^-.", "d:", "v-")))
     if not 1 <= len(lines) <= len(styles):
@@ -248,17 +250,26 @@ def curves(
         ax.xaxis.get_major_locator().set_params(integer=True)  # there is no epoch 1.5
     ax.legend(fontsize=8, frameon=False)
     ax.spines[["top", "right"]].set_visible(False)
-    return picture(figure, alt, phantom=phantom)
+    # Of a long line every so manyth point, the first and the last: nobody listens to a hundred numbers.
+    at = sorted({round(place) for place in np.linspace(0, len(x) - 1, min(len(x), 8))})
+    told = "; ".join(f"{name}: {', '.join(f'{y[i]:.3g} at {_short(x[i])}' for i in at)}" for name, y in lines.items())
+    return picture(figure, f"{alt} {ylabel} against {xlabel}. {told}.".strip(), phantom=phantom)
 
 
-def matrix(values: ArrayLike, names: Sequence[str], alt: str, *, phantom: bool = False) -> Picture:
-    """A square table of correlations -1…1, as colours and numbers.
+def _short(value):
+    return f"{value:.3g}" if isinstance(value, float) else str(value)
+
+
+def matrix(values: ArrayLike, names: Sequence[str], alt: str = "", *, phantom: bool = False) -> Picture:
+    """A square table of correlations -1…1, as colours and numbers. Alt text names the closest and furthest pair.
+
+    alt  what else is to be said of it, a sentence that stands before
 
     Raises `InputError` where it is not as large as the names say.
 
     >>> from medtutor import figures
-    >>> figures.matrix([[1, 0.3], [0.3, 1]], ["CNN", "ViT"], "They correlate with 0.3.").alt
-    'They correlate with 0.3.'
+    >>> figures.matrix([[1, 0.3], [0.3, 1]], ["CNN", "ViT"]).alt
+    'Correlations of 2: the highest is 0.30, of ViT and CNN, the lowest 0.30, of ViT and CNN.'
     """
     if np.shape(values) != (len(names), len(names)):
         raise InputError(
@@ -275,4 +286,8 @@ def matrix(values: ArrayLike, names: Sequence[str], alt: str, *, phantom: bool =
             ax.text(j, i, f"{table[i, j]:.1f}", ha="center", va="center", color=colour, fontsize=7)
     ax.set_xticks(range(len(names)), names, rotation=90, fontsize=8)
     ax.set_yticks(range(len(names)), names, fontsize=8)
-    return picture(figure, alt, phantom=phantom)
+    told = ""
+    if pairs := sorted((table[i, j], f"of {names[i]} and {names[j]}") for i in range(len(names)) for j in range(i)):
+        (low, of_low), (high, of_high) = pairs[0], pairs[-1]
+        told = f"Correlations of {len(names)}: the highest is {high:.2f}, {of_high}, the lowest {low:.2f}, {of_low}."
+    return picture(figure, f"{alt} {told}".strip(), phantom=phantom)

@@ -227,7 +227,7 @@ def images(pictures: Sequence, titles: Sequence[str], alt: str, *, phantom: bool
     return picture(figure, alt, phantom=phantom)
 
 
-def worst_mistakes(run: Run, dataset: Dataset, split: str = "test", count: int = 6) -> Picture:
+def worst_mistakes(run: Run, dataset: Dataset, split: str = "val", count: int = 6) -> Picture:
     """The images that a binary run is most sure about and wrong, in two rows.
 
     Above, images of class 0 with the highest scores; below, of class 1 with the lowest.

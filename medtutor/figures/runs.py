@@ -42,7 +42,7 @@ def history(run: Run) -> Picture:
     )
 
 
-def confusion(run: Run, split: str = "test") -> Picture:
+def confusion(run: Run, split: str = "val") -> Picture:
     """How often each class was called each class, at the highest score.
 
     Raises `InputError` for runs without one class for each case, and for a split that was not read.
@@ -88,7 +88,7 @@ def confusion(run: Run, split: str = "test") -> Picture:
     return picture(figure, f"Confusion matrix: {words}.", phantom=run.provenance == "phantom")
 
 
-def roc(run: Run, split: str = "test") -> Picture:
+def roc(run: Run, split: str = "val") -> Picture:
     """The ROC curve of a binary run, with the point where the score is one half.
 
     >>> import medtutor as mt
@@ -123,7 +123,7 @@ def roc(run: Run, split: str = "test") -> Picture:
     )
 
 
-def precision_recall(run: Run, split: str = "test") -> Picture:
+def precision_recall(run: Run, split: str = "val") -> Picture:
     """Precision against recall of a binary run, with the point where the score is one half.
 
     Chance is the share of class 1: unlike the ROC curve, this one depends on it.
@@ -161,7 +161,7 @@ def precision_recall(run: Run, split: str = "test") -> Picture:
     )
 
 
-def predicted(run: Run, split: str = "test") -> Picture:
+def predicted(run: Run, split: str = "val") -> Picture:
     """The predicted numbers of a regression against the true ones: on the line they agree.
 
     Raises `InputError` for runs of other tasks, and for a split that was not read.

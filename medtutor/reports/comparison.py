@@ -15,6 +15,7 @@ from ..metrics.regression import measure_regression
 from ..metrics.segmentation import SegmentationMetrics, measure_segmentation
 from ..models.classical import Atlas
 from ..training.run import Run
+from .table import aligned
 
 NOT_READ = "no test result yet: the run is not finished"
 
@@ -135,13 +136,7 @@ def comparison_table(run: Run) -> str:
         cells = [with_interval(getattr(row, column), getattr(row, f"{column}_interval")) for column in row.columns]
         table.append((row.model + note, row.size.replace(" upsampled to ", " -> "), *cells))
     numbered = [f"[{number}] {source}" for number, source in enumerate(sources, 1)]
-    return "\n".join([_aligned(table), "", *numbered, reading(run)])
-
-
-def _aligned(table):
-    """Rows of cells as lines of text."""
-    widths = [max(map(len, column)) for column in zip(*table)]
-    return "\n".join("  ".join(f"{cell:{width}}" for cell, width in zip(line, widths)).rstrip() for line in table)
+    return "\n".join([aligned(table), "", *numbered, reading(run)])
 
 
 def atlases(dataset: Dataset, split: str = "test") -> dict[str, SegmentationMetrics]:
@@ -230,7 +225,7 @@ def segmentation_table(run: Run, dataset: Dataset | None = None) -> str:
         end += " The atlas needs no network: it votes with the training masks."
     if run.provenance == "phantom":
         end += "\nPHANTOM images, drawn by medtutor: nothing learned about patients."
-    return "\n".join([_aligned(table), "", end])
+    return "\n".join([aligned(table), "", end])
 
 
 def reading(run: Run) -> str:

@@ -110,7 +110,8 @@ class Claim:
         ]
         rows = rows_of(evidence.contrasts, found.readings) if evidence else []
         phantom = evidence is not None and evidence.on_phantoms
-        return Card(self.id, phantom, sections, rows, self.metric, self.lesson, self.cell)
+        first = 3 + bool(self.by_construction)
+        return Card(self.id, phantom, sections, first, rows, self.metric, self.lesson, self.cell)
 
     def as_record(self, evidence: Evidence | None, found: Verdict) -> dict:
         """The claim with evidence and answer as plain values, for JSON."""

@@ -9,11 +9,11 @@ from importlib.resources import files
 
 from ..checks import one_of
 from ..records import typed
+from ..reports.table import aligned, markdown_table
 from .claims import claims, judge
 from .literature import LISTS, works
 from .places import LESSONS, lesson_name, link, shown_in
 from .prisma import UNKNOWN, flows
-from .render import aligned, markdown_table
 
 KINDS = ("family", "modality", "process", "challenge", "concern", "direction", "work")
 HEAD = ("kind", "named", "where", "claims")

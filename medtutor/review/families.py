@@ -16,8 +16,8 @@ from ..models import MODELS, build
 from ..models.autoencoder import Autoencoder
 from ..models.randomness import seeded
 from ..reports.cost import Cost, measure_cost
+from ..reports.table import aligned, html_table, markdown_table
 from .evidence import Contrast, read_evidence
-from .render import aligned, html_table, markdown_table
 
 COLUMNS = (
     "family",

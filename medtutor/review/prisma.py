@@ -14,7 +14,7 @@ from os import PathLike
 from ..checks import whole
 from ..errors import InputError, shown, unknown
 from ..files import resolve
-from .render import html_table, markdown_table
+from ..reports.table import html_table, markdown_table
 from .textfile import csv_rows, csv_text, read_text, write_text
 
 UNKNOWN = "not reported here"

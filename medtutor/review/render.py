@@ -6,6 +6,7 @@ from html import escape
 from statistics import fmean
 from textwrap import fill
 
+from ..reports.table import aligned, html_table, markdown_table
 from .evidence import PROVENANCE, Contrast, Evidence
 from .verdict import Reading
 
@@ -24,6 +25,7 @@ class Card:
     title          the claim's id
     phantom        whether the evidence was made on drawn images, which is said loudly
     sections       [(heading, text), …]
+    first          how many of them a notebook shows; it folds the others and the rows
     rows           of text below `COLUMNS`, one per contrast
     metric         what was measured
     lesson, cell   where it is told
@@ -32,6 +34,7 @@ class Card:
     title: str
     phantom: bool
     sections: list[tuple[str, str]]
+    first: int
     rows: list[tuple[str, ...]]
     metric: str
     lesson: str
@@ -63,11 +66,16 @@ class Card:
         parts = [f"<p><strong>Claim: {escape(self.title)}</strong></p>"]
         if self.phantom:
             parts.append(f'<p style="border:3px solid;padding:0.3em"><strong>{PHANTOM}</strong></p>')
-        for heading, text in self.sections:
-            parts.append(f"<p><strong>{escape(heading)}:</strong> {escape(text)}</p>")
+        told = [f"<p><strong>{escape(heading)}:</strong> {escape(text)}</p>" for heading, text in self.sections]
+        parts += told[: self.first]
         if self.rows:
-            parts.append(html_table(f"{self.metric}, means over seeds", COLUMNS, self.rows))
-            parts += [f"<p><small>{escape(each)}</small></p>" for each in self._about]
+            told.append(html_table(f"{self.metric}, means over seeds", COLUMNS, self.rows))
+            told += [f"<p><small>{escape(each)}</small></p>" for each in self._about]
+        amended = ", amended after evidence" if any(heading == "Amended" for heading, _ in self.sections) else ""
+        parts.append(
+            f"<details><summary>protocol and rule{amended}, evidence, all contrasts</summary>"
+            f"{''.join(told[self.first :])}</details>"
+        )
         parts.append(
             f'<p>Lesson: <a href="{escape(self.lesson)}.ipynb#{escape(self.cell)}">{escape(self.lesson)}</a></p>'
         )
@@ -128,39 +136,6 @@ def pivot(evidence: Evidence, columns: Sequence[str], where: str = "") -> str:
 def _with_half_width(contrast):
     low, high = contrast.interval
     return f"{contrast.mean:+.2f} ±{(high - low) / 2:.2f}"
-
-
-def aligned(lines: Sequence[Sequence[str]]) -> str:
-    """Rows of cells as text in columns.
-
-    >>> print(aligned([["model", "AUC"], ["cnn", "0.97"]]))
-    model  AUC
-    cnn    0.97
-    """
-    widths = [max(map(len, column)) for column in zip(*lines)]
-    return "\n".join("  ".join(f"{cell:{width}}" for cell, width in zip(line, widths)).rstrip() for line in lines)
-
-
-def markdown_table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    """Rows of cells as a Markdown table.
-
-    >>> print(markdown_table(["model", "AUC"], [["cnn", "0.97"]]))
-    | model | AUC |
-    | --- | --- |
-    | cnn | 0.97 |
-    """
-    return "\n".join(f"| {' | '.join(line)} |" for line in [head, ["---"] * len(head), *rows])
-
-
-def html_table(caption: str, head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    """Rows of cells as an HTML table with a caption, all of it escaped.
-
-    >>> html_table("AUC", ["a & b"], [["1"]])[:66]
-    '<table><caption>AUC</caption><thead><tr><th scope="col">a &amp; b<'
-    """
-    names = "".join(f'<th scope="col">{escape(name)}</th>' for name in head)
-    body = "".join(f"<tr>{''.join(f'<td>{escape(cell)}</td>' for cell in row)}</tr>" for row in rows)
-    return f"<table><caption>{escape(caption)}</caption><thead><tr>{names}</tr></thead><tbody>{body}</tbody></table>"
 
 
 def provenance(evidence: Evidence) -> str:

@@ -282,8 +282,8 @@ def test_ctrl_c_is_an_interruption_and_no_dead_kernel(old, monkeypatch, capsys):
 
 def test_a_cell_that_takes_too_long_is_one_sentence(old, monkeypatch, capsys):
     old.write_text("# %%\nimport time\ntime.sleep(60)\n")
-    monkeypatch.setattr("medtutor.course.builder.CELL_SECONDS", 0.5)
-    monkeypatch.setattr("medtutor.course.builder.slowness", lambda: 2.0)
+    monkeypatch.setattr("medtutor.course.execution.CELL_SECONDS", 0.5)
+    monkeypatch.setattr("medtutor.course.execution.slowness", lambda: 2.0)
     code, said = refused(old, monkeypatch, capsys)
     assert code == 1
     assert said.startswith(

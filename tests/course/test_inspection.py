@@ -10,7 +10,8 @@ import pytest
 from medtutor import review
 from medtutor.cli import main
 from medtutor.course import inspection
-from medtutor.course.builder import Cost, build, products, sources
+from medtutor.course.builder import build, products, sources
+from medtutor.course.execution import Cost
 from medtutor.course.inspection import inspect_lesson, inspect_notebook, inspect_source, orphans, over_budget
 
 NOTEBOOKS = Path(__file__).parents[2] / "notebooks"

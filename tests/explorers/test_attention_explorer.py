@@ -48,7 +48,7 @@ def run_of(name, **options):
 
 @pytest.fixture
 def explorer():
-    return attention(run_of("vit"), chests(), cnn=run_of("cnn"))
+    return attention(run_of("vit"), chests(), cnn=run_of("cnn"), split="test")
 
 
 def alt(widget):
@@ -111,7 +111,7 @@ def test_the_rollout_to_the_answer_is_that_of_explain(explorer):
 
 
 def test_a_class_token_is_the_answer_and_no_place():
-    explorer = attention(run_of("vit", readout="class"), chests())
+    explorer = attention(run_of("vit", readout="class"), chests(), split="test")
     explorer.asked.value = THE_ANSWER
     token = explorer.weights.weights[1].mean(0)[0]
     assert explorer.maps[MEAN].flatten().equal(token[1:])
@@ -121,7 +121,7 @@ def test_a_class_token_is_the_answer_and_no_place():
 
 
 def test_a_window_is_said_and_all_else_is_zero():
-    explorer = attention(run_of("windowed_vit"), chests())
+    explorer = attention(run_of("windowed_vit"), chests(), split="test")
     explorer.row.value, explorer.column.value, explorer.block.value = 1, 1, 1
     assert explorer.maps[MEAN][:7, :7].sum() == pytest.approx(1, abs=1e-5) and not explorer.maps[MEAN][7:].any()
     assert "147 of 196 places, every weight is exactly 0" in explorer._words.value
@@ -134,7 +134,7 @@ def test_a_window_is_said_and_all_else_is_zero():
 
 @pytest.mark.parametrize("readout", ["mean", "class"])
 def test_a_hybrid_is_a_transformer_too(readout):
-    explorer = attention(run_of("hybrid", readout=readout), chests())
+    explorer = attention(run_of("hybrid", readout=readout), chests(), split="test")
     explorer.column.value = 7
     assert explorer.message.value == "" and explorer.weights.grid == (7, 7)
 
@@ -189,7 +189,7 @@ def test_share_on_the_evidence_stands_beside_its_share_of_the_image(explorer):
 
 
 def test_without_known_evidence_nothing_is_said_of_it():
-    explorer = attention(fitted("vit", squares(), patch=4, width=16, depth=1, heads=2), squares())
+    explorer = attention(fitted("vit", squares(), patch=4, width=16, depth=1, heads=2), squares(), split="test")
     assert "evidence" not in explorer.still().alt and explorer.weights.grid == (4, 4)
 
 
@@ -208,7 +208,7 @@ def test_the_receptive_field_lies_at_the_same_place(explorer):
 
 
 def test_without_a_cnn_there_is_no_field():
-    explorer = attention(run_of("vit"), chests())
+    explorer = attention(run_of("vit"), chests(), split="test")
     assert explorer.field is None and explorer.layer.layout.display == "none"
     assert "Receptive field" not in explorer.still().alt
 
@@ -252,7 +252,7 @@ def test_a_click_on_a_patch_is_a_query(explorer):
 
 def test_too_many_patches_have_sliders_only(monkeypatch):
     monkeypatch.setattr(import_module("medtutor.explorers.attention"), "CLICKABLE", 48)
-    explorer = attention(run_of("vit"), chests())
+    explorer = attention(run_of("vit"), chests(), split="test")
     assert explorer.patches == [] and explorer.column.max == 7
 
 
@@ -260,7 +260,7 @@ def test_an_older_ipywidgets_has_sliders_only(monkeypatch):
     traits = ipywidgets.Button.class_traits()
     traits.pop("tabbable", None)
     monkeypatch.setattr(ipywidgets.Button, "class_traits", lambda: traits)
-    assert attention(run_of("vit"), chests()).patches == []
+    assert attention(run_of("vit"), chests(), split="test").patches == []
 
 
 def test_previous_and_next_go_round(explorer):
@@ -274,7 +274,7 @@ def test_patches_beyond_the_image_cannot_be_asked_and_are_counted():
     run = fitted(
         "windowed_vit", squares(), width=16, depth=2, heads=2
     )  # 8 x 8 patches of 2 pixels, filled up to 14 x 14
-    explorer = attention(run, squares())
+    explorer = attention(run, squares(), split="test")
     assert (
         explorer.weights.grid == (14, 14)
         and (explorer.row.max, explorer.column.max) == (8, 8)
@@ -284,15 +284,17 @@ def test_patches_beyond_the_image_cannot_be_asked_and_are_counted():
     beyond = 1 - float(explorer.maps[MEAN][:8, :8].sum() / explorer.maps[MEAN].sum())
     assert f"14 x 14 patches; {beyond:.1%} of this look goes to those beyond the image" in explorer._words.value
     assert panels.square((7, 7), (14, 14), (28, 28), (16, 16)) == (14, 14, 16, 16)
-    one = attention(fitted("windowed_vit", squares(), patch=4, width=16, depth=1, heads=2, window=4), squares())
+    one = attention(
+        fitted("windowed_vit", squares(), patch=4, width=16, depth=1, heads=2, window=4), squares(), split="test"
+    )
     assert "A window of 4 x 4 tokens holds every place" in one._words.value
-    odd = attention(fitted("vit", squares(), patch=3, width=16, depth=1, heads=2), squares())
+    odd = attention(fitted("vit", squares(), patch=3, width=16, depth=1, heads=2), squares(), split="test")
     odd.row.value = 6
     assert panels.square((5, 0), (6, 6), (18, 18), (16, 16)) == (15, 0, 16, 3) and odd.message.value == ""
 
 
 def test_many_heads_stand_in_rows():
-    explorer = attention(run_of("vit", heads=8), chests())
+    explorer = attention(run_of("vit", heads=8), chests(), split="test")
     assert len(explorer.maps) == 11 and explorer.message.value == "" and "head 8" in explorer.still().alt
 
 
@@ -323,16 +325,16 @@ def test_numbers_and_several_labels():
     )
     run = fitted("vit", ages, patch=4, width=16, depth=1, heads=2)
     said = float(run.read(run.model(mt.data.normalise(ages.test.images[:1])).detach())[0, 0])
-    assert f"Image 1: predicted {said:.3g}; the label is 20" in attention(run, ages)._words.value
+    assert f"Image 1: predicted {said:.3g}; the label is 20" in attention(run, ages, split="test")._words.value
     both = [(images, np.stack([labels, 1 - labels], axis=1)) for images, labels in parts]
     many = mt.from_arrays(*both, task="multi-label", classes=["one", "two"])
-    words = attention(fitted("vit", many, patch=4, width=16, depth=1, heads=2), many)._words.value
+    words = attention(fitted("vit", many, patch=4, width=16, depth=1, heads=2), many, split="test")._words.value
     assert "predicted" in words and "the labels are: two" in words
 
 
 def test_colours():
     dataset = mt.from_arrays(*[blobs(20, seed, channels=3) for seed in range(3)])
-    explorer = attention(fitted("vit", dataset, patch=4, width=16, depth=1, heads=2), dataset)
+    explorer = attention(fitted("vit", dataset, patch=4, width=16, depth=1, heads=2), dataset, split="test")
     explorer.column.value = 1
     assert explorer.message.value == "" and explorer.still().png.startswith(b"\x89PNG")
 
@@ -384,21 +386,25 @@ def test_an_error_inside_becomes_a_sentence(explorer, monkeypatch):
 def test_what_it_cannot_do_is_said():
     vit, cnn = run_of("vit"), run_of("cnn")
     with pytest.raises(InputError, match="cnn has no attention to look at; give a run of 'vit'"):
-        attention(cnn, chests())
+        attention(cnn, chests(), split="test")
     with pytest.raises(InputError, match="run is ViT; attention takes a Run"):
-        attention(vit.model, chests())
+        attention(vit.model, chests(), split="test")
     with pytest.raises(InputError, match="cnn is CNN; attention takes a Run"):
-        attention(vit, chests(), cnn=cnn.model)
+        attention(vit, chests(), cnn=cnn.model, split="test")
     with pytest.raises(InputError, match="not on this data set, tiny"):
-        attention(vit, squares())
+        attention(vit, squares(), split="test")
     with pytest.raises(InputError, match="the val labels of the run and of this pneumoniamnist differ"):
-        attention(vit, phantoms.draw(mt.data.card("pneumoniamnist"), {"train": 60, "val": 20, "test": 30}, seed=1))
+        attention(
+            vit,
+            phantoms.draw(mt.data.card("pneumoniamnist"), {"train": 60, "val": 20, "test": 30}, seed=1),
+            split="test",
+        )
     with pytest.raises(InputError, match="the cnn takes images of 1 x 16 x 16, the transformer of 1 x 28 x 28"):
-        attention(vit, chests(), cnn=fitted("cnn", squares()))
+        attention(vit, chests(), cnn=fitted("cnn", squares()), split="test")
     with pytest.raises(InputError, match="mlp is no CNN with feature maps"):
-        attention(vit, chests(), cnn=run_of("mlp"))
+        attention(vit, chests(), cnn=run_of("mlp"), split="test")
     with pytest.raises(InputError, match="hybrid is no CNN"):
-        attention(vit, chests(), cnn=run_of("hybrid", readout="mean"))
+        attention(vit, chests(), cnn=run_of("hybrid", readout="mean"), split="test")
     with pytest.raises(InputError, match="unknown split 'tset'; did you mean test"):
         attention(vit, chests(), split="tset")
 
@@ -408,23 +414,23 @@ def test_volumes_and_sequences_are_refused():
     for facts, what in (({"shape": (28, 28, 28)}, "volumes"), ({"frames": 9}, "sequences")):
         other = dataclasses.replace(vit, card=dataclasses.replace(vit.card, **facts))
         with pytest.raises(InputError, match=f"the run is about {what}; the attention explorer shows images only"):
-            attention(other)
+            attention(other, split="test")
 
 
 def test_broken_weights_are_said():
     broken = fitted("vit", squares(), patch=4, width=16, depth=1, heads=2)
-    explorer = attention(broken, squares())
+    explorer = attention(broken, squares(), split="test")
     torch.nn.init.constant_(broken.model.classifier.weight, float("nan"))
     explorer.image.value = 1
     assert "answers NaN or infinity" in explorer.message.value
     with pytest.raises(InputError, match="NaN"):
-        attention(broken, squares())
+        attention(broken, squares(), split="test")
 
 
 def test_the_model_is_left_as_it_was():
     run = run_of("vit")
     before = {name: value.clone() for name, value in run.model.state_dict().items()}
-    explorer = attention(run, chests())
+    explorer = attention(run, chests(), split="test")
     explorer.row.value = 1
     assert all((value == before[name]).all() for name, value in run.model.state_dict().items())
     assert not any(module._forward_hooks for module in run.model.modules())

@@ -60,7 +60,7 @@ def pair(tiny):
 
 @pytest.fixture
 def explorer(pair):
-    return classification(*pair)
+    return classification(*pair, split="test")
 
 
 def alt(widget):
@@ -101,7 +101,7 @@ def test_precision_at_the_own_prevalence_is_the_precision():
 
 def test_accuracy_at_one_half_is_that_of_the_run(tiny, quick):
     run = mt.fit(mt.build("mlp", tiny), tiny, quick, progress=False)
-    assert classification(run, tiny).counts.accuracy == pytest.approx(run.test.acc)
+    assert classification(run, tiny, split="test").counts.accuracy == pytest.approx(run.test.acc)
 
 
 # One slider moves all -----------------------------------------------------------------------
@@ -155,7 +155,7 @@ def test_order_of_the_images(explorer, pair):
 
 
 def test_pages_of_images():
-    explorer = classification(predicted(phantoms()), phantoms())
+    explorer = classification(predicted(phantoms()), phantoms(), split="test")
     explorer.outcome.value = "true positive"
     explorer.threshold.value = 0.1
     count, first = explorer.counts.tp, list(explorer.listed)
@@ -201,7 +201,7 @@ def test_either_class_may_be_the_positive_one(explorer):
 def test_one_class_against_the_rest():
     dataset = of_three_classes()
     run = predicted(dataset)
-    explorer = classification(run, dataset)
+    explorer = classification(run, dataset, split="test")
     for number, name in enumerate(dataset.card.classes):
         explorer.positive.value = number
         truth, scores = run.labels["test"].numpy() == number, run.predictions["test"][:, number].numpy()
@@ -223,7 +223,7 @@ def test_one_label_of_many():
 @pytest.mark.parametrize("options", [{"channels": 3}, {"depth": 9}, {"size": 120}])
 def test_colour_volumes_and_large_images(options):
     dataset = mt.from_arrays(*[blobs(20, seed, **options) for seed in range(3)])
-    explorer = classification(predicted(dataset), dataset)
+    explorer = classification(predicted(dataset), dataset, split="test")
     assert ("middle slices" in alt(explorer._shown)) == ("depth" in options)
     assert explorer.still().png.startswith(b"\x89PNG")
 
@@ -233,7 +233,7 @@ def test_a_class_without_cases_gives_a_sentence_and_lives_on():
     labels = dataset.test.labels.clone()
     labels[labels == 2] = 0
     dataset = replace(dataset, test=replace(dataset.test, labels=labels))
-    explorer = classification(predicted(dataset), dataset)
+    explorer = classification(predicted(dataset), dataset, split="test")
     explorer.positive.value = 2
     assert "every case is not high" in explorer._note.value and "No curves" in alt(explorer._curves)
     explorer.threshold.value = 0.3
@@ -244,7 +244,7 @@ def test_a_class_without_cases_gives_a_sentence_and_lives_on():
 
 def test_a_split_of_one_class_only(tiny):
     tiny = replace(tiny, test=replace(tiny.test, labels=torch.ones_like(tiny.test.labels)))
-    explorer = classification(predicted(tiny), tiny)
+    explorer = classification(predicted(tiny), tiny, split="test")
     assert "every case is bottom" in explorer._note.value
     explorer.threshold.value = 0.7
     assert (
@@ -267,13 +267,13 @@ def test_bundle_has_the_widget_and_the_picture(explorer):
 def test_phantoms_are_marked_in_every_picture():
     dataset = phantoms()
     run = predicted(dataset)
-    explorer = classification(run, dataset)
+    explorer = classification(run, dataset, split="test")
     for widget in (explorer._matrix, explorer._curves, explorer._shown):
         assert alt(widget).startswith("Phantom images, drawn by medtutor.")
     assert "PHANTOM" in explorer.still().alt
     unmarked = replace(dataset, provenance="arrays")
     run.provenance = "arrays"
-    assert classification(run, unmarked).still().png != explorer.still().png
+    assert classification(run, unmarked, split="test").still().png != explorer.still().png
 
 
 def test_every_control_has_a_label(explorer):
@@ -303,30 +303,30 @@ def test_what_it_cannot_do_is_said(pair, tiny):
         classification(run, tiny, "train")
     other = mt.from_arrays(blobs(48, 0), blobs(21, 1), blobs(19, 2), classes=["top", "bottom"], name="other")
     with pytest.raises(InputError, match="made on tiny .* not on this data set, other"):
-        classification(run, other)
+        classification(run, other, split="test")
     with pytest.raises(InputError, match=r"\(arrays, 16 pixels\), not on this data set, tiny \(phantom"):
-        classification(run, replace(tiny, provenance="phantom"))
+        classification(run, replace(tiny, provenance="phantom"), split="test")
     fewer = mt.from_arrays(blobs(48, 0), blobs(21, 1), blobs(17, 2), classes=["top", "bottom"], name="tiny")
     with pytest.raises(InputError, match="labels of the run and of this tiny differ"):
-        classification(run, fewer)
+        classification(run, fewer, split="test")
     run.predictions["test"] = run.predictions["test"].clone().fill_(float("nan"))
     with pytest.raises(InputError, match="NaN"):
-        classification(run, tiny)
+        classification(run, tiny, split="test")
     run.predictions.clear()
     with pytest.raises(InputError, match="none yet"):
-        classification(run, tiny)
+        classification(run, tiny, split="test")
 
 
 def test_sequences_are_refused():
     dataset = mt.from_arrays(*[blobs(20, seed, depth=6) for seed in range(3)]).as_sequence()
     run = Run(torch.nn.Linear(1, 2), dataset.card, mt.Recipe(), "arrays")
     with pytest.raises(InputError, match="sequences"):
-        classification(run, dataset)
+        classification(run, dataset, split="test")
 
 
 def test_a_move_of_the_slider_is_answered_in_time():
     """Ten times what it takes on an idle machine."""
-    explorer = classification(predicted(phantoms()), phantoms())
+    explorer = classification(predicted(phantoms()), phantoms(), split="test")
     seconds = []
     for step in range(20):
         start = time.perf_counter()
@@ -341,4 +341,4 @@ def test_outcomes_ask_for_bools_and_a_score_of_each():
         with pytest.raises(InputError, match="give bools"):
             outcomes(*wrong, 0.5)
     with pytest.raises(InputError, match="takes a Run and its Dataset, not Conv2d and str"):
-        classification(torch.nn.Conv2d(1, 1, 1), "breastmnist")
+        classification(torch.nn.Conv2d(1, 1, 1), "breastmnist", split="test")

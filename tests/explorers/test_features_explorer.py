@@ -50,7 +50,7 @@ def run_of(model, dataset, seed=0):
 
 @pytest.fixture
 def explorer():
-    return features(run_of("cnn", squares()), squares())
+    return features(run_of("cnn", squares()), squares(), split="test")
 
 
 def alt(widget):
@@ -148,7 +148,7 @@ def test_what_the_network_has_never_seen_is_unusual():
     train, val, test = (blobs(count, seed) for seed, count in enumerate((40, 21, 19)))
     test[0][0] = 255 - test[0][0]
     strange = mt.from_arrays(train, val, test, classes=["top", "bottom"], name="strange")
-    explorer = features(run_of("cnn", strange), strange)
+    explorer = features(run_of("cnn", strange), strange, split="test")
     assert "unusual for the network" in explorer._usual.value
 
 
@@ -167,7 +167,7 @@ def test_colours_go_from_the_lowest_to_the_highest():
 
 def test_large_sets_wait_for_the_button(monkeypatch):
     monkeypatch.setattr(MODULE, "AT_ONCE", 0)
-    explorer = features(run_of("cnn", squares()), squares())
+    explorer = features(run_of("cnn", squares()), squares(), split="test")
     assert explorer.reference is None and explorer.nearest is None and explorer._near.value == ""
     assert "compare with the training images" in explorer._not_yet.value
     explorer.way.value = MEAN
@@ -182,7 +182,7 @@ def test_large_sets_wait_for_the_button(monkeypatch):
 
 def test_a_stopped_comparison_leaves_nothing(monkeypatch):
     monkeypatch.setattr(MODULE, "AT_ONCE", 0)
-    explorer, gate = features(run_of("cnn", squares()), squares()), threading.Event()
+    explorer, gate = features(run_of("cnn", squares()), squares(), split="test"), threading.Event()
     monkeypatch.setattr(MODULE, "reference_of", lambda *given: gate.wait(5))
     explorer.compare.click()
     assert explorer.job.running
@@ -209,7 +209,7 @@ def test_controls_follow(explorer):
 
 def test_the_pages_of_the_channels():
     wide = mt.build("cnn", squares(), widths=(30, 4, 4))
-    explorer = features(run_of(wide, squares()), squares())
+    explorer = features(run_of(wide, squares()), squares(), split="test")
     explorer.layer.value = "stem"
     assert "1 to 24 of 30" in alt(explorer._maps)
     explorer.pages._go(+1)
@@ -237,7 +237,7 @@ def test_several_labels():
 
 def test_volumes_show_their_middle_slice():
     volumes = mt.from_arrays(*[blobs(8, seed, depth=16) for seed in range(3)], classes=["top", "bottom"], name="cubes")
-    explorer = features(run_of("cnn", volumes), volumes)
+    explorer = features(run_of("cnn", volumes), volumes, split="test")
     explorer.layer.value = "stem"
     assert explorer.maps.shape == (4, 8, 8, 8) and len(explorer.nearest) == 8
     assert explorer._colours[0].shape == (4, 8, 8, 3) and explorer.message.value == ""
@@ -245,7 +245,7 @@ def test_volumes_show_their_middle_slice():
 
 @pytest.mark.parametrize("model", ["lenet", "vgg", "resnet18", "bag_of_patches", "patches_together"])
 def test_other_networks(model):
-    explorer = features(run_of(model, squares()), squares())
+    explorer = features(run_of(model, squares()), squares(), split="test")
     assert explorer.message.value == "" and explorer.after is not None
     assert explorer.still().png.startswith(b"\x89PNG")
 
@@ -260,7 +260,7 @@ def test_a_layer_that_is_called_twice_is_left_out():
         def forward(self, x):
             return self.last(self.relu(self.second(self.relu(self.first(x)))).amax((2, 3)))
 
-    explorer = features(run_of(Twice(), squares()), squares())
+    explorer = features(run_of(Twice(), squares()), squares(), split="test")
     assert [name for _, name in explorer.layer.options] == ["first", "second"]
 
 
@@ -295,19 +295,19 @@ def clips():
 def test_a_run_without_features_is_told_where_to_go(model, make, words):
     dataset = make()
     with pytest.raises(InputError, match=words) as refused:
-        features(run_of(model, dataset), dataset)
+        features(run_of(model, dataset), dataset, split="test")
     assert len(str(refused.value)) < 300 and "\n" not in str(refused.value)
 
 
 def test_other_arguments_are_refused():
     run = run_of("cnn", squares())
     with pytest.raises(InputError, match="features takes a Run and its Dataset, not CNN and str"):
-        features(run.model, "squares")
+        features(run.model, "squares", split="test")
     with pytest.raises(InputError, match="split.*val.*test"):
         features(run, squares(), split="train")
     other = mt.from_arrays(*[blobs(20, seed, size=18) for seed in range(3)], classes=["top", "bottom"], name="other")
     with pytest.raises(InputError, match="not on this data set"):
-        features(run, other)
+        features(run, other, split="test")
 
 
 # On the page ------------------------------------------------------------------------------------
@@ -325,7 +325,7 @@ def test_every_picture_has_words_with_numbers(explorer):
 
 def test_phantoms_say_so():
     few = mt.data.phantoms.draw(mt.data.card("pneumoniamnist"), {"train": 20, "val": 9, "test": 9})
-    explorer = features(run_of("cnn", few), few)
+    explorer = features(run_of("cnn", few), few, split="test")
     for widget in (explorer._looked_at, explorer._maps, explorer._near):
         assert alt(widget).startswith("Phantom images")
     assert explorer.way.value == ZERO
@@ -335,7 +335,7 @@ def test_controls_are_live():
     """A few times what it takes on an idle machine."""
     few = mt.data.phantoms.draw(mt.data.card("pneumoniamnist"), {"train": 60, "val": 30, "test": 30})
     run = Run(mt.build("cnn", few).eval(), few.card, mt.Recipe(epochs=1), few.provenance)
-    explorer = features(run, few)
+    explorer = features(run, few, split="test")
     explorer.compare.click()
     explorer.job.wait()
     seconds = []

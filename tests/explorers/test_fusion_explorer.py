@@ -42,7 +42,7 @@ def models():
 
 @pytest.fixture
 def explorer():
-    return fusion(models(), cohort())
+    return fusion(models(), cohort(), split="test")
 
 
 def alt(widget):
@@ -144,7 +144,7 @@ def test_another_patient_another_image_and_numbers(explorer):
 def test_a_patient_of_whom_a_number_is_missing():
     gaps = cohort(missing=0.4)
     number = int(gaps.test.table[:, 0].isnan().nonzero()[0, 0])
-    explorer = fusion(models(), gaps)
+    explorer = fusion(models(), gaps, split="test")
     explorer.patient.value = number
     assert explorer.no_lab.value and explorer.lab.value == 0 and explorer.row[0].isnan()
     explorer.no_lab.value = False
@@ -156,7 +156,7 @@ def test_a_patient_of_whom_a_number_is_missing():
 def test_a_number_beyond_the_slider_stays_what_it_is():
     table = cohort().test.table.clone()
     table[0] = torch.tensor([4.4, -5.0])
-    explorer = fusion(models(), replace(cohort(), test=replace(cohort().test, table=table)))
+    explorer = fusion(models(), replace(cohort(), test=replace(cohort().test, table=table)), split="test")
     assert explorer.row.tolist() == pytest.approx([4.4, -5.0])
     assert (explorer.lab.value, explorer.age.value) == (3.0, 24)
     assert explorer.message.value == "" and "lab value +4.4, age 0" in alt(explorer._bars_shown)
@@ -230,7 +230,7 @@ def test_the_other_patient_is_the_nearest_with_the_other_finding(explorer):
 
 def test_where_all_have_one_finding_there_is_one_curve():
     alike = replace(cohort().test, findings=torch.zeros(60, dtype=torch.int64))
-    explorer = fusion(models(), replace(cohort(), test=alike))
+    explorer = fusion(models(), replace(cohort(), test=alike), split="test")
     explorer.lab.value = 1.0
     assert explorer.other is None and len(explorer.curves) == 1 and explorer.message.value == ""
     assert "No patient of the split has the other finding" in alt(explorer._charts_shown)
@@ -255,7 +255,7 @@ class Own(torch.nn.Linear):
 
 def test_a_network_of_ones_own():
     own = Own(3, 2)
-    explorer = fusion({"own": own, "early": models()["early"]}, cohort())
+    explorer = fusion({"own": own, "early": models()["early"]}, cohort(), split="test")
     explorer.no_lab.value = True
     assert explorer.message.value == "" and explorer.probabilities["own"] == pytest.approx(
         float(predict_fusion(own, cohort().test.images[:1], explorer.row[None])[0, 1]), abs=1e-5
@@ -264,7 +264,7 @@ def test_a_network_of_ones_own():
 
 def test_colours_and_an_additive_cohort():
     colour = mt.from_arrays(*[blobs(30, seed, channels=3) for seed in range(3)], classes=["top", "bottom"])
-    explorer = fusion(Fusion(channels=3), draw_cohort(colour, "additive"))
+    explorer = fusion(Fusion(channels=3), draw_cohort(colour, "additive"), split="test")
     explorer.lab.value = 1.0
     assert explorer.message.value == "" and explorer.still().png.startswith(b"\x89PNG")
 
@@ -274,7 +274,7 @@ def test_far_too_sure_a_model_still_fits_the_page():
     sure = Fusion(shape=(16, 16)).eval()
     with torch.no_grad():
         sure.answer[2].weight.mul_(3000)
-    explorer = fusion({"a model with a name that is much too long for its place": sure}, cohort())
+    explorer = fusion({"a model with a name that is much too long for its place": sure}, cohort(), split="test")
     explorer.lab.value = 2.0
     assert explorer.message.value == "" and abs(explorer.shares.total) > 50
 
@@ -295,7 +295,7 @@ def test_table_and_outcome_are_marked_as_phantoms_in_every_picture(explorer):
         assert alt(widget).startswith("PHANTOM table and outcome, drawn by medtutor, beside images of tiny.")
     assert "PHANTOM table and outcome" in explorer.still().alt and "Phantom images" not in explorer.still().alt
     drawn = draw_cohort(phantoms.draw(mt.data.card("pneumoniamnist"), {"train": 30, "val": 10, "test": 10}))
-    both = fusion(Fusion(), drawn)
+    both = fusion(Fusion(), drawn, split="test")
     for widget in (both._image_shown, both._bars_shown, both._shares_shown, both._charts_shown):
         assert alt(widget).startswith("Phantom images, drawn by medtutor. The table and the outcome are drawn, too.")
 
@@ -328,27 +328,27 @@ def test_what_it_cannot_do_is_said():
     early = models()["early"]
     colour = draw_cohort(mt.from_arrays(*[blobs(20, seed, channels=3) for seed in range(3)]))
     with pytest.raises(InputError, match=r"early: the model does not take images \(3, 16, 16\)"):
-        fusion({"early": early}, colour)
+        fusion({"early": early}, colour, split="test")
     with pytest.raises(InputError, match="wide: the model does not take images .* with a table of 2 columns"):
-        fusion({"wide": Fusion(columns=5)}, cohort())
+        fusion({"wide": Fusion(columns=5)}, cohort(), split="test")
     with pytest.raises(InputError, match="three: the model does not give one score for each of two outcomes"):
-        fusion({"three": Fusion(classes=3)}, cohort())
+        fusion({"three": Fusion(classes=3)}, cohort(), split="test")
     with pytest.raises(InputError, match="name: str is no network"):
-        fusion({"name": "early"}, cohort())
+        fusion({"name": "early"}, cohort(), split="test")
     with pytest.raises(InputError, match="unknown kind of cohort 'rare'"):
-        fusion(early, replace(cohort(), kind="rare"))
+        fusion(early, replace(cohort(), kind="rare"), split="test")
     with pytest.raises(InputError, match="Dataset is no cohort; make one of a data set with draw_cohort"):
-        fusion(early, mt.from_arrays(*[blobs(20, seed) for seed in range(3)]))
+        fusion(early, mt.from_arrays(*[blobs(20, seed) for seed in range(3)]), split="test")
     with pytest.raises(InputError, match="unknown split 'tset'; did you mean test"):
         fusion(early, cohort(), "tset")
     for wrong in ({}, [early], {1: early}, {str(number): early for number in range(9)}):
         with pytest.raises(InputError, match="models must be"):
-            fusion(wrong, cohort())
+            fusion(wrong, cohort(), split="test")
 
 
 def test_a_move_of_the_slider_is_answered_in_time():
     """In processor time, of which a busy machine takes no more; ten times what it needs."""
-    explorer = fusion(models(), cohort())
+    explorer = fusion(models(), cohort(), split="test")
     seconds = []
     for step in range(20):
         start = time.process_time()

@@ -60,7 +60,7 @@ def untrained(dataset, kind=Autoencoder, **options):
 
 @pytest.fixture
 def explorer():
-    return latent(model_of(), squares())
+    return latent(model_of(), squares(), split="test")
 
 
 def alt(widget):
@@ -235,7 +235,7 @@ def test_a_random_point_and_the_sliders_agree(explorer):
     first = explorer.point
     explorer.random.click()
     assert not np.allclose(first, explorer.point)
-    assert "random point of the prior" in latent(model_of(VAE), squares()).random.description
+    assert "random point of the prior" in latent(model_of(VAE), squares(), split="test").random.description
 
 
 def test_code_brings_a_random_point_back(explorer):
@@ -305,7 +305,7 @@ def test_each_step_of_the_strip_says_how_far_it_is_from_anything_real(explorer):
 
 def test_colours():
     dataset = mt.from_arrays(*[blobs(20, seed, channels=3) for seed in range(3)])
-    explorer = latent(untrained(dataset), dataset)
+    explorer = latent(untrained(dataset), dataset, split="test")
     explorer.axes[0].value = 1.0
     assert explorer.message.value == "" and explorer.still().png.startswith(b"\x89PNG")
 
@@ -314,26 +314,26 @@ def test_many_labels_numbers_and_masks():
     images = [blobs(20, seed)[0] for seed in range(3)]
     labels = np.array([[0, 1], [1, 0], [1, 1], [0, 0]] * 5)
     many = mt.from_arrays(*[(part, labels) for part in images], classes=["nodule", "effusion"])
-    explorer = latent(untrained(many), many)
+    explorer = latent(untrained(many), many, split="test")
     assert "classes: no label, one or more" in alt(explorer._map_shown) and "image 1, effusion" in alt(
         explorer._image_shown
     )
     number = mt.from_arrays(*[(part, np.linspace(20, 80, 20)) for part in images], task="regression", classes=["age"])
-    assert "image 1, 20 of" in alt(latent(untrained(number), number)._image_shown)
+    assert "image 1, 20 of" in alt(latent(untrained(number), number, split="test")._image_shown)
     masks = mt.from_arrays(
         *[(part, (part > 200).astype(np.uint8)) for part in images], classes=["background", "square"]
     )
-    assert "image 1 of" in alt(latent(untrained(masks), masks)._image_shown)
+    assert "image 1 of" in alt(latent(untrained(masks), masks, split="test")._image_shown)
 
 
 def test_more_classes_than_colours_still_differ():
     dataset = mt.from_arrays(*[blobs(44, seed, size=22, classes=11) for seed in range(3)])
-    explorer = latent(untrained(dataset), dataset)
+    explorer = latent(untrained(dataset), dataset, split="test")
     assert "class 10" in alt(explorer._map_shown)
 
 
 def test_two_numbers_are_a_code_too():
-    explorer = latent(untrained(squares(), latents=2), squares())
+    explorer = latent(untrained(squares(), latents=2), squares(), split="test")
     assert len(explorer.axes) == 2
     explorer.axes[1].value = 1.0
     assert explorer.message.value == ""
@@ -342,7 +342,7 @@ def test_two_numbers_are_a_code_too():
 def test_the_model_is_left_as_it_was():
     model = untrained(squares(), VAE, latents=4).train()
     before = {name: value.clone() for name, value in model.state_dict().items()}
-    explorer = latent(model, squares())
+    explorer = latent(model, squares(), split="test")
     point = explorer.point
     explorer.random.click()
     assert (
@@ -364,7 +364,7 @@ def test_bundle_has_the_widget_and_the_picture(explorer):
 
 
 def test_phantoms_are_marked_in_every_picture():
-    explorer = latent(untrained(chests()), chests())
+    explorer = latent(untrained(chests()), chests(), split="test")
     for widget in (
         explorer._image_shown,
         explorer._point_shown,
@@ -402,34 +402,34 @@ def test_an_error_inside_becomes_a_sentence(explorer, monkeypatch):
 
 def test_what_it_cannot_do_is_said():
     with pytest.raises(InputError, match="Translator gives maps, .* give an Autoencoder or a VAE"):
-        latent(Translator(), squares())
+        latent(Translator(), squares(), split="test")
     with pytest.raises(InputError, match="has no encode and decode"):
-        latent(mt.build("mlp", squares()), squares())
+        latent(mt.build("mlp", squares()), squares(), split="test")
     with pytest.raises(InputError, match="NoneType has no encode"):
-        latent(None, squares())
+        latent(None, squares(), split="test")
     with pytest.raises(InputError, match="does not take images of 1 x 28 x 28"):
-        latent(model_of(), chests())
+        latent(model_of(), chests(), split="test")
     colour = mt.from_arrays(*[blobs(20, seed, channels=3) for seed in range(3)])
     with pytest.raises(InputError, match="does not take images of 3 x 16 x 16"):
-        latent(model_of(), colour)
+        latent(model_of(), colour, split="test")
     with pytest.raises(InputError, match="one number has no map"):
-        latent(untrained(squares(), latents=1), squares())
+        latent(untrained(squares(), latents=1), squares(), split="test")
     with pytest.raises(InputError, match="unknown split 'tset'; did you mean test"):
         latent(model_of(), squares(), "tset")
     same = untrained(squares(), latents=3)
     torch.nn.init.zeros_(same.encoder.code.weight)
     with pytest.raises(InputError, match="codes of all images are the same"):
-        latent(same, squares())
+        latent(same, squares(), split="test")
     torch.nn.init.constant_(same.encoder.code.weight, float("nan"))
     with pytest.raises(InputError, match="NaN"):
-        latent(same, squares())
+        latent(same, squares(), split="test")
 
 
 def test_volumes_and_sequences_are_refused():
     volumes = mt.from_arrays(*[blobs(20, seed, depth=9) for seed in range(3)])
     for dataset, what in ((volumes, "volumes"), (volumes.as_sequence(), "sequences")):
         with pytest.raises(InputError, match=f"holds {what}"):
-            latent(model_of(), dataset)
+            latent(model_of(), dataset, split="test")
 
 
 def test_codes_of_a_vae_come_with_their_variances():
@@ -440,7 +440,7 @@ def test_codes_of_a_vae_come_with_their_variances():
 
 def test_a_move_of_the_slider_is_answered_in_time():
     """Ten times what it takes on an idle machine."""
-    explorer = latent(untrained(chests()), chests())
+    explorer = latent(untrained(chests()), chests(), split="test")
     seconds = []
     for step in range(20):
         start = time.perf_counter()

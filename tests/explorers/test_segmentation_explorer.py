@@ -87,7 +87,7 @@ def slices():
 
 @pytest.fixture
 def explorer():
-    return segmentation(predicted(slices()), slices())
+    return segmentation(predicted(slices()), slices(), split="test")
 
 
 def of_patient(run, dataset, number, split="test"):
@@ -157,7 +157,7 @@ def test_the_numbers_are_those_of_the_evaluation(explorer):
 def test_slow_distances_wait_for_a_button(monkeypatch):
     module = sys.modules[SegmentationExplorer.__module__]  # in the package its function has the same name
     monkeypatch.setattr(module, "LIVE", 10)
-    explorer = segmentation(predicted(slices()), slices())
+    explorer = segmentation(predicted(slices()), slices(), split="test")
     assert (
         set(explorer.scores) == {"dice"}
         and explorer.distances.layout.display is None
@@ -175,7 +175,7 @@ def test_slow_distances_wait_for_a_button(monkeypatch):
 
 def test_the_dice_of_all_are_those_of_the_run():
     run, dataset = predicted(slices()), slices()
-    explorer = segmentation(run, dataset)
+    explorer = segmentation(run, dataset, split="test")
     each = [
         segmentation_scores(p.argmax(0)[None], truth[None], 3, distances=False)["dice"].mean()
         for p, truth in (of_patient(run, dataset, number) for number in range(4))
@@ -248,7 +248,9 @@ def test_masks_without_a_mean_shape_give_a_sentence():
     dataset = slices()
     masks = dataset.train.masks.clone()
     masks[:DEPTH] = 0
-    explorer = segmentation(predicted(dataset), replace(dataset, train=replace(dataset.train, masks=masks)))
+    explorer = segmentation(
+        predicted(dataset), replace(dataset, train=replace(dataset.train, masks=masks)), split="test"
+    )
     explorer.afterwards.value = SHAPE
     explorer.job.wait()
     assert "must have foreground" in explorer.message.value and explorer.afterwards.value == NONE
@@ -269,8 +271,8 @@ def test_uncertainty_and_filling_change_the_picture(explorer):
 def test_two_runs_side_by_side():
     dataset = slices()
     run, other = predicted(dataset), predicted(dataset, seed=1, model="fcn", strength=0.7)
-    explorer = segmentation(run, dataset, others={"fcn": other})
-    alone = segmentation(run, dataset)
+    explorer = segmentation(run, dataset, others={"fcn": other}, split="test")
+    alone = segmentation(run, dataset, split="test")
     assert explorer._picture_sheet.height > 1.5 * alone._picture_sheet.height - 200
     assert "fcn:" in alt(explorer._picture) and explorer.scores["dice"] == pytest.approx(alone.scores["dice"])
     explorer.model.value = "fcn"
@@ -282,7 +284,7 @@ def test_two_runs_side_by_side():
 def test_a_run_on_volumes_beside_one_on_slices():
     dataset = slices()
     volumes = dataset.as_volumes()
-    explorer = segmentation(predicted(dataset), dataset, others={"3-D": predicted(volumes, seed=2)})
+    explorer = segmentation(predicted(dataset), dataset, others={"3-D": predicted(volumes, seed=2)}, split="test")
     p = explorer._predicted["3-D"]
     assert p.shape == explorer._predicted["unet"].shape == (4, 3, DEPTH, *SIDES)
 
@@ -290,7 +292,7 @@ def test_a_run_on_volumes_beside_one_on_slices():
 @pytest.mark.parametrize("volumes", [False, True])
 def test_attention_gates_of_the_slice(volumes):
     dataset = slices().as_volumes() if volumes else slices()
-    explorer = segmentation(predicted(dataset, model="attention_unet"), dataset)
+    explorer = segmentation(predicted(dataset, model="attention_unet"), dataset, split="test")
     assert explorer.attention.layout.display is None
     explorer.attention.value = True
     assert f"Gates: {SIDES[0]} x {SIDES[1]}, mean" in alt(explorer._picture)
@@ -298,7 +300,7 @@ def test_attention_gates_of_the_slice(volumes):
     assert [gate.shape for gate in gates] == [SIDES, (9, 7)] and all(
         (0 <= gate).all() and (gate <= 1).all() for gate in gates
     )
-    plain = segmentation(predicted(dataset), dataset)
+    plain = segmentation(predicted(dataset), dataset, split="test")
     assert plain.attention.layout.display == "none"
 
 
@@ -313,7 +315,7 @@ def flat(count, seed, channels=1):
 @pytest.mark.parametrize("channels", [1, 3])
 def test_single_images_are_cases_of_their_own(channels):
     dataset = mt.from_arrays(*[flat(6, seed, channels) for seed in range(3)], spacing=(0.5, 0.5))
-    explorer = segmentation(predicted(dataset), dataset)
+    explorer = segmentation(predicted(dataset), dataset, split="test")
     assert explorer.depth.layout.display == explorer.looked.layout.display == "none"
     assert explorer.patient.description == "image" and "slice" not in alt(explorer._picture)
     truth = dataset.test.masks[explorer.patient.value].numpy()
@@ -340,7 +342,7 @@ def test_volumes_without_patients_are_named_volumes():
     dataset = slices().as_volumes()
     arrays = [(getattr(dataset, name).images[:, 0], getattr(dataset, name).masks) for name in ("train", "val", "test")]
     own = mt.from_arrays(*arrays, classes=CLASSES, name="own", spacing=(2, 1, 0.5))
-    explorer = segmentation(predicted(own), own)
+    explorer = segmentation(predicted(own), own, split="test")
     assert explorer.patient.description == "volume" and explorer.depth.max == DEPTH
     assert alt(explorer._picture).startswith("volume")
 
@@ -350,7 +352,7 @@ def test_large_images_are_shrunk():
     masks = np.zeros((4, 200, 520), np.uint8)
     masks[:, 50:120, 100:300] = 1
     dataset = mt.from_arrays(*[(images, masks)] * 3)
-    explorer = segmentation(predicted(dataset), dataset)
+    explorer = segmentation(predicted(dataset), dataset, split="test")
     assert explorer._picture_sheet.width <= 2 * 5 * (panels.TILE + 8) and explorer.message.value == ""
 
 
@@ -362,7 +364,7 @@ def test_a_slice_without_foreground(explorer):
     run = predicted(dataset)
     run.predictions["test"][number, 0] = 1.0
     run.predictions["test"][number, 1:] = 0.0
-    empty = segmentation(run, dataset)
+    empty = segmentation(run, dataset, split="test")
     empty.order.value = NUMBER
     empty.patient.value = explorer.patient.value
     empty.depth.value = 1
@@ -382,7 +384,7 @@ def test_bundle_has_the_widget_and_the_picture(explorer):
 
 def test_phantoms_are_marked_in_every_picture():
     dataset = replace(slices(), provenance="phantom")
-    explorer = segmentation(predicted(dataset), dataset)
+    explorer = segmentation(predicted(dataset), dataset, split="test")
     for widget in (explorer._picture, explorer._curve_shown, explorer._ranks_shown):
         assert alt(widget).startswith("Phantom images, drawn by medtutor.")
     assert "PHANTOM" in explorer.still().alt
@@ -409,27 +411,27 @@ def test_what_it_cannot_do_is_said(tiny):
     with pytest.raises(InputError, match='choose "val" or "test"'):
         segmentation(run, dataset, "train")
     with pytest.raises(InputError, match="give its data set"):
-        segmentation(run)
+        segmentation(run, split="test")
     with pytest.raises(InputError, match="not on this data set, tiny"):
-        segmentation(run, tiny)
+        segmentation(run, tiny, split="test")
     classifier = Run(mt.build("mlp", tiny), tiny.card, mt.Recipe(), tiny.provenance)
     with pytest.raises(InputError, match="the run is binary; use explorers.classification"):
-        segmentation(classifier, tiny)
+        segmentation(classifier, tiny, split="test")
     with pytest.raises(InputError, match="'other' is no Run of a segmentation"):
-        segmentation(run, dataset, others={"other": classifier})
+        segmentation(run, dataset, others={"other": classifier}, split="test")
     with pytest.raises(InputError, match="named runs"):
-        segmentation(run, dataset, others=[run])
+        segmentation(run, dataset, others=[run], split="test")
     with pytest.raises(InputError, match="takes a Run"):
-        segmentation("unet", dataset)
+        segmentation("unet", dataset, split="test")
     others = dataset_of(counts=(5, 3, 5))
     with pytest.raises(InputError, match="masks of the run 'other' and of this organs differ"):
-        segmentation(run, dataset, others={"other": predicted(others)})
+        segmentation(run, dataset, others={"other": predicted(others)}, split="test")
     run.predictions["test"] = run.predictions["test"].clone().fill_(float("nan"))
     with pytest.raises(InputError, match="NaN"):
-        segmentation(run, dataset)
+        segmentation(run, dataset, split="test")
     run.predictions.clear()
     with pytest.raises(InputError, match="none yet"):
-        segmentation(run, dataset)
+        segmentation(run, dataset, split="test")
 
 
 def test_explore_opens_it_for_a_segmentation():
@@ -447,7 +449,7 @@ def test_a_move_is_answered_in_time():
     pairs = [(images.transpose(1, 2).flatten(0, 2), masks.flatten(0, 1)) for images, masks, _ in parts.values()]
     patients = {name: ids.repeat_interleave(48) for name, (_, _, ids) in parts.items()}
     dataset = mt.from_arrays(*pairs, classes=CLASSES, patients=patients, spacing=(1, 1, 1))
-    explorer = segmentation(predicted(dataset), dataset)
+    explorer = segmentation(predicted(dataset), dataset, split="test")
     explorer.decide.value = ABOVE
     for control, values, most in (
         (explorer.depth, range(10, 25), 0.3),
@@ -509,7 +511,7 @@ def test_a_mean_shape_that_was_stopped_is_not_said_to_be_there(explorer, slow):
 def test_distances_of_a_mask_that_was_left_are_dropped(monkeypatch):
     module = sys.modules[SegmentationExplorer.__module__]
     monkeypatch.setattr(module, "LIVE", 10)
-    explorer = segmentation(predicted(slices()), slices())
+    explorer = segmentation(predicted(slices()), slices(), split="test")
     gate, begun, scored = threading.Event(), threading.Event(), SegmentationExplorer._scored
 
     def waiting(self, mask, truth, distances=True, looked=0):
@@ -579,7 +581,7 @@ def test_a_map_of_what_was_left_is_dropped(explorer, control, value):
 
 def test_of_volumes_the_map_is_of_the_patient_and_follows_the_slice():
     dataset = slices().as_volumes()
-    explorer = segmentation(predicted(dataset), dataset)
+    explorer = segmentation(predicted(dataset), dataset, split="test")
     found, first = explained(explorer), explorer._why_shown.value
     assert found.map.shape == found.region.shape == (DEPTH, *SIDES)
     explorer.depth.value = 2
@@ -590,7 +592,7 @@ def test_of_volumes_the_map_is_of_the_patient_and_follows_the_slice():
 @pytest.mark.parametrize("channels", [1, 3])
 def test_why_of_single_images(channels):
     dataset = mt.from_arrays(*[flat(6, seed, channels) for seed in range(3)])
-    explorer = segmentation(predicted(dataset), dataset)
+    explorer = segmentation(predicted(dataset), dataset, split="test")
     assert explained(explorer, "grad_cam").map.shape == SIDES and "why" in alt(explorer._why_shown)
 
 
@@ -631,6 +633,6 @@ def test_an_explanation_can_be_stopped(explorer, monkeypatch):
 
 def test_the_map_of_a_phantom_says_so():
     dataset = replace(slices(), provenance="phantom")
-    explorer = segmentation(predicted(dataset), dataset)
+    explorer = segmentation(predicted(dataset), dataset, split="test")
     explained(explorer)
     assert alt(explorer._why_shown).startswith("Phantom images, drawn by medtutor.")

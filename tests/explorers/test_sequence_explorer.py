@@ -61,7 +61,7 @@ def untrained(dataset, model="lstm", seed=0):
 @pytest.fixture
 def explorer():
     dataset = clips()
-    return sequence(untrained(dataset), dataset)
+    return sequence(untrained(dataset), dataset, split="test")
 
 
 def alt(widget):
@@ -136,7 +136,9 @@ def test_the_first_half_is_the_answer_so_far_of_the_whole(explorer):
 def test_only_models_that_know_the_order_move_when_the_film_runs_backwards():
     dataset = clips()
     names = ("max_min_frames", "mean_frames", "fourier")
-    explorer = sequence(untrained(dataset), dataset, others={name: untrained(dataset, name) for name in names})
+    explorer = sequence(
+        untrained(dataset), dataset, others={name: untrained(dataset, name) for name in names}, split="test"
+    )
     explorer.how.value = REVERSED
     moved = {name: abs(explorer._now[name][-1, 1] - explorer._filmed[name][-1, 1]) for name in ("lstm", *names)}
     assert moved.pop("lstm") > 1e-4 and max(moved.values()) < 1e-5
@@ -258,7 +260,7 @@ def test_numbers_of_a_regression_are_label_answer_and_error():
 @pytest.mark.parametrize("model", ["single_frame", "fourier", "bilstm", "temporal_conv", "conv_lstm"])
 def test_every_kind_of_sequence_model_can_be_looked_at(model):
     dataset = clips()
-    explorer = sequence(untrained(dataset, model), dataset)
+    explorer = sequence(untrained(dataset, model), dataset, split="test")
     for how in HOWS:
         explorer.how.value = how
         assert explorer.message.value == "" and np.isfinite(explorer.answers).all()
@@ -273,7 +275,7 @@ def test_own_clips_of_any_length_size_and_number_of_classes(frames, size, colour
     shape = (6, frames, size, size) + (3,) * colour
     arrays = [(generator.integers(0, 255, shape, dtype=np.uint8), np.arange(6) % classes) for _ in range(3)]
     dataset = mt.from_arrays(*arrays, sequence=True)
-    explorer = sequence(untrained(dataset), dataset)
+    explorer = sequence(untrained(dataset), dataset, split="test")
     assert (explorer.looked.layout.display is None) == (classes == 3)
     explorer.looked.value = classes - 1
     explorer.frame.value = frames
@@ -290,7 +292,7 @@ def test_volumes_are_read_as_sequences_and_many_labels_one_at_a_time():
     labels = np.array([[0, 1], [1, 0], [1, 1], [0, 0]] * 2)
     arrays = [(generator.integers(0, 255, (8, 9, 16, 16), dtype=np.uint8), labels) for _ in range(3)]
     dataset = mt.from_arrays(*arrays, classes=["nodule", "effusion"]).as_sequence()
-    explorer = sequence(untrained(dataset), dataset)
+    explorer = sequence(untrained(dataset), dataset, split="test")
     assert explorer.frame.max == 9 and "probability of nodule" in explorer._numbers.value
     explorer.looked.value = 1
     assert "probability of effusion" in explorer._numbers.value and explorer.message.value == ""
@@ -343,37 +345,37 @@ def test_what_it_cannot_do_is_said(tiny):
     dataset = clips()
     run = untrained(dataset)
     with pytest.raises(InputError, match="takes a Run, not str"):
-        sequence("lstm", dataset)
+        sequence("lstm", dataset, split="test")
     images = Run(mt.build("mlp", tiny), tiny.card, mt.Recipe(epochs=1), tiny.provenance)
     with pytest.raises(InputError, match="about single images, tiny"):
-        sequence(images, tiny)
+        sequence(images, tiny, split="test")
     with pytest.raises(InputError, match="dataset is Tensor"):
-        sequence(run, dataset.test.images)
+        sequence(run, dataset.test.images, split="test")
     with pytest.raises(InputError, match="no predictions for the train split"):
         sequence(run, dataset, "train")
     with pytest.raises(
         InputError, match=r"made on cine_filling .* not on this data set, tiny \(arrays, 16 x 16 pixels\)"
     ):
-        sequence(run, tiny)
+        sequence(run, tiny, split="test")
     with pytest.raises(InputError, match="16 frames of 28 x 28 .* not on this data set, .* 8 frames of"):
-        sequence(run, replace(dataset, card=replace(dataset.card, frames=8)))
+        sequence(run, replace(dataset, card=replace(dataset.card, frames=8)), split="test")
     with pytest.raises(InputError, match="labels of the run lstm and of this cine_filling differ"):
-        sequence(run, replace(dataset, test=dataset.val))
+        sequence(run, replace(dataset, test=dataset.val), split="test")
     with pytest.raises(InputError, match="the run other was made on cine_ejection"):
-        sequence(run, dataset, others={"other": untrained(clips("cine_ejection"))})
+        sequence(run, dataset, others={"other": untrained(clips("cine_ejection"))}, split="test")
     with pytest.raises(InputError, match="the run's own name"):
-        sequence(run, dataset, others={"lstm": run})
+        sequence(run, dataset, others={"lstm": run}, split="test")
     with pytest.raises(InputError, match="dict of at most 4 runs"):
-        sequence(run, dataset, others=[run])
+        sequence(run, dataset, others=[run], split="test")
     one = replace(dataset.card, frames=1)
     with pytest.raises(InputError, match="one frame each"):
-        sequence(replace(run, card=one), replace(dataset, card=one))
+        sequence(replace(run, card=one), replace(dataset, card=one), split="test")
     bare = replace(run, model=torch.nn.Linear(1, 2))
     with pytest.raises(InputError, match="no answers over time"):
-        sequence(bare, dataset)
+        sequence(bare, dataset, split="test")
     run.predictions["test"] = run.predictions["test"].clone().fill_(float("nan"))
     with pytest.raises(InputError, match="NaN"):
-        sequence(run, dataset)
+        sequence(run, dataset, split="test")
 
 
 def test_moves_are_answered_in_time(explorer):
