@@ -2,5 +2,6 @@
 
 from .comparison import atlases, compare, comparison_table, reading, segmentation_table
 from .table import Table
+from .trust import methods_table
 
-__all__ = ["Table", "atlases", "compare", "comparison_table", "reading", "segmentation_table"]
+__all__ = ["Table", "atlases", "compare", "comparison_table", "methods_table", "reading", "segmentation_table"]
