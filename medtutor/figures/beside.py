@@ -26,7 +26,7 @@ def ladder(runs: Sequence[Run], split: str = "val") -> Picture:
     >>> xray = mt.load("pneumoniamnist", source="phantom")
     >>> run = mt.fit(mt.build("mlp", xray, width=16), xray, mt.Recipe(epochs=1), progress=False)
     >>> print(figures.ladder([run]).alt)
-    Phantom images, drawn by medtutor. test AUC of 1 models....
+    Phantom images, drawn by medtutor. val AUC of 1 models....
     """
     if not isinstance(runs, (list, tuple)) or not runs:
         raise InputError("there is no run to show; give a list of runs")

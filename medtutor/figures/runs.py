@@ -96,7 +96,7 @@ def roc(run: Run, split: str = "val") -> Picture:
     >>> xray = mt.load("pneumoniamnist", source="phantom")
     >>> run = mt.fit(mt.build("mlp", xray, width=16), xray, mt.Recipe(epochs=1), progress=False)
     >>> print(figures.roc(run).alt)
-    Phantom images, drawn by medtutor. ROC curve on the test split...
+    Phantom images, drawn by medtutor. ROC curve on the val split...
     """
     from sklearn.metrics import roc_curve
 
