@@ -567,8 +567,8 @@ Table(["method", *columns], rows, phantom=True)
 # - **Inconclusive** is no verdict on a method. The interval reaches over the margin:
 #   trainings differ too much to tell. One training, as further up, shows what *can*
 #   happen, and another one may show the opposite.
-# - **Not testable here** is no verdict either: the map is too coarse for the marker, and
-#   a perfect one would have failed.
+# - **Not testable here** is no verdict either: even a perfect map would have failed, as
+#   it is too coarse for the marker, or as the control points there, too.
 # - **Supported** holds for planted evidence, this network and these controls.
 #   That a map changes with the weights does not make it right.
 #
