@@ -75,6 +75,24 @@ def write_whole(path: Path, content: str | bytes) -> None:
         raise
 
 
+def write_text(path: str | os.PathLike, content: str) -> None:
+    """Write text to a file, whole or not at all. Raises `InputError` where that is impossible.
+
+    >>> import tempfile, pathlib
+    >>> file = pathlib.Path(tempfile.mkdtemp()) / "note.txt"
+    >>> write_text(file, "a line")
+    >>> file.read_text()
+    'a line'
+    """
+    target = resolve(path)
+    try:
+        write_whole(target, content)
+    except OSError as error:
+        raise InputError(
+            f"{target} cannot be written ({error.strerror or error}); choose a file in a folder that can be written"
+        ) from None
+
+
 def remove_partial(folder: Path, names: str) -> None:
     """Delete what killed processes left of `write_whole` in a folder, of files whose name the pattern `names` fits.
 

@@ -49,8 +49,8 @@ def review_coverage(options):
 
 
 def review_literature(options):
+    from ..files import write_text
     from ..review import cite, works
-    from ..review.textfile import write_text
 
     text = cite(works(), options.format)
     if options.out:

@@ -3,6 +3,8 @@
 from .beside import comparison, curves, ladder, matrix, patients, side_by_side
 from .canvas import BLUE, DPI, GREEN, GREY, ORANGE, OUTLINES, PHANTOM, VERMILION, Picture, as_written, picture
 from .cases import attribution, gallery, images, outlines, worst_mistakes
+from .diagrams import diagram
+from .drawing import Diagram
 from .runs import confusion, history, precision_recall, predicted, roc
 
 __all__ = [
@@ -14,12 +16,14 @@ __all__ = [
     "OUTLINES",
     "PHANTOM",
     "VERMILION",
+    "Diagram",
     "Picture",
     "as_written",
     "attribution",
     "comparison",
     "confusion",
     "curves",
+    "diagram",
     "gallery",
     "history",
     "images",

@@ -12,8 +12,8 @@ from dataclasses import dataclass
 from os import PathLike
 
 from ..errors import InputError, shown
-from ..files import resolve
-from .textfile import csv_rows, csv_text, read_text, write_text
+from ..files import resolve, write_text
+from .textfile import csv_rows, csv_text, read_text
 
 NOTES = {"ASReview_relevant": True, "ASReview_irrelevant": False, "ASReview_not_seen": None}
 WORDS = {"1": True, "yes": True, "true": True, "0": False, "no": False, "false": False, "": None}

@@ -13,9 +13,9 @@ from os import PathLike
 
 from ..checks import whole
 from ..errors import InputError, shown, unknown
-from ..files import resolve
+from ..files import resolve, write_text
 from ..reports.table import html_table, markdown_table
-from .textfile import csv_rows, csv_text, read_text, write_text
+from .textfile import csv_rows, csv_text, read_text
 
 UNKNOWN = "not reported here"
 # Of each count its node and box in PRISMA2020's CSV, and what the box says. Keys, nodes and boxes are that package's.

@@ -4,18 +4,16 @@ Drawn here and not by the package prisma-flow: that one refuses a flow with a co
 description for who cannot see it is the same for every flow.
 """
 
-import base64
 from collections.abc import Mapping
 from dataclasses import dataclass
-from html import escape
-from os import PathLike
 from textwrap import wrap
 
 from ..checks import instance
+from ..figures.drawing import Diagram, Sheet
 from .prisma import UNKNOWN, Flow
-from .textfile import write_text
 
 WIDE, LETTERS, LINE, PAD, GAP = 224, 34, 16, 8, 30  # pixels of a box; letters, pixels of a line; around; between boxes
+LETTER = 11  # pixels of letters
 BAR = 26  # pixels of the bars at the left
 TITLES = {
     "previous": "Previous studies",
@@ -38,7 +36,7 @@ class Box:
 
 
 @dataclass(frozen=True)
-class Diagram:
+class Layout:
     """Boxes, and arrows ((x, y), …) whose last point is the head, on a sheet of `width` x `height` pixels."""
 
     width: int
@@ -104,7 +102,7 @@ def _text(flow: Flow, unknown: str) -> dict[tuple[int, str], list[str]]:
     return found
 
 
-def diagram(flow: Flow, unknown: str = UNKNOWN) -> Diagram:
+def diagram(flow: Flow, unknown: str = UNKNOWN) -> Layout:
     """Where boxes and arrows of a flow stand; columns that the flow has not are left out.
 
     unknown  what stands for a count that is not known
@@ -134,7 +132,7 @@ def diagram(flow: Flow, unknown: str = UNKNOWN) -> Diagram:
         last = max(row for row in rows if row in tops)
         boxes.append(Box(PAD, tops[rows[0]], BAR, tops[last] + heights[last] - tops[rows[0]], (name,), "phase"))
     width = max(box.left + box.width for box in boxes) + PAD
-    return Diagram(width, top - GAP + PAD, tuple(boxes), tuple(_arrows(texts, left, tops, heights)))
+    return Layout(width, top - GAP + PAD, tuple(boxes), tuple(_arrows(texts, left, tops, heights)))
 
 
 def _lines(entries, unknown):
@@ -189,76 +187,7 @@ COLOURS: Mapping[str, tuple[str, str]] = {  # kind: (ground, edge); the words ar
 }
 
 
-def svg(flow: Flow, unknown: str = UNKNOWN) -> str:
-    """The flow diagram as the text of an SVG file, with title and description for screen readers.
-
-    unknown  what stands for a count that is not known
-
-    >>> svg(Flow({"records_screened": 30})).count("<rect")
-    14
-    """
-    shape = diagram(flow, unknown)
-    parts = [
-        f'<svg xmlns="http://www.w3.org/2000/svg" width="{shape.width}" height="{shape.height}"'
-        f' viewBox="0 0 {shape.width} {shape.height}" role="img" aria-labelledby="title desc"'
-        ' font-family="DejaVu Sans, Verdana, Arial, sans-serif" font-size="11">',
-        f'<title id="title">{escape(": ".join(filter(None, ("PRISMA 2020 flow diagram", flow.title))))}</title>',
-        f'<desc id="desc">{escape(described(flow, unknown))}</desc>',
-        '<defs><marker id="head" markerWidth="8" markerHeight="8" refX="7" refY="4" orient="auto">'
-        '<path d="M0 0L8 4L0 8z"/></marker></defs>',
-        f'<rect width="{shape.width}" height="{shape.height}" fill="white"/>',
-    ]
-    for arrow in shape.arrows:
-        points = " ".join(f"{x},{y}" for x, y in arrow)
-        parts.append(f'<polyline points="{points}" fill="none" stroke="#202020" marker-end="url(#head)"/>')
-    for box in shape.boxes:
-        ground, edge = COLOURS[box.kind]
-        parts.append(
-            f'<rect x="{box.left}" y="{box.top}" width="{box.width}" height="{box.height}" fill="{ground}"'
-            f' stroke="{edge}"/>'
-        )
-        parts += _words(box)
-    return "\n".join([*parts, "</svg>", ""])
-
-
-def _words(box):
-    middle = box.left + box.width // 2, box.top + box.height // 2
-    if box.kind == "phase":
-        x, y = middle
-        yield (
-            f'<text x="{x}" y="{y}" text-anchor="middle" dominant-baseline="central" font-weight="bold"'
-            f' transform="rotate(-90 {x} {y})">{escape(box.lines[0])}</text>'
-        )
-        return
-    first = middle[1] - LINE * len(box.lines) // 2 + LINE - 5
-    for number, line in enumerate(box.lines):
-        place = (
-            f'x="{middle[0]}" text-anchor="middle" font-weight="bold"'
-            if box.kind == "title"
-            else f'x="{box.left + PAD}"'
-        )
-        yield f'<text {place} y="{first + LINE * number}" xml:space="preserve">{escape(line)}</text>'
-
-
-@dataclass(frozen=True)
-class FlowPicture:
-    """A flow diagram as SVG, with the words that say what it shows; a picture in a notebook."""
-
-    svg: str
-    alt: str
-
-    def _repr_mimebundle_(self, include=None, exclude=None):
-        data = base64.b64encode(self.svg.encode()).decode()
-        alt = escape(self.alt, quote=True)
-        image = f'<img alt="{alt}" style="max-width:100%" src="data:image/svg+xml;base64,{data}">'
-        return {"text/html": image, "text/plain": self.alt}
-
-    def save(self, path: str | PathLike) -> None:
-        """Write the SVG file, whole or not at all. Raises `InputError` where that is impossible."""
-        write_text(path, self.svg)
-
-
-def draw_flow(flow: Flow, unknown: str = UNKNOWN) -> FlowPicture:
+def draw_flow(flow: Flow, unknown: str = UNKNOWN) -> Diagram:
     """The flow diagram of PRISMA 2020 of a `Flow`.
 
     unknown  what stands for a count that is not known
@@ -269,4 +198,26 @@ def draw_flow(flow: Flow, unknown: str = UNKNOWN) -> FlowPicture:
     >>> draw_flow(flows()["ali-2023"]).alt[-70:]
     'in review: n = 22, Reports of new included studies: not reported here.'
     """
-    return FlowPicture(svg(flow, unknown), described(flow, unknown))
+    shape = diagram(flow, unknown)
+    title = ": ".join(filter(None, ("PRISMA 2020 flow diagram", flow.title)))
+    sheet = Sheet(title, shape.height, shape.width, heading=False)
+    for arrow in shape.arrows:
+        sheet.arrow(arrow)
+    for box in shape.boxes:
+        ground, edge = COLOURS[box.kind]
+        sheet.frame(box.left, box.top, box.width, box.height, edge, fill=ground)
+        middle = box.left + box.width / 2, box.top + box.height / 2
+        if box.kind == "phase":
+            sheet.text(middle[0] + 4, middle[1], box.lines[0], size=LETTER, bold=True, upward=True)
+            continue
+        title_box = box.kind == "title"
+        for number, line in enumerate(box.lines):
+            sheet.text(
+                middle[0] if title_box else box.left + PAD,
+                middle[1] + LINE * (number + 1 - len(box.lines) / 2) - 5,
+                line.replace("  ", "\u00a0\u00a0"),  # as indented as it was wrapped
+                size=LETTER,
+                bold=title_box,
+                anchor="middle" if title_box else "start",
+            )
+    return sheet.finish(described(flow, unknown))

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from os import PathLike
 
 from ..errors import InputError
-from ..files import resolve, write_whole
+from ..files import resolve
 
 
 def read_text(path: str | PathLike, wanted: str) -> str:
@@ -24,24 +24,6 @@ def read_text(path: str | PathLike, wanted: str) -> str:
         raise InputError(f"{found.name} is no UTF-8 text; save it as UTF-8") from None
     except OSError as error:
         raise InputError(f"{found} cannot be read ({error.strerror or error}); give {wanted}") from None
-
-
-def write_text(path: str | PathLike, content: str) -> None:
-    """Write text to a file, whole or not at all. Raises `InputError` where that is impossible.
-
-    >>> import tempfile, pathlib
-    >>> file = pathlib.Path(tempfile.mkdtemp()) / "note.txt"
-    >>> write_text(file, "a line")
-    >>> read_text(file, "a text")
-    'a line'
-    """
-    target = resolve(path)
-    try:
-        write_whole(target, content)
-    except OSError as error:
-        raise InputError(
-            f"{target} cannot be written ({error.strerror or error}); choose a file in a folder that can be written"
-        ) from None
 
 
 @contextmanager

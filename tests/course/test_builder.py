@@ -7,7 +7,7 @@ import sys
 import pytest
 
 from medtutor import cli
-from medtutor.course.builder import blanked, build, execute, products, read, solutions, sources, without_marks
+from medtutor.course.builder import blanked, build, execute, products, read, retext, solutions, sources, without_marks
 from medtutor.errors import InputError, MedtutorError
 
 SOURCE = """# %% [markdown]
@@ -117,6 +117,45 @@ def test_a_cell_keeps_its_id_when_one_is_added_before_it(source):
     before = read(source, solved=False).cells[1]["id"]
     source.write_text("# %%\n1\n\n" + SOURCE)
     assert read(source, solved=False).cells[2]["id"] == before
+
+
+def test_a_changed_text_keeps_the_outputs(source):
+    build(source)
+    before = built(source)
+    source.write_text(SOURCE.replace("# %% [markdown]\n", "# %% [markdown]\n# Written **anew**.\n", 1))
+    assert retext(source) == [*products(source)]
+    after = [json.loads(path.read_text()) for path in products(source)]
+    for old, new in zip(before, after):
+        assert "anew" in str(new) and "anew" not in str(old)
+        outputs = [[cell.get("outputs") for cell in each["cells"]] for each in (old, new)]
+        assert outputs[0] == outputs[1]
+
+
+def test_text_alone_is_refused_where_code_has_changed_or_nothing_was_built(source):
+    with pytest.raises(InputError, match="the code of 00_example.ipynb is not that of 00_example.py; run"):
+        retext(source)
+    build(source)
+    first = [path.read_bytes() for path in products(source)]
+    source.write_text(SOURCE.replace("x / 2", "x / 2.0"))
+    with pytest.raises(InputError, match="the code of 00_example.ipynb"):
+        retext(source)
+    assert [path.read_bytes() for path in products(source)] == first
+
+
+def test_outputs_between_guess_and_answer_wait_for_the_student(source):
+    source.write_text(
+        "# %%\nguess = Prediction('00/x', 'What?', low=0, high=1)\nguess\n\n# %%\nresult = 1\nprint(result)\n\n"
+        "# %%\ncheck.auc(half)\n\n# %%\nguess.reconcile(result)\n\n# %%\nprint('free')\n"
+    )
+    hidden = [[cell.metadata.get("jupyter") for cell in read(source, solved).cells] for solved in (False, True)]
+    assert hidden == [[None, {"outputs_hidden": True}, None, None, None], [None] * 5]
+
+
+def test_terms_lead_to_the_glossary_and_ids_do_not_hang_on_it(source):
+    source.write_text("# %% [markdown]\n# A **token**, **tokens**.\n")
+    cell, plain = read(source, solved=True).cells[0], read(source, solved=True, links=False).cells[0]
+    assert cell.source.count("00_start_here.ipynb#Glossary") == 1 and plain.source == "A **token**, **tokens**."
+    assert cell["id"] == plain["id"]
 
 
 def test_an_error_keeps_the_old_notebook(source):

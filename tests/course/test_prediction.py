@@ -59,7 +59,16 @@ def test_unattended_the_question_is_shown_and_the_run_goes_on():
     prediction = auc()
     bundle = prediction._repr_mimebundle_()
     assert "Which AUC?" in bundle["text/html"] and "application/vnd.jupyter.widget-view+json" in bundle
-    assert "You made no guess" in str(prediction.reconcile(0.97))
+    found = prediction.reconcile(0.97, "Why.")
+    assert "You made no guess" in str(found)
+    summary, folded = found._repr_html_().split("</summary>")
+    assert "0.97" not in summary and "It is 0.97. Why.</details>" in folded
+
+
+def test_what_was_guessed_is_answered_openly():
+    prediction = auc()
+    commit(prediction, 0.9)
+    assert "<details>" not in prediction.reconcile(0.97)._repr_html_()
 
 
 def test_the_picture_for_pages_without_a_kernel_never_tells_the_guess():

@@ -397,6 +397,8 @@ def test_card_shows_rule_contrasts_and_verdict():
         ):
             assert words in " ".join(text.split())
         assert "PHANTOM" not in text
+    shown, folded = card.as_html().split("<details>")
+    assert "What we found" in shown and "<table" not in shown and "<table" in folded and "MD5 checked" in folded
     assert "color" not in card.as_html(), "the theme's own colours, dark or light"
 
 
