@@ -23,7 +23,7 @@
 #    to learn it;
 # 5. say what smaller patches cost, and what windows save.
 #
-# About MINUTES minutes, of which the processor needs two.
+# About 79 minutes, of which the processor needs two.
 # [Lesson 01](01_cnn_classification.ipynb) comes first.
 #
 # | | |
@@ -694,7 +694,7 @@ review.claim("vits-see-globally")
 review.claim("vits-need-more-data")
 
 # %% [markdown]
-# ## Bonus: where it looks
+# ## Bonus: Where it looks
 #
 # A ViT *may* look everywhere from the first block on. Does it? The **attention
 # distance** is how far away, in pixels, the places lie from which a token gathers,
@@ -772,7 +772,7 @@ figures.images(
 )
 
 # %% [markdown]
-# ## Bonus: a head start
+# ## Bonus: A head start
 #
 # **Transfer learning** begins with weights that were learned on something else. No
 # millions of photographs are at hand here, but the ViT from above has learned
@@ -825,7 +825,7 @@ head_start.reconcile(
 )
 
 # %% [markdown]
-# ## Bonus: exercises without a check
+# ## Bonus: Exercises without a check
 #
 # 1. Train a ViT of patches of 7 on the X-rays for as much work. Does it lose
 #    anything? (`mt.build("vit", xray, patch=7)`)

@@ -22,7 +22,7 @@
 # 4. find a shortcut, with a fair control, and know why a map alone does not;
 # 5. say what explanations cannot show.
 #
-# About MINUTES minutes, of which the processor needs two.
+# About 68 minutes, of which the processor needs two.
 # [Lesson 01](01_cnn_classification.ipynb) comes first; for attention rollout
 # [lesson 07](07_vision_transformers.ipynb), too.
 #
@@ -569,7 +569,7 @@ Table(["method", *columns], rows, phantom=True)
 # - **Supported** holds for planted evidence, this network and these controls.
 #   That a map changes with the weights does not make it right.
 #
-# ## Bonus: does attention explain?
+# ## Bonus: Does attention explain?
 #
 # Maps of attention look like reasons. A doubt is left that rollout does not address: a
 # weight says from where numbers were taken, not what they said. The spots can tell.
@@ -604,7 +604,7 @@ review.claim("attention-explains")
 # answer. And a spot is evidence in one place; of a *relation* between two places, such
 # as that of the two marks of lesson 07, these numbers say nothing.
 #
-# ## Bonus: first the organ, then the question
+# ## Bonus: First the organ, then the question
 #
 # Gupta et al. (2024) first cut the lungs out of chest X-rays with an attention U-Net, then
 # classify with transformers, then draw maps with LRP. What is the first step good for?
@@ -658,7 +658,7 @@ review.claim("organ-first-helps")
 # shortcut *inside* the mask, a tube or a pacemaker, it lets through, and a sign of
 # disease outside of it, it cuts off.
 #
-# ## Bonus: exercises without a check
+# ## Bonus: Exercises without a check
 #
 # 1. Plant dark spots, train, and draw the maps again. Which methods turn
 #    blue, and why?
