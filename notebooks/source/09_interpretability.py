@@ -176,7 +176,7 @@ show("smoothgrad")
 #
 # A gradient whose negative part is cut off at each ReLU on the way back, where $g$ is
 # what arrives and $a$ the ReLU's input (Springenberg et al. 2014). Its maps are the
-# crispest of all. No function has this gradient, and you will see what that costs.
+# crispest of all. It is no gradient of the score any more, and you will see the price.
 #
 # $$g_{\text{below}} = [a > 0]\,\max(g, 0)$$
 
@@ -630,11 +630,10 @@ figures.outlines(
 #
 # **A map for a segmentation.** A U-Net answers for each pixel, so first choose *which*
 # answer to explain: the mean logit of a class over a region (after Seg-Grad-CAM;
-# Vinogradova et al. 2020). Why does it call the left edge of this lung "lung"?
+# Vinogradova et al. 2020). Here the region is all that it calls lungs.
 
 # %%
 mask = lungs[0] == 1
-edge = mask & ~F.max_pool2d(mask[None].float(), 3, 1, 1)[0].bool()
 one = films[0]
 maps = [mt.explain(segmenter, one, name, target="lungs").map
         for name in ("integrated_gradients", "grad_cam", "occlusion")]
