@@ -646,7 +646,8 @@ print(f"windows, {round(work)} epochs: test AUC {windows.test.auc:.3f}; "
       f"the ViT: {min(vits):.3f} to {max(vits):.3f} over five seeds")
 
 # %% [markdown]
-# One seed. For equal work, small patches see each image a quarter as often.
+# One seed, and no advantage of small patches: for equal work they see each image a
+# quarter as often, and that may be why.
 #
 # ## Explore
 #
@@ -825,6 +826,9 @@ head_start.reconcile(
 )
 
 # %% [markdown]
+# Half of the images and four epochs are little: look where both curves end. Try all
+# images (leave `labelled` out): the gap grows.
+#
 # ## Bonus: Exercises without a check
 #
 # 1. Train a ViT of patches of 7 on the X-rays for as much work. Does it lose
