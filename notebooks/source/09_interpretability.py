@@ -300,8 +300,10 @@ check.rollout(rollout)
 
 # %%
 quick = mt.default_recipe(xray.card, "vit", epochs=4, shift_at_test=0)
-vit = mt.fit(mt.build("vit", xray), xray, quick)
-vit = mt.fit(vit.model, spots, quick)
+first = mt.fit(mt.build("vit", xray), xray, quick)
+
+# %%
+vit = mt.fit(first.model, spots, quick)
 print(f"PHANTOM, test AUC {vit.test.auc:.3f}")
 show("attention_rollout", vit)
 
