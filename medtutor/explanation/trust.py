@@ -165,20 +165,3 @@ def _curves(run, images, maps, targets):
         "deletion": [deletion(run, *each).auc for each in shown],
         "insertion": [insertion(run, *each).auc for each in shown],
     }
-
-
-def as_text(table):
-    """The table of `trust_table` for a terminal or a notebook, without columns that nobody has.
-
-    And without the milliseconds, which are others each time.
-    """
-    columns = [column for column in COLUMNS if column != "ms" and any(column in row for row in table.values())]
-    # Column heads in two lines: eight of them fit beside each other.
-    heads = [column.split() if " " in column else ["", column] for column in columns]
-    lines = [["", *(head[0] for head in heads)], ["", *(head[1] for head in heads)]]
-    for method, row in table.items():
-        lines.append([method, *(f"{row[column]:.2f}" if column in row else "" for column in columns)])
-    widths = [max(map(len, column)) for column in zip(*lines)]
-    return "\n".join(
-        "  ".join([f"{line[0]:{widths[0]}}", *map(str.rjust, line[1:], widths[1:])]).rstrip() for line in lines
-    )

@@ -290,7 +290,7 @@ def matrix(values: ArrayLike, names: Sequence[str], alt: str = "", *, phantom: b
     for i in range(len(names)):
         for j in range(len(names)):
             colour = "white" if abs(table[i, j]) > 0.6 else "black"
-            ax.text(j, i, f"{table[i, j]:.1f}", ha="center", va="center", color=colour, fontsize=7)
+            ax.text(j, i, f"{table[i, j]:.1f}", ha="center", va="center", color=colour, fontsize=8)
     ax.set_xticks(range(len(names)), names, rotation=90, fontsize=8)
     ax.set_yticks(range(len(names)), names, fontsize=8)
     told = ""

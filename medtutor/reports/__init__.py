@@ -3,6 +3,7 @@
 from .classes import by_class, class_table
 from .comparison import atlases, compare, comparison_table, reading, segmentation_table
 from .table import Table
+from .trust import methods_table
 
 __all__ = [
     "Table",
@@ -11,6 +12,7 @@ __all__ = [
     "class_table",
     "compare",
     "comparison_table",
+    "methods_table",
     "reading",
     "segmentation_table",
 ]

@@ -6,7 +6,7 @@ from html import escape
 from statistics import fmean
 from textwrap import fill
 
-from ..reports.table import aligned, html_table, markdown_table
+from ..reports.table import Table, aligned, html_table, markdown_table
 from .evidence import PROVENANCE, Contrast, Evidence
 from .verdict import Reading
 
@@ -112,8 +112,8 @@ def _measured(contrast, interval):
     )
 
 
-def pivot(evidence: Evidence, columns: Sequence[str], where: str = "") -> str:
-    """Evidence as a table: text for a terminal or a notebook.
+def pivot(evidence: Evidence, columns: Sequence[str], where: str = "") -> Table:
+    """Evidence as a `Table`.
 
     Its rows and columns are the "row" and "column" among the contrasts' keys.
 
@@ -134,7 +134,7 @@ def pivot(evidence: Evidence, columns: Sequence[str], where: str = "") -> str:
         found = [cells.get((name, f"{column}{where}")) for column in columns]
         if any(found):
             lines.append([name, *("" if one is None else _with_half_width(one) for one in found)])
-    return aligned(lines)
+    return Table(lines[0], lines[1:], phantom=evidence.on_phantoms)
 
 
 def _with_half_width(contrast):

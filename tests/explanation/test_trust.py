@@ -8,7 +8,8 @@ import medtutor as mt
 from medtutor.data.planting import plant_spots
 from medtutor.errors import InputError
 from medtutor.explanation import METHODS, methods_for, trust_table
-from medtutor.explanation.trust import COLUMNS, WITHOUT_NETWORK, as_text, trust_of_each
+from medtutor.explanation.trust import COLUMNS, WITHOUT_NETWORK, trust_of_each
+from medtutor.reports import methods_table
 
 FEW = ["saliency", "grad_cam"]
 
@@ -59,9 +60,11 @@ def test_the_table_is_the_mean_over_images(run, ill):
 def test_without_evidence_there_is_no_hit(run, ill):
     table = trust_table(run, ill[0], ill[1], methods=FEW, curves=1)
     assert "hit" not in table["saliency"] and "deletion" in table["saliency"]
-    text = as_text(table)
-    assert "hit" not in text and "similar" in text and "ms" not in text
-    assert len(text.splitlines()) == 2 + len(FEW) + len(WITHOUT_NETWORK) and max(map(len, text.splitlines())) < 80
+    told = methods_table(table, "four images", phantom=True)
+    assert "hit" not in told.head and "similar all" in told.head and "ms" not in told.head
+    assert [row[0] for row in told.rows] == [*FEW, *WITHOUT_NETWORK]
+    assert told.rows[-1][-1] == "", "edges have no network to be made random"
+    assert str(told).startswith("PHANTOM") and "four images" in str(told)
 
 
 def test_the_same_seed_gives_the_same_table(run, ill):

@@ -441,10 +441,11 @@ def test_a_table_of_rows_and_columns():
         contrast("lrp", "mass", ("trained", (0.5, 0.5)), ("untrained", (0.2, 0.2))),
         Contrast("of version 0.1.0", ("trained", "untrained"), (0.5, 0.5), (0.2, 0.2)),
     ]
-    evidence = SimpleNamespace(contrasts=contrasts)
-    head, saliency, lrp = pivot(evidence, ["hit", "mass"]).splitlines()
-    assert head.split() == "mean ± half of 95 % interval hit mass".split()
-    assert saliency.startswith("saliency") and "+0.70" in saliency
-    assert lrp.split() == ["lrp", "+0.30", "±0.00"]
-    assert len(pivot(evidence, ["hit"]).splitlines()) == 2, "a row without a cell is left out"
-    assert pivot(evidence, ["h"], where="it").splitlines()[1] == pivot(evidence, ["hit"]).splitlines()[1]
+    evidence = SimpleNamespace(contrasts=contrasts, on_phantoms=True)
+    table = pivot(evidence, ["hit", "mass"])
+    assert table.head == ["mean ± half of 95 % interval", "hit", "mass"] and table.phantom
+    (saliency, hit, no_mass), lrp = table.rows
+    assert saliency == "saliency" and hit.startswith("+0.70") and no_mass == ""
+    assert lrp == ("lrp", "", "+0.30 ±0.00")
+    assert len(pivot(evidence, ["hit"]).rows) == 1, "a row without a cell is left out"
+    assert pivot(evidence, ["h"], where="it").rows == pivot(evidence, ["hit"]).rows
