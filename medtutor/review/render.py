@@ -86,15 +86,19 @@ def rows_of(contrasts: Sequence[Contrast], readings: Mapping[str, Reading]) -> l
     """Rows of text below `COLUMNS`, one per contrast: mean of both arms, difference, interval, reading, p value.
 
     readings  {contrast: what the rule reads of it}, in the order of the rows; where some are read, the others are left
-              out
+              out, but for the same contrasts on fewer cases
     """
     if not readings:
         return [(*_measured(each, each.interval), "not judged", "") for each in contrasts]
-    known = {contrast.name: contrast for contrast in contrasts}
-    return [
-        (*_measured(known[name], reading.interval), reading.answer, "" if reading.p is None else f"{reading.p:.2g}")
-        for name, reading in readings.items()
-    ]
+    known, rows = {contrast.name: contrast for contrast in contrasts}, []
+    for name, reading in readings.items():
+        p = "" if reading.p is None else f"{reading.p:.2g}"
+        rows.append((*_measured(known[name], reading.interval), reading.answer, p))
+        for fewer in contrasts:  # the same on some of the cases
+            if fewer.keys.get("of") == name:
+                interval = fewer.cases.difference(None).interval() if fewer.cases else fewer.interval
+                rows.append((*_measured(fewer, interval), "not judged", ""))
+    return rows
 
 
 def _measured(contrast, interval):

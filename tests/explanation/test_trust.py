@@ -8,7 +8,7 @@ import medtutor as mt
 from medtutor.data.planting import plant_spots
 from medtutor.errors import InputError
 from medtutor.explanation import METHODS, methods_for, trust_table
-from medtutor.explanation.trust import COLUMNS, WITHOUT_NETWORK
+from medtutor.explanation.trust import COLUMNS, WITHOUT_NETWORK, trust_of_each
 from medtutor.reports import methods_table
 
 FEW = ["saliency", "grad_cam"]
@@ -46,6 +46,15 @@ def test_every_column_of_every_method(run, ill):
     share = ill[2].float().mean().item()
     assert abs(table["random map"]["mass"] - share) < 0.02
     assert all(0 <= row["hit"] <= 1 and 0 <= row["deletion"] <= 1 for row in table.values())
+
+
+def test_the_table_is_the_mean_over_images(run, ill):
+    table, each = trust_table(run, *ill, methods=FEW, curves=2), trust_of_each(run, *ill, methods=FEW, curves=2)
+    assert [len(each["saliency"][column]) for column in ("hit", "similar all", "deletion")] == [4, 4, 2]
+    for method, row in table.items():
+        for column in set(row) - {"ms"}:
+            assert row[column] == pytest.approx(sum(each[method][column]) / len(each[method][column]))
+        assert all(touch >= hit for touch, hit in zip(each[method]["touch"], each[method]["hit"]))
 
 
 def test_without_evidence_there_is_no_hit(run, ill):
