@@ -1,0 +1,219 @@
+"""`page`: a Run as one HTML file."""
+
+import html
+import json
+import os
+from dataclasses import replace
+from importlib.metadata import version
+from importlib.resources import files
+from pathlib import Path
+from string import Template
+from typing import Any
+
+import torch
+
+from ..checks import whole
+from ..data import Dataset
+from ..data.card import NOT_CLINICAL
+from ..data.dataset import PROVENANCES
+from ..errors import InputError
+from ..explanation import randomised
+from ..explanation.anatomy import copied, covered, feature_maps, last_feature_map, trace
+from ..explanation.methods.cam import GRAD_CAM
+from ..explanation.subject import Subject
+from ..explorers.cases import check_has_predictions, own_dataset
+from ..files import resolve, write_whole
+from ..training.run import Run
+from . import contents
+from .graph import check_installed, export
+from .packing import block, planes, rounded, zipped
+
+MOST = 6_000_000  # bytes of a page: what still goes by mail, and opens on a phone
+# Bits after the point that weights keep, of 23: a trained network is then off by a few millionths, and one with
+# random weights is as random.
+TRAINED_BITS, RANDOM_BITS = 16, 7
+RUNTIME = 4_420_000  # bytes of a page that are the runtime and the page itself
+A_WEIGHT = 3.6 + 1.7  # bytes of a page for each weight of the trained and of the random network
+A_MAP = 0.8  # bytes for each pixel of a map
+
+
+def page(
+    run: Run, dataset: Dataset | None = None, out: str | os.PathLike = "page.html", *, images: int = 40
+) -> Path:
+    """A Run as one HTML file that explains itself in any browser, without Python, server or network: its path.
+
+    It shows images of val and test with what the network said of them. Maps by captum are painted at once; then the
+    browser computes them itself, of the trained network and of the same with random weights, for other classes,
+    settings, and with a region of the image covered. Where there is no WebAssembly the first maps stay.
+
+    run      a classification's `Run` of images (not volumes or sequences), trained to its end
+    dataset  the `Dataset` that it was made on; left out: loaded by its name
+    out      the file to write, named .html
+    images   how many images it shows, two thirds as many of test as of val
+
+    The file has at most 6 MB; writing it takes about a minute. It needs `pip install 'medtutor[page]'`.
+
+    Raises `InputError`, before any work, for other runs, for a network that does not fit into 6 MB or that cannot be
+    exported with its gradient, and for a file that cannot be written.
+
+    >>> import medtutor as mt
+    >>> few = mt.data.phantoms.draw(mt.data.card("breastmnist"), {"train": 20, "val": 8, "test": 8})
+    >>> run = mt.fit(mt.build("mlp", few), few, mt.Recipe(epochs=1), progress=False)
+    >>> page(run, few, "page.htm")
+    Traceback (most recent call last):
+    ...
+    medtutor.errors.InputError: page.htm is no HTML file; give a name that ends in .html
+    """
+    target = _checked_file(out)
+    check_installed()
+    dataset = _checked(run, dataset)
+    count = whole("images", images, 2, 400)
+    _check_size(run, count)
+    return _write(target, run, dataset, count)
+
+
+def _checked_file(out):
+    target = resolve(out)
+    if target.suffix.lower() != ".html":
+        raise InputError(f"{out} is no HTML file; give a name that ends in .html")
+    if not target.parent.is_dir() or target.is_dir() or not os.access(target if target.exists() else target.parent, os.W_OK):
+        raise InputError(f"{out} cannot be written; choose a file in a folder that can be written")
+    return target
+
+
+def _checked(run, dataset):
+    """The run's data set; or an `InputError` for a run that a page cannot show."""
+    if not isinstance(run, Run):
+        raise InputError(f"page takes a Run, not {type(run).__name__}; train one with fit(…)")
+    card = run.card
+    form = "sequences" if card.frames else "volumes" if card.dims == 3 else "images"
+    if card.task in ("segmentation", "regression") or form != "images":
+        raise InputError(
+            f"a page shows a classification of images, but the run is a {card.task} of {form}; use explore(run, dataset)"
+        )
+    check_has_predictions(run, "val")
+    return own_dataset(run, dataset)
+
+
+def _check_size(run, count):
+    """Raises `InputError` for what would not fit, before the work is done."""
+    weights = sum(weight.numel() for weight in run.model.state_dict().values())
+    fixed = RUNTIME + A_WEIGHT * weights
+    each = 2 * len(contents.LIVE) * A_MAP * torch.Size(run.card.shape).numel()
+    room = int((MOST - fixed) / each)
+    if room < 2:
+        raise InputError(
+            f"{run.model.name} with {weights:,} weights on images of {run.card.size} pixels does not fit into a page of"
+            f" {MOST // 10**6} MB; choose a smaller model, such as cnn on 28 pixels"
+        )
+    if count > room:
+        raise InputError(f"{count} images do not fit into a page of {MOST // 10**6} MB; give images={room}")
+
+
+def _write(target, run, dataset, count):
+    other = _twin(run)
+    layer = _layer(run)
+    card = run.card
+    shape = (card.channels, *card.shape)
+    graph = export(run.model, shape, len(card.classes), *(layer["name"], layer["features"]) if layer else (None, None))
+    chosen = contents.choose(run, count)
+    pictures = torch.stack([getattr(dataset, split).images[index] for split, index in chosen])
+    cases = contents.cases(run, other, dataset, chosen)
+    predicted = [max(range(len(card.classes)), key=each["logits"]["trained"].__getitem__) for each in cases]
+    methods, maps, scales, missing = contents.maps(run, other, pictures, predicted)
+    scores, labels = contents.validation(run)
+    facts = {
+        "task": card.task,
+        "classes": card.classes,
+        "channels": card.channels,
+        "height": card.shape[0],
+        "width": card.shape[1],
+        "phantom": dataset.is_phantom,
+        "positive": 1 if card.task == "binary" else 0,
+        "cover": max(1, min(card.shape) // 4),
+        "layer": layer,
+        "methods": methods,
+        "missing": missing,
+        "scales": scales,
+        "cases": cases,
+        "val": len(scores),
+    }
+    early = {"images": pictures.numpy().tobytes(), "maps": maps.tobytes(), "val-scores": scores.tobytes(), "val-labels": labels.tobytes()}
+    home = files(__package__)
+    runtime = home / "onnxruntime_web"
+    late = {
+        "runtime": (runtime / "ort.wasm.bundle.min.mjs.gz").read_bytes(),
+        "wasm": (runtime / "ort-wasm-simd-threaded.wasm.gz").read_bytes(),
+        "gradient": zipped(graph.gradient),
+        "forward": zipped(graph.forward),
+        "trained-weights": zipped(planes(graph.weights(_rounded(run.model, TRAINED_BITS)))),
+        "random-weights": zipped(planes(graph.weights(other.model))),
+    }
+    text = Template((home / "page.html").read_text(encoding="utf-8")).substitute(
+        _words(run, dataset),
+        style=(home / "page.css").read_text(encoding="utf-8"),
+        script=(home / "page.mjs").read_text(encoding="utf-8"),
+        facts=json.dumps(facts, allow_nan=False, separators=(",", ":")).replace("<", "\\u003c"),
+        early="\n".join(block(name, zipped(content)) for name, content in early.items()),
+        late="\n".join(block(name, content) for name, content in late.items()),
+    )
+    content = text.encode()
+    if len(content) > MOST:
+        raise InputError(
+            f"the page would have {len(content) / 1e6:.1f} MB, more than {MOST // 10**6}; give fewer images than {count}"
+        )
+    try:
+        write_whole(target, content)
+    except OSError as error:
+        raise InputError(f"{target} cannot be written ({error.strerror or error}); choose another file") from error
+    return target
+
+
+def _twin(run):
+    """The run with random weights in place of what it learned."""
+    other = randomised(run)
+    return replace(other, model=_rounded(other.model, RANDOM_BITS))
+
+
+def _rounded(model, bits):
+    """A copy of a network whose weights keep fewer bits: gzip takes the others away."""
+    copy = copied(model)
+    state = {name: rounded(each, bits) if each.is_floating_point() else each for name, each in copy.state_dict().items()}
+    copy.load_state_dict(state)
+    return copy
+
+
+def _layer(run):
+    """What Grad-CAM looks at: {name, features: (c, h, w), covers: (H, W)}; None where there is nothing to look at."""
+    subject = Subject.of(run)
+    seen = trace(subject.net, subject.blank())
+    try:
+        GRAD_CAM.guard(seen, 2)
+    except InputError:
+        return None
+    name = last_feature_map(seen, 2)
+    return {"name": name, "features": feature_maps(seen, 2)[name], "covers": covered(subject.net, tuple(run.card.shape))}
+
+
+def _words(run, dataset):
+    """What stands in the page as text, escaped."""
+    card, said = run.card, {"val": run.val, "test": run.test}
+    measured = "; ".join(f"{split} {metrics}" for split, metrics in said.items() if metrics is not None)
+    about = [
+        f"{card.title}, {card.modality}, {card.size} pixels. {PROVENANCES[dataset.provenance].capitalize()}.",
+        card.description,
+        f"Licence of the images: {card.licence}." if card.licence else "",
+        card.citation,
+        *card.warnings,
+    ]
+    words: dict[str, Any] = {
+        "title": f"{run.model.name} on {dataset.title}",
+        "heading": card.title,
+        "model": f"{run.model.name}, {run.parameters:,} parameters, {run.epochs_done} epochs",
+        "measured": measured,
+        "clinical": NOT_CLINICAL,
+        "about": " ".join(filter(None, about)),
+        "version": version("medtutor"),
+    }
+    escaped = {name: html.escape(str(text)) for name, text in words.items()}
+    return escaped | {"phantom": "" if dataset.is_phantom else "hidden"}
