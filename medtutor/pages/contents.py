@@ -9,7 +9,7 @@ import torch
 
 from ..data import Dataset, normalise
 from ..errors import InputError
-from ..explanation import METHODS, explain_batch
+from ..explanation import METHODS, explain, explain_batch
 from ..explanation.draws import generator
 from ..explanation.subject import Subject
 from ..explorers.cases import case_of, label_of
@@ -67,7 +67,7 @@ def maps(
     for name in LIVE:
         how = METHODS[name]
         try:
-            found = [one.map.numpy() for each in (run, other) for one in explain_batch(each, images, name, target=list(predicted))]
+            found = [one.map.numpy() for each in (run, other) for one in _explained(each, images, name, predicted)]
         except InputError as error:
             missing[name] = str(error)
             continue
@@ -82,6 +82,12 @@ def maps(
         ]
         methods.append({"name": name, "title": how.title, "computes": how.computes, "paper": how.paper, "signed": how.signed, "options": options})
     return methods, np.array(packed, dtype=np.int8), scales, missing
+
+
+def _explained(run, images, name, predicted):
+    if any(option.name == "seed" for option in METHODS[name].options):  # in a batch each image would have other draws
+        return [explain(run, image, name, target=target) for image, target in zip(images, predicted)]
+    return explain_batch(run, images, name, target=list(predicted))
 
 
 def validation(run: Run) -> tuple[np.ndarray, np.ndarray]:

@@ -102,20 +102,25 @@ const breathe = () => new Promise(done => {
 });
 
 class Network {
-  constructor(ort, facts, gradient, forward) {
-    Object.assign(this, {ort, facts, gradient, forward});
+  /** `graphs` are the ONNX files gradient and forward; `weights` is a function that gives their numbers. */
+  constructor(ort, facts, graphs, weights) {
+    Object.assign(this, {ort, facts, graphs, weights, sessions: {}, stopped: () => false});
     this.size = facts.channels * facts.height * facts.width;
-    this.stopped = () => false;
   }
 
-  static async open(ort, facts, graphs, weights) {
-    const session = graph => ort.InferenceSession.create(graph, {externalData: [{path: 'weights', data: weights}]});
-    return new Network(ort, facts, await session(graphs.gradient), await session(graphs.forward));
+  /** The runtime takes a moment to open a graph, so each is opened when it is first asked. */
+  async #open(kind) {
+    if (!this.sessions[kind]) {
+      this.bytes ??= await this.weights();
+      const externalData = [{path: 'weights', data: this.bytes}];
+      this.sessions[kind] = await this.ort.InferenceSession.create(this.graphs[kind], {externalData});
+    }
+    return this.sessions[kind];
   }
 
   /** `fill(i, x)` writes image i; `take(i, results, x)` gets its part of every output. */
-  async #run(session, count, fill, target, take) {
-    const {channels, height, width, classes} = this.facts;
+  async #run(kind, count, fill, target, take) {
+    const session = await this.#open(kind), {channels, height, width, classes} = this.facts;
     for (let start = 0; start < count; start += AT_ONCE) {
       const n = Math.min(AT_ONCE, count - start), x = new Float32Array(n * this.size);
       for (let i = 0; i < n; i++) fill(start + i, x.subarray(i * this.size, (i + 1) * this.size));
@@ -138,8 +143,8 @@ class Network {
     }
   }
 
-  gradients(count, fill, target, take) { return this.#run(this.gradient, count, fill, target, take); }
-  logits(count, fill, take) { return this.#run(this.forward, count, fill, null, take); }
+  gradients(count, fill, target, take) { return this.#run('gradient', count, fill, target, take); }
+  logits(count, fill, take) { return this.#run('forward', count, fill, null, take); }
 
   /** The scores of one image. */
   async answer(x) {
@@ -498,12 +503,8 @@ async function start() {
   ort.env.wasm.numThreads = 1;  // more need headers that a file does not send
   ort.env.wasm.wasmBinary = binary;
   ort.env.logLevel = 'error';
-  const networks = {};
-  for (const which of NETWORKS) {
-    networks[which] = await Network.open(ort, FACTS, {gradient, forward}, joined(await block(`${which}-weights`)));
-    await breathe();
-  }
-  return networks;
+  const weights = which => async () => joined(await block(`${which}-weights`));
+  return Object.fromEntries(NETWORKS.map(which => [which, new Network(ort, FACTS, {gradient, forward}, weights(which))]));
 }
 
 const say = words => { $('status').textContent = words; };
@@ -617,9 +618,9 @@ function walk(event) {
 }
 
 function drawCase() {
-  const each = chosen();
+  const each = chosen(), said = probabilitiesOf(each.logits.trained, FACTS.task), first = best(said);
   $('case').textContent = `Image ${each.number}, ${each.split}`;
-  $('label').textContent = `label: ${each.label}`;
+  $('label').textContent = `label: ${each.label} · the network says: ${FACTS.classes[first]}, ${shown(said[first])}`;
 }
 
 /** The matrix over the whole validation split, and the scores behind it. */
@@ -698,5 +699,6 @@ window.medtutor = {
     return METHODS[name](net, Float32Array.from(pixels(index), value => value / 127.5 - 1), target, options);
   },
   before: packedMap,
+  idle: async () => { while (PAGE.idle !== PAGE.busy) await (PAGE.idle = PAGE.busy); },
   ready: main().catch(error => fail(`This page is damaged and cannot be shown (${error.message}); make it again with medtutor page.`)),
 };
