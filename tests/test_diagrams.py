@@ -12,7 +12,7 @@ from medtutor.errors import InputError
 from medtutor.figures import Diagram, diagram
 from medtutor.figures.diagrams import DIAGRAMS
 from medtutor.figures.drawing import SUBSCRIPT, Sheet, measured, shaped
-from medtutor.models import CNN, FrameSequence, Hybrid, UNet, ViT
+from medtutor.models import CNN, AttentionUNet, FrameSequence, Hybrid, UNet, ViT, WindowedViT
 from medtutor.models.autoencoder import VAE
 from medtutor.models.gan import Critic, Discriminator, Generator
 from medtutor.models.hybrid import Fusion
@@ -242,6 +242,8 @@ def test_an_unknown_name_is_one_sentence_with_the_names():
     ("name", "model", "why"),
     [
         ("unet", CNN(), "is of a UNet, not of CNN"),
+        ("unet", AttentionUNet(), "is of a UNet, not of AttentionUNet"),
+        ("vit_block", WindowedViT(), "full attention, not of WindowedViT"),
         ("gan", Generator(), "is of a Generator and a Discriminator, not of Generator"),
         ("gan", (Generator(classes=2), Discriminator(classes=2)), "GAN without labels"),
         ("rnn", FrameSequence(head="bilstm"), "reads forward in time"),

@@ -22,6 +22,8 @@ NOT_CLINICAL = "not for clinical use"
 # Folders of one machine. "~/.medmnist" and "/proc/..." are everybody's.
 MACHINE_PATH = re.compile(r"(?<![\w.:/~-])(/(?:home|root|Users|tmp|work|mnt|content)/|[A-Z]:\\Users)[\w./\\-]*")
 LINK = re.compile(r"(?<!!)\[[^\]]*\]\(([^)\s]+)(?: \"[^\"\n]*\")?\)")
+# A DOI may hold brackets, but not here: they would end a link in Markdown.
+PAPER = re.compile(r"https://(doi\.org/10\.\d{4,9}/[^\s()]+|arxiv\.org/abs/(\d{4}\.\d{4,5}|[a-z-]+/\d{7})(v\d+)?)")
 ENCODED = re.compile(r"base64,[A-Za-z0-9+/=\s]+")
 
 
@@ -54,6 +56,7 @@ def inspect_source(source):
     headings = {heading.strip().lower() for heading in re.findall(r"^#+ (.*)", prose, re.M)}
     problems = [f"{source.name}: {problem}" for problem in count(source).problems]
     problems += [f"{source.name}: no section '{section}'" for section in SECTIONS if section not in headings]
+    problems += [f"{source.name}: {problem}" for problem in _unlinked(prose)]
     if NOT_CLINICAL not in prose.lower():
         problems.append(f"{source.name}: does not say '{NOT_CLINICAL}'")
     for number, cell in enumerate(notebook.cells, 1):
@@ -68,6 +71,19 @@ def inspect_source(source):
         if wide > CELL_COLUMNS:
             problems.append(f"{source.name}, cell {number}: a line of {wide} columns; at most {CELL_COLUMNS}")
     return problems
+
+
+def _unlinked(prose):
+    """Items of the list of references without a link to the paper, and links whose DOI or arXiv number can be none."""
+    _, _, references = prose.partition("\n## References")
+    for item in re.split(r"^[-*] ", references.partition("\n## ")[0], flags=re.M)[1:]:
+        item = " ".join(item.split())
+        links = re.findall(r"\]\((https?://[^)\s]+)\)", item)
+        if not links:
+            yield f"a reference without a link to its DOI, arXiv number or publisher: {item[:60]}"
+        for link in links:
+            if ("doi.org" in link or "arxiv.org" in link) and not PAPER.fullmatch(link):
+                yield f"no DOI or arXiv number has the form of {link}"
 
 
 def inspect_notebook(built, path):

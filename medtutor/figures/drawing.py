@@ -198,10 +198,11 @@ class Sheet:
         for number, words in enumerate(lines):
             self.text(x, y + number * gap, words, **how)
 
-    def tell(self, x: float, y: float, lines: Sequence[str]) -> None:
+    def tell(self, x: float, y: float, lines: Sequence[str], *, size: float = SMALL, bold: bool = False) -> None:
         """A remark, which the alt text has, too."""
-        self.lines(x, y, lines, gap=17, anchor="start")
-        self._told.append(spoken(" ".join(lines)))
+        self.lines(x, y, lines, gap=17, anchor="start", size=size, bold=bold)
+        told = spoken(" ".join(lines))
+        self._told.append(told if told.endswith(".") else f"{told}.")
 
     # --- things ---
 
@@ -226,7 +227,7 @@ class Sheet:
         first = y - (len(written) - 1) * 8 + size * 0.35
         for number, words in enumerate(written):
             self.text(x, first + number * 16, words, size=SMALL if number >= len(lines) else size)
-        return Node(_named(name or " ".join(lines), shape), left, top, left + width, top + height)
+        return Node(named(name or " ".join(lines), shape), left, top, left + width, top + height)
 
     def slab(
         self,
@@ -248,7 +249,7 @@ class Sheet:
         thick, high, deep = size
         right, up = deep * SLANT, deep * SLANT * 0.75
         left, top = x - (thick + right) / 2, y - (high - up) / 2
-        node = Node(_named(name, shape), left, top - up, left + thick + right, top + high)
+        node = Node(named(name, shape), left, top - up, left + thick + right, top + high)
         cuts = [(left, thick, colour)]
         if split is not None:
             cuts = [(left, thick * split, colour), (left + thick * split, thick * (1 - split), other)]
@@ -299,7 +300,7 @@ class Sheet:
 
     def node(self, name: str, shape: Sequence[int] | None, *sides: float) -> Node:
         """What was drawn from lines and frames, as a thing: its left, top, right and bottom."""
-        return Node(_named(name, shape), *sides)
+        return Node(named(name, shape), *sides)
 
     # --- lines ---
 
@@ -352,7 +353,12 @@ class Sheet:
         return Diagram(document(self.width, self.height, self.title, alt, self._parts), alt)
 
 
-def _named(name, shape):
+def named(name: str, shape: Sequence[int] | None) -> str:
+    """What the alt text calls a thing.
+
+    >>> named("x_{t}", (48,))
+    'x(t) (48)'
+    """
     return spoken(name) + (f" ({' x '.join(map(str, shape))})" if shape is not None else "")
 
 

@@ -28,6 +28,24 @@ LESSON = """# %% [markdown]
 """
 
 
+@pytest.mark.parametrize(
+    ("item", "words"),
+    [
+        ("- A paper of 2020.", "a reference without a link"),
+        ("- A paper. [doi:10.1/x](https://doi.org/10.1/x)", "no DOI or arXiv number has the form"),
+        ("- A paper. [arXiv](https://arxiv.org/abs/20.1)", "no DOI or arXiv number has the form"),
+        ("- A paper.\n#   [doi:10.1000/x](https://doi.org/10.1000/x.1)", None),
+        ("- A paper. [arXiv:2101.00001](https://arxiv.org/abs/2101.00001)", None),
+        ("- A book, at [its publisher](https://example.org/a).", None),
+    ],
+)
+def test_references_lead_to_their_papers(tmp_path, item, words):
+    source = tmp_path / "00_linked.py"
+    source.write_text(LESSON + f"# {item}\n")
+    found = [problem for problem in inspect_source(source) if "reference" in problem or "arXiv" in problem]
+    assert found == [] if words is None else len(found) == 1 and words in found[0]
+
+
 @pytest.fixture
 def source(tmp_path):
     (tmp_path / "source").mkdir()

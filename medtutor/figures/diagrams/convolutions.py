@@ -5,8 +5,9 @@ from typing import Any
 from torch import nn
 
 from ...errors import InputError
+from ...models import UNet
 from ..canvas import BLUE, GREEN, GREY, ORANGE, VERMILION
-from ..drawing import QUIET, Sheet, shaped
+from ..drawing import QUIET, Sheet, named, shaped
 from .shapes import Shape, image, scale, shapes_of
 
 BATCH = "A batch of images has one more number before each shape."
@@ -14,7 +15,7 @@ BATCH = "A batch of images has one more number before each shape."
 
 def residual_cnn(model: Any, size: Shape) -> Sheet:
     """The stages in a row, and below them a block opened."""
-    found = shapes_of(model, image(model.stem[0].in_channels, size))
+    found = shapes_of(model, image(model, size))
     maps = [found[":in"], found["stem"], *(found[f"blocks.{number}"] for number in range(len(model.blocks)))]
     if len(maps) > 6:
         raise InputError(f"the diagram has room for 4 residual blocks, not for {len(model.blocks)}; give fewer widths")
@@ -50,7 +51,7 @@ def _stride(block):
 
 
 def _opened(sheet, found, block, number):
-    """A residual block, from its x to its y; which the shapes beside the arrows are those of."""
+    """A residual block in a frame: F(x) in a row, the skip above it."""
     name, y, above = f"blocks.{number}", 430, 345
     sheet.frame(20, 272, sheet.width - 40, 248, GREY)
     sheet.text(36, 298, f"Block {number + 1}: y = ReLU(F(x) + skip(x))", size=14, bold=True, anchor="start")
@@ -63,17 +64,13 @@ def _opened(sheet, found, block, number):
         ("norm2", ["batch", "norm"], GREY),
     ]
     xs = [62 + 79.5 * place for place in range(9)]
-    start = sheet.sign(xs[0], y, "x", f"x of block {number + 1} ({_spoken(found[f'{name}:in'])})")
+    start = sheet.sign(xs[0], y, "x", named(f"x of block {number + 1}", found[f"{name}:in"]))
     row = [start]
     for x, (part, lines, colour) in zip(xs[1:], parts):
-        row.append(
-            sheet.box(
-                x, y, 60, 58, lines, colour=colour, name=f"{' '.join(lines)} ({_spoken(found[f'{name}.{part}'])})"
-            )
-        )
+        row.append(sheet.box(x, y, 60, 58, lines, colour=colour, name=named(" ".join(lines), found[f"{name}.{part}"])))
     row.append(sheet.sign(xs[6], y, "+", "add", colour=GREEN))
     row.append(sheet.box(xs[7], y, 60, 58, ["ReLU"], colour=ORANGE))
-    row.append(sheet.sign(xs[8], y, "y", f"y ({_spoken(found[name])})"))
+    row.append(sheet.sign(xs[8], y, "y", named("y", found[name])))
     for before, after in zip(row, row[1:]):
         sheet.flow(before, after)
     for x, part, lower in ((0, ":in", 32), (1, ".conv1", 48), (4, ".conv2", 48), (6, ".add", 32), (8, "", 32)):
@@ -91,7 +88,7 @@ def _opened(sheet, found, block, number):
         32,
         [f"skip: 1 × 1 conv, {stride}, batch norm"],
         colour=VERMILION,
-        name=f"skip: 1 × 1 conv, {stride}, batch norm ({_spoken(found[f'{name}.skip'])})",
+        name=named(f"skip: 1 × 1 conv, {stride}, batch norm", found[f"{name}.skip"]),
         size=12,
     )
     sheet.flow(start, wide, [branch, (xs[0], above), wide.west], colour=VERMILION)
@@ -99,16 +96,14 @@ def _opened(sheet, found, block, number):
     sheet.text((wide.right + add.x) / 2, above - 8, shaped(found[f"{name}.skip"]))
 
 
-def _spoken(shape):
-    return " x ".join(map(str, shape))
-
-
 # --- U-Net -----------------------------------------------------------------------------
 
 
 def unet(model: Any, size: Shape) -> Sheet:
     """Encoder down the left, decoder up the right, skips across: the U."""
-    found = shapes_of(model, image(model.encoder[0][0].in_channels, size))
+    if type(model) is not UNet:  # its descendants have other wires
+        raise InputError(f"the diagram is of a UNet, not of {type(model).__name__}; leave model out for the usual")
+    found = shapes_of(model, image(model, size))
     levels = len(model.encoder)
     if levels > 4:
         raise InputError(f"the diagram has room for 4 levels, not for {levels}; give fewer widths")
@@ -174,7 +169,7 @@ def _upward(sheet, found, pixels, skip, below, level, places):
         below,
         joint,
         [(at - 3, below.top - 3), (at - 3, joint.bottom + 3)],
-        by=f"1 × 1 conv ({_spoken(small)}) and upsampling ({_spoken(large)})",
+        by=f"{named('1 × 1 conv', small)} and {named('upsampling', large)}",
         colour=VERMILION,
     )
     sheet.lines(
@@ -205,7 +200,7 @@ def _under(sheet, node, lines):
 
 
 def _key(sheet, found, levels, y):
-    """Colours, and in words what happens to the channels at the deepest skip."""
+    """What the colours mean, and in words what happens to the channels at the deepest skip."""
     level = levels - 2
     taken, kept = found[f"ups.{level}.0:in"][0], found[f"ups.{level}.0"][0]
     across, whole, given = skip_channels(found, level), found[f"decoder.{level}:in"][0], found[f"decoder.{level}"][0]

@@ -15,8 +15,7 @@ from .tokens import read_from
 
 def hybrid(model: Any, size: Shape) -> Sheet:
     """In a row: convolutions, tokens, attention, answer."""
-    entry = model.embedding[0].in_channels
-    found = shapes_of(model, image(entry, size))
+    found = shapes_of(model, image(model, size))
     stages = [f"embedding.{number}" for number in range(2, len(model.embedding))]  # the stem ends with its ReLU
     maps = [found[":in"], *(found[name] for name in stages)]
     if len(maps) > 5:
@@ -86,7 +85,7 @@ def fusion(model: Any, size: Shape) -> Sheet:
     for place, way in enumerate(("early", "gated", "late")):
         with torch.device("meta"):
             one = Fusion(channels, size, last.out_features, columns, way).eval()
-        found = shapes_of(one, image(channels, size), torch.zeros(1, columns, device="meta"))
+        found = shapes_of(one, image(one, size), torch.zeros(1, columns, device="meta"))
         _fused(sheet, found, way, 20 + 244 * place)
     sheet.tell(
         20,

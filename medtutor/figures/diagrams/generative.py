@@ -34,7 +34,7 @@ def _under(sheet, node, lines, y):
 
 def vae(model: Any, size: Shape) -> Sheet:
     """Above from the image to a Gaussian, on the right the draw from it, below back to an image."""
-    found = shapes_of(model, image(model.encoder.features[0].in_channels, size))
+    found = shapes_of(model, image(model, size))
     coded, drawn = [found[":in"], *_maps(found, "encoder.features")], _maps(found, "decoder.layers")
     drawn = [found["decoder.expand"], *drawn]
     if len(coded) > 3:
@@ -73,7 +73,7 @@ def vae(model: Any, size: Shape) -> Sheet:
     sheet.text((spread.right + times.left) / 2 + 6, spread.y - 8, "σ = exp(½ ·)")
     sheet.flow(noise, times, [(690, noise.top), times.south])
     sheet.flow(times, plus, [times.north, plus.south])
-    sheet.text(655, 326, "z = μ + σ · ε", size=13, bold=True)
+    sheet.tell(610, 326, ["z = μ + σ · ε"], size=13, bold=True)
     code = sheet.box(560, below, 110, 44, ["latent code z"], colour=ORANGE, shape=latents)
     sheet.flow(plus, code, [plus.east, (738, mean.y), (738, below), code.east])
 
@@ -100,8 +100,11 @@ def vae(model: Any, size: Shape) -> Sheet:
     sheet.line([(70, error.bottom), (70, decoder[-1].top - 4)], VERMILION, dashed=True)
     gap = sheet.box(495, 276, 150, 44, ["KL divergence", "from N(0, 1)"], colour=VERMILION, size=12, dashed=True)
     sheet.line([(495, 224), gap.north], VERMILION, dashed=True)
-    sheet.text(290, 268, "loss = squared error", size=13, bold=True)
-    sheet.text(290, 286, "+ beta · KL divergence", size=13, bold=True)
+    for start in (encoder[0], decoder[-1]):
+        sheet.told(start, error)
+    for start in (mean, spread):
+        sheet.told(start, gap)
+    sheet.tell(212, 268, ["loss = squared error", "+ beta · KL divergence"], size=13, bold=True)
     sheet.tell(
         20,
         486,
@@ -115,7 +118,7 @@ def gan(drawer: Any, judge: Any, size: Shape) -> Sheet:
     if drawer.classes or judge.classes:
         raise InputError("the diagram is of a GAN without labels; give networks with classes=0")
     drawn = shapes_of(drawer, torch.zeros(1, drawer.latents, device="meta"))
-    judged = shapes_of(judge, image(drawer.channels, size))
+    judged = shapes_of(judge, image(judge, size))
     made, seen = _maps(drawn, "layers"), _maps(judged, "features")
     if len(made) > 4 or len(seen) > 3:
         raise InputError("the diagram has room for three widths of each network; give fewer")

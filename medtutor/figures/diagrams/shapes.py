@@ -37,9 +37,14 @@ def shapes_of(model: nn.Module, *inputs: torch.Tensor) -> dict[str, Shape]:
     return found
 
 
-def image(channels: int, size: Shape) -> torch.Tensor:
-    """One image without pixels: shapes are all that is asked for."""
-    return torch.zeros(1, channels, *size, device="meta")
+def image(model: nn.Module, size: Shape) -> torch.Tensor:
+    """One image with as many channels as the model's first convolution takes; without pixels, as only shapes are asked.
+
+    >>> image(nn.Conv2d(3, 8, 5), (28, 28)).shape
+    torch.Size([1, 3, 28, 28])
+    """
+    first = next(layer for layer in model.modules() if isinstance(layer, nn.Conv2d))
+    return torch.zeros(1, first.in_channels, *size, device="meta")
 
 
 def scale(shapes: Sequence[Shape], high: float, thick: float):

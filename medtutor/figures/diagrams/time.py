@@ -2,14 +2,13 @@
 
 from typing import Any
 
-import torch
 from torch import nn
 
 from ...errors import InputError
 from ...models.recurrent import Recurrent
 from ..canvas import BLUE, GREEN, GREY, ORANGE, VERMILION
 from ..drawing import QUIET, Sheet, shaped
-from .shapes import Shape, shapes_of
+from .shapes import Shape, image, shapes_of
 
 FRAMES = 16
 
@@ -18,8 +17,8 @@ def _asked(model, size):
     """The model's shapes, and its recurrent layer, which reads in one direction."""
     if not isinstance(model.head, Recurrent) or model.head.both_ways:
         raise InputError("the diagram is of a network that reads forward in time; give one with the head gru or lstm")
-    entry = model.encoder.layers[0].in_channels
-    return shapes_of(model, torch.zeros(1, FRAMES, entry, *size, device="meta")), model.head.recurrence
+    clip = image(model, size)[:, None].expand(-1, FRAMES, -1, -1, -1)
+    return shapes_of(model, clip), model.head.recurrence
 
 
 def rnn(model: Any, size: Shape) -> Sheet:
@@ -135,8 +134,8 @@ def lstm_cell(model: Any, size: Shape) -> Sheet:
         ("c_{t} = f_{t} ⊙ c_{t−1} + i_{t} ⊙ g_{t}", "h_{t} = o_{t} ⊙ tanh(c_{t})"),
     ]
     for number, (first, second) in enumerate(formulas):
-        sheet.text(250, 366 + 24 * number, first, size=14, anchor="start")
-        sheet.text(492, 366 + 24 * number, second, size=14, anchor="start")
+        sheet.tell(250, 366 + 24 * number, [first], size=14)
+        sheet.tell(492, 366 + 24 * number, [second], size=14)
     sheet.tell(
         20,
         456,

@@ -14,7 +14,7 @@ def vit_block(model: Any, size: Shape) -> Sheet:
     attention, patches = model.blocks[0].attention, model.embedding[-1]
     if not isinstance(attention, Attention) or patches.kernel_size != patches.stride:
         raise InputError(f"the diagram is of a ViT with patches and full attention, not of {type(model).__name__}")
-    found = shapes_of(model, image(patches.in_channels, size))
+    found = shapes_of(model, image(model, size))
     sheet = Sheet("A vision transformer (ViT): tokens, a block, its attention", 636)
     tokens, heads = found["blocks.0:in"], attention.heads
     _block(sheet, found, model, _tokens(sheet, found, model))
