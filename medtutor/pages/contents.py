@@ -39,7 +39,9 @@ def _each_kind(run, split, count):
 def cases(run: Run, other: Run, dataset: Dataset, chosen: Sequence[tuple[str, int]]) -> list[dict[str, Any]]:
     """What is known of each image: split, number from 1, label, and what the networks say, as logits."""
     images = torch.stack([getattr(dataset, split).images[index] for split, index in chosen])
-    logits = {name: Subject.of(each).scores(normalise(images)) for name, each in {"trained": run, "random": other}.items()}
+    logits = {
+        name: Subject.of(each).scores(normalise(images)) for name, each in {"trained": run, "random": other}.items()
+    }
     found = []
     for place, (split, index) in enumerate(chosen):
         label = case_of(dataset, split, index).label
@@ -76,11 +78,27 @@ def maps(
         scales += sizes
         usual = how.complete({}, tuple(images.shape[2:]))
         options = [
-            {"name": option.name, "default": usual[option.name], "low": option.low, "high": max(option.high or 0, usual[option.name])
-             if not option.choices else None, "step": option.step, "choices": option.choices, "meaning": option.meaning}
+            {
+                "name": option.name,
+                "default": usual[option.name],
+                "low": option.low,
+                "high": max(option.high or 0, usual[option.name]) if not option.choices else None,
+                "step": option.step,
+                "choices": option.choices,
+                "meaning": option.meaning,
+            }
             for option in how.options
         ]
-        methods.append({"name": name, "title": how.title, "computes": how.computes, "paper": how.paper, "signed": how.signed, "options": options})
+        methods.append(
+            {
+                "name": name,
+                "title": how.title,
+                "computes": how.computes,
+                "paper": how.paper,
+                "signed": how.signed,
+                "options": options,
+            }
+        )
     return methods, np.array(packed, dtype=np.int8), scales, missing
 
 

@@ -36,9 +36,7 @@ A_WEIGHT = 4.6 + 1.7  # bytes of a page for each weight of the trained and of th
 A_MAP = 0.8  # bytes for each pixel of a map
 
 
-def page(
-    run: Run, dataset: Dataset | None = None, out: str | os.PathLike = "page.html", *, images: int = 40
-) -> Path:
+def page(run: Run, dataset: Dataset | None = None, out: str | os.PathLike = "page.html", *, images: int = 40) -> Path:
     """A Run as one HTML file that explains itself in any browser, without Python, server or network: its path.
 
     It shows images of val and test with what the network said of them. Maps by captum are painted at once; then the
@@ -63,7 +61,7 @@ def page(
     ...
     medtutor.errors.InputError: page.htm is no HTML file; give a name that ends in .html
     """
-    target = _checked_file(out)
+    target = checked_file(out)
     check_installed()
     dataset = _checked(run, dataset)
     count = whole("images", images, 2, 400)
@@ -71,11 +69,16 @@ def page(
     return _write(target, run, dataset, count)
 
 
-def _checked_file(out):
+def checked_file(out: str | os.PathLike) -> Path:
+    """The path of an HTML file that can be written. Raises `InputError` for any other."""
     target = resolve(out)
     if target.suffix.lower() != ".html":
         raise InputError(f"{out} is no HTML file; give a name that ends in .html")
-    if not target.parent.is_dir() or target.is_dir() or not os.access(target if target.exists() else target.parent, os.W_OK):
+    if (
+        not target.parent.is_dir()
+        or target.is_dir()
+        or not os.access(target if target.exists() else target.parent, os.W_OK)
+    ):
         raise InputError(f"{out} cannot be written; choose a file in a folder that can be written")
     return target
 
@@ -85,11 +88,17 @@ def _checked(run, dataset):
     if not isinstance(run, Run):
         raise InputError(f"page takes a Run, not {type(run).__name__}; train one with fit(…)")
     card = run.card
-    form = "sequences" if card.frames else "volumes" if card.dims == 3 else "images"
-    if card.task in ("segmentation", "regression") or form != "images":
-        raise InputError(
-            f"a page shows a classification of images, but the run is a {card.task} of {form}; use explore(run, dataset)"
-        )
+    other = (
+        f"is a {card.task}"
+        if card.task in ("segmentation", "regression")
+        else "is about sequences"
+        if card.frames
+        else "is about volumes"
+        if card.dims == 3
+        else None
+    )
+    if other:
+        raise InputError(f"a page shows classifications of images, but the run {other}; explorers show it")
     check_has_predictions(run, "val")
     return own_dataset(run, dataset)
 
@@ -137,7 +146,12 @@ def _write(target, run, dataset, count):
         "cases": cases,
         "val": len(scores),
     }
-    early = {"images": pictures.numpy().tobytes(), "maps": maps.tobytes(), "val-scores": scores.tobytes(), "val-labels": labels.tobytes()}
+    early = {
+        "images": pictures.numpy().tobytes(),
+        "maps": maps.tobytes(),
+        "val-scores": scores.tobytes(),
+        "val-labels": labels.tobytes(),
+    }
     home = files(__package__)
     runtime = home / "onnxruntime_web"
     late = {
@@ -186,7 +200,11 @@ def _layer(run):
     except InputError:
         return None
     name = last_feature_map(seen, 2)
-    return {"name": name, "features": feature_maps(seen, 2)[name], "covers": covered(subject.net, tuple(run.card.shape))}
+    return {
+        "name": name,
+        "features": feature_maps(seen, 2)[name],
+        "covers": covered(subject.net, tuple(run.card.shape)),
+    }
 
 
 def _words(run, dataset):

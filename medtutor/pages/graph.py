@@ -147,9 +147,9 @@ def _traced(module, asked):
 
     from .rules import rules
 
-    traced = make_fx(
-        module.eval(), decomposition_table=rules(), tracing_mode="symbolic", _allow_non_fake_inputs=True
-    )(*asked)
+    traced = make_fx(module.eval(), decomposition_table=rules(), tracing_mode="symbolic", _allow_non_fake_inputs=True)(
+        *asked
+    )
     traced.graph.eliminate_dead_code()
     traced.recompile()
     return traced
@@ -160,13 +160,7 @@ def _as_onnx(traced, asked, outputs):
     program = torch.export.export(traced, asked, dynamic_shapes=(batches, batches))
     # Not optimised: the optimiser would merge weights that are equal, and those of another network need not be.
     found = torch.onnx.export(
-        program,
-        (),
-        dynamo=True,
-        input_names=["x", "weights"],
-        output_names=outputs,
-        verbose=False,
-        optimize=False,
+        program, (), dynamo=True, input_names=["x", "weights"], output_names=outputs, verbose=False, optimize=False
     )
     return found.model_proto
 

@@ -41,9 +41,7 @@ def rules() -> dict[Any, Any]:
     }
 
 
-def convolution(
-    gradient, x, weight, bias_sizes, stride, padding, dilation, transposed, output_padding, groups, wanted
-):
+def convolution(gradient, x, weight, bias_sizes, stride, padding, dilation, transposed, output_padding, groups, wanted):
     """Of a convolution's input: a transposed convolution with the same weights, and the other way round."""
     if wanted[1] or wanted[2]:
         raise InputError("only the gradient of the image is exported, not that of weights")
@@ -52,7 +50,11 @@ def convolution(
         list(each) * dims if len(each) == 1 else list(each) for each in (stride, padding, dilation)
     )
     if transposed:
-        return aten.convolution(gradient, weight, None, stride, padding, dilation, False, [0] * dims, groups), None, None
+        return (
+            aten.convolution(gradient, weight, None, stride, padding, dilation, False, [0] * dims, groups),
+            None,
+            None,
+        )
     # What a stride leaves over at the far edge.
     over = [
         int(
