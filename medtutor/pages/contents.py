@@ -109,7 +109,7 @@ def _explained(run, images, name, predicted):
 
 
 def validation(run: Run) -> tuple[np.ndarray, np.ndarray]:
-    """(scores, labels) of the validation split, (N, classes): uint16 in 65535ths, and uint8 1 where a case is of a class."""
+    """(scores, labels) of the validation split, (N, classes): uint16 in 65535ths, and uint8, 1 where it is one."""
     said, labels = run.predictions["val"], run.labels["val"]
     if len(said) > MOST_VAL:
         some = torch.randperm(len(said), generator=generator(0))[:MOST_VAL]

@@ -7,7 +7,7 @@ from importlib.metadata import version
 from importlib.resources import files
 from pathlib import Path
 from string import Template
-from typing import Any
+from typing import Any, cast
 
 import torch
 
@@ -146,11 +146,12 @@ def _write(target, run, dataset, count):
         "cases": cases,
         "val": len(scores),
     }
+    # As they are, and not packed, so that the first picture need not wait: the images, and the maps of one method.
     early = {
-        "images": pictures.numpy().tobytes(),
-        "maps": maps.tobytes(),
-        "val-scores": scores.tobytes(),
-        "val-labels": labels.tobytes(),
+        "first": pictures.numpy().tobytes() + maps[0].tobytes(),
+        "others": zipped(maps[1:].tobytes()),
+        "val-scores": zipped(scores.tobytes()),
+        "val-labels": zipped(labels.tobytes()),
     }
     home = files(__package__)
     runtime = home / "onnxruntime_web"
@@ -165,15 +166,16 @@ def _write(target, run, dataset, count):
     text = Template((home / "page.html").read_text(encoding="utf-8")).substitute(
         _words(run, dataset),
         style=(home / "page.css").read_text(encoding="utf-8"),
-        script=(home / "page.mjs").read_text(encoding="utf-8"),
+        script="\n".join((home / name).read_text(encoding="utf-8") for name in ("compute.mjs", "page.mjs")),
         facts=json.dumps(facts, allow_nan=False, separators=(",", ":")).replace("<", "\\u003c"),
-        early="\n".join(block(name, zipped(content)) for name, content in early.items()),
+        early="\n".join(block(name, content) for name, content in early.items()),
         late="\n".join(block(name, content) for name, content in late.items()),
     )
     content = text.encode()
     if len(content) > MOST:
         raise InputError(
-            f"the page would have {len(content) / 1e6:.1f} MB, more than {MOST // 10**6}; give fewer images than {count}"
+            f"the page would have {len(content) / 1e6:.1f} MB, more than {MOST // 10**6}; give fewer images than"
+            f" {count}"
         )
     try:
         write_whole(target, content)
@@ -184,10 +186,10 @@ def _write(target, run, dataset, count):
 
 def unlearned(run: Run) -> Run:
     """The run with random weights in place of what it learned, as a page holds them: rounded to bfloat16."""
-    other = randomised(run)
-    state = other.model.state_dict()
+    other = cast(Run, randomised(run))
+    state = other.model.state_dict()  # of a copy of the run's model, so it may be changed
     state = {name: rounded(each, RANDOM_BITS) if each.is_floating_point() else each for name, each in state.items()}
-    other.model.load_state_dict(state)  # a copy of the run's, so that may be
+    other.model.load_state_dict(state)
     return other
 
 
@@ -210,9 +212,10 @@ def _layer(run):
 def _words(run, dataset):
     """What stands in the page as text, escaped."""
     card, said = run.card, {"val": run.val, "test": run.test}
+    came = PROVENANCES[dataset.provenance]
     measured = "; ".join(f"{split} {metrics}" for split, metrics in said.items() if metrics is not None)
     about = [
-        f"{card.title}, {card.modality}, {card.size} pixels. {PROVENANCES[dataset.provenance].capitalize()}.",
+        f"{card.title}, {card.modality}, {card.size} pixels. {came[0].upper()}{came[1:]}.",
         card.description,
         f"Licence of the images: {card.licence}." if card.licence else "",
         card.citation,
@@ -220,7 +223,7 @@ def _words(run, dataset):
     ]
     words: dict[str, Any] = {
         "title": f"{run.model.name} on {dataset.title}",
-        "heading": card.title,
+        "heading": dataset.title,
         "model": f"{run.model.name}, {run.parameters:,} parameters, {run.epochs_done} epochs",
         "measured": measured,
         "clinical": NOT_CLINICAL,

@@ -18,8 +18,8 @@ def as_text(content: bytes) -> str:
     (True, 10)
     """
     bits = np.unpackbits(np.frombuffer(content, dtype=np.uint8))
-    bits = np.pad(bits, (0, -len(bits) % BITS)).reshape(-1, BITS)
-    numbers = bits @ (1 << np.arange(BITS - 1, -1, -1))
+    groups = np.pad(bits, (0, -len(bits) % BITS)).reshape(-1, BITS)
+    numbers = groups @ (1 << np.arange(BITS - 1, -1, -1))
     letters = np.frombuffer(ALPHABET.encode(), dtype=np.uint8)
     return np.stack([letters[numbers // BASE], letters[numbers % BASE]], axis=1).tobytes().decode()
 

@@ -1,4 +1,4 @@
-"""A page in Chromium, opened as a file: it paints at once, computes what captum computes, and asks nobody for anything."""
+"""A page in Chromium, opened as a file: it paints at once, computes what captum computes, asks nobody."""
 
 import time
 from itertools import product
@@ -195,7 +195,7 @@ def test_no_serious_fault_of_accessibility(chrome, made, axe, width, scheme):
 
 def test_a_damaged_page_says_so(chrome, made, tmp_path):
     text = made[2].read_text(encoding="utf-8")
-    start = text.index('id="images"') + 60
+    start = text.index('id="first"') + 60
     broken = tmp_path / "broken.html"
     broken.write_text(text[:start] + text[start + 200 :], encoding="utf-8")
     one = Shown(chrome, broken).ready()
