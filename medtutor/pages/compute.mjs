@@ -23,9 +23,10 @@ function bytesOf(text, length) {
 
 /** The bytes of the element with that id; its text is let go. */
 function raw(id) {
-  const element = document.getElementById(id), bytes = bytesOf(element.textContent, Number(element.dataset.bytes));
+  const element = document.getElementById(id), text = element.textContent, length = Number(element.dataset.bytes);
+  if (text.length !== 2 * Math.ceil(length * 8 / 13)) throw new Error(`its part "${id}" is not whole`);
   element.textContent = '';
-  return bytes;
+  return bytesOf(text, length);
 }
 
 /** The same, unpacked. */

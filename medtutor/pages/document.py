@@ -32,8 +32,8 @@ MOST = 6_000_000  # bytes of a page: what still goes by mail, and opens on a pho
 # kinks of ReLU and maximum the last bit may turn a gradient.
 RANDOM_BITS = 7
 RUNTIME = 4_440_000  # bytes of a page that are the runtime and the page itself
-A_WEIGHT = 4.6 + 1.7  # bytes of a page for each weight of the trained and of the random network
-A_MAP = 0.8  # bytes for each pixel of a map
+A_WEIGHT = 4.2 + 1.7  # bytes of a page for each weight of the trained and of the random network
+A_MAP, AN_IMAGE = 0.87, 1.23  # bytes for each pixel of a map, and of a channel of an image
 
 
 def page(run: Run, dataset: Dataset | None = None, out: str | os.PathLike = "page.html", *, images: int = 40) -> Path:
@@ -107,12 +107,12 @@ def _check_size(run, count):
     """Raises `InputError` for what would not fit, before the work is done."""
     weights = sum(weight.numel() for weight in run.model.state_dict().values())
     fixed = RUNTIME + A_WEIGHT * weights
-    each = 2 * len(contents.LIVE) * A_MAP * torch.Size(run.card.shape).numel()
+    each = (2 * len(contents.LIVE) * A_MAP + run.card.channels * AN_IMAGE) * torch.Size(run.card.shape).numel()
     room = int((MOST - fixed) / each)
     if room < 2:
         raise InputError(
             f"{run.model.name} with {weights:,} weights on images of {run.card.size} pixels does not fit into a page of"
-            f" {MOST // 10**6} MB; choose a smaller model, such as cnn on 28 pixels"
+            f" {MOST // 10**6} MB; choose a smaller one, such as cnn on 28 pixels, or narrower widths"
         )
     if count > room:
         raise InputError(f"{count} images do not fit into a page of {MOST // 10**6} MB; give images={room}")

@@ -17,6 +17,7 @@ from torch import nn
 
 from ..errors import InputError
 from ..explanation.anatomy import copied, title_of
+from .rules import rules, write_out
 
 WEIGHTS = "weights"  # what the graphs call the file that holds their numbers
 
@@ -103,6 +104,7 @@ def export(
     """
     check_installed()
     net = copied(model).requires_grad_(False)
+    write_out(net)
     # Sizes that are equal share a symbol, so the batch has one that nothing else has.
     batch = next(size for size in (5, 7, 11, 13, 17, 19) if size not in {*shape, classes, *(layer_shape or ())})
     asked = (torch.zeros(batch, *shape), torch.zeros(batch, classes))
@@ -114,10 +116,10 @@ def export(
     except Exception as error:
         if isinstance(error, (InputError, MemoryError)):
             raise
-        reason = " ".join(str(error).split())[:160] or type(error).__name__
+        reason = str(error).split("\n")[0].split("!")[0][:100] or type(error).__name__
         raise InputError(
-            f"{title_of(model)} cannot be exported with its gradient ({type(error).__name__}: {reason}); choose cnn,"
-            " vgg, lenet, mlp or bag_of_patches"
+            f"{title_of(model)} cannot be exported with its gradient ({reason}); choose cnn, lenet, mlp or"
+            " bag_of_patches"
         ) from error
     place = {tensor.data_ptr(): name for name, tensor in net.state_dict().items()}
     homes = {
@@ -144,8 +146,6 @@ def quiet() -> Iterator[None]:
 def _traced(module, asked):
     """What the module computes, as a graph of plain operations."""
     from torch.fx.experimental.proxy_tensor import make_fx
-
-    from .rules import rules
 
     traced = make_fx(module.eval(), decomposition_table=rules(), tracing_mode="symbolic", _allow_non_fake_inputs=True)(
         *asked

@@ -4,8 +4,10 @@ from typing import Any
 
 import torch
 import torch.nn.functional as F
+from torch import nn
 
 from ..errors import InputError
+from ..explanation.anatomy import replace
 
 aten = torch.ops.aten
 
@@ -22,7 +24,6 @@ def rules() -> dict[Any, Any]:
             aten.native_layer_norm,
             aten.native_layer_norm_backward,
             aten.gelu_backward,
-            aten.silu_backward,
             aten.sigmoid_backward,
             aten.tanh_backward,
             aten._softmax_backward_data,
@@ -39,6 +40,25 @@ def rules() -> dict[Any, Any]:
         aten.adaptive_max_pool2d.default: global_max,
         aten.adaptive_max_pool2d_backward.default: global_max_backward,
     }
+
+
+class GlobalMean(nn.Module):
+    def forward(self, x):
+        return x.mean((2, 3), keepdim=True)
+
+
+class Swish(nn.Module):
+    def forward(self, x):
+        return x * torch.sigmoid(x)
+
+
+def write_out(net: nn.Module) -> None:
+    """Put the formula in place of modules of a copied network whose own passes write into memory."""
+    for name, module in list(net.named_modules()):
+        if isinstance(module, nn.AdaptiveAvgPool2d) and module.output_size in (1, (1, 1)):
+            replace(net, name, GlobalMean())
+        elif isinstance(module, nn.SiLU):
+            replace(net, name, Swish())
 
 
 def convolution(gradient, x, weight, bias_sizes, stride, padding, dilation, transposed, output_padding, groups, wanted):

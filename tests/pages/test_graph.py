@@ -9,13 +9,15 @@ from torch import nn
 from medtutor.errors import InputError
 from medtutor.explanation import randomised
 from medtutor.explanation.anatomy import feature_maps, last_feature_map, trace
-from medtutor.models.cnn import CNN, MLP, VGG, BagOfPatches, LeNet
+from medtutor.models.cnn import CNN, MLP, VGG, BagOfPatches, LeNet, SwishCNN
+from medtutor.models.vit import ViT
 from medtutor.pages.graph import WEIGHTS, export
 
 NETWORKS = {
     "cnn": lambda: CNN(channels=3, classes=4),
     "mlp": lambda: MLP(classes=3),
     "vgg": lambda: VGG(widths=(4, 8, 16)),
+    "swish cnn": lambda: SwishCNN(widths=(4, 8, 16)),
     "lenet": lambda: LeNet(shape=(30, 21)),  # pooling leaves pixels over
     "bag of patches": lambda: BagOfPatches(widths=(4, 8, 8, 8)),
     "patches together": lambda: BagOfPatches(widths=(4, 8, 8, 8), together=True),
@@ -116,7 +118,10 @@ class OneSize(nn.Module):
         return self.layer(x.reshape(len(x) if len(x) > 6 else 1, -1)[:, :64]).expand(len(x), 2)
 
 
-@pytest.mark.parametrize("net, words", [(Overlapping(), "overlapping"), (OneSize(), "cannot be exported")])
+@pytest.mark.parametrize(
+    "net, words",
+    [(Overlapping(), "overlapping"), (OneSize(), "cannot be exported"), (ViT(shape=(8, 8), depth=1), "cannot")],
+)
 def test_what_cannot_be_exported_is_one_sentence(net, words):
     with pytest.raises(InputError, match=words) as refused:
         export(net, (1, 8, 8), 2)
