@@ -114,7 +114,7 @@ class Network {
   }
 
   /** The runtime takes a moment to open a graph, so each is opened when it is first asked. */
-  async #open(kind) {
+  async open(kind) {
     if (!this.sessions[kind]) {
       this.bytes ??= await this.weights();
       const externalData = [{path: 'weights', data: this.bytes}];
@@ -125,7 +125,7 @@ class Network {
 
   /** `fill(i, x)` writes image i; `take(i, results, x)` gets its part of every output. */
   async #run(kind, count, fill, target, take) {
-    const session = await this.#open(kind), {channels, height, width, classes} = this.facts;
+    const session = await this.open(kind), {channels, height, width, classes} = this.facts;
     for (let start = 0; start < count; start += AT_ONCE) {
       const n = Math.min(AT_ONCE, count - start), x = new Float32Array(n * this.size);
       for (let i = 0; i < n; i++) fill(start + i, x.subarray(i * this.size, (i + 1) * this.size));

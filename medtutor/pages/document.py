@@ -227,7 +227,7 @@ def _words(run, dataset):
         "model": f"{run.model.name}, {run.parameters:,} parameters, {run.epochs_done} epochs",
         "measured": measured,
         "clinical": NOT_CLINICAL,
-        "about": " ".join(filter(None, about)),
+        "about": " ".join(f"{each.rstrip('.')}." for each in about if each),
         "version": version("medtutor"),
     }
     escaped = {name: html.escape(str(text)) for name, text in words.items()}

@@ -11,7 +11,7 @@ const FILLS = {mean: 'grey, the mean', blurred: 'blurred', black: 'black'};
 const OUTCOMES = ['true positive', 'false negative', 'false positive', 'true negative'];
 
 const $ = id => document.getElementById(id);
-const PAGE = {images: null, maps: null, scores: null, labels: null, networks: null, live: new Map(), job: 0, shown: {}, hues: {}};
+const PAGE = {images: null, maps: null, scores: null, labels: null, networks: null, live: new Map(), job: 0, shown: {}};
 const STATE = {
   case: 0, method: FACTS.methods[0].name, target: null, sign: 'both', opacity: 0.7, positive: FACTS.positive, threshold: 0.5,
   outcome: null, split: FACTS.cases[0].split, cover: {on: false, left: 0, top: 0, side: FACTS.cover, fill: 'mean'},
@@ -89,7 +89,8 @@ function paintAll() {
   $('image').setAttribute('aria-label', `${phantom}${nameOf(chosen())}, label ${chosen().label}${covering}`);
   for (const which of NETWORKS) {
     const live = PAGE.live.get(keyOf(which)), map = live?.map ?? beforehand(which);
-    if (map) PAGE.shown[which] = {map, live};
+    if (map) PAGE.shown[which] = {map, of: STATE.case};
+    else if (PAGE.shown[which]?.of !== STATE.case) delete PAGE.shown[which];  // never the map of another image
     const now = PAGE.shown[which];
     paint($(which), image, now?.map);
     const who = which === 'trained' ? 'the trained network' : 'the network with random weights';
@@ -124,7 +125,7 @@ function answers(now) {
 async function update() {
   const job = ++PAGE.job;
   paintAll();
-  answers(null);
+  if (!PAGE.networks || !STATE.cover.on) answers(null);
   if (!PAGE.networks) return;
   const before = PAGE.busy;
   let done;
@@ -141,6 +142,7 @@ async function update() {
         answers(now);
       }
       if (!PAGE.live.has(key)) {
+        await net.open(STATE.method === 'occlusion' ? 'forward' : 'gradient');  // once, and not part of the time below
         const start = performance.now(), map = await METHODS[STATE.method](net, x, target(), STATE.options[STATE.method]);
         if (PAGE.live.size > 400) PAGE.live.clear();
         PAGE.live.set(key, {map, milliseconds: performance.now() - start});
@@ -194,13 +196,12 @@ function drawControls() {
   const classes = FACTS.classes.map((name, i) => [i, name]);
   $('choices').replaceChildren(
     select('method', 'Method', FACTS.methods.map(({name, title}) => [name, title]), STATE.method, value => { STATE.method = value; drawOptions(); update(); }),
-    make('p', {id: 'computes', class: 'note'}), make('div', {id: 'options'}),
+    make('p', {id: 'computes', class: 'note'}), ...Object.values(FACTS.missing).map(why => make('p', {class: 'note'}, `Not here: ${why}.`)), make('div', {id: 'options'}),
     select('target', 'Class that is explained', [['', 'the predicted one'], ...classes], STATE.target ?? '', value => { STATE.target = value === '' ? null : Number(value); update(); }),
     make('fieldset', {id: 'sign', class: 'segments'}, make('legend', {}, 'Show what speaks'),
       ...['both', 'for', 'against'].map(sign => make('label', {}, make('input', {type: 'radio', name: 'sign', value: sign, checked: sign === STATE.sign,
         change: () => { STATE.sign = sign; paintAll(); }}), sign))),
     slider('opacity', 'Opacity', {low: 0, high: 1, step: 0.05}, STATE.opacity, value => { STATE.opacity = value; paintAll(); }));
-  drawOptions();
   const {cover} = STATE, most = Math.min(FACTS.height, FACTS.width), change = name => value => { cover[name] = value; cover.on = $('covered').checked = true; update(); };
   $('cover').replaceChildren(
     make('label', {class: 'check'}, make('input', {type: 'checkbox', id: 'covered', change: event => { cover.on = event.target.checked; update(); }}), 'Cover a region, and watch the probability'),
@@ -218,6 +219,7 @@ function drawControls() {
   };
   $('image').addEventListener('pointerdown', event => { $('image').setPointerCapture(event.pointerId); move(event); });
   $('image').addEventListener('pointermove', move);
+  drawOptions();
 }
 
 /** What the chosen method can be told. */
@@ -347,6 +349,7 @@ async function main() {
   } catch (error) {
     PAGE.failed = true;
     say(`This browser cannot compute here (${error.message}). The maps that were computed beforehand stay: every method, for the predicted class, with its usual settings.`);
+    drawOptions();
     paintAll();
     return;
   }
