@@ -48,7 +48,8 @@ def page(run: Run, dataset: Dataset | None = None, out: str | os.PathLike = "pag
     out      the file to write, named .html
     images   how many images it shows, two thirds as many of test as of val
 
-    The images themselves are in the file: give it only to whom you may give them. It has at most 6 MB; writing it takes about a minute. It needs `pip install 'medtutor[page]'`.
+    The images themselves are in the file: give it only to whom you may give them. It has at most 6 MB; writing it takes
+    about a minute. It needs `pip install 'medtutor[page]'`.
 
     Raises `InputError`, before any work, for other runs, for a network that does not fit into 6 MB or that cannot be
     exported with its gradient, and for a file that cannot be written.
