@@ -20,12 +20,14 @@ from pathlib import Path
 from ..errors import InputError, MedtutorError
 from ..files import write_whole
 from .execution import execute, needed
+from .folding import fold_answers
 from .glossary import linked
 
 SOLUTION = re.compile(r"^(?P<indent>[ \t]*)### BEGIN SOLUTION\n.*?^[ \t]*### END SOLUTION[ \t]*$", re.M | re.S)
 # The same marks, also where they are misspelt: such a solution would stay in the students' notebook.
 MARK = re.compile(r"^[ \t]*#+[ \t]*(?:BEGIN|END)[ \t_]*SOLUTION\b.*$", re.M | re.I)
 PAIR = ["### BEGIN SOLUTION", "### END SOLUTION"]
+CLAIM = re.compile(r'review\.claim\("([\w-]+)"\)')
 BLANK = "...  # your code here"
 PHANTOM_WARNING = "PhantomWarning"
 
@@ -77,19 +79,7 @@ def read(source, solved, links=True):
             _check_marks(cell.source, f"{source.name}, cell {number}")
             cell.source = without_marks(cell.source) if solved else blanked(cell.source)
             _check_python(cell.source, f"{source.name}, cell {number}")
-    if not solved:
-        _hide_answers(notebook)
     return notebook
-
-
-def _hide_answers(notebook):
-    """Between a prediction and its reconciliation JupyterLab shows outputs only when the student runs the cell."""
-    open_questions = set()
-    for cell in (cell for cell in notebook.cells if cell.cell_type == "code"):
-        open_questions -= set(re.findall(r"^(\w+)\.reconcile\(", cell.source, re.M))
-        if open_questions and not re.search(r"^check\.|\bPrediction\(", cell.source, re.M):
-            cell.metadata["jupyter"] = {"outputs_hidden": True}
-        open_questions |= set(re.findall(r"^(\w+) = Prediction\(", cell.source, re.M))
 
 
 def _cells(source):
@@ -187,23 +177,53 @@ def solutions(source):
 def retext(source):
     """Write the text of a source anew into its notebooks, whose code is as it was: the outputs stay. [path, …]
 
+    Cells that only show claims are drawn anew, too: a card comes from rule and evidence, not from what ran before it.
     Raises `InputError` where a notebook is missing or a cell of code has changed: then it must be built.
     """
     source = Path(source)
     texts = {}
     for path, notebook in {path: read(source, solved) for path, solved in products(source).items()}.items():
         built = read_notebook(path) if path.exists() else {"cells": []}
-        code = [cell for cell in built["cells"] if cell["cell_type"] == "code"]
-        wanted = [cell for cell in notebook.cells if cell.cell_type == "code"]
+        code = [cell for cell in built["cells"] if cell["cell_type"] == "code" and not shown_claims(cell["source"])]
+        wanted = [cell for cell in notebook.cells if cell.cell_type == "code" and not shown_claims(cell.source)]
         if [cell.source for cell in wanted] != ["".join(cell["source"]) for cell in code]:
             raise InputError(
                 f"the code of {path.name} is not that of {source.name}; run: medtutor notebooks build {source.name[:2]}"
             )
         for cell, old in zip(wanted, code):
-            cell.outputs, cell.execution_count = old["outputs"], old["execution_count"]
+            cell.outputs = old["outputs"]
+        for count, cell in enumerate((cell for cell in notebook.cells if cell.cell_type == "code"), 1):
+            if shown_claims(cell.source):
+                cell.outputs = _cards(cell.source)
+            cell.execution_count = count
+            for output in cell.outputs:
+                if output["output_type"] == "execute_result":
+                    output["execution_count"] = count
+        if not products(source)[path]:
+            fold_answers(notebook)
         texts[path] = _as_json(notebook)
     _write(texts)
     return [*texts]
+
+
+def shown_claims(code):
+    """The ids of the claims that a cell shows, where it does nothing else: [id, …]."""
+    code = "".join(code)
+    return [] if re.sub(r"display\(|[\s,)]", "", CLAIM.sub("", code)) else CLAIM.findall(code)
+
+
+def _cards(code):
+    """The outputs of a cell that only shows claims; the last expression of a cell is its result."""
+    from ..review import claim
+
+    last = code.strip().splitlines()[-1].startswith("review.claim")
+    outputs = []
+    for name in shown_claims(code):
+        data = {"text/html": claim(name)._repr_html_(), "text/plain": str(claim(name))}
+        outputs.append({"output_type": "display_data", "data": data, "metadata": {}})
+    if last:
+        outputs[-1]["output_type"] = "execute_result"
+    return outputs
 
 
 def build(source):
@@ -226,6 +246,8 @@ def build(source):
                 "set MEDTUTOR_DATA to the folder that holds them, or connect to the network"
             )
         strip_what_changes(notebook)
+        if not products(source)[path]:
+            fold_answers(notebook)
         texts[path] = _as_json(notebook)
     _write(texts)
     return costs
