@@ -359,7 +359,7 @@ for name, network in networks.items():
 
 # %% [markdown]
 # How strongly the regression is regularised (the hyperparameter `C`, small is strong) is
-# one value for each kind of features: the pixels are many, so they are regularised more.
+# set once: more strongly for the pixels, which are many.
 
 # %%
 from sklearn.linear_model import LogisticRegression
@@ -404,7 +404,7 @@ Table(["features", "10 a class", "100 a class"],
 # %%
 learned, pixels = aucs["denoising, code"][0], aucs["pixels"][0]
 gain.reconcile(
-    learned.mean() - pixels.mean(),
+    round(learned.mean() - pixels.mean(), 3) or 0.0,  # no "-0"
     f"Another draw of the labels moves each AUC by {learned.std():.3f} and "
     f"{pixels.std():.3f}. In X-rays that are all aligned, a pixel is a "
     "feature already: the same place in every chest.",
@@ -431,8 +431,8 @@ print(review.pivot(evidence, [f"{n} labels" for n in (10, 20, 50, 100)]))
 #   better by more than the draw of the labels moves it. The CNN on 100 labels a class
 #   beats them all.
 #
-# Learned features may well help elsewhere: on larger images, where places are not
-# aligned. What holds everywhere: **the baselines decide what a result says.**
+# Learned features may help elsewhere, where places are not aligned. **The baselines
+# decide what a result says.**
 #
 # ## Drawing new images: the VAE
 #
@@ -674,11 +674,12 @@ disease.reconcile(
 # On the real images those called pneumonia are *smoother*, and in either class smoother
 # images are rebuilt better, also by a network that has never seen an ill one. What is
 # strange about pneumonia makes its error larger, its smoothness makes it smaller, and
-# what is left is close to chance. The sentence "what it has not seen it cannot rebuild"
+# what is left is close to chance. (Not so in the row of the training images: those healthy
+# ones the network was trained on.) The sentence "what it has not seen it cannot rebuild"
 # is wrong: it rebuilds whatever is simple.
 #
 # And one line of statistics does far better. Two warnings about it. Its sign, smooth
-# means ill, was learned from labels: look at the row of the training images. And it is a
+# means ill, was learned from the labels of the training images. And it is a
 # fact about this data set, not about the disease. Fluid in the lungs may smooth an image;
 # but so may the exposure, the crop, or the size of the film before it was reduced to 28 x
 # 28 pixels, and these may differ between the two classes. From the set alone this
