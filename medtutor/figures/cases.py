@@ -19,6 +19,8 @@ from .canvas import OUTLINES, Picture, bare, check_dataset, new_figure, picture,
 if TYPE_CHECKING:
     from ..explanation import Attribution, Scores
 
+WIDEST = 10.0  # inches of a row of images: on a page that makes it narrower its words stay above 11 pixels
+
 
 def gallery(dataset: Dataset, split: str = "train", columns: int = 8) -> Picture:
     """The first images of each class, one row per class.
@@ -214,7 +216,8 @@ def images(pictures: Sequence, titles: Sequence[str], alt: str, *, phantom: bool
                 f"picture {number} has shape {np.shape(pixels)} or is not finite; give one channel, (H, W), of finite"
                 " numbers"
             )
-    figure = new_figure(1.75 * len(pictures), 2.3 if phantom else 2.1)  # the word PHANTOM takes a line
+    side = min(1.75, WIDEST / len(pictures))
+    figure = new_figure(side * len(pictures), side + (0.55 if phantom else 0.35))  # the word PHANTOM takes a line
     for ax, pixels, title in zip(figure.subplots(1, len(pictures), squeeze=False)[0], pictures, titles):
         pixels = np.asarray(pixels).squeeze()
         if pixels.dtype == np.uint8:

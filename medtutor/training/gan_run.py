@@ -98,7 +98,7 @@ class GANRun:
         except InputError:
             raise InputError(f"{count!r} samples cannot be drawn; give a count from 1 to {SAMPLES:,}") from None
         codes = truncation * self.generator.prior(count, torch.Generator().manual_seed(seed))
-        return draw(self.generator, codes, _labels_for(self.generator.classes, count, labels))
+        return draw(self.generator, codes, labels_for(self.generator.classes, count, labels))
 
     def save(self, folder: str | PathLike) -> None:
         """Write it to a folder; an older one there is replaced in one step.
@@ -249,7 +249,7 @@ def draw(generator: Generator, codes: torch.Tensor, labels: torch.Tensor | None 
     return as_uint8(torch.cat(parts).cpu())
 
 
-def _labels_for(classes, count, labels):
+def labels_for(classes, count, labels):
     """Labels (count,) for a generator of that many classes, or None; checked."""
     if not classes:
         if labels is not None:

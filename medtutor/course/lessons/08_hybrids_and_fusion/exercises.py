@@ -301,7 +301,7 @@ EXERCISES = [
             Mistake(
                 "the other way round",
                 lambda chances: -interaction(chances),
-                "the sign is turned round: the image's effect for table 1, minus its effect for table 0.",
+                "the sign is reversed: the image's effect for table 1, minus its effect for table 0.",
             ),
             Mistake(
                 "ratio of the odds",
@@ -374,7 +374,7 @@ EXERCISES = [
                 "you give either half of all, whatever it can do alone.",
             ),
             Mistake(
-                "chance not taken off",
+                "chance not subtracted",
                 lambda nothing, image, table, both: ((image + both - table) / 2, (table + both - image) / 2),
                 "what neither part adds, chance, is among your shares. Who comes first adds its result minus that of"
                 " nothing.",
