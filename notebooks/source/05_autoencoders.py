@@ -182,7 +182,7 @@ figures.images(
 
 # %% [markdown]
 # Whatever is small, or differs from image to image, is lost first: the ribs.
-# Everything that goes wrong in this lesson begins here.
+# Everything that goes wrong below begins here.
 #
 # ## Denoising, and the classical filters
 #
