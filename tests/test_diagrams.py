@@ -12,7 +12,7 @@ from medtutor.errors import InputError
 from medtutor.figures import Diagram, diagram
 from medtutor.figures.diagrams import DIAGRAMS
 from medtutor.figures.drawing import SUBSCRIPT, Sheet, measured, shaped
-from medtutor.models import CNN, AttentionUNet, FrameSequence, Hybrid, UNet, ViT, WindowedViT
+from medtutor.models import CNN, FCN, AttentionUNet, FrameSequence, Hybrid, UNet, ViT, WindowedViT
 from medtutor.models.autoencoder import VAE
 from medtutor.models.gan import Critic, Discriminator, Generator
 from medtutor.models.hybrid import Fusion
@@ -23,6 +23,7 @@ GREY, CLIP, SLICE = torch.zeros(2, 1, 28, 28), torch.zeros(2, 16, 1, 28, 28), to
 # {diagram: (other models than the usual, their inputs)}: all that a drawing says has to follow them.
 OTHERS = {
     "residual_cnn": (lambda: CNN(3, classes=4, widths=(16, 32)), [torch.zeros(2, 3, 28, 28)]),
+    "fcn": (lambda: FCN(classes=5, widths=(8, 20, 44)), [SLICE]),
     "unet": (lambda: UNet(classes=5, widths=(8, 20, 44)), [SLICE]),
     "rnn": (lambda: FrameSequence(outputs=3, head="lstm", hidden=20), [CLIP]),
     "lstm_cell": (lambda: FrameSequence(head="lstm", hidden=20), [CLIP]),
@@ -34,6 +35,7 @@ OTHERS = {
 }
 USUAL = {
     "residual_cnn": (lambda: build("cnn", card("pneumoniamnist")), [GREY]),
+    "fcn": (lambda: build("fcn", card("hippocampus")), [SLICE]),
     "unet": (lambda: build("unet", card("hippocampus")), [SLICE]),
     "rnn": (lambda: build("gru", card("cine_ejection")), [CLIP]),
     "lstm_cell": (lambda: build("lstm", card("cine_ejection")), [CLIP]),
@@ -58,6 +60,14 @@ PLACES = {
         "3 × 3 conv stride 2": "blocks.1.conv1",
         "skip: 1 × 1 conv, stride 2, batch norm": "blocks.1.skip",
         "y": "blocks.1",
+    },
+    "fcn": {
+        "encoder 1": "encoder.0",
+        "bottleneck": "encoder.-1",
+        "upsampled 1": "decoder.0:in",
+        "upsampled 2": "decoder.1:in",
+        "decoder 1": "decoder.0",
+        "logits": "classifier",
     },
     "unet": {
         "encoder 1": "encoder.0",

@@ -292,6 +292,8 @@ ABOUT_CLIPS = "about sequences; use explorers.sequence"
 
 WHOSE = {form: "does not say which images are of one patient" for form in FORMS} | {"segmentation images": None}
 
+NO_CLASSES = {"segmentation": "calls no image a class", "regression": "calls no image a class"}
+
 ROWS = {
     "from_arrays": Row(lambda of: of.dataset),
     "fit": Row(lambda of: of.run),
@@ -315,6 +317,12 @@ ROWS = {
         lambda of: metrics.measure(of.run.labels["test"], of.run.predictions["test"], of.task),
         {"segmentation": "of masks measure_segmentation", "regression": "of a regression use measure_regression"},
     ),
+    "measure_classes": Row(
+        lambda of: metrics.measure_classes(of.run.labels["test"], of.run.predictions["test"], of.task),
+        {"segmentation": "of masks measure_segmentation", "regression": "of a regression use measure_regression"},
+    ),
+    "by_class": Row(lambda of: reports.by_class(of.run), NO_CLASSES),
+    "class_table": Row(lambda of: reports.class_table(of.run), NO_CLASSES),
     "compare": Row(lambda of: reports.compare(of.run), {"segmentation": "segmentation_table"}),
     "comparison_table": Row(lambda of: reports.comparison_table(of.run), {"segmentation": "segmentation_table"}),
     "reading": Row(lambda of: reports.reading(of.run)),

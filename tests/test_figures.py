@@ -13,6 +13,8 @@ import medtutor as mt
 from medtutor import explorers, figures
 from medtutor.errors import InputError
 from medtutor.explanation import randomised
+from medtutor.figures import beside
+from medtutor.metrics.intervals import bootstrap
 from medtutor.reports import atlases, compare, reading
 
 
@@ -189,6 +191,22 @@ def test_runs_on_other_cases_share_no_ladder(run, fractions, tiny):
 IMAGE = np.zeros((8, 8), np.uint8)
 
 
+def test_the_interval_of_a_mean_over_volumes_draws_people(monkeypatch):
+    drawn = []
+
+    def seen(*given, **options):
+        drawn.append(bootstrap(*given, **options))
+        return drawn[-1]
+
+    monkeypatch.setattr(beside, "bootstrap", seen)
+    scores = {"U-Net": {"dice": [0.6] * 4 + [0.9] * 4}}
+    figures.patients(scores, "Eight volumes.")
+    figures.patients(scores, "Eight volumes of two people.", subjects=[1] * 4 + [2] * 4)
+    (low, high), (lower, higher) = drawn
+    assert (lower, higher) == pytest.approx((0.6, 0.9))
+    assert lower < low < high < higher
+
+
 @pytest.mark.parametrize(
     "draw, words",
     [
@@ -202,6 +220,7 @@ IMAGE = np.zeros((8, 8), np.uint8)
         (lambda: figures.patients({}, "none"), "one method or more"),
         (lambda: figures.patients({"a": {"dice": [0.5]}, "b": {"hd95": [1.0]}}, "other"), "the same scores"),
         (lambda: figures.patients({"a": {"dice": [0.5, np.nan]}}, "a"), "finite numbers"),
+        (lambda: figures.patients({"a": {"dice": [0.5, 0.6]}}, "a", subjects=[1]), "one length"),
         (
             lambda: figures.outlines(torch.zeros(2, 1, 8, 8), {"x": np.zeros((3, 8, 8))}, ["no", "yes"], "a"),
             "one mask for each image",

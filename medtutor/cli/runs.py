@@ -2,6 +2,7 @@
 
 import os
 import sys
+from contextlib import suppress
 
 from ..errors import InputError, MedtutorError, unknown
 from ..files import resolve
@@ -26,7 +27,9 @@ def add(commands):
     train.add_argument("--root", help="folder to look for data in first")
     train.add_argument("--device", default="auto", help="auto (default) or cpu")
 
-    evaluate = command(commands, "evaluate", evaluate_command, "the numbers of a saved run, beside the published ones")
+    evaluate = command(
+        commands, "evaluate", evaluate_command, "a saved run's numbers, beside published ones, and by class"
+    )
     evaluate.add_argument("run", help="folder of a run")
     evaluate.add_argument("--root", help="folder to look for data in first")
 
@@ -43,7 +46,7 @@ def add(commands):
         required=True,
         help="which image of the split, from 0 as in Python; the picture counts from 1",
     )
-    explain.add_argument("--split", default="test", help="train, val or test (default)")
+    explain.add_argument("--split", default="val", help="train, val (default) or test")
     explain.add_argument(
         "--method", default="integrated_gradients", help="integrated_gradients (default), grad_cam, lrp, occlusion, …"
     )
@@ -98,36 +101,49 @@ def train_command(options):
 
 
 def _beside(run, dataset):
-    """The run's results beside what there is to compare them with, as text."""
-    from ..reports import comparison_table, segmentation_table
+    """The run's results beside what there is to compare them with, as text; of a classification by class, too."""
+    from ..metrics.classification import TASKS
+    from ..reports import class_table, comparison_table, segmentation_table
 
-    return segmentation_table(run, dataset) if run.card.task == "segmentation" else comparison_table(run)
+    if run.card.task == "segmentation":
+        return segmentation_table(run, dataset)
+    of_classes = run.card.task in TASKS and run.test is not None
+    return comparison_table(run, dataset) + (f"\n\n{class_table(run, 'test')}" if of_classes else "")
 
 
-def _masked_data(run, root):
-    """The data set of a segmentation's run, whose training masks make the atlas, which no run carries with it; None of
-    other tasks.
+def _data_beside(run, root):
+    """The data set of a segmentation's run, whose training masks make the atlas, which no run carries with it, and of a
+    set whose splits share images; None of others.
 
-    None also of the user's own arrays, which nothing brings back: then there is no atlas.
+    None also of the user's own arrays, which nothing brings back, and of a set with shared images that is not at hand:
+    then there is no atlas, and the result stands once.
     """
-    if run.card.task != "segmentation" or run.provenance == "arrays":
+    from ..data.subsets import SHARED
+
+    if run.provenance == "arrays":
         return None
-    return run.dataset(root)
+    if run.card.task == "segmentation":
+        return run.dataset(root)
+    with suppress(MedtutorError):
+        return run.dataset(root) if run.card.name in SHARED else None
+    return None
 
 
 def evaluate_command(options):
     from dataclasses import asdict
 
-    from ..reports import atlases, compare
+    from ..metrics.classification import TASKS
+    from ..reports import atlases, by_class, compare
     from ..training import Run
 
     run = Run.load(options.run)
-    dataset = _masked_data(run, options.root)
+    dataset = _data_beside(run, options.root)
     if options.json and run.card.task == "segmentation":
         found = {} if dataset is None else atlases(dataset)
         print_json(run.summary() | {"comparison": {name: asdict(metrics) for name, metrics in found.items()}})
     elif options.json:
-        print_json(run.summary() | {"comparison": [vars(row) for row in compare(run)]})
+        classes = {"classes": by_class(run, "test")} if run.card.task in TASKS else {}
+        print_json(run.summary() | {"comparison": [vars(row) for row in compare(run, dataset)]} | classes)
     else:
         print(f"{run}\n\n{_beside(run, dataset)}")
     return 0

@@ -109,6 +109,7 @@ def trial_run(options):
         return load_set(name, source=options.source or publisher(name), root=options.root)
 
     remark, records = partial(print, file=sys.stderr, flush=True), []
+    remark(_estimate(chosen))
     for each in chosen:
         try:
             evidence = run_trial(each, seeds=options.seeds, load=load, folder=out, device=options.device, report=remark)
@@ -126,6 +127,15 @@ def trial_run(options):
     if options.json:
         print_json({"out": str(out), "claims": records})
     return 0
+
+
+def _estimate(chosen):
+    """How long it will take, in a sentence."""
+    from ..review.plan import estimate
+
+    seconds, unknown = estimate(chosen)
+    known = f"estimate: {seconds / 3600:.1f} hours, as the evidence took that is there; less where trainings are kept"
+    return f"{known}; not known of {', '.join(unknown)}" if unknown else known
 
 
 def _evidence_folder(options, chosen):

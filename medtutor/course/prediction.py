@@ -4,30 +4,13 @@ Who has said a number first is surprised by the result, and remembers it. The
 guess is kept in a file, so that it survives a restart of the kernel.
 """
 
-import json
-import os
-
 import ipywidgets
-from filelock import Timeout
 
 from ..checks import items, number, text
 from ..errors import InputError, shown
-from ..files import home, locked, remove_partial, resolve, write_whole
-from ..records import read_json
 from ..widgets.explorer import Explorer, answering
 from .box import Box
-
-
-def guesses_file():
-    """Where guesses are kept: `guesses.json` in `$MEDTUTOR_HOME`, else in `~/.medtutor`; None where there is no home
-    folder.
-
-    Raises `InputError` where `$MEDTUTOR_HOME` can be no path.
-    """
-    given = os.environ.get("MEDTUTOR_HOME")
-    if given:
-        return resolve(given) / "guesses.json"
-    return home() and home() / ".medtutor" / "guesses.json"
+from .kept import keep, kept
 
 
 class Prediction(Explorer):
@@ -129,7 +112,7 @@ class Prediction(Explorer):
             )._repr_html_()
 
     def _stored(self):
-        guess = _kept().get(self.key)
+        guess = kept().get(self.key)
         if self.choices:
             return guess if guess in self.choices else None
         try:
@@ -139,49 +122,10 @@ class Prediction(Explorer):
         return guess
 
     def _store(self):
-        path, remedy = guesses_file(), "set MEDTUTOR_HOME to a folder that can be written"
-        if path is None:
-            raise InputError(f"the guess holds until the kernel stops; there is no home folder to keep it in: {remedy}")
         try:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            # Two notebooks may commit at once: read anew, under a lock.
-            with locked(path.parent, wait=5):
-                guesses = _read(path)
-                if guesses is None:  # somebody's own work, perhaps: it stays, under another name
-                    os.replace(path, path.with_suffix(".damaged"))
-                write_whole(path, json.dumps({**(guesses or {}), self.key: self.guess}, indent=1))
-                remove_partial(path.parent, "guesses.json")
-        except Timeout:
-            raise InputError(
-                f"the guess holds until the kernel stops; another notebook is writing to {path.parent}: commit it again"
-            ) from None
-        except OSError as error:
-            raise InputError(
-                f"the guess holds until the kernel stops; it could not be kept in {path.parent} ({error}): {remedy}"
-            ) from error
-
-
-def _kept():
-    """All kept guesses; none where the file cannot be found or read."""
-    try:
-        path = guesses_file()
-        return path and _read(path) or {}
-    except (InputError, OSError):
-        return {}
-
-
-def _read(path):
-    """The guesses in a file: {} where there is none, None where it is damaged.
-
-    Raises `OSError` where it cannot be read.
-    """
-    try:
-        guesses = read_json(path)
-    except FileNotFoundError:
-        return {}
-    except ValueError:
-        return None
-    return guesses if isinstance(guesses, dict) else None
+            keep(self.key, self.guess)
+        except InputError as error:
+            raise InputError(f"the guess holds until the kernel stops; {error}") from error
 
 
 def _number(value):

@@ -13,7 +13,7 @@ def same_network(mine: nn.Module, theirs: nn.Module, *inputs: torch.Tensor) -> B
     """A `Box` that says that both modules compute the same; the weights of `mine` become those of `theirs`.
 
     Parameters and buffers are paired in the order in which the modules define them, whatever they are called. Both
-    answer in evaluation mode, and are left in the mode that they were in.
+    answer in evaluation mode, with a tensor or several, and are left in the mode that they were in.
 
     inputs  what both are called with, such as images (N, C, H, W)
 
@@ -41,12 +41,16 @@ def same_network(mine: nn.Module, theirs: nn.Module, *inputs: torch.Tensor) -> B
             )
     mine.load_state_dict(dict(zip(own, given.values())))
     with evaluating(mine), evaluating(theirs), torch.no_grad():
-        answer, expected = mine(*inputs), theirs(*inputs)
-    if answer.shape != expected.shape:
+        answers, expected = _tensors(mine(*inputs)), _tensors(theirs(*inputs))
+    shapes, wanted = ([tuple(each.shape) for each in all_] for all_ in (answers, expected))
+    if shapes != wanted:
         raise InputError(
-            f"your module answers with shape {tuple(answer.shape)}, medtutor's with {tuple(expected.shape)}"
+            f"your module answers with shape {', '.join(map(str, shapes))}, medtutor's with"
+            f" {', '.join(map(str, wanted))}"
         )
-    gap, most = (answer - expected).abs().max().item(), expected.abs().max().item()
+    # torch's max, not Python's: NaN has to come through.
+    gap = torch.stack([(own - each).abs().max() for own, each in zip(answers, expected)]).max().item()
+    most = torch.stack([each.abs().max() for each in expected]).max().item()
     if not gap <= 1e-5 * max(most, 1e-3):  # NaN, too, is no agreement
         raise InputError(
             f"with the same weights the answers differ by up to {gap:.2g}, of values up to {most:.2g}; look at the"
@@ -56,3 +60,12 @@ def same_network(mine: nn.Module, theirs: nn.Module, *inputs: torch.Tensor) -> B
     return Box(
         "right", f"The same network: {parameters:,} parameters, the same answers.", f"Largest difference: {gap:.2g}."
     )
+
+
+def _tensors(answer):
+    """The tensors of an answer: itself, or all that a tuple holds, such as a VAE's three."""
+    if isinstance(answer, torch.Tensor):
+        return [answer]
+    if not isinstance(answer, (tuple, list)):
+        raise InputError(f"the module answers with a {type(answer).__name__}; it has to return a tensor")
+    return [tensor for part in answer for tensor in _tensors(part)]

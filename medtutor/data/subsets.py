@@ -16,6 +16,7 @@ from ..errors import InputError
 from .dataset import Dataset, Split
 
 ALIKE = 0.97  # correlation above which two images are called alike
+SHARED = ("breastmnist",)  # published sets whose splits share images: results on them stand twice
 # Of numbers at once, so that memory stays small: 32 MB of pixels, 16 MB of correlations.
 PIXELS, ROWS = 2**23, 2048
 # Products that `warn_of_leaks` spends on near-duplicates of each pair of splits: a fraction of a second on one core.
@@ -84,6 +85,18 @@ def near_duplicates(
     match = torch.where(exact, same, match)
     correlation[exact] = 1.0
     return Duplicates(match, correlation, exact, exact | (correlation > threshold))
+
+
+def unshared(dataset: Dataset) -> torch.Tensor | None:
+    """Which test images have no near-duplicate in train, bool (N,); None where the set is not of those published ones
+    whose splits share images, as their cards say.
+
+    >>> from medtutor.data import card, phantoms
+    >>> unshared(phantoms.draw(card("breastmnist"), {"train": 4, "val": 4, "test": 4}))  # drawn ones share none
+    """
+    if dataset.card.name not in SHARED or dataset.is_phantom:
+        return None
+    return ~near_duplicates(dataset.test.images, dataset.train.images).near
 
 
 def warn_of_leaks(splits: Mapping[str, torch.Tensor], stacklevel: int) -> tuple[str, ...]:

@@ -76,7 +76,12 @@ def agreement(maps: Sequence[Map]) -> torch.Tensor:
 
 
 def pointing_game(
-    attribution: Map, evidence: ArrayLike | torch.Tensor, *, tolerance: int = 0, part: str = "positive"
+    attribution: Map,
+    evidence: ArrayLike | torch.Tensor,
+    *,
+    tolerance: int = 0,
+    part: str = "positive",
+    ties: str = "share",
 ) -> float:
     """The pointing game: does the highest value fall on the evidence? 1 yes, 0 no.
 
@@ -86,11 +91,17 @@ def pointing_game(
     evidence   bool (H, W) or (D, H, W), such as `dataset.test.evidence[i]`
     tolerance  pixels that a hit may be off
     part       "positive" (what speaks for the target) or "absolute"
+    ties       where several pixels are highest: "share" (which of them lie on the evidence) or "touch" (1 where any
+               does, unless all are). The highest cell of a map that is coarser than pixels has many pixels: a cell
+               that reaches beyond the evidence cannot score 1 by share, whatever the method says
 
     >>> from medtutor.explanation import pointing_game
     >>> pointing_game([[0.1, 0.9], [0.0, 0.0]], [[False, True], [False, True]])
     1.0
+    >>> [pointing_game([[0.9, 0.9], [0, 0]], [[True, False], [False, False]], ties=ties) for ties in ("share", "touch")]
+    [0.5, 1.0]
     """
+    one_of("ties", ties, ("share", "touch"))
     tolerance = whole("tolerance", tolerance, 0)
     values, evidence = _against(attribution, evidence, part)
     if tolerance:
@@ -99,7 +110,8 @@ def pointing_game(
         pool = F.max_pool2d if evidence.dim() == 2 else F.max_pool3d
         evidence = pool(evidence[None, None].float(), window, stride=1, padding=tolerance)[0, 0] > 0
     highest = values == values.max()
-    return (highest & evidence).sum().item() / highest.sum().item()
+    share = (highest & evidence).sum().item() / highest.sum().item()
+    return share if ties == "share" or highest.all() else float(share > 0)
 
 
 def relevance_mass(attribution: Map, evidence: ArrayLike | torch.Tensor, *, part: str = "positive") -> float:

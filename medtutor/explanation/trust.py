@@ -73,6 +73,27 @@ def trust_table(
     >>> list(table)
     ['saliency', 'random map', 'edges']
     """
+    found = trust_of_each(run, images, targets, evidence, methods=methods, seed=seed, curves=curves)
+    return {
+        method: {column: fmean(values) for column, values in row.items() if column in COLUMNS}
+        for method, row in found.items()
+    }
+
+
+def trust_of_each(
+    run: Run | nn.Module,
+    images: torch.Tensor | np.ndarray,
+    targets: Sequence[int] | torch.Tensor | np.ndarray,
+    evidence: torch.Tensor | np.ndarray | None = None,
+    *,
+    methods: Sequence[str] | None = None,
+    seed: int = 0,
+    curves: int = 16,
+) -> dict[str, dict[str, list[float]]]:
+    """The same with a value of each image, of deletion and insertion of the first `curves` of them.
+
+    And with "touch" and "touch untrained": hits where the highest cell of a coarse map counts as a whole.
+    """
     if getattr(images, "ndim", 1) and hasattr(images, "__len__") and not len(images):
         raise InputError("there is no image to score methods on; choose a split with some of that class")
     images = as_images(images)
@@ -102,9 +123,9 @@ def trust_table(
             **_on_evidence(maps, evidence),
             **{f"{name} untrained": value for name, value in _on_evidence(blank, evidence).items()},
             **_curves(run, images[:curves], maps, targets),
-            "similar all": fmean(map(similarity, maps, blank)),
-            "similar head": fmean(map(similarity, maps, head)),
-            "ms": 1000 * seconds / len(images),
+            "similar all": [*map(similarity, maps, blank)],
+            "similar head": [*map(similarity, maps, head)],
+            "ms": [1000 * seconds / len(images)] * len(images),
         }
     shape = images.shape[2:]
     for name in WITHOUT_NETWORK:
@@ -132,31 +153,15 @@ def _on_evidence(maps, evidence):
     if evidence is None:
         return {}
     return {
-        "hit": fmean(pointing_game(one, truth) for one, truth in zip(maps, evidence)),
-        "mass": fmean(relevance_mass(one, truth) for one, truth in zip(maps, evidence)),
+        "hit": [pointing_game(one, truth) for one, truth in zip(maps, evidence)],
+        "touch": [pointing_game(one, truth, ties="touch") for one, truth in zip(maps, evidence)],
+        "mass": [relevance_mass(one, truth) for one, truth in zip(maps, evidence)],
     }
 
 
 def _curves(run, images, maps, targets):
     shown = [(image, (one, target)) for image, one, target in zip(images, maps, targets)]
     return {
-        "deletion": fmean(deletion(run, *each).auc for each in shown),
-        "insertion": fmean(insertion(run, *each).auc for each in shown),
+        "deletion": [deletion(run, *each).auc for each in shown],
+        "insertion": [insertion(run, *each).auc for each in shown],
     }
-
-
-def as_text(table):
-    """The table of `trust_table` for a terminal or a notebook, without columns that nobody has.
-
-    And without the milliseconds, which are others each time.
-    """
-    columns = [column for column in COLUMNS if column != "ms" and any(column in row for row in table.values())]
-    # Column heads in two lines: eight of them fit beside each other.
-    heads = [column.split() if " " in column else ["", column] for column in columns]
-    lines = [["", *(head[0] for head in heads)], ["", *(head[1] for head in heads)]]
-    for method, row in table.items():
-        lines.append([method, *(f"{row[column]:.2f}" if column in row else "" for column in columns)])
-    widths = [max(map(len, column)) for column in zip(*lines)]
-    return "\n".join(
-        "  ".join([f"{line[0]:{widths[0]}}", *map(str.rjust, line[1:], widths[1:])]).rstrip() for line in lines
-    )

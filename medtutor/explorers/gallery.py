@@ -1,18 +1,19 @@
-"""The gallery: every data set at hand, its images, and what is known of them.
+"""The gallery: every data set that the package knows, its images, and what is known of them.
 
 Look at the images before the model does. What is on disk is shown; where a set
-is not, its phantom is, and says so.
+is not, its phantom is, and says so; of a set without one, its card, and how to get it.
 """
 
 import html
 from os import PathLike
 
 import numpy as np
+from PIL import ImageColor
 
-from ..data import catalog, loading, phantoms
+from ..data import catalog, loading
 from ..data.card import NOT_CLINICAL, SPLITS
 from ..errors import InputError
-from ..figures import BLUE, VERMILION
+from ..figures import BLUE, OUTLINES, VERMILION
 from ..widgets import (
     MESSAGE,
     Background,
@@ -32,15 +33,19 @@ from .cases import label_of
 
 COLUMNS, ROWS, SIDE = 8, 3, 84  # of the images; page pixels
 ALL = "all classes"
+SHOWN, HIDDEN = "shown", "hidden"
+COLOURS = ("orange", "blue", "green", "red", "pink", "yellow")  # of `OUTLINES`, in words
+DISK, PHANTOM, ABSENT = "on disk", "phantom", "absent"
+MARKS = {DISK: "", PHANTOM: " (PHANTOM, drawn by medtutor)", ABSENT: " (not on this machine)"}
 
 
 def gallery(root: str | PathLike | None = None) -> "GalleryExplorer":
-    """The explorer of all data sets that are on disk, and of the phantoms.
+    """The explorer of all data sets: those on disk, the phantoms, and the cards of the rest.
 
     root  a folder to look in first, before `$MEDTUTOR_DATA` and `~/.medmnist`
 
-    Nothing is fetched. A set is read when it is chosen, and only one at a time
-    is kept in memory.
+    Slices of volumes are stacked, clips are shown frame by frame, masks as colours over the image. Nothing is
+    fetched. A set is read when it is chosen, and only one at a time is kept in memory.
 
     >>> shown = gallery()
     >>> shown.split.value = "val"
@@ -53,11 +58,12 @@ def gallery(root: str | PathLike | None = None) -> "GalleryExplorer":
 class GalleryExplorer(Explorer):
     """Images of a data set, page by page, and its card.
 
-    name     Dropdown: the data set; (its name, whether it is the phantom)
+    name     Dropdown: the data set; (its name, "on disk", "phantom" or "absent")
     size     Dropdown: pixels, where several are on disk
     split    ToggleButtons: train, val, test
     of       Dropdown: all classes, or one of them
-    depth    IntSlider: which slice of volumes, from 1
+    depth    IntSlider: which slice of volumes, or frame of clips, from 1
+    masks    ToggleButtons: whether the masks of a segmentation are shown
     pages    `Pages` of the images
     job      `Job`: reads a set that was chosen
 
@@ -70,13 +76,13 @@ class GalleryExplorer(Explorer):
     name = Choice(
         "data set",
         lambda self: [(_title(*choice), choice) for choice in self._choices],
-        meaning="what is on disk, and drawn phantoms of what is not",
+        meaning="what is on disk, drawn phantoms of what is not, and the cards of the rest",
         width="36em",
         label="6em",
     )
     size = Choice(
         "pixels",
-        lambda self: [28] if self.name.value[1] else self._sizes[self.name.value[0]],
+        lambda self: self._sizes[self.name.value[0]],
         visible=lambda self: len(self.size.options) > 1,
         meaning="the side of an image, of the sizes on disk",
         width="12em",
@@ -86,15 +92,19 @@ class GalleryExplorer(Explorer):
 
     @slow
     def dataset(self):
-        (name, phantom), size, root = self.name.value, self.size.value, self._root
+        (name, kind), size, root = self.name.value, self.size.value, self._root
 
         def work(tell):
             tell(0.1, f"reading {name}")
-            if not phantom and loading.find(name, size, root) is None:
+            if kind == ABSENT:
+                raise InputError(f"{name} is not on this machine; run: medtutor data fetch {name}")
+            if kind == DISK and loading.find(name, size, root) is None:
                 raise InputError(
                     f"the file of {name} is no longer on disk; choose another set, or make the gallery anew"
                 )
-            return loading.load(name, size, source="phantom" if phantom else "medmnist", root=root)
+            source = "phantom" if kind == PHANTOM else catalog.publisher(name)
+            loaded = loading.load(name, size, source=source, root=root)
+            return loaded if loaded.train.patients is None else loaded.as_volumes()
 
         return work
 
@@ -102,17 +112,26 @@ class GalleryExplorer(Explorer):
     of = Choice(
         "class",
         lambda self: [(ALL, -1), *((f"{number} {label}", number) for number, label in enumerate(self._classes))],
+        visible=lambda self: len(self.of.options) > 2,
         meaning="only images of this class",
         width="26em",
         label="6em",
     )
+    masks = Buttons(
+        "masks",
+        [SHOWN, HIDDEN],
+        visible=lambda self: self._segments,
+        meaning="whether what experts have marked is coloured",
+        width="22em",
+        label="6em",
+    )
     depth = Slider(
-        "slice",
+        lambda self: "frame" if self.dataset is not None and self.dataset.card.frames else "slice",
         1,
         lambda self: self._slices,
         start=lambda self: self._slices // 2 + 1,
         visible=lambda self: self._slices > 1,
-        meaning="which slice of the volumes",
+        meaning="which slice of the volumes, or frame of the clips",
         width="500px",
         label="6em",
     )
@@ -120,11 +139,10 @@ class GalleryExplorer(Explorer):
     def __init__(self, root=None):
         self._root = root
         self.call = "gallery()" if root is None else f"gallery({str(root)!r})"
-        # Images with labels: masks and clips have explorers of their own.
-        labelled = [name for name in catalog.names() if catalog.publisher(name) == "medmnist"]
-        self._sizes = {name: _sizes_on_disk(name, root) for name in labelled}
-        self._choices = [(name, False) for name, sizes in self._sizes.items() if sizes]
-        self._choices += [(name, True) for name in phantoms.NAMES if not self._sizes[name]]
+        on_disk = {name: _sizes_on_disk(name, root) for name in catalog.names()}
+        kinds = {name: DISK if sizes else _of_the_rest(name) for name, sizes in on_disk.items()}
+        self._sizes = {name: sizes or [catalog.sizes(name)[0]] for name, sizes in on_disk.items()}
+        self._choices = sorted(kinds.items(), key=lambda choice: list(MARKS).index(choice[1]))
         super().__init__()
 
     @on(job)
@@ -139,21 +157,32 @@ class GalleryExplorer(Explorer):
         return self.dataset is not None and self.dataset.is_phantom
 
     @property
+    def _segments(self):
+        return self.dataset is not None and self.dataset.card.task == "segmentation"
+
+    @property
     def _classes(self):
-        return () if self.dataset is None else self.dataset.card.classes
+        """Those by which images can be chosen: a number, or masks, put no image into a class."""
+        if self.dataset is None or self.dataset.card.task in ("segmentation", "regression"):
+            return ()
+        return self.dataset.card.classes
 
     @property
     def _slices(self):
-        return self.dataset.card.shape[0] if self.dataset is not None and self.dataset.card.dims == 3 else 1
+        if self.dataset is None:
+            return 1
+        card = self.dataset.card
+        return card.frames or (card.shape[0] if card.dims == 3 else 1)
 
     @derived
     def _cases(self):
         """The numbers of the cases of the chosen class."""
         if self.dataset is None:
             return np.arange(0)
-        labels, number = getattr(self.dataset, self.split.value).labels.numpy(), self.of.value
-        if number < 0:
-            return np.arange(len(labels))
+        cases, number = getattr(self.dataset, self.split.value), self.of.value
+        if number < 0 or not self._classes:
+            return np.arange(len(cases))
+        labels = cases.labels.numpy()
         return np.flatnonzero(labels[:, number] == 1 if labels.ndim == 2 else labels == number)
 
     pages = Pages(COLUMNS * ROWS, _cases, meaning="of the images below")
@@ -168,30 +197,43 @@ class GalleryExplorer(Explorer):
     def _shown(self):
         if self.dataset is None:
             return None
-        dataset, split, label, listed = self.dataset, self.split.value, self.of.label, self.listed
-        cases, card = getattr(dataset, split), dataset.card
-        depth = self.depth.value - 1 if card.dims == 3 else None
-        where = f", slice {self.depth.value} of {self.depth.max}" if card.dims == 3 else ""
-        names = [label_of(cases.labels[case], card) for case in listed]
+        dataset, split, listed = self.dataset, self.split.value, self.listed
+        cases, card, at = getattr(dataset, split), dataset.card, self.depth.value - 1
+        which = f", {self.depth.description} {at + 1} of {self._slices}" if self._slices > 1 else ""
+        masked = self._segments and self.masks.value == SHOWN
+        if masked:
+            which += "; " + ", ".join(f"{name} {colour}" for name, colour in zip(card.classes[1:], COLOURS))
+        what = f"{split}, {self.of.label}{which}" if self._classes else f"{split}, all{which}"
+        images = cases.images[listed]
+        pixels = drawing.flat(images[:, at] if card.frames else images, at if card.dims == 3 else None)
+        if masked:
+            masks = cases.masks[listed]
+            pixels = _coloured(pixels, (masks[:, at] if card.dims == 3 else masks).numpy())
+        names = _names(cases, listed, card)
         sheet = drawing.tiles(
-            drawing.flat(cases.images[listed], depth),
+            pixels,
             names,
-            title=f"{dataset.title}, {split}, {label}{where}: {self.pages.place}",
+            title=f"{dataset.title}, {what}: {self.pages.place}",
             columns=COLUMNS,
             rows=ROWS,
             side=SIDE,
             colour=VERMILION if dataset.is_phantom else BLUE,
-            empty=f"no image of {label} in the {split} split",
+            empty=f"no image of {self.of.label} in the {split} split",
         )
         counted = ", ".join(f"{names.count(name)} of {name}" for name in dict.fromkeys(names)) or "none"
+        if not self._classes:
+            counted = ", ".join([f"{card.classes[0]} of each"] * (card.task == "regression") + names)
         return sheet, (
-            f"{len(names)} {card.modality} images of {dataset.title}, {split} split, {label}{where}, "
+            f"{len(names)} {card.modality} images of {dataset.title}, {what.replace(',', ' split,', 1)}, "
             f"{self.pages.place}: {counted}."
         )
 
     @markup
     def _about(self):
-        return None if self.dataset is None else _about(self.dataset)
+        if self.dataset is not None:
+            return _about(self.dataset.card, self.dataset.title, _counts(self.dataset))
+        name, kind = self.name.value
+        return _about(catalog.card(name), _title(name, kind)) if kind == ABSENT else None
 
     def _composed(self):
         if self.dataset is None:
@@ -202,26 +244,49 @@ class GalleryExplorer(Explorer):
         sheet, alt = super()._composed()
         return drawing.below(sheet, drawing.written([line], sheet.width / drawing.SCALE)), f"{alt} {line}"
 
-    layout = [[name, size, job], [split, of], depth, pages, MESSAGE, _shown, _about]
+    layout = [[name, size, job], [split, of, masks], depth, pages, MESSAGE, _shown, _about]
 
 
 def _sizes_on_disk(name, root):
     return [size for size in catalog.sizes(name) if loading.find(name, size, root)]
 
 
-def _title(name, phantom):
-    title = catalog.card(name).title
-    return f"{title} (PHANTOM, drawn by medtutor)" if phantom else title
+def _of_the_rest(name):
+    """What can be shown of a set that is not on disk."""
+    return PHANTOM if catalog.source(name).has_phantom(catalog.card(name)) else ABSENT
 
 
-def _about(dataset):
-    """The card and the counts of a data set, as HTML."""
-    card = dataset.card
+def _title(name, kind):
+    return catalog.card(name).title + MARKS[kind]
+
+
+def _coloured(pixels, masks):
+    """uint8 images (N, H, W, 3) with the classes of masks (N, H, W) laid over them, half transparent."""
+    pixels = pixels.copy()
+    for number, colour in enumerate(OUTLINES, 1):
+        here = masks == number
+        pixels[here] = (pixels[here] + np.array(ImageColor.getrgb(colour))) // 2
+    return pixels
+
+
+def _names(cases, listed, card):
+    """What is written below each image."""
+    if card.task == "segmentation":
+        numbers = listed if cases.patients is None else cases.patients[listed].tolist()
+        return [f"{'case' if cases.patients is None else 'volume'} {number}" for number in numbers]
+    if card.task == "regression":
+        return [f"{cases.labels[case]:.2f}" for case in listed]
+    return [label_of(cases.labels[case], card) for case in listed]
+
+
+def _about(card, title, counts=""):
+    """The card of a data set, and how many cases there are of each class, as HTML."""
     size = " x ".join(map(str, card.shape))
     facts = {
         "modality": card.modality,
-        "task": f"{card.task}, {len(card.classes)} {'labels' if card.task == 'multi-label' else 'classes'}",
-        "images": f"{size} {'voxels' if card.dims == 3 else 'pixels'}, {'colour' if card.channels == 3 else 'grey'}",
+        "task": f"{card.task}: {', '.join(card.classes)}",
+        "images": f"{card.frames} frames of " * bool(card.frames)
+        + f"{size} {'voxels' if card.dims == 3 else 'pixels'}, {'colour' if card.channels == 3 else 'grey'}",
         "description": card.description,
         "licence": card.licence,
         "source": card.citation,
@@ -230,9 +295,8 @@ def _about(dataset):
     rows += "".join(_row("<b>beware</b>", html.escape(warning)) for warning in card.warnings)
     rows += _row("<b>use</b>", f"<b>{html.escape(NOT_CLINICAL)}</b>")
     return (
-        f"<h4 style='margin:0.5em 0 0.2em'>{html.escape(dataset.title)}</h4>"
-        f"<table style='line-height:1.4;max-width:48em'>{rows}</table>"
-        f"<h4 style='margin:0.5em 0 0.2em'>How many of each class</h4>{_counts(dataset)}"
+        f"<h4 style='margin:0.5em 0 0.2em'>{html.escape(title)}</h4>"
+        f"<table style='line-height:1.4;max-width:48em'>{rows}</table>{counts}"
     )
 
 
@@ -242,24 +306,27 @@ def _row(what, text):
 
 
 def _counts(dataset):
-    """The number of cases of each class in each split, with its share, as an HTML table."""
+    """The number of cases in each split, and where they have classes of each, with its share, as an HTML table."""
     card, columns = dataset.card, []
+    classes = () if card.task in ("segmentation", "regression") else card.classes
     for split in SPLITS:
-        labels = getattr(dataset, split).labels
-        many = labels.dim() == 2
-        of_class = labels.sum(0).tolist() if many else labels.bincount(minlength=len(card.classes)).tolist()
-        total = len(labels)
-        columns.append([f"{count} ({count / total:.0%})" for count in of_class] + [str(total)])
+        cases = getattr(dataset, split)
+        total, of_class = len(cases), []
+        if classes:
+            many = cases.labels.dim() == 2
+            of_class = cases.labels.sum(0) if many else cases.labels.bincount(minlength=len(classes))
+        columns.append([f"{int(count)} ({count / total:.0%})" for count in of_class] + [str(total)])
     cell = "style='text-align:right;padding:0 0.6em'"
     head = "".join(f"<th scope='col' {cell}>{split}</th>" for split in SPLITS)
-    names = [*(f"{number} {name}" for number, name in enumerate(card.classes)), "cases"]
+    names = [*(f"{number} {name}" for number, name in enumerate(classes)), "cases"]
     body = "".join(
         f"<tr><th scope='row' style='text-align:left;font-weight:normal'>{html.escape(name)}</th>"
         + "".join(f"<td {cell}>{column[number]}</td>" for column in columns)
         + "</tr>"
         for number, name in enumerate(names)
     )
+    heading = "How many of each class" if classes else "How many cases"
     return (
-        "<table style='line-height:1.4'><tr><th scope='col'"
-        f" style='text-align:left'>class</th>{head}</tr>{body}</table>"
+        f"<h4 style='margin:0.5em 0 0.2em'>{heading}</h4><table style='line-height:1.4'><tr><th scope='col'"
+        f" style='text-align:left'>{'class' if classes else 'split'}</th>{head}</tr>{body}</table>"
     )

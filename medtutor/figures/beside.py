@@ -174,14 +174,21 @@ def side_by_side(tables: dict) -> Picture:
 
 
 def patients(
-    scores: dict[str, dict], alt: str, *, labels: dict[str, str] | None = None, phantom: bool = False
+    scores: dict[str, dict],
+    alt: str,
+    *,
+    subjects: ArrayLike | None = None,
+    labels: dict[str, str] | None = None,
+    phantom: bool = False,
 ) -> Picture:
-    """Scores of each patient, one row per method: dots are patients, the bar is the mean with its 95 % interval.
+    """Scores of each volume, one row per method: dots are volumes, the bar is the mean with its 95 % interval.
 
-    scores  {method: {"dice": (P,), "hd95": (P,), "surface_dice": (P,)}}, or any other named arrays
-    labels  {score: label of its axis}
+    scores    {method: {"dice": (P,), "hd95": (P,), "surface_dice": (P,)}}, or any other named arrays
+    subjects  whose each volume is, (P,), such as `Split.subjects`: the interval then draws people, not volumes
+    labels    {score: label of its axis}
 
-    Raises `InputError` where the methods have not the same scores, and for scores that are not finite.
+    Raises `InputError` where the methods have not the same scores, for scores that are not finite, and for subjects
+    that are not as many.
 
     >>> from medtutor import figures
     >>> figures.patients({"U-Net": {"dice": [0.8, 0.9, 0.85]}}, "Dice of three patients.").alt
@@ -204,7 +211,7 @@ def patients(
             each = np.asarray(values[column], dtype=float)
             ax.plot(each, np.full(len(each), place), ".", color=GREY, alpha=0.6, markersize=5)
             ax.plot(
-                bootstrap(lambda drawn: drawn.mean(axis=-1), each),
+                bootstrap(lambda drawn: drawn.mean(axis=-1), each, subjects=subjects),
                 [place, place],
                 color=BLUE,
                 linewidth=5,
@@ -283,7 +290,7 @@ def matrix(values: ArrayLike, names: Sequence[str], alt: str = "", *, phantom: b
     for i in range(len(names)):
         for j in range(len(names)):
             colour = "white" if abs(table[i, j]) > 0.6 else "black"
-            ax.text(j, i, f"{table[i, j]:.1f}", ha="center", va="center", color=colour, fontsize=7)
+            ax.text(j, i, f"{table[i, j]:.1f}", ha="center", va="center", color=colour, fontsize=8)
     ax.set_xticks(range(len(names)), names, rotation=90, fontsize=8)
     ax.set_yticks(range(len(names)), names, fontsize=8)
     told = ""

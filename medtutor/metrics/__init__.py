@@ -7,15 +7,17 @@ import torch
 from ..checks import one_of
 from ..data.card import TASKS, Card
 from ..data.dataset import Split
-from .classification import Metrics, measure
+from .classification import ClassMetrics, Metrics, measure, measure_classes
 from .regression import RegressionMetrics, measure_regression
 from .segmentation import SegmentationMetrics, measure_segmentation, segmentation_scores
 
 __all__ = [
+    "ClassMetrics",
     "Metrics",
     "RegressionMetrics",
     "SegmentationMetrics",
     "measure",
+    "measure_classes",
     "measure_regression",
     "measure_segmentation",
     "measure_split",

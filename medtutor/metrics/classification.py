@@ -9,6 +9,7 @@ ordinal      as multi-class                          as multi-class
 multi-label  mean over labels                        mean over labels, score above one half
 """
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
@@ -97,6 +98,67 @@ def measure(
         auc_interval=percentiles(_resampled_auc(columns, drawn())),
         acc_interval=percentiles(np.concatenate([of_case @ right / of_case.sum(axis=1) for of_case in drawn()])),
         left_out=left_out,
+    )
+
+
+@dataclass(frozen=True)
+class ClassMetrics:
+    """The numbers of one class, or of one label, against all others.
+
+    n          cases that are of it
+    called     cases that the model calls so
+    recall     of the cases that are of it, the share that is called so: sensitivity
+    precision  of the cases that are called so, the share that is
+    f1         their harmonic mean
+    auc        the chance that a case of it gets a higher score for it than another case
+
+    All but the counts are 0…1; NaN where a share is of nothing.
+    """
+
+    n: int
+    called: int
+    recall: float
+    precision: float
+    f1: float
+    auc: float
+
+
+def measure_classes(labels: ArrayLike, scores: ArrayLike, task: str) -> tuple[ClassMetrics, ...]:
+    """`ClassMetrics` of each class, by its number: what a mean over classes hides.
+
+    labels, scores, task  as of `measure`
+
+    A case is called the class of its highest score; of two classes the second where its score is above one half, and
+    in a multi-label task each label whose score is. Raises `InputError` as `measure`.
+
+    >>> from medtutor.metrics import measure_classes
+    >>> scores = [[0.8, 0.1, 0.1], [0.8, 0.1, 0.1], [0.6, 0.3, 0.1], [0.5, 0.1, 0.4]]
+    >>> rare = measure_classes([0, 0, 1, 2], scores, "multi-class")
+    >>> [(each.recall, each.auc) for each in rare]  # perfectly ordered, and never found
+    [(1.0, 1.0), (0.0, 1.0), (0.0, 1.0)]
+    """
+    true, chances = _checked(labels, scores, task)
+    if task == "multi-label":
+        truths, called = true == 1, chances > 0.5
+    else:
+        if task == "binary":
+            chances = np.stack([1 - chances[:, -1], chances[:, -1]], axis=1)
+        said = chances[:, 1] > 0.5 if task == "binary" else chances.argmax(axis=1)
+        numbers = np.arange(chances.shape[1])
+        truths, called = true[:, None] == numbers, said[:, None] == numbers
+    return tuple(_of_class(*columns) for columns in zip(truths.T, called.T, chances.T))
+
+
+def _of_class(truth, called, score):
+    """`ClassMetrics` of one class: which cases are of it, which are called so, and their scores for it, (N,) each."""
+    right, n, many = int((truth & called).sum()), int(truth.sum()), int(called.sum())
+    return ClassMetrics(
+        n,
+        many,
+        right / n if n else math.nan,
+        right / many if many else math.nan,
+        2 * right / (n + many) if n + many else math.nan,
+        float(_weighted_auc(truth, score, np.ones((1, len(truth))))[0]),
     )
 
 

@@ -10,8 +10,8 @@ from .segmentation import segmentation_scores
 
 # measure: what it says
 MEASURES = {
-    "Dice": "overlap: twice the common pixels, of both masks together",
-    "Jaccard": "overlap: the common pixels, of all that either mask has",
+    "Dice": "overlap: twice the pixels that both masks have, over the sum of their pixels",
+    "Jaccard": "overlap: the pixels that both masks have, over those that either has",
     "sensitivity": "of the expert's pixels, how many are yours",
     "precision": "of your pixels, how many are the expert's",
     "Hausdorff": "how far apart the borders are where they are farthest; less is better",

@@ -150,8 +150,17 @@ def dice(found: torch.Tensor, wanted: torch.Tensor) -> torch.Tensor:
     >>> dice(torch.tensor([[[True, True]]]), torch.tensor([[[True, False]]]))
     tensor(0.6667)
     """
+    return dice_of_each(found, wanted).mean()
+
+
+def dice_of_each(found: torch.Tensor, wanted: torch.Tensor) -> torch.Tensor:
+    """That of each mask, (N,).
+
+    >>> dice_of_each(torch.tensor([[[True, True]], [[False, False]]]), torch.zeros(2, 1, 2, dtype=torch.bool))
+    tensor([0., 1.])
+    """
     both, sizes = (found & wanted).flatten(1).sum(1), found.flatten(1).sum(1) + wanted.flatten(1).sum(1)
-    return torch.where(sizes > 0, 2 * both / sizes.clamp(min=1), 1.0).mean()
+    return torch.where(sizes > 0, 2 * both / sizes.clamp(min=1), 1.0)
 
 
 def _class_numbers(what, masks, classes):

@@ -8,8 +8,9 @@ import torch
 from ..checks import one_of
 from ..data.card import SPLITS
 from ..data.dataset import Dataset
+from ..data.subsets import unshared
 from ..errors import InputError
-from ..metrics.classification import Metrics
+from ..metrics.classification import Metrics, measure
 from ..metrics.intervals import with_interval
 from ..metrics.regression import measure_regression
 from ..metrics.segmentation import SegmentationMetrics, measure_segmentation
@@ -50,15 +51,19 @@ class RegressionRow:
     columns: ClassVar = {"r2": "R²", "mae": "mean error"}
 
 
-def compare(run: Run) -> list:
+def compare(run: Run, dataset: Dataset | None = None) -> list:
     """[Row, …]: the run first, then the published results at its image size.
+
+    dataset  the run's own; then a run on a set whose splits share images (BreastMNIST) stands twice, the second time
+             on the test images without a near-duplicate in train
 
     A run on phantoms or on your own arrays stands alone: its numbers are not
     about the same images. A regression, of which nothing is published, stands beside the
     mean of the training numbers, said of every case: [`RegressionRow`, `RegressionRow`].
     The run must be finished (`run.test` is there), else the list is empty.
 
-    Raises `InputError` for a segmentation, which stands beside an atlas: `segmentation_table`.
+    Raises `InputError` for a segmentation, which stands beside an atlas: `segmentation_table`, and for another data
+    set.
 
     >>> import medtutor as mt
     >>> from medtutor.reports import compare
@@ -92,8 +97,25 @@ def compare(run: Run) -> list:
     own = Row(name, size, test.auc, test.acc, source, test.auc_interval, test.acc_interval)
     return [
         own,
+        *_without_duplicates(run, dataset, own),
         *(Row(row.model, row.size, row.auc, row.acc, row.source) for row in published_beside(run.card, run.provenance)),
     ]
+
+
+def _without_duplicates(run, dataset, own):
+    """[`Row` of the test images without a near-duplicate in train], where the set shares images between its splits."""
+    if dataset is None:
+        return []
+    if dataset.card.name != run.card.name or not torch.equal(dataset.test.targets, run.labels["test"]):
+        raise InputError(
+            f"the run was made on other images than those of this {dataset.card.name}; give the run's own data set"
+        )
+    chosen = unshared(dataset)
+    if chosen is None or run.provenance != dataset.provenance:
+        return []
+    found = measure(run.labels["test"][chosen], run.predictions["test"][chosen], run.card.task)
+    name = f"  on the {found.n} without a near-duplicate in train"
+    return [Row(name, own.size, found.auc, found.acc, "", found.auc_interval, found.acc_interval)]
 
 
 def _check_run(run):
@@ -115,8 +137,8 @@ def published_beside(card, provenance):
     return [row for row in card.published if row.size.split()[0] == str(card.size)]
 
 
-def comparison_table(run: Run) -> str:
-    """The comparison as text for a terminal, and one sentence that reads it. Raises `InputError` as `compare`.
+def comparison_table(run: Run, dataset: Dataset | None = None) -> str:
+    """The comparison as text for a terminal, and what is to be read from it. Arguments and errors as of `compare`.
 
     >>> import medtutor as mt
     >>> from medtutor.reports import comparison_table
@@ -125,14 +147,14 @@ def comparison_table(run: Run) -> str:
     >>> print(comparison_table(run).splitlines()[-1][:14])
     PHANTOM images
     """
-    rows = compare(run)
+    rows = compare(run, dataset)
     if not rows:
         return NOT_READ
-    sources = list(dict.fromkeys(row.source for row in rows[1:]))
+    sources = list(dict.fromkeys(row.source for row in rows[1:] if row.source))
     table = [("test split", "px", *rows[0].columns.values())]
     for row in rows:
         # The sources are long: numbered below the table.
-        note = f" [{sources.index(row.source) + 1}]" if row is not rows[0] else ""
+        note = f" [{sources.index(row.source) + 1}]" if row.source in sources and row is not rows[0] else ""
         cells = [with_interval(getattr(row, column), getattr(row, f"{column}_interval")) for column in row.columns]
         table.append((row.model + note, row.size.replace(" upsampled to ", " -> "), *cells))
     numbered = [f"[{number}] {source}" for number, source in enumerate(sources, 1)]
@@ -229,10 +251,10 @@ def segmentation_table(run: Run, dataset: Dataset | None = None) -> str:
 
 
 def reading(run: Run) -> str:
-    """One sentence on how the run's test AUC stands to the published ResNet-18's; of a regression, its mean error to
-    that of the mean.
+    """How the run's test AUC stands to the published ResNet-18's; of a regression, its mean error to that of the mean.
 
-    The interval is over the test cases only: another seed moves the number too.
+    What is published is one number, a point. The interval is this run's, over the test cases only: another seed moves
+    the number too. What this run averages over is named, since the published networks may not.
 
     >>> import medtutor as mt
     >>> from medtutor.reports import reading
@@ -267,18 +289,32 @@ def _beside_the_published(run):
     reference = published_beside(run.card, run.provenance)[0]
     low, high = run.test.auc_interval
     verdict = (
-        "lies below this run's 95 % interval: this run is better"
+        "lies below this run's 95 % interval: this run is better on these images"
         if reference.auc < low
         else (
-            "lies above this run's 95 % interval: this run is worse"
+            "lies above this run's 95 % interval: this run is worse on these images"
             if reference.auc > high
             else "lies inside this run's 95 % interval: no difference can be told from this run alone"
         )
     )
     return (
-        f"The published {reference.model} at {reference.size} px has AUC {reference.auc:.3f}, which {verdict}. "
-        "(The interval is over test cases, not over seeds.)"
+        f"The published {reference.model} at {reference.size} px has AUC {reference.auc:.3f}, a point without an"
+        f" interval, on the same {run.test.n} test images; it {verdict}. (The interval is over test cases, not over"
+        f" seeds.{_averaged(run.recipe)})"
     )
+
+
+def _averaged(recipe):
+    """What the answers of a run are averaged over, in a sentence; "" for nothing."""
+    over = [
+        *(["mirror images"] if recipe.mirror else []),
+        *([f"moves by {recipe.shift_at_test} px"] if recipe.shift_at_test else []),
+    ]
+    said = [
+        *([f"answers are averaged over {' and '.join(over)}"] if over else []),
+        *(["weights over the last steps"] if recipe.average else []),
+    ]
+    return f" This run's {' and its '.join(said)}; the published network's may not be." if said else ""
 
 
 def _beside_the_mean(run):

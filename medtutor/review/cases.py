@@ -17,7 +17,15 @@ from ..errors import InputError
 from ..metrics.classification import weighted_auc
 from ..metrics.intervals import Difference, over_seeds_and_cases, weighted_mean
 
-STATISTICS = ("mean", "AUC")
+# name: (whether labels are given beside the values, how many values of a case; None for any)
+STATISTICS = {
+    "mean": (False, 1),
+    "pooled mean": (False, 2),
+    "AUC": (True, None),
+    "AUC lead": (True, 2),
+    "own AUC": (False, 2),
+    "R²": (False, 2),
+}
 # How far the number of a training may lie from that of its predictions in half precision.
 ROUNDING = 2e-3
 HIGHEST = 1e30
@@ -28,11 +36,16 @@ class PerCase:
     """What one training said of each case: what a `measure` may give in place of a number.
 
     number     what the values come to, before they were rounded
-    statistic  "mean": that is the mean of the values, such as a Dice of each volume; "AUC": the values are scores of
-               class 1, and it is their AUC
-    values     text, see `packed`; (cases,), of an AUC also (cases, columns), whose AUC are averaged
+    statistic  "mean": that is the mean of the values, such as a Dice of each volume
+               "pooled mean": the sum of the first column over that of the second, such as the Dice of the frames that
+               each clip has lost, added up, and how many those are
+               "AUC": the values are scores of class 1, and it is their AUC; of several columns the mean of theirs
+               "AUC lead": the AUC of the first of two columns minus that of the second
+               "own AUC": the AUC of the first column, where the label is the second: other trainings have others
+               "R²": of what was said, the first column, and what is true, the second
+    values     text, see `packed`; (cases,) or (cases, columns)
     columns    how many values a case has
-    labels     of an AUC: 0 or 1 for each case; else ()
+    labels     of "AUC" and "AUC lead": 0 or 1 for each case; else ()
     subjects   whose each case is; () where each is its own
     """
 
@@ -102,6 +115,21 @@ class Cases:
         """Over seeds and cases, see `over_seeds_and_cases`."""
         return _difference(self, limit)
 
+    def among(self, chosen: ArrayLike) -> "Cases":
+        """Of some cases alone; chosen: bool (cases,)."""
+        chosen = np.asarray(chosen, dtype=bool)
+        first, second = (tuple(packed(each[chosen]) for each in arm) for arm in self.arms)
+        labels, subjects = (tuple(np.array(of)[chosen].tolist()) if of else () for of in (self.labels, self.subjects))
+        return Cases(self.statistic, first, second, self.columns, labels, subjects)
+
+    def numbers(self) -> tuple[list[float], list[float]]:
+        """What the values of each seed come to, in both arms."""
+        statistic = statistic_of(self.statistic, self.labels)
+        first, second = (
+            [float(statistic(each, np.ones((1, len(each))))[0]) for each in predictions] for predictions in self.arms
+        )
+        return first, second
+
     @property
     def arms(self):
         """Both arms as arrays, (seeds, cases) or (seeds, cases, columns)."""
@@ -111,17 +139,17 @@ class Cases:
         """Raises `InputError` where the predictions are not of one shape, or do not give these numbers of each seed."""
         one_of("statistic", self.statistic, STATISTICS)
         arms = list(self.arms)
-        n = arms[0].shape[1]
+        n, (labelled, columns) = arms[0].shape[1], STATISTICS[self.statistic]
         if {arm.shape for arm in arms} != {arms[0].shape} or len(arms[0]) != len(first):
             raise InputError("the predictions are not of the same cases and seeds in both arms")
-        if (self.subjects and len(self.subjects) != n) or len(self.labels) != (n if self.statistic == "AUC" else 0):
+        if columns not in (None, self.columns):
+            raise InputError(f"{self.statistic} needs {columns} values of a case, not {self.columns}")
+        if (self.subjects and len(self.subjects) != n) or len(self.labels) != (n if labelled else 0):
             raise InputError("the labels or subjects of the predictions are not of as many cases")
         if set(self.labels) - {0, 1}:
             raise InputError("the labels of the predictions must be 0 and 1")
-        statistic, ones = statistic_of(self.statistic, self.labels), np.ones((1, n))
-        for values, arm in zip((first, second), arms):
-            for value, predictions in zip(values, arm):
-                found = float(statistic(predictions, ones)[0])
+        for values, known in zip((first, second), self.numbers()):
+            for value, found in zip(values, known):
                 if not abs(found - value) <= ROUNDING * max(1.0, abs(value)):
                     raise InputError(f"the predictions give {found:.4f} where {value:.4f} is said")
 
@@ -137,7 +165,15 @@ def statistic_of(name: str, labels: tuple[int, ...]) -> Callable[[np.ndarray, np
     """The statistic of that name, of the values of cases and of weights, see `over_seeds_and_cases`."""
     if name == "mean":
         return weighted_mean
+    if name == "pooled mean":
+        return lambda pairs, weights: weights @ pairs[:, 0] / (weights @ pairs[:, 1])
+    if name == "R²":
+        return _weighted_r2
+    if name == "own AUC":
+        return lambda pairs, weights: weighted_auc((pairs[:, 1] > 0.5).astype(np.int64))(pairs[:, 0], weights)
     auc = weighted_auc(np.array(labels, dtype=np.int64))
+    if name == "AUC lead":
+        return lambda scores, weights: auc(scores[:, 0], weights) - auc(scores[:, 1], weights)
 
     def mean_auc(scores: np.ndarray, weights: np.ndarray) -> np.ndarray:
         """Of (cases,), or of (cases, columns), each column a prediction of its own."""
@@ -145,6 +181,12 @@ def statistic_of(name: str, labels: tuple[int, ...]) -> Callable[[np.ndarray, np
         return np.mean([auc(column, weights) for column in columns.T], axis=0)
 
     return mean_auc
+
+
+def _weighted_r2(pairs, weights):
+    said, true = pairs.T
+    centre = weighted_mean(true, weights)[:, None]
+    return 1 - weights @ (said - true) ** 2 / (weights * (true - centre) ** 2).sum(axis=1)
 
 
 def log_odds(probabilities: Any) -> np.ndarray:
@@ -156,6 +198,15 @@ def log_odds(probabilities: Any) -> np.ndarray:
     """
     chance = np.asarray(probabilities, dtype=np.float64)[:, 1].clip(1e-7, 1 - 1e-7)
     return np.log(chance / (1 - chance))
+
+
+def in_plain(found: dict[str, Any]) -> dict[str, "float | PerCase"]:
+    """What a measure found: numbers as floats, and each `PerCase` as it is.
+
+    >>> in_plain({"dice": np.float32(0.5)})
+    {'dice': 0.5}
+    """
+    return {name: each if isinstance(each, PerCase) else float(each) for name, each in found.items()}
 
 
 def packed(values: np.ndarray) -> str:

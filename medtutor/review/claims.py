@@ -27,11 +27,14 @@ class Amendment:
     on       the day
     why      the reason
     earlier  what rule and evidence had come to before
+    reads    `Claim.registered` before a change of the protocol: evidence that bears it is still judged, and the answer
+             says so, until it is collected anew; "" where there is none
     """
 
     on: date
     why: str
     earlier: str
+    reads: str = ""
 
     def __str__(self):
         return f"{self.on}: {self.why} Before: {self.earlier}"
@@ -77,6 +80,10 @@ class Claim:
         stale.
         """
         return digest([self.trial, self.protocol.split(), self.metric, self.seeds, self.settings])
+
+    def read_under(self, registered: str) -> Amendment | None:
+        """The `Amendment` by which evidence of an earlier protocol is still judged, or None."""
+        return next((each for each in self.amended if each.reads and each.reads == registered), None)
 
     @property
     def ruled(self) -> str:
@@ -244,6 +251,7 @@ def _parse_amendment(given):
     texts = {name: " ".join(typed(f"amended.{name}", given[name], str).split()) for name in ("why", "earlier")}
     if not all(texts.values()):
         raise InputError("amended: say why, and what was found earlier")
+    typed("amended.reads", given.get("reads", ""), str)
     return Amendment(**given | texts | {"on": _day("amended.on", given["on"])})
 
 

@@ -129,6 +129,20 @@ def between(row, column, first, second, sign=1, **keys):
     return contrast(row, column, *arms, cases=cases, **keys)
 
 
+def among(whole, chosen, where):
+    """A `Contrast` that has kept its cases, of some of them alone: told beside it, never judged.
+
+    chosen  bool, one for each case
+    where   in words, such as "without near-duplicates"; it ends the name
+
+    Its numbers come of predictions in half precision, so that the third digit after the point is the last.
+    """
+    cases = whole.cases.among(chosen)
+    row, column = whole.keys["row"], whole.keys["column"]
+    names = (row, f"{column}, {where}") if column else (f"{row}, {where}", "")
+    return contrast(*names, *zip(whole.arms, cases.numbers()), cases=cases, of=whole.name)
+
+
 class Arm(TypedDict):
     """What was trained on what: the recipe is without its seed."""
 
@@ -273,8 +287,8 @@ def read_evidence(claim_id: str, folder: str | os.PathLike | None = None) -> Evi
     Raises `InputError` for a file that is malformed or was altered.
 
     >>> from medtutor.review import read_evidence
-    >>> [contrast.name for contrast in read_evidence("cnn-beats-mlp").contrasts]
-    ['pneumoniamnist', 'breastmnist']
+    >>> [contrast.name for contrast in read_evidence("depth-helps").contrasts]
+    ['pneumoniamnist']
     """
     path = (FOLDER if folder is None else resolve(folder)) / f"{claim_id}.json"
     try:

@@ -4,12 +4,14 @@ A rule that nothing can pass, or that the noise hides, is no test. `medtutor tri
 """
 
 import math
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
 from scipy.special import nctdtrinc, stdtrit
 
 from ..errors import InputError
+from ..records import digest
 from .evidence import Evidence, read_evidence
 from .verdict import difference_of
 
@@ -31,6 +33,7 @@ class Plan:
                       None where the claim itself is that nothing is so large
     margin, unit      of the rule
     reaches           {arm: level} of the convergence gate
+    ceilings          {contrast told beside it: the largest difference that it can show}, where that is known beforehand
     by_construction   why a phantom makes it true; "" where none does
     """
 
@@ -46,6 +49,7 @@ class Plan:
     margin: float
     unit: str
     reaches: dict[str, float]
+    ceilings: dict[str, float]
     by_construction: str
 
     def as_record(self) -> dict:
@@ -66,11 +70,12 @@ class Plan:
 
     @property
     def _ceiling(self):
+        beside = "".join(f"; {name}: at most {most:.3f}" for name, most in self.ceilings.items())
         if self.cannot_be_passed:
-            return f"{self.cannot_be_passed}; give the contrast room, or ask another question"
+            return f"{self.cannot_be_passed}; give the contrast room, or ask another question{beside}"
         if self.room is None:
-            return f"none known, the margin is {self.margin:g} {self.unit}"
-        return f"a difference of at most {self.room:.3f} can show, the margin is {self.margin:g} {self.unit}"
+            return f"none known, the margin is {self.margin:g} {self.unit}{beside}"
+        return f"a difference of at most {self.room:.3f} can show, the margin is {self.margin:g} {self.unit}{beside}"
 
     @property
     def _power(self):
@@ -118,8 +123,34 @@ def plan(claim: Any) -> Plan:
         rule.margin,
         rule.unit,
         dict(rule.reaches),
+        {name: most for name, most in rule.ceilings.items() if name != rule.primary},
         claim.by_construction,
     )
+
+
+def estimate(chosen: Sequence[Any]) -> tuple[float, list[str]]:
+    """(seconds, ids of claims of which nothing is known): what the evidence of `Claim`s took when it was collected.
+
+    Claims that share their trainings are counted once. Where trainings are kept already it takes less, on another
+    machine more or less.
+
+    >>> from medtutor.review import claim
+    >>> from medtutor.review.plan import estimate
+    >>> one, other = claim("cnn-beats-mlp"), claim("cnn-keeps-lead-shifted")
+    >>> estimate([one, other]) == estimate([one])
+    True
+    """
+    seconds: dict[str, float] = {}
+    unknown = []
+    for claim in chosen:
+        evidence = _sound(claim.id)
+        if evidence is None:
+            unknown.append(claim.id)
+            continue
+        same = {name: each for name, each in claim.settings.items() if name != "keep_all"}
+        trainings = digest([claim.trial, list(claim.seeds), same])
+        seconds[trainings] = max(evidence.seconds, seconds.get(trainings, 0.0))
+    return sum(seconds.values()), unknown
 
 
 def _noise(claim, contrast):

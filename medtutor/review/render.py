@@ -6,7 +6,7 @@ from html import escape
 from statistics import fmean
 from textwrap import fill
 
-from ..reports.table import aligned, html_table, markdown_table
+from ..reports.table import Table, aligned, html_table, markdown_table
 from .evidence import PROVENANCE, Contrast, Evidence
 from .verdict import Reading
 
@@ -86,15 +86,19 @@ def rows_of(contrasts: Sequence[Contrast], readings: Mapping[str, Reading]) -> l
     """Rows of text below `COLUMNS`, one per contrast: mean of both arms, difference, interval, reading, p value.
 
     readings  {contrast: what the rule reads of it}, in the order of the rows; where some are read, the others are left
-              out
+              out, but for the same contrasts on fewer cases
     """
     if not readings:
         return [(*_measured(each, each.interval), "not judged", "") for each in contrasts]
-    known = {contrast.name: contrast for contrast in contrasts}
-    return [
-        (*_measured(known[name], reading.interval), reading.answer, "" if reading.p is None else f"{reading.p:.2g}")
-        for name, reading in readings.items()
-    ]
+    known, rows = {contrast.name: contrast for contrast in contrasts}, []
+    for name, reading in readings.items():
+        p = "" if reading.p is None else f"{reading.p:.2g}"
+        rows.append((*_measured(known[name], reading.interval), reading.answer, p))
+        for fewer in contrasts:  # the same on some of the cases
+            if fewer.keys.get("of") == name:
+                interval = fewer.cases.difference(None).interval() if fewer.cases else fewer.interval
+                rows.append((*_measured(fewer, interval), "not judged", ""))
+    return rows
 
 
 def _measured(contrast, interval):
@@ -108,8 +112,8 @@ def _measured(contrast, interval):
     )
 
 
-def pivot(evidence: Evidence, columns: Sequence[str], where: str = "") -> str:
-    """Evidence as a table: text for a terminal or a notebook.
+def pivot(evidence: Evidence, columns: Sequence[str], where: str = "") -> Table:
+    """Evidence as a `Table`.
 
     Its rows and columns are the "row" and "column" among the contrasts' keys.
 
@@ -130,7 +134,7 @@ def pivot(evidence: Evidence, columns: Sequence[str], where: str = "") -> str:
         found = [cells.get((name, f"{column}{where}")) for column in columns]
         if any(found):
             lines.append([name, *("" if one is None else _with_half_width(one) for one in found)])
-    return aligned(lines)
+    return Table(lines[0], lines[1:], phantom=evidence.on_phantoms)
 
 
 def _with_half_width(contrast):

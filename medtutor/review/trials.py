@@ -3,7 +3,7 @@
 import hashlib
 import json
 import time
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from importlib.metadata import version
 
 import numpy as np
@@ -87,9 +87,13 @@ def run_trial(claim, *, seeds=None, load=load_medmnist, folder=None, device="aut
         )
         return done[-1]
 
-    found = list(experiment(data, seeds, train))
-    if not claim.settings.get("keep_all"):
-        found = [contrast for contrast in found if contrast.name in claim.rule.contrasts]
+    # What the rule reads keeps its cases, and the same on fewer cases stands beside it; the rest keeps its numbers.
+    judged, found = claim.rule.contrasts, []
+    for contrast in experiment(data, seeds, train):
+        if {contrast.name, contrast.keys.get("of")} & set(judged):
+            found.append(contrast)
+        elif claim.settings.get("keep_all"):
+            found.append(replace(contrast, cases=None))
     return Evidence(
         claim=claim.id,
         registered=claim.registered,

@@ -32,6 +32,8 @@ SUPPORTED, CONTRADICTED, NO_DIFFERENCE, INCONCLUSIVE, NOT_TESTABLE = ANSWERS = (
 )
 # Evidence without predictions knows how much seeds differ, and nothing of cases. It is judged over seeds only, which
 # card, list and report say. True, and such evidence is "not testable here": the rule once all of it is collected anew.
+# It is asked of the primary contrast. Of every claim that is a mean, an AUC or an R² over cases; what is not, such as
+# a distance of two sets of images (KID), stands beside and is read over seeds.
 NEEDS_PREDICTIONS = False
 OVER_SEEDS = "over seeds only, not over the choice of test cases"
 
@@ -84,7 +86,8 @@ def verdict(claim: Any, evidence: Evidence | None) -> Verdict:
     """The `Verdict` on a `Claim`, from its rule and its `Evidence` (or None) alone.
 
     Not testable here: without evidence, with evidence of other seeds, images or code, or collected under another
-    protocol; where an arm has not learned its task, and where the margin could not have been passed.
+    protocol (but for one that an amendment names, which the reason says); where an arm has not learned its task, and
+    where the margin could not have been passed.
 
     >>> from medtutor.review import claim, read_evidence, verdict
     >>> verdict(claim("cnn-beats-mlp"), None).word
@@ -98,7 +101,11 @@ def verdict(claim: Any, evidence: Evidence | None) -> Verdict:
     primary = readings[rule.primary]
     if primary.interval is None:
         return Verdict(NOT_TESTABLE, primary.why, readings)
-    return Verdict(primary.answer, _reason(rule, evidence.contrast(rule.primary), primary), readings)
+    reason = _reason(rule, evidence.contrast(rule.primary), primary)
+    earlier = None if evidence.registered == claim.registered else claim.read_under(evidence.registered)
+    if earlier:
+        reason += f"; the evidence is of the protocol before {earlier.on}, see Amended"
+    return Verdict(primary.answer, reason, readings)
 
 
 def _reason(rule, contrast, reading):
@@ -158,7 +165,7 @@ def _obstacle(claim, evidence):
         return "the evidence was made on PHANTOM images, drawn by medtutor, which say nothing about patients"
     if any(entry["provenance"] == "arrays" for entry in evidence.data.values()):
         return "the evidence was made on other images than the published ones"
-    if evidence.registered != claim.registered:
+    if evidence.registered != claim.registered and not claim.read_under(evidence.registered):
         return f"the trial was changed after the evidence; collect it anew: {command(claim.id)}"
     if evidence.code is not None and evidence.code != code_of(claim.trial):
         return f"the evidence was measured by other code than this version's; collect it anew: {command(claim.id)}"

@@ -69,7 +69,7 @@ def test_gallery_by_keyboard(notebook):
     assert png(images.get_attribute("src")) != png(first)
 
     page.focus(page.control("data set"))
-    page.choose(2)
+    page.choose(3)
     page.picture("VesselMNIST3D.*slice 15 of 28").wait_for()
     page.tab_to(page.output.get_by_role("button", name="test"))
     page.press("Space", page.picture("test split, all classes"))

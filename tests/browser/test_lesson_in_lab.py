@@ -17,7 +17,7 @@ guess
 
 def test_the_first_lesson_runs_and_answers(page, lab):
     shutil.copy(NOTEBOOKS / "00_start_here.ipynb", lab.folder)
-    page.open("00_start_here.ipynb").run_all(timeout=120)
+    page.open("00_start_here.ipynb").run_all(timeout=300)  # it trains a network
     page.output.get_by_text("not attempted yet").wait_for()
     images = page.picture("PneumoniaMNIST.*1 to 24")
     images.wait_for()

@@ -27,6 +27,12 @@ ALL = exercises()
 WRONG = [(name, mistake) for name, exercise in ALL.items() for mistake in exercise.mistakes]
 
 
+@pytest.fixture(autouse=True)
+def own_home(tmp_path, monkeypatch):
+    """What is solved here is not the user's doing."""
+    monkeypatch.setenv("MEDTUTOR_HOME", str(tmp_path / "kept"))
+
+
 @pytest.mark.parametrize("name", ALL)
 def test_the_reference_passes(name):
     assert look_at(ALL[name], ALL[name].reference, seed=0).kind == "right"

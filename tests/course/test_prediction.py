@@ -5,7 +5,7 @@ import json
 import pytest
 
 from medtutor.course import Prediction
-from medtutor.course.prediction import guesses_file
+from medtutor.course.kept import guesses_file
 from medtutor.errors import InputError
 
 

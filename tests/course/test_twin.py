@@ -56,3 +56,24 @@ def test_the_same_written_otherwise():
 def test_what_differs_is_said(mine, words):
     with pytest.raises(InputError, match=words):
         same_network(mine, Theirs(), IMAGES)
+
+
+def test_all_tensors_of_an_answer_are_compared():
+    class Plain(nn.RNN):
+        def forward(self, x):
+            states, last = super().forward(x)
+            return states, self.scale * last
+
+    mine, theirs, x = Plain(2, 3), nn.RNN(2, 3), torch.rand(5, 4, 2)
+    mine.scale = 1
+    assert "21 parameters" in str(same_network(mine, theirs, x))
+    mine.scale = float("nan")
+    with pytest.raises(InputError, match="differ by up to nan"):
+        same_network(mine, theirs, x)
+
+
+def test_an_answer_that_is_no_tensor():
+    mine = Mine()
+    mine.forward = lambda x: None
+    with pytest.raises(InputError, match="answers with a NoneType"):
+        same_network(mine, Theirs(), IMAGES)

@@ -33,13 +33,13 @@ def test_picture_and_numbers(folder, tmp_path, capsys):
     answer = json.loads(capsys.readouterr().out)
     assert out.read_bytes().startswith(b"\x89PNG") and answer["file"] == str(out)
     assert answer["method"] == "occlusion" and answer["target"] == card("breastmnist").classes[1]
-    assert answer["provenance"] == "phantom" and answer["split"] == "test" and answer["index"] == 1
+    assert answer["provenance"] == "phantom" and answer["split"] == "val" and answer["index"] == 1
     assert 0 <= answer["probability"] <= 1 and {"deletion", "insertion", "completeness_error"} <= set(answer["scores"])
     assert answer["options"]["window"] == 4
 
 
 def test_a_phantom_says_so(folder, tmp_path, capsys):
-    assert command(folder, "--index", 0, "--split", "val", "--out", tmp_path / "map.png") == 0
+    assert command(folder, "--index", 0, "--split", "test", "--out", tmp_path / "map.png") == 0
     printed = capsys.readouterr().out
     assert "PHANTOM" in printed and "Integrated gradients" in printed and "deletion" in printed
 
@@ -47,7 +47,7 @@ def test_a_phantom_says_so(folder, tmp_path, capsys):
 @pytest.mark.parametrize(
     "arguments, words",
     [
-        (["--index", "999999"], "out of range; the test split has images 0…"),
+        (["--index", "999999"], "out of range; the val split has images 0…"),
         (["--index", "-1"], "out of range"),
         (["--index", "one"], "invalid int value"),
         (["--index", "0", "--method", "gradcam"], "did you mean grad_cam"),

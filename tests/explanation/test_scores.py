@@ -109,6 +109,10 @@ def test_pointing_and_mass():
     assert pointing_game(torch.tensor([[1.0, 3], [0, 0]]), evidence) == 0
     assert pointing_game(torch.tensor([[1.0, 3], [0, 0]]), evidence, tolerance=1) == 1
     assert pointing_game(torch.zeros(2, 2), evidence) == 0.25
+    half_on_it = torch.tensor([[3.0, 3], [0, 0]])
+    assert [pointing_game(half_on_it, evidence, ties=ties) for ties in ("share", "touch")] == [0.5, 1]
+    assert pointing_game(torch.zeros(2, 2), evidence, ties="touch") == 0.25, "a flat map points nowhere"
+    assert pointing_game(torch.tensor([[1.0, 3], [3, 0]]), evidence, ties="touch") == 0
     assert relevance_mass(torch.tensor([[3.0, 1], [-4, 0]]), evidence) == 0.75
     assert relevance_mass(torch.tensor([[3.0, 1], [-4, 0]]), evidence, part="absolute") == 0.375
     assert relevance_mass(torch.zeros(2, 2), evidence) == 0
@@ -164,6 +168,7 @@ def test_wrong_arguments(weighted):
         (lambda: random_map((2, 2), seed=-1), "seed must be from 0"),
         (lambda: agreement(3), "give a list"),
         (lambda: pointing_game(torch.zeros(2, 2), torch.ones(2, 2), tolerance=-1), "tolerance must be from 0"),
+        (lambda: pointing_game(torch.zeros(2, 2), torch.ones(2, 2), ties="first"), "unknown ties 'first'"),
         (lambda: pointing_game(torch.zeros(2, 2), torch.ones(2, 2), tolerance=0.5), "tolerance must be a whole number"),
     ):
         with pytest.raises(InputError, match=words):

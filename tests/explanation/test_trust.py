@@ -8,7 +8,8 @@ import medtutor as mt
 from medtutor.data.planting import plant_spots
 from medtutor.errors import InputError
 from medtutor.explanation import METHODS, methods_for, trust_table
-from medtutor.explanation.trust import COLUMNS, WITHOUT_NETWORK, as_text
+from medtutor.explanation.trust import COLUMNS, WITHOUT_NETWORK, trust_of_each
+from medtutor.reports import methods_table
 
 FEW = ["saliency", "grad_cam"]
 
@@ -47,12 +48,23 @@ def test_every_column_of_every_method(run, ill):
     assert all(0 <= row["hit"] <= 1 and 0 <= row["deletion"] <= 1 for row in table.values())
 
 
+def test_the_table_is_the_mean_over_images(run, ill):
+    table, each = trust_table(run, *ill, methods=FEW, curves=2), trust_of_each(run, *ill, methods=FEW, curves=2)
+    assert [len(each["saliency"][column]) for column in ("hit", "similar all", "deletion")] == [4, 4, 2]
+    for method, row in table.items():
+        for column in set(row) - {"ms"}:
+            assert row[column] == pytest.approx(sum(each[method][column]) / len(each[method][column]))
+        assert all(touch >= hit for touch, hit in zip(each[method]["touch"], each[method]["hit"]))
+
+
 def test_without_evidence_there_is_no_hit(run, ill):
     table = trust_table(run, ill[0], ill[1], methods=FEW, curves=1)
     assert "hit" not in table["saliency"] and "deletion" in table["saliency"]
-    text = as_text(table)
-    assert "hit" not in text and "similar" in text and "ms" not in text
-    assert len(text.splitlines()) == 2 + len(FEW) + len(WITHOUT_NETWORK) and max(map(len, text.splitlines())) < 80
+    told = methods_table(table, "four images", phantom=True)
+    assert "hit" not in told.head and "similar all" in told.head and "ms" not in told.head
+    assert [row[0] for row in told.rows] == [*FEW, *WITHOUT_NETWORK]
+    assert told.rows[-1][-1] == "", "edges have no network to be made random"
+    assert str(told).startswith("PHANTOM") and "four images" in str(told)
 
 
 def test_the_same_seed_gives_the_same_table(run, ill):

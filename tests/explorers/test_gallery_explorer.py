@@ -5,11 +5,13 @@ import html
 import re
 import threading
 import time
+from functools import partial
 
 import numpy as np
 import pytest
 
 from medtutor.data import catalog, loading, phantoms
+from medtutor.data.phantoms import cine, hippocampus
 from medtutor.data.sources import medmnist
 from medtutor.explorers import gallery
 from medtutor.widgets.explorer import VIEW
@@ -55,10 +57,14 @@ def small_phantoms(monkeypatch):
 
 def test_with_nothing_on_disk_it_shows_phantoms(empty_home, small_phantoms):
     explorer = gallery()
-    assert [choice for _, choice in explorer.name.options] == [(name, True) for name in phantoms.NAMES]
-    assert all("PHANTOM" in label for label, _ in explorer.name.options)
-    for _, choice in explorer.name.options:
-        explorer.name.value = choice
+    known = dict(choice for _, choice in explorer.name.options)
+    assert set(known) == set(catalog.names())
+    drawn = {name for name, kind in known.items() if kind == "phantom"}
+    assert drawn == {*phantoms.NAMES, "hippocampus", *(name for name in known if name.startswith(("cine_", "marks_")))}
+    for label, (_, kind) in explorer.name.options:
+        assert {"phantom": "PHANTOM", "absent": "not on this machine"}[kind] in label
+    for name in phantoms.NAMES:
+        explorer.name.value = (name, "phantom")
         explorer.job.wait()
         assert alt(explorer).startswith("Phantom images, drawn by medtutor. 24 ") and "PHANTOM" in alt(explorer)
         assert "PHANTOM" in explorer._about.value and "not for clinical use" in explorer._about.value
@@ -70,10 +76,8 @@ def test_with_nothing_on_disk_it_shows_phantoms(empty_home, small_phantoms):
 def test_a_set_on_disk_comes_first_and_has_no_phantom(empty_home, small_phantoms, published, tmp_path):
     published("breastmnist")
     explorer = gallery(tmp_path)
-    assert explorer.name.options[0] == ("BreastMNIST", ("breastmnist", False))
-    assert [name for _, (name, phantom) in explorer.name.options if phantom] == [
-        name for name in phantoms.NAMES if name != "breastmnist"
-    ]
+    assert explorer.name.options[0] == ("BreastMNIST", ("breastmnist", "on disk"))
+    assert [kind for _, (name, kind) in explorer.name.options if name == "breastmnist"] == ["on disk"]
     assert "PHANTOM" not in alt(explorer) + explorer._about.value and not explorer.dataset.is_phantom
     assert "CC BY 4.0" in explorer._about.value and "Read the intervals" in explorer._about.value
 
@@ -111,7 +115,7 @@ def test_several_labels_an_image(empty_home, small_phantoms, published, tmp_path
 def test_slices_of_volumes(empty_home, small_phantoms):
     explorer = gallery()
     assert explorer.depth.layout.display == "none"
-    explorer.name.value = ("vesselmnist3d", True)
+    explorer.name.value = ("vesselmnist3d", "phantom")
     explorer.job.wait()
     assert explorer.depth.layout.display is None and "slice 15 of 28" in alt(explorer)
     before = explorer._shown.value
@@ -127,7 +131,7 @@ def test_sizes_on_disk(empty_home, small_phantoms, published, tmp_path):
     explorer.size.value = 64
     explorer.job.wait()
     assert "64 x 64 pixels" in explorer._about.value and "CC BY-NC" in explorer._about.value
-    explorer.name.value = ("breastmnist", True)
+    explorer.name.value = ("breastmnist", "phantom")
     explorer.job.wait()
     assert explorer.size.layout.display == "none" and explorer.dataset.card.size == 28
 
@@ -139,7 +143,7 @@ def test_a_damaged_file_gives_a_sentence_and_the_rest_works(empty_home, small_ph
     assert "cannot be shown" in explorer._repr_mimebundle_()["text/plain"]
     explorer.split.value = "val"
     explorer.pages.next.click()
-    explorer.name.value = ("breastmnist", True)
+    explorer.name.value = ("breastmnist", "phantom")
     explorer.job.wait()
     assert explorer.message.value == "" and "val split" in alt(explorer)
 
@@ -147,11 +151,11 @@ def test_a_damaged_file_gives_a_sentence_and_the_rest_works(empty_home, small_ph
 def test_a_file_that_vanished_is_not_fetched(empty_home, small_phantoms, published, tmp_path, monkeypatch):
     path = published("breastmnist")
     explorer = gallery(tmp_path)
-    explorer.name.value = ("pneumoniamnist", True)
+    explorer.name.value = ("pneumoniamnist", "phantom")
     explorer.job.wait()
     path.unlink()
     monkeypatch.setattr("medtutor.data.sources.medmnist.fetch", lambda *_, **__: pytest.fail("it was fetched"))
-    explorer.name.value = ("breastmnist", False)
+    explorer.name.value = ("breastmnist", "on disk")
     explorer.job.wait()
     assert "no longer on disk" in explorer.message.value
 
@@ -175,7 +179,7 @@ def test_a_set_is_read_beside_the_widget(empty_home, small_phantoms, monkeypatch
 
     monkeypatch.setattr(loading, "load", waiting)
     start = time.perf_counter()
-    explorer.name.value = ("breastmnist", True)
+    explorer.name.value = ("breastmnist", "phantom")
     assert begun.wait(5) and time.perf_counter() - start < 5
     assert explorer.dataset is None and "is being read" in explorer._repr_mimebundle_()["text/plain"]
     explorer.split.value = "val"
@@ -188,10 +192,51 @@ def test_a_set_that_was_not_read_is_said_to_be_missing(empty_home, small_phantom
     explorer = gallery()
     gate, begun = threading.Event(), threading.Event()
     monkeypatch.setattr(loading, "load", lambda *_, **__: begun.set() or gate.wait(5))
-    explorer.name.value = ("breastmnist", True)
+    explorer.name.value = ("breastmnist", "phantom")
     assert begun.wait(5)
     explorer.job.stop.click()
     assert "was not read; choose another set" in explorer.message.value
     gate.set()
     explorer.job.wait()
     assert explorer.dataset is None and "cannot be shown" in explorer._repr_mimebundle_()["text/plain"]
+
+
+def test_of_a_set_that_is_not_there_the_card_is_shown_and_how_to_get_it(empty_home, small_phantoms):
+    explorer = gallery()
+    explorer.name.value = ("organamnist", "absent")
+    explorer.job.wait()
+    assert "medtutor data fetch organamnist" in explorer.message.value and explorer.dataset is None
+    assert "abdominal CT" in explorer._about.value and "CC BY 4.0" in explorer._about.value
+    explorer.name.value = ("breastmnist", "phantom")
+    explorer.job.wait()
+    assert explorer.message.value == "" and "How many of each class" in explorer._about.value
+
+
+def test_volumes_with_masks(empty_home, small_phantoms, monkeypatch):
+    few = partial(hippocampus.draw, {"train": 5, "val": 2, "test": 2})
+    monkeypatch.setattr(hippocampus, "draw", few)
+    explorer = gallery()
+    explorer.name.value = ("hippocampus", "phantom")
+    explorer.job.wait()
+    assert "slice 25 of 48; anterior orange, posterior blue, 1 to 5 of 5: volume" in alt(explorer)
+    assert explorer.of.layout.display == "none" and explorer.masks.layout.display is None
+    assert "How many cases" in explorer._about.value
+    coloured = explorer._shown.value
+    explorer.masks.value = "hidden"
+    assert "anterior" not in alt(explorer) and explorer._shown.value != coloured
+    explorer.name.value = ("breastmnist", "phantom")
+    explorer.job.wait()
+    assert explorer.of.layout.display is None and explorer.masks.layout.display == "none"
+
+
+@pytest.mark.parametrize("name, words", [("cine_ejection", "ejection fraction of each, 0."), ("cine_filling", "slow")])
+def test_clips_frame_by_frame(empty_home, small_phantoms, monkeypatch, name, words):
+    monkeypatch.setattr(cine, "draw", partial(cine.draw, counts={"train": 6, "val": 4, "test": 4}))
+    explorer = gallery()
+    explorer.name.value = (name, "phantom")
+    explorer.job.wait()
+    assert "frame 9 of 16" in alt(explorer) and words in alt(explorer) and explorer.depth.description == "frame"
+    before = explorer._shown.value
+    explorer.depth.value = 3
+    assert "frame 3 of 16" in alt(explorer) and explorer._shown.value != before
+    assert "16 frames of 28 x 28 pixels" in explorer._about.value

@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 from hypothesis import strategies as st
 
-from medtutor.course import builder, inspection
-from medtutor.course.prediction import Prediction, guesses_file
+from medtutor.course import Prediction, builder, inspection
+from medtutor.course.kept import guesses_file
 from medtutor.course.quiz import parse
 from medtutor.review import ANSWERS, verdict
 from medtutor.review.claims import claims, parse_claims

@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 from medmnist.evaluator import getACC, getAUC
-from sklearn.metrics import roc_auc_score
+from sklearn.metrics import precision_recall_fscore_support, roc_auc_score
 
-from medtutor.metrics.classification import _weighted_auc, measure
+from medtutor.metrics.classification import _weighted_auc, measure, measure_classes
 
 TASKS = {
     "binary": "binary-class",
@@ -96,3 +96,40 @@ def test_classes_without_an_auc_are_named():
     labels, scores = example("multi-class")
     assert measure(labels[labels != 4], scores[labels != 4], "multi-class", resamples=0).left_out == (4,)
     assert measure(np.ones(9, int), np.full((9, 2), 0.5), "binary", resamples=0).left_out == (1,)
+
+
+@pytest.mark.parametrize("task", TASKS)
+def test_the_numbers_of_each_class_are_those_of_scikit_learn(task):
+    labels, scores = example(task)
+    found = measure_classes(labels, scores, task)
+    said = scores > 0.5 if task == "multi-label" else scores.argmax(1)
+    precision, recall, f1, n = precision_recall_fscore_support(labels, said)
+    assert [each.precision for each in found] == pytest.approx(precision)
+    assert [each.recall for each in found] == pytest.approx(recall)
+    assert [each.f1 for each in found] == pytest.approx(f1)
+    assert [each.n for each in found] == list(n)
+    truths = labels.T if task == "multi-label" else [labels == number for number in range(scores.shape[1])]
+    assert [each.auc for each in found] == pytest.approx([roc_auc_score(*pair) for pair in zip(truths, scores.T)])
+
+
+def test_a_mean_auc_hides_a_class_that_is_never_found():
+    """Its scores are in the right order, and never the highest."""
+    labels = [0] * 90 + [1] * 10
+    scores = [[0.9, 0.05, 0.05]] * 90 + [[0.5, 0.4, 0.1]] * 9 + [[0.4, 0.3, 0.3]]
+    labels[-1] = 2
+    found = measure_classes(labels, scores, "multi-class")
+    assert measure(labels, scores, "multi-class", resamples=0).auc == 1.0
+    assert [(each.recall, each.called) for each in found] == [(1.0, 100), (0.0, 0), (0.0, 0)]
+    assert np.isnan(found[1].precision) and found[1].f1 == 0.0
+
+
+def test_of_a_class_without_cases_there_are_no_shares():
+    found = measure_classes([0, 0, 1], [[0.8, 0.2, 0.0]] * 3, "multi-class")[2]
+    assert (found.n, found.called) == (0, 0)
+    assert all(np.isnan(each) for each in (found.recall, found.precision, found.f1, found.auc))
+
+
+def test_a_binary_run_may_give_one_column_or_two():
+    one = measure_classes([0, 1, 1], [[0.2], [0.5], [0.7]], "binary")
+    two = measure_classes([0, 1, 1], [[0.8, 0.2], [0.5, 0.5], [0.3, 0.7]], "binary")
+    assert one == two and (one[1].recall, one[0].recall, one[1].called) == (0.5, 1.0, 1)

@@ -8,8 +8,9 @@ from conftest import blobs
 
 import medtutor as mt
 from medtutor.data import card
+from medtutor.data.subsets import unshared
 from medtutor.errors import InputError
-from medtutor.metrics import Metrics
+from medtutor.metrics import Metrics, measure
 from medtutor.reports import atlases, compare, comparison_table, reading, segmentation_table
 
 
@@ -41,6 +42,38 @@ def test_resnet18_at_28_pixels_comes_first(run):
 )
 def test_the_sentence_follows_from_the_interval(run, interval, words):
     assert words in reading(with_auc(run, *interval))
+
+
+def test_the_sentence_says_what_is_averaged_and_that_a_published_number_is_a_point(run):
+    whole = replace(run, recipe=run.recipe.but(mirror=True, shift_at_test=1, average=0.9))
+    said = reading(whole)
+    assert "a point without an interval, on the same" in said and "on these images" in reading(
+        with_auc(run, 0.1, 0.2, 0.3)
+    )
+    assert "answers are averaged over mirror images and moves by 1 px and its weights over the last steps" in said
+    plain = reading(replace(run, recipe=run.recipe.but(mirror=False, shift_at_test=0, average=0.0)))
+    assert "averaged" not in plain and plain.endswith("not over seeds.)")
+
+
+def test_a_set_whose_splits_share_images_stands_twice(tiny, quick):
+    """The first five test images are training images."""
+    images = tiny.test.images.clone()
+    images[:5] = tiny.train.images[:5]
+    shared = replace(tiny, card=card("breastmnist"), test=replace(tiny.test, images=images), provenance="medmnist")
+    trained = mt.fit(mt.build("cnn", shared, widths=(4, 8, 8)), shared, quick, progress=False)
+    own, apart, published = compare(trained, shared)[:3]
+    chosen = unshared(shared)
+    assert not chosen[:5].any() and published.model == "ResNet-18"
+    rest = trained.predictions["test"][chosen]
+    assert apart.acc == measure(shared.test.labels[chosen], rest, "binary", resamples=0).acc != own.acc
+    table = comparison_table(trained, shared)
+    assert f"on the {int(chosen.sum())} without a near-duplicate in train" in table and "[0]" not in table
+    assert len(compare(trained)) + 1 == len(compare(trained, shared))
+    with pytest.raises(InputError, match="made on other images"):
+        compare(trained, replace(shared, test=replace(shared.test, labels=1 - shared.test.labels)))
+    with pytest.raises(InputError, match="made on other images"):
+        comparison_table(trained, tiny)
+    assert unshared(tiny) is None and len(compare(replace(trained, card=tiny.card, provenance="arrays"), tiny)) == 1
 
 
 def test_phantoms_and_own_images_stand_alone(run):

@@ -8,16 +8,20 @@ from importlib import import_module
 import numpy as np
 import pytest
 import torch
+from sklearn.metrics import r2_score, roc_auc_score
 from test_evidence import evidence
 
 import medtutor as mt
 from medtutor.errors import InputError
 from medtutor.metrics.intervals import over_seeds, over_seeds_and_cases, weighted_mean
+from medtutor.reports import atlases
 from medtutor.review import Rule, claim, read_evidence, verdict
-from medtutor.review.cases import Cases, PerCase, log_odds, packed, unpacked
-from medtutor.review.evidence import between, code_of
+from medtutor.review.cases import Cases, PerCase, log_odds, packed, statistic_of, unpacked
+from medtutor.review.evidence import among, between, code_of
 from medtutor.review.experiments.unet_and_descendants import fit_of_masks
+from medtutor.review.experiments.vision_transformers import _gap
 from medtutor.review.kept import Training, keep, kept
+from medtutor.review.render import rows_of
 from medtutor.review.trials import train_once
 from medtutor.review.verdict import read
 
@@ -113,6 +117,78 @@ def test_arms_that_looked_at_other_cases_have_no_predictions_together():
     assert Cases.of([first], [PerCase.of("AUC", scores(1)[:20], LABELS[:20])]) is None
 
 
+def by_hand(statistic, values):
+    """What scikit-learn says of all cases, and of all but the first."""
+    true = values[:, 1]
+    of = {
+        "pooled mean": lambda rows: values[rows, 0].sum() / true[rows].sum(),
+        "own AUC": lambda rows: roc_auc_score(true[rows], values[rows, 0]),
+        "R²": lambda rows: r2_score(true[rows], values[rows, 0]),
+        "AUC lead": lambda rows: (
+            roc_auc_score(LABELS[rows], values[rows, 0]) - roc_auc_score(LABELS[rows], values[rows, 1])
+        ),
+    }[statistic]
+    return [of(slice(None)), of(slice(1, None))]
+
+
+PAIRS = {
+    "pooled mean": np.stack([np.random.default_rng(0).uniform(0, 3, 40), np.arange(40) % 4 + 3], axis=1),
+    "own AUC": np.stack([scores(0), np.random.default_rng(1).permutation(LABELS)], axis=1),
+    "R²": np.stack([0.5 + 0.1 * scores(0), 0.5 + 0.1 * scores(1)], axis=1),
+    "AUC lead": np.stack([scores(0, 1), scores(1)], axis=1),
+}
+
+
+@pytest.mark.parametrize("statistic", PAIRS)
+def test_each_statistic_is_that_of_its_name_of_all_cases_and_of_some(statistic):
+    values = PAIRS[statistic]
+    labels = LABELS if statistic == "AUC lead" else None
+    case = PerCase.of(statistic, values, labels)
+    kept_values = unpacked(case.values, 2)
+    without_first = np.stack([np.ones(40), np.arange(40) > 0]).astype(float)
+    for given, within in ((values, 1e-9), (kept_values, 2e-3)):
+        found = statistic_of(statistic, case.labels)(given, without_first)
+        assert found.tolist() == pytest.approx(by_hand(statistic, values), abs=within)
+    alike = Cases.of([case, case], [case, case])
+    alike.check((case.number,) * 2, (case.number,) * 2)
+    with pytest.raises(InputError, match="needs 2 values of a case, not 1"):
+        one = PerCase.of("mean", values[:, 0])
+        replace(Cases.of([one], [one]), statistic=statistic).check((0.5,), (0.5,))
+
+
+def test_labels_that_differ_between_trainings_are_no_obstacle():
+    """Outcomes drawn anew with each seed, of the same images."""
+    pairs = [np.stack([scores(seed), np.random.default_rng(seed).permutation(LABELS)], axis=1) for seed in range(4)]
+    first, second = ([PerCase.of("own AUC", each) for each in some] for some in (pairs[:2], pairs[2:]))
+    assert Cases.of(first, second).difference(1.0).value == pytest.approx(
+        np.mean([each.number for each in first]) - np.mean([each.number for each in second]), abs=1e-3
+    )
+
+
+def test_the_same_contrast_on_some_of_the_cases():
+    whole, chosen = measured(), np.arange(40) >= 10
+    fewer = among(whole, chosen, "without near-duplicates")
+    assert fewer.name == "plain, without near-duplicates" and fewer.keys["of"] == "plain" and fewer.arms == whole.arms
+    assert fewer.first[0] == pytest.approx(roc_auc_score(LABELS[chosen], scores(0, 1)[chosen]), abs=1e-3)
+    assert fewer.cases.subjects == tuple(np.arange(10, 40) // 2)
+    fewer.cases.check(fewer.first, fewer.second)
+    readings = read(Rule("above", "AUC", 0.02, "plain"), [whole])
+    (first, second) = rows_of([whole, fewer], readings)
+    assert first[0] == "plain" and second[0] == fewer.name and second[-2] == "not judged" and second[4] != "none"
+
+
+def test_the_lead_with_few_labels_against_that_with_all_keeps_its_cases():
+    of = {
+        share: {arm: [training(i + 3 * j + 6 * k) for i in range(3)] for k, arm in enumerate(("cnn", "vit"))}
+        for j, share in enumerate((0.05, 1.0))
+    }
+    found = _gap("x", of, 0.05)
+    found.cases.check(found.first, found.second)
+    assert found.cases.difference(1.0).value == pytest.approx(found.mean, abs=1e-3)
+    of[1.0]["vit"][0].cases.clear()
+    assert _gap("x", of, 0.05).cases is None
+
+
 def test_columns_are_averaged():
     both = np.stack([scores(0), scores(1)], axis=1)
     one, two = (PerCase.of("AUC", column, LABELS).number for column in both.T)
@@ -153,13 +229,23 @@ def test_evidence_of_other_code_is_not_testable():
 def test_the_rule_for_evidence_without_predictions_is_one_line(monkeypatch):
     # The function hides the module of its name.
     monkeypatch.setattr(import_module("medtutor.review.verdict"), "NEEDS_PREDICTIONS", True)
-    each = claim("cnn-beats-mlp")
-    found = verdict(each, read_evidence(each.id))
-    assert found.word == "not testable here" and "kept no predictions" in found.reason
+    each = replace(
+        claim("depth-helps"), rule=Rule("above", "AUC", 0.02, "plain", secondary=("beside",)), seeds=(0, 1, 2)
+    )
+    contrast, beside = measured(), replace(measured(), name="beside", cases=None)
+
+    def found(*contrasts):
+        return verdict(each, evidence(contrasts=contrasts, registered=REGISTERED))
+
+    # What stands beside may be no mean over cases, such as a distance of two sets: it is read over seeds.
+    assert found(contrast, beside).over == "seeds and cases"
+    assert found(contrast, beside).readings["beside"].of_seeds is None
+    without = found(replace(contrast, cases=None), beside)
+    assert without.word == "not testable here" and "kept no predictions" in without.reason
 
 
 def test_masks_are_measured_volume_by_volume_and_person_by_person():
-    """Of a network, of its masks post-processed; the atlas, which has no seed, keeps its number alone."""
+    """Of a network, of its masks post-processed, and of the atlas, which has no seed."""
     brain = mt.load("hippocampus", source="phantom")
     people = torch.arange(len(brain.test)) // (2 * brain.test.patients.unique_consecutive(return_counts=True)[1][0])
     brain = replace(brain, test=replace(brain.test, subjects=people))
@@ -167,7 +253,11 @@ def test_masks_are_measured_volume_by_volume_and_person_by_person():
     one = train_once("fcn", brain, recipe, measure=fit_of_masks, progress=False, widths=(2, 4))
     assert one.values["network dice"] == pytest.approx(one.cases["network dice"].number, abs=1e-6)
     assert one.cases["network dice"].subjects == tuple(i for i in range(6) for _ in range(2))
-    assert "atlas dice" in one.values and "atlas dice" not in one.cases and "pull" not in one.cases
+    atlas = atlases(brain)["atlas with intensity"]
+    assert one.values["atlas dice"] == pytest.approx(atlas.dice, abs=1e-6)
+    assert one.values["atlas hd95"] == pytest.approx(atlas.hd95, abs=1e-6) and "pull" not in one.cases
+    rival = between("x", "dice", ("a", [one, one], "network dice"), ("atlas", [one, one], "atlas dice"))
+    assert rival.cases.subjects == one.cases["network dice"].subjects
     found = between("x", "nearer", ("a", [one, one], "network hd95"), ("b", [one, one], "mean shape hd95"), -1)
     found.cases.check(found.first, found.second)
     assert found.cases.difference(None).value == pytest.approx(found.mean, abs=0.05)

@@ -1,6 +1,7 @@
 """The claims, their rules, and every way to a verdict."""
 
 from dataclasses import replace
+from datetime import date
 from pathlib import Path
 
 import numpy as np
@@ -14,7 +15,7 @@ from medtutor.metrics.intervals import over_seeds
 from medtutor.models import MODELS
 from medtutor.review import ANSWERS, Contrast, Rule, claim, claims, judge, read_evidence, verdict
 from medtutor.review import evidence as stored
-from medtutor.review.claims import parse_claims
+from medtutor.review.claims import Amendment, parse_claims
 from medtutor.review.evidence import FOLDER
 from medtutor.review.rule import holm
 from medtutor.review.trials import TRIALS
@@ -298,7 +299,21 @@ def test_a_rule_that_was_changed_after_its_evidence_says_so():
         assert each.rule_of == max(change.on for change in each.amended), each.id
         assert [change.on for change in each.amended] == sorted(change.on for change in each.amended)
         assert all(change.on >= each.since for change in each.amended)
-        assert each.amended[-1].earlier.startswith(("supported (", "not supported (", "mixed (")), each.id
+        words = ("supported (", "not supported (", "mixed (", *(f"{answer}: " for answer in ANSWERS))
+        assert each.amended[-1].earlier.startswith(words), each.id
+
+
+def test_evidence_of_an_earlier_protocol_is_judged_where_an_amendment_names_it_and_the_answer_says_so():
+    before = Amendment(date(2026, 11, 29), "Others are asked.", "supported", reads="older")
+    given, old = replace(MADE_UP, amended=(before,)), measured(BETTER, BETTER, registered="older")
+    found = verdict(given, old)
+    assert found.word == verdict(MADE_UP, measured(BETTER, BETTER)).word == "supported"
+    assert found.reason.endswith("the evidence is of the protocol before 2026-11-29, see Amended")
+    assert "protocol before" not in verdict(given, measured(BETTER, BETTER)).reason
+    assert verdict(given, replace(old, registered="another")).word == "not testable here"
+    assert verdict(replace(given, amended=(replace(before, reads=""),)), replace(old, registered="")).word == (
+        "not testable here"
+    )
 
 
 def test_unknown_claim():

@@ -12,6 +12,7 @@ from medtutor.data.phantoms import draw
 from medtutor.data.subsets import few_of
 from medtutor.models.gan import Generator
 from medtutor.review import claims
+from medtutor.review.cases import PerCase, unpacked
 from medtutor.review.experiments import gan as trials
 from medtutor.review.experiments.gan import LABELS, drawn_or_real, few_shot_augmentation
 from medtutor.training import Recipe, few_shot
@@ -38,10 +39,23 @@ def quick(monkeypatch):
 
 
 def test_an_untrained_generator_is_told_apart_and_real_images_are_not(xray, quick):
-    found = trials.told_apart(Recipe(epochs=1, seed=0), xray)
+    told = trials.told_apart(Recipe(epochs=1, seed=0), xray)
+    assert {name for name, each in told.items() if isinstance(each, PerCase)} == {
+        *(f"{source} told by {judge}" for source in ("GAN", "VAE", "real") for judge in ("a CNN", "features")),
+        "GAN learned from",
+        "real learned from",
+    }
+    found = {name: each.number if isinstance(each, PerCase) else each for name, each in told.items()}
     assert found["GAN told by features"] > 0.9 > 0.75 > found["real told by features"]
+    assert len(unpacked(told["GAN told by a CNN"].values, 1)) == len(xray.val)
     assert found["GAN recall"] < found["real recall"] and found["GAN KID"] > found["real KID"]
     assert all(isinstance(value, float) for value in found.values())
+
+
+def test_the_share_of_right_answers_is_kept_by_held_out_image():
+    right = [[True, True, False, True], [False, False, True, False]]
+    case = trials._of_held_out(right)
+    assert case.number == 4 / 8 and unpacked(case.values, 1) == pytest.approx([0.625, 0.625, 0.125, 0.625], abs=1e-3)
 
 
 def test_real_images_that_take_the_place_of_drawn_ones_are_not_those_the_judge_learned_from(xray, quick, monkeypatch):
@@ -87,6 +101,7 @@ def test_the_few_labelled_images_are_training_images_and_others_with_another_see
 def test_the_arms_are_those_of_the_experiment(xray, quick):
     found = trials.augmented(Recipe(seed=0), xray)
     assert set(found) == {f"{arm} 5" for arm in ARMS}
+    assert all(each.labels == tuple(xray.test.labels.tolist()) for each in found.values())
 
 
 def test_half_of_the_pool_divides_by_every_number_of_labels():

@@ -9,12 +9,31 @@ from test_claims import A_CLAIM
 from test_evidence import contrast
 
 from medtutor import cli
-from medtutor.review import claim, claims
+from medtutor.cli import trials
+from medtutor.review import claim, claims, read_evidence
 from medtutor.review.claims import parse_claims
-from medtutor.review.plan import plan
+from medtutor.review.plan import estimate, plan
 from medtutor.review.verdict import read
 
 (NEW,) = parse_claims(A_CLAIM.replace("seeds =", "noise = { seeds = 0.02, cases = 0.005 }\nseeds ="))
+
+
+def test_how_long_it_takes_is_what_it_took_and_shared_trainings_count_once(monkeypatch):
+    ids = ("order-carries-information", "recurrence-uses-order", "depth-helps")
+    shared, same, other = map(claim, ids)
+    longest = max(read_evidence(each.id).seconds for each in (shared, same))
+    assert estimate([shared, same]) == (longest, [])
+    assert estimate([shared, other, same]) == (longest + read_evidence(other.id).seconds, [])
+    assert estimate([NEW]) == (0, ["a-claim"])
+    sentence = trials._estimate([other, NEW])
+    assert sentence.startswith(f"estimate: {read_evidence(other.id).seconds / 3600:.1f} hours")
+    assert sentence.endswith("not known of a-claim")
+
+
+def test_what_a_coarse_map_can_score_at_most_is_printed():
+    said = str(plan(claim("explanations-reveal-a-shortcut")))
+    assert "grad_cam: points to the marker: at most 0.250" in said
+    assert "kernel_shap: points to the marker: at most 0.562" in said
 
 
 def test_a_claim_without_evidence_is_planned_from_the_noise_that_is_given():

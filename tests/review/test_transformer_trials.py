@@ -29,6 +29,7 @@ from medtutor.training.organ import cut_out
 @dataclass
 class Measured:
     values: dict
+    cases: dict
 
 
 class Recorded:
@@ -145,8 +146,9 @@ def test_attention_on_spots_names_what_the_claim_judges(tiny, monkeypatch):
 
 
 def test_what_was_measured_on_one_kind_of_spot():
-    training = Measured({"dark AUC": 0.6, "dark saliency hit": 0.2, "bright AUC": 0.9})
-    assert spot_trials._of(training, "dark").values == {"AUC": 0.6, "saliency hit": 0.2}
+    values = {"dark AUC": 0.6, "dark saliency hit": 0.2, "bright AUC": 0.9}
+    dark = spot_trials._of(Measured(values, values), "dark")
+    assert dark.values == dark.cases == {"AUC": 0.6, "saliency hit": 0.2}
 
 
 def test_fused_measures_what_the_claim_judges(tiny):
@@ -156,10 +158,11 @@ def test_fused_measures_what_the_claim_judges(tiny):
         for kind in ("additive", "interaction")
         for way in ("oracle", "image", "table", "early", "late", "gated")
     }
-    assert keys <= set(found) and all(0 <= value <= 1 for value in found.values())
+    assert keys <= set(found) and all(0 <= case.number <= 1 for case in found.values())
     # An image alone does not care for whose table it is, nor for gaps in it.
     assert found["additive image"] == found["additive image, table of others"] == found["additive image; gaps"]
-    train = lambda model, dataset, seed, measure: SimpleNamespace(values=found, cases={})  # noqa: E731
+    values = {name: case.number for name, case in found.items()}
+    train = lambda model, dataset, seed, measure: SimpleNamespace(values=values, cases=found)  # noqa: E731
     names = {contrast.name for contrast in part_trials.parts_of_a_cohort({"tiny": tiny}, (0, 1), train)}
     assert set(claim("multimodal-data-helps").rule.contrasts) <= names
 
@@ -193,8 +196,12 @@ def test_masks_of_clips_measures_three_networks(monkeypatch):
     assert set(found) == {
         f"{name} {what}" for name in ("hybrid", "without lstm", "unet") for what in ("seen", "lost", "error")
     }
-    train = lambda model, dataset, seed, measure: SimpleNamespace(values=found, cases={})  # noqa: E731
-    names = {contrast.name for contrast in part_trials.cine_of_parts({"cine_ejection": None}, (0, 1), train)}
+    values = {name: case.number for name, case in found.items()}
+    train = lambda model, dataset, seed, measure: SimpleNamespace(values=values, cases=found)  # noqa: E731
+    contrasts = [*part_trials.cine_of_parts({"cine_ejection": None}, (0, 1), train)]
+    for each in contrasts:  # clips have lost unequal numbers of frames
+        each.cases.check(each.first, each.second)
+    names = {contrast.name for contrast in contrasts}
     assert names == set(claim("three-families-draw-better-masks").rule.contrasts)
 
 

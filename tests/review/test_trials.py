@@ -16,9 +16,11 @@ import medtutor as mt
 from medtutor import files
 from medtutor.data import catalog
 from medtutor.data.phantoms import draw
+from medtutor.data.subsets import near_duplicates
 from medtutor.errors import InputError
 from medtutor.models import build, parameter_count
 from medtutor.review import Contrast, Rule, claim, kept, pivot, trials, verdict
+from medtutor.review.cases import PerCase
 from medtutor.review.evidence import contrast
 from medtutor.review.experiments import interpretability as spot_trials
 from medtutor.review.experiments.cnn_classification import matching_width, moved, moved_auc
@@ -364,16 +366,86 @@ def test_trials_of_explanations_measure_what_their_claims_judge(monkeypatch, tmp
     assert evidence.contrast("AUC with the marker turned round").arms == ("clean", "shortcut")
 
 
+def test_explanations_are_asked_of_the_same_images_by_networks_that_saw_others(tiny):
+    one, other = (spot_trials.planted(tiny, "bright", seed, test=7) for seed in (0, 1))
+    assert torch.equal(one.test.images, other.test.images) and torch.equal(one.test.evidence, other.test.evidence)
+    assert not torch.equal(one.train.images, other.train.images)
+
+
+def test_the_control_of_the_shortcut_has_seen_the_marker_in_half_of_both_classes():
+    xray, seen = draw(catalog.card("pneumoniamnist"), {"train": 400, "val": 20, "test": 20}), {}
+
+    def train(model, dataset, seed, measure):
+        kind = "control" if len(seen) >= 2 else "shortcut"
+        seen[kind, seed] = dataset
+        return SimpleNamespace(values={spot_trials.SWAP: 0.5}, cases={})
+
+    list(spot_trials.planted_marker({"pneumoniamnist": xray}, (0, 1), train))
+    for (kind, _), dataset in seen.items():
+        marked = (dataset.train.images[:, 0, 1:4, 1:5] == 255).flatten(1).all(1)
+        shares = [marked[dataset.train.labels == label].float().mean().item() for label in (0, 1)]
+        assert shares == pytest.approx([0.5, 0.5] if kind == "control" else [0.05, 0.95], abs=0.1)
+        assert len(dataset.test) == len(xray.test)
+    assert not torch.equal(seen["control", 0].train.images, seen["control", 1].train.images)
+    assert not torch.equal(seen["shortcut", 0].train.images, seen["shortcut", 1].train.images)
+
+
+def test_there_are_as_many_untrained_networks_as_trained_ones(tiny, monkeypatch):
+    asked = []
+    monkeypatch.setattr(spot_trials, "trust_of_each", lambda *_, seed, **__: (asked.append(seed), {})[1])
+    for seed in (0, 1):
+        run = SimpleNamespace(recipe=SimpleNamespace(seed=seed))
+        assert spot_trials.trust_of_methods(run, tiny) == {}
+    assert asked == [0, 1]
+
+
+def test_a_contrast_over_kinds_keeps_the_cases_of_all_of_them():
+    def training(*values):
+        case = PerCase.of("mean", values, subjects=range(len(values)))
+        return SimpleNamespace(values={"hit": case.number, "blank": 0.0}, cases={"hit": case})
+
+    of_kind = [[training(0, 1), training(1, 1)], [training(1, 0), training(1, 0)]]
+    found = spot_trials._averaged("m", "hit", of_kind, ("trained", "hit"), ("none", None))
+    assert found.first == (0.5, 0.75) and found.cases.subjects == (0, 1, 0, 1)
+    found.cases.check(found.first, found.second)
+    assert spot_trials._averaged("m", "hit", of_kind, ("trained", "hit"), ("none", "blank")).cases is None
+
+
+def test_results_on_images_whose_splits_share_some_stand_twice(quick_claim, tiny):
+    shared = tiny.train.images[:5]
+    images = torch.cat([shared, tiny.test.images[5:]])
+    breast = replace(
+        tiny, card=replace(tiny.card, name="breastmnist"), test=replace(tiny.test, images=images), provenance="medmnist"
+    )
+    names = ("breastmnist", "breastmnist moved 2 px")
+    given = replace(
+        quick_claim,
+        rule=Rule("above", "AUC", 0.015, names[0]),
+        settings=quick_claim.settings | {"epochs": {"breastmnist": 1}},
+    )
+    evidence = collect(given, breast)
+    assert [each.name for each in evidence.contrasts] == [names[0], f"{names[0]}, without near-duplicates"]
+    whole, fewer = evidence.contrasts
+    near = near_duplicates(images, tiny.train.images).near
+    assert near[:5].all() and [len(each.cases.labels) for each in (whole, fewer)] == [19, 19 - int(near.sum())]
+    card = str(given.card(evidence, verdict(given, replace(evidence, registered=given.registered))))
+    assert f"{names[0]}, without near-duplicates" in card
+    beside = replace(given, settings=given.settings | {"keep_all": True})
+    kept_too = collect(beside, breast).contrasts
+    assert [each.name for each in kept_too if each.cases] == [whole.name, fewer.name] and len(kept_too) == 4
+
+
 def test_a_table_of_rows_and_columns():
     contrasts = [
         contrast("saliency", "hit", ("trained", (0.9, 0.7)), ("untrained", (0.1, 0.1))),
         contrast("lrp", "mass", ("trained", (0.5, 0.5)), ("untrained", (0.2, 0.2))),
         Contrast("of version 0.1.0", ("trained", "untrained"), (0.5, 0.5), (0.2, 0.2)),
     ]
-    evidence = SimpleNamespace(contrasts=contrasts)
-    head, saliency, lrp = pivot(evidence, ["hit", "mass"]).splitlines()
-    assert head.split() == "mean ± half of 95 % interval hit mass".split()
-    assert saliency.startswith("saliency") and "+0.70" in saliency
-    assert lrp.split() == ["lrp", "+0.30", "±0.00"]
-    assert len(pivot(evidence, ["hit"]).splitlines()) == 2, "a row without a cell is left out"
-    assert pivot(evidence, ["h"], where="it").splitlines()[1] == pivot(evidence, ["hit"]).splitlines()[1]
+    evidence = SimpleNamespace(contrasts=contrasts, on_phantoms=True)
+    table = pivot(evidence, ["hit", "mass"])
+    assert table.head == ["mean ± half of 95 % interval", "hit", "mass"] and table.phantom
+    (saliency, hit, no_mass), lrp = table.rows
+    assert saliency == "saliency" and hit.startswith("+0.70") and no_mass == ""
+    assert lrp == ("lrp", "", "+0.30 ±0.00")
+    assert len(pivot(evidence, ["hit"]).rows) == 1, "a row without a cell is left out"
+    assert pivot(evidence, ["h"], where="it").rows == pivot(evidence, ["hit"]).rows

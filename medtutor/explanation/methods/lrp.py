@@ -212,7 +212,7 @@ class PositiveRule(EpsilonRule):
 
 LRP_METHOD = Method(
     "Layer-wise relevance propagation",
-    "The score shared out layer by layer, down to the pixels, none of it lost.",
+    "The score shared out layer by layer, down to the pixels; biases get nothing, so that it adds up to the score.",
     "Bach et al., PLOS ONE 10:e0130140 (2015); rules of Kohlbrenner et al., arXiv:1910.09840 (2019)",
     relevance,
     signed=True,

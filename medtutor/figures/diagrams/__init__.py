@@ -10,7 +10,7 @@ from torch import nn
 from ...checks import one_of
 from ...data import card
 from ...errors import InputError
-from ...models import CNN, FrameSequence, Hybrid, UNet, ViT, build
+from ...models import CNN, FCN, FrameSequence, Hybrid, UNet, ViT, build
 from ...models.autoencoder import VAE
 from ...models.gan import Discriminator, Generator
 from ...models.hybrid import Fusion
@@ -38,6 +38,7 @@ def _built(name, dataset):
 
 DIAGRAMS = {
     "residual_cnn": Drawn((CNN,), _built("cnn", "pneumoniamnist"), residual_cnn),
+    "fcn": Drawn((FCN,), _built("fcn", "hippocampus"), unet, (56, 40)),
     "unet": Drawn((UNet,), _built("unet", "hippocampus"), unet, (56, 40)),
     "rnn": Drawn((FrameSequence,), _built("gru", "cine_ejection"), rnn),
     "lstm_cell": Drawn((FrameSequence,), _built("lstm", "cine_ejection"), lstm_cell),
@@ -52,10 +53,10 @@ DIAGRAMS = {
 def diagram(name: str, model: nn.Module | tuple[nn.Module, ...] | None = None) -> Diagram:
     """An architecture of the course as a drawing with the shapes of its tensors, and alt text that says the same.
 
-    name   "residual_cnn" (lesson 01), "unet" (03), "rnn" and "lstm_cell" (04), "vae" (05), "gan" (06),
+    name   "residual_cnn" (lesson 01), "fcn" (02), "unet" (03), "rnn" and "lstm_cell" (04), "vae" (05), "gan" (06),
            "vit_block" (07), "hybrid" and "fusion" (08)
-    model  whose shapes are written; left out: the package's own, for grey images of 28 x 28 pixels, the U-Net for
-           hippocampus slices of 56 x 40. One of another size must take images of that size, too; of a GAN
+    model  whose shapes are written; left out: the package's own, for grey images of 28 x 28 pixels, FCN and U-Net
+           for hippocampus slices of 56 x 40. One of another size must take images of that size, too; of a GAN
            (generator, discriminator)
 
     Shapes are channels × rows × columns, without the batch. They are those of a pass through the model, not written by

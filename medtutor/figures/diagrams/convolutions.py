@@ -5,7 +5,7 @@ from typing import Any
 from torch import nn
 
 from ...errors import InputError
-from ...models import UNet
+from ...models import FCN, UNet
 from ..canvas import BLUE, GREEN, GREY, ORANGE, VERMILION
 from ..drawing import QUIET, Sheet, named, shaped
 from .shapes import Shape, image, scale, shapes_of
@@ -100,8 +100,8 @@ def _opened(sheet, found, block, number):
 
 
 def unet(model: Any, size: Shape) -> Sheet:
-    """Encoder down the left, decoder up the right, skips across: the U."""
-    if type(model) is not UNet:  # its descendants have other wires
+    """Encoder down the left, decoder up the right, skips across: the U. Of an `FCN` the same without skips."""
+    if type(model) not in (UNet, FCN):  # U-Net's descendants have other wires
         raise InputError(f"the diagram is of a UNet, not of {type(model).__name__}; leave model out for the usual")
     found = shapes_of(model, image(model, size))
     levels = len(model.encoder)
@@ -110,7 +110,10 @@ def unet(model: Any, size: Shape) -> Sheet:
     across = [found[f"encoder.{level}"] for level in range(levels)]
     joined = [found[f"decoder.{level}:in"] for level in range(levels - 1)]
     pixels = scale([*across, *joined], 92, 46)
-    sheet = Sheet("U-Net: the decoder sees what the encoder saw at its own level", 0)
+    title = "U-Net: the decoder sees what the encoder saw at its own level"
+    if not skip_channels(found, 0):
+        title = "An FCN: all that the decoder knows comes through the bottleneck"
+    sheet = Sheet(title, 0)
     left, right = [130.0 + 54 * level for level in range(levels - 1)], [0.0] * levels
     for level in reversed(range(levels)):  # the middle of what is given to the level above
         right[level] = 622 - 84 * level
@@ -159,7 +162,7 @@ def _upward(sheet, found, pixels, skip, below, level, places):
         y,
         pixels(whole),
         BLUE,
-        name=f"concatenation {level + 1}",
+        name=f"{'concatenation' if across else 'upsampled'} {level + 1}",
         shape=whole,
         split=across / whole[0],
         other=VERMILION,
@@ -175,9 +178,12 @@ def _upward(sheet, found, pixels, skip, below, level, places):
     sheet.lines(
         at + 8, joint.bottom + 43, [f"1 × 1 conv → {shaped(small)}", f"upsample → {shaped(large)}"], anchor="start"
     )
-    sheet.flow(skip, joint, [(skip.right + 3, y), (joint.left - 3, y)], by="skip", colour=BLUE)
-    sheet.text((skip.right + joint.left) / 2, y - 7, "skip")
-    _above(sheet, joint, [(shaped(whole), False), (f"= {across} skip + {whole[0] - across} below", False)])
+    words = [(shaped(whole), False)]
+    if across:
+        sheet.flow(skip, joint, [(skip.right + 3, y), (joint.left - 3, y)], by="skip", colour=BLUE)
+        sheet.text((skip.right + joint.left) / 2, y - 7, "skip")
+        words.append((f"= {across} skip + {whole[0] - across} below", False))
+    _above(sheet, joint, words)
     block = sheet.slab(out, y, pixels(given), GREEN, name=f"decoder {level + 1}", shape=given)
     sheet.flow(joint, block, [(joint.right + 3, y), (block.left - 3, y)], by="block")
     _under(sheet, block, [(shaped(given), False)])
@@ -208,12 +214,12 @@ def _key(sheet, found, levels, y):
         sheet.slab(x + 10, y - 4, (14, 14, 5), colour)
         sheet.text(x + 24, y, words, anchor="start")
     sheet.text(335, y, "block: twice a 3 × 3 convolution, batch norm and ReLU", anchor="start")
+    added = f"; the skip adds {across}:" if across else ":"
     sheet.tell(
         20,
         y + 28,
         [
-            f"At level {level + 1}, {taken} channels come from below. A 1 × 1 convolution makes {kept} of them; the"
-            f" skip adds {across}:",
+            f"At level {level + 1}, {taken} channels come from below. A 1 × 1 convolution makes {kept} of them{added}",
             f"the block takes {whole} channels and gives {given}. {BATCH}",
         ],
     )

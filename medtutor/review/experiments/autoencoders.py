@@ -2,7 +2,6 @@
 
 from dataclasses import replace
 from functools import partial
-from statistics import fmean
 
 import numpy as np
 import torch
@@ -10,7 +9,6 @@ from scipy.ndimage import gaussian_filter, median_filter
 from skimage.restoration import denoise_tv_chambolle
 from sklearn.decomposition import PCA
 from sklearn.linear_model import LogisticRegression
-from sklearn.metrics import roc_auc_score
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
@@ -20,12 +18,13 @@ from ...data.card import SPLITS
 from ...data.phantoms import contrasts
 from ...data.planting import SPOTS, plant_spots
 from ...data.subsets import few_of, rows_of_each_class
-from ...metrics.generative import psnr
+from ...metrics.generative import psnr, psnr_of_each
 from ...models import build
 from ...models.autoencoder import VAE, Autoencoder, Translator, kl
 from ...models.randomness import seeded
 from ...training import default_recipe, fit
 from ...training.reconstruction import fit_reconstruction
+from ..cases import PerCase, in_plain, log_odds
 from ..evidence import between
 
 LABELS = (10, 20, 50, 100)  # of each class
@@ -144,8 +143,8 @@ def redrawn(recipe, dataset):
     found = {}
     for size in SIZES:
         network = fitted(made(Autoencoder, latents=size), images["train"])
-        found[f"autoencoder {size}"] = psnr(_images_of(network, images["test"]), images["test"])
-        found[f"PCA {size}"] = psnr(_through(pca, images["test"], size), images["test"])
+        found[f"autoencoder {size}"] = _psnr(_images_of(network, images["test"]), images["test"])
+        found[f"PCA {size}"] = _psnr(_through(pca, images["test"], size), images["test"])
     for noise in NOISES:
         spoil = partial(corrupt, noise=noise, hole=0)
         denoiser = fitted(made(Autoencoder, latents=LATENTS), images["train"], corrupt=spoil)
@@ -153,7 +152,7 @@ def redrawn(recipe, dataset):
             split: spoil(images[split], generator=torch.Generator().manual_seed(recipe.seed))
             for split in ("val", "test")
         }
-        found[f"denoising {noise}"] = psnr(_images_of(denoiser, noisy["test"]), images["test"])
+        found[f"denoising {noise}"] = _psnr(_images_of(denoiser, noisy["test"]), images["test"])
         found |= _filtered(noisy, images, pca, noise)
     for beta in BETAS:
         network = fitted(made(VAE, latents=LATENTS), images["train"], beta=beta, learning_rate=3e-3)
@@ -161,11 +160,16 @@ def redrawn(recipe, dataset):
             again, mean, log_variance = network(images["test"])
         each = kl(mean, log_variance).mean(dim=0)
         found |= {
-            f"beta {beta:g} PSNR": psnr(again, images["test"]),
+            f"beta {beta:g} PSNR": _psnr(again, images["test"]),
             f"beta {beta:g} divergence": each.sum(),
+            # Which numbers say something is asked of all images together: no mean over images.
             f"beta {beta:g} numbers": (each > SAYS).sum(),
         }
-    return {name: float(value) for name, value in (found | _translated(recipe)).items()}
+    return in_plain(found | _translated(recipe))
+
+
+def _psnr(drawn, images):
+    return PerCase.of("mean", psnr_of_each(drawn, images))
 
 
 def _filtered(noisy, images, pca, noise):
@@ -185,14 +189,14 @@ def _filtered(noisy, images, pca, noise):
     )
     size = max(SIZES, key=lambda size: psnr(_through(pca, noisy["val"][:VAL], size), images["val"][:VAL]))
     return {
-        f"best filter {noise}": psnr(one_by_one(function, noisy["test"], strength), images["test"]),
-        f"PCA of noisy {noise}": psnr(_through(pca, noisy["test"], size), images["test"]),
+        f"best filter {noise}": _psnr(one_by_one(function, noisy["test"], strength), images["test"]),
+        f"PCA of noisy {noise}": _psnr(_through(pca, noisy["test"], size), images["test"]),
     }
 
 
 def _translated(recipe):
     """dB by tissue of PHANTOM heads whose contrast B was drawn from A, and how much of a lesion's brightness was
-    drawn.
+    drawn. Of all pixels of a tissue together, not of each head: a number, judged by no claim.
     """
     pairs = contrasts.draw()
     a, b, source, wanted = (normalise(images) for images in (pairs.train.a, pairs.train.b, pairs.test.a, pairs.test.b))
@@ -259,11 +263,14 @@ def probe(recipe, dataset):
     for name, (features, strength, standardise) in ways.items():
         train, test = features(images["train"]), features(images["test"])
         for count in LABELS:
-            found[f"{name} {count}"] = fmean(
-                _auc_with(count, draw, dataset, train, test, strength, standardise) for draw in range(DRAWS)
+            found[f"{name} {count}"] = _auc(
+                dataset.test,
+                *(_scores_with(count, draw, dataset, train, test, strength, standardise) for draw in range(DRAWS)),
             )
     for count in LABELS:
-        found[f"CNN {count}"] = fmean(_auc_of_cnn(count, draw, dataset, recipe.seed) for draw in range(CNN_DRAWS))
+        found[f"CNN {count}"] = _auc(
+            dataset.test, *(_scores_of_cnn(count, draw, dataset, recipe.seed) for draw in range(CNN_DRAWS))
+        )
     return found
 
 
@@ -276,21 +283,22 @@ def _codes(model):
     return codes
 
 
-def _auc_with(count, draw, dataset, train, test, strength, standardise):
-    """Test AUC of a logistic regression trained on `count` random cases of each class."""
+def _scores_with(count, draw, dataset, train, test, strength, standardise):
+    """What a logistic regression trained on `count` random cases of each class says of the test cases."""
     labels, rows = dataset.train.labels.numpy(), rows_of_each_class(dataset, count, draw)
     model = LogisticRegression(C=strength, max_iter=500)
     model = make_pipeline(StandardScaler(), model) if standardise else model
-    return roc_auc_score(dataset.test.labels, model.fit(train[rows], labels[rows]).decision_function(test))
+    return model.fit(train[rows], labels[rows]).decision_function(test)
 
 
-def _auc_of_cnn(count, draw, dataset, seed):
-    """Test AUC of a small CNN trained on `count` random cases of each class and on nothing else, moved and mirrored."""
+def _scores_of_cnn(count, draw, dataset, seed):
+    """The same of a small CNN trained on `count` random cases of each class and on nothing else, moved and mirrored."""
     own = replace(dataset, train=few_of(dataset, count, draw))
     recipe = default_recipe(
         dataset.card, batch_size=20, epochs=CNN_EPOCHS[count], optimiser="adamw", seed=seed, shift_at_test=0
     )
-    return fit(build("cnn", own, widths=(16, 32, 64), seed=seed), own, recipe, progress=False).test.auc
+    run = fit(build("cnn", own, widths=(16, 32, 64), seed=seed), own, recipe, progress=False)
+    return log_odds(run.predictions["test"])
 
 
 def errors_of_normals(recipe, dataset):
@@ -315,14 +323,20 @@ def errors_of_normals(recipe, dataset):
         return (pca.inverse_transform(pca.transform(flat)) - flat).reshape(x.shape)
 
     steps = np.abs(np.diff(test.numpy(), axis=-1)).mean(axis=(1, 2, 3))
-    found = {"chance": 0.5, "smoothness": roc_auc_score(dataset.test.labels, -steps)}
+    # Chance says the same of every image.
+    found = {"chance": _auc(dataset.test, 0 * steps), "smoothness": _auc(dataset.test, -steps)}
     spotted = {kind: plant_spots(replace(dataset, **normal), kind, seed=recipe.seed).test for kind in SPOTS}
     for suffix, of in (("", error), (" PCA", error_of_pca)):
-        found[f"disease{suffix}"] = roc_auc_score(dataset.test.labels, (of(test) ** 2).mean(axis=(1, 2, 3)))
+        found[f"disease{suffix}"] = _auc(dataset.test, (of(test) ** 2).mean(axis=(1, 2, 3)))
         for kind, cases in spotted.items():
             blurred = gaussian_filter(np.abs(of(normalise(cases.images))), (0, 0, 1, 1))
-            found[f"{kind}{suffix}"] = roc_auc_score(cases.labels, blurred.max(axis=(1, 2, 3)))
-    return {name: float(value) for name, value in found.items()}
+            found[f"{kind}{suffix}"] = _auc(cases, blurred.max(axis=(1, 2, 3)))
+    return found
+
+
+def _auc(cases, *scores):
+    """Of scores of all cases; a mean where several are given."""
+    return PerCase.of("AUC", np.stack(scores, axis=1), cases.labels, cases.subjects)
 
 
 def _only_normal(split):

@@ -5,9 +5,10 @@ from statistics import fmean
 
 import torch
 
+from ...data.subsets import unshared
 from ...metrics.classification import measure as measured
 from ...models import build, parameter_count
-from ..evidence import between
+from ..evidence import among, between
 
 
 def cnn_against_mlp(data, seeds, train):
@@ -19,7 +20,7 @@ def cnn_against_mlp(data, seeds, train):
         width = matching_width(dataset)
         cnn = [train("cnn", dataset, seed) for seed in seeds]
         mlp = [train("mlp", dataset, seed, width=width) for seed in seeds]
-        yield from contrasts(name, cnn, mlp)
+        yield from contrasts(name, cnn, mlp, dataset)
 
 
 def resnet18_against_cnn(data, seeds, train):
@@ -27,21 +28,26 @@ def resnet18_against_cnn(data, seeds, train):
     for name, dataset in data.items():
         cnn = [train("cnn", dataset, seed) for seed in seeds]
         resnet18 = [train("resnet18", dataset, seed) for seed in seeds]
-        yield from contrasts(name, resnet18, cnn)
+        yield from contrasts(name, resnet18, cnn, dataset)
 
 
-def contrasts(name, first, second):
-    """[Contrast, …]: first minus second, trainings with the same seeds, at every move measured."""
-    return [
-        between(
+def contrasts(name, first, second, dataset):
+    """Yields first minus second, trainings with the same seeds, at every move measured, and that of `alone`."""
+    for pixels in first[0].values:
+        found = between(
             name if pixels == "0" else f"{name} moved {pixels} px",
             "",
             *((trainings[0].model, trainings, pixels) for trainings in (first, second)),
             dataset=name,
             pixels=int(pixels),
         )
-        for pixels in first[0].values
-    ]
+        yield from (found, *alone(found, dataset))
+
+
+def alone(found, dataset):
+    """[The same contrast on the test images without a near-duplicate in train]; [] of a set whose splits are apart."""
+    chosen = None if found.cases is None else unshared(dataset)
+    return [] if chosen is None else [among(found, chosen.numpy(), "without near-duplicates")]
 
 
 def matching_width(dataset):

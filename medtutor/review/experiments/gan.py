@@ -4,17 +4,19 @@ few.
 
 from dataclasses import replace
 
+import numpy as np
 import torch
 
 from ...data import as_uint8, normalise
 from ...data.subsets import few_of
 from ...metrics.classification import measure as measured
-from ...metrics.generative import domain_features, kernel_distance, precision_recall, two_sample_accuracy
+from ...metrics.generative import domain_features, kernel_distance, precision_recall, told_right
 from ...models.autoencoder import VAE
 from ...models.randomness import seeded
 from ...training.few_shot import ARMS, classifier_of, gan_of, small_cnn
 from ...training.gan import load_gan
 from ...training.reconstruction import fit_reconstruction
+from ..cases import PerCase, in_plain, log_odds
 from ..evidence import between
 
 JUDGED = 2000  # real and as many drawn images, from which a judge learns to tell them apart
@@ -95,25 +97,41 @@ def told_apart(recipe, dataset):
     features, found = domain_features(held_out.images), {}
     for name, images in places.items():
         learned_from, unseen = images[:count], images[count:]
-        found[f"{name} told by a CNN"] = _told_by_cnn(
-            dataset, (real.images, learned_from), (held_out.images, unseen), seed
+        found[f"{name} told by a CNN"] = _of_held_out(
+            _told_by_cnn(dataset, (real.images, learned_from), (held_out.images, unseen), seed)
         )
         of_unseen = domain_features(unseen)
-        found[f"{name} told by features"] = two_sample_accuracy(features, of_unseen, seed)
+        found[f"{name} told by features"] = _of_held_out(told_right(features, of_unseen, seed))
+        # Neither a distance of two sets nor the two shares, whose balls are of the sets, is a mean over images.
         found[f"{name} KID"] = kernel_distance(features, of_unseen, seed)
         found |= dict(zip((f"{name} precision", f"{name} recall"), precision_recall(features, of_unseen)))
     fake = replace(other, images=places["GAN"][:count], labels=labels[:count])
     unseen = replace(held_out, images=places["GAN"][count:], labels=labels[count:])
     of_real, of_fake = (small_cnn(dataset, split, held_out, seed) for split in (real, fake))
     found |= {
-        "real learned from": of_real.test.auc,
-        "GAN learned from": of_fake.test.auc,
+        "real learned from": _auc(of_real, held_out),
+        "GAN learned from": _auc(of_fake, held_out),
         "real labels right": of_real.test.acc,
     }
     found["GAN labels right"] = measured(
         unseen.labels, of_real.predict(unseen.images), dataset.card.task, resamples=0
     ).acc
-    return {name: float(value) for name, value in found.items()}
+    return in_plain(found)
+
+
+def _of_held_out(right):
+    """The share of right answers, held-out real images and as many others, (2, N), kept by held-out image.
+
+    Those are the same for all seeds and arms. The others are new with each seed, so that what they do lies in the
+    differences between seeds: here they are one number for all.
+    """
+    held_out, others = np.asarray(right, dtype=np.float64)
+    return PerCase.of("mean", (held_out + others.mean()) / 2)
+
+
+def _auc(run, cases):
+    """The test AUC of a run, with what it said of each case."""
+    return PerCase.of("AUC", log_odds(run.predictions["test"]), cases.labels, cases.subjects, run.test.auc)
 
 
 def _of_vae(dataset, count, recipe):
@@ -129,11 +147,12 @@ def _of_vae(dataset, count, recipe):
 
 
 def _told_by_cnn(dataset, learned_from, unseen, seed):
-    """How often a CNN is right about unseen images, that has learned from others which are real (0) and which not
-    (1).
+    """Whether a CNN is right about unseen images, that has learned from others which are real (0) and which not
+    (1): bool (2, N), real ones and others.
     """
     learned_from, unseen = (_labelled(dataset.train, pair, (0, 1)) for pair in (learned_from, unseen))
-    return small_cnn(dataset, learned_from, unseen, seed).test.acc
+    said = small_cnn(dataset, learned_from, unseen, seed).predictions["test"][:, 1] > 0.5
+    return (said == (unseen.labels == 1)).reshape(2, -1)
 
 
 def _labelled(like, images, labels):
@@ -149,5 +168,5 @@ def augmented(recipe, dataset):
         few = few_of(dataset, count, recipe.seed)
         sources = {"own": gan_of(dataset, few, recipe.seed), "shipped": load_gan(dataset.card.name)}
         for arm in ARMS:
-            found[f"{arm} {count}"] = classifier_of(dataset, few, arm, sources, recipe.seed).test.auc
+            found[f"{arm} {count}"] = _auc(classifier_of(dataset, few, arm, sources, recipe.seed), dataset.test)
     return found

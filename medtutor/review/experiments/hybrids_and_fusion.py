@@ -2,15 +2,15 @@
 
 from functools import partial
 
+import numpy as np
 import torch
-from sklearn.metrics import roc_auc_score
 
 from ...data import normalise, phantoms
 from ...data.augmentation import with_frames_lost
 from ...data.catalog import card
 from ...data.cohort import KINDS, draw_cohort, with_table_of_others
 from ...data.planting import MARKED, plant_marker
-from ...metrics.segmentation import dice
+from ...metrics.segmentation import SCORES, dice_of_each, segmentation_scores
 from ...models import build
 from ...models.autoencoder import Autoencoder
 from ...models.hybrid import CineSegmenter, EachFrame, Fusion, as_masks
@@ -22,7 +22,9 @@ from ...training import default_recipe, fit
 from ...training.fusion import fit_fusion, predict_fusion
 from ...training.organ import cut_out, lung_segmenter
 from ...training.reconstruction import fit_reconstruction
+from ..cases import PerCase, in_plain, log_odds
 from ..evidence import between
+from .unet_and_descendants import chances_of_volumes
 
 # An image and a table ------------------------------------------------------------------------
 
@@ -67,7 +69,7 @@ def fused(recipe, dataset):
         cohort = draw_cohort(dataset, kind, seed=recipe.seed)
         gaps = draw_cohort(dataset, kind, seed=recipe.seed, missing=MISSING)
         others = with_table_of_others(cohort.test, recipe.seed)
-        found[f"{kind} oracle"] = roc_auc_score(cohort.test.labels, cohort.test.chances)
+        found[f"{kind} oracle"] = _own_auc(cohort.test, cohort.test.chances)
         ways = {"image": {}, "table": {}, "early": {}, "late": {}, "gated": {}}
         if kind == "interaction":
             ways["early, trained with gaps"] = {"hide": MISSING}
@@ -76,9 +78,14 @@ def fused(recipe, dataset):
                 model = Fusion(cohort.card.channels, cohort.card.shape, way=name.split(",")[0])
             fit_fusion(model, cohort.train, epochs=recipe.epochs, seed=recipe.seed, progress=False, **options)
             for what, patients in (("", cohort.test), (", table of others", others), ("; gaps", gaps.test)):
-                scores = predict_fusion(model, patients.images, patients.table)[:, 1]
-                found[f"{kind} {name}{what}"] = roc_auc_score(patients.labels, scores)
-    return {name: float(value) for name, value in found.items()}
+                scores = log_odds(predict_fusion(model, patients.images, patients.table))
+                found[f"{kind} {name}{what}"] = _own_auc(patients, scores)
+    return found
+
+
+def _own_auc(patients, scores):
+    """The images are the same with each seed, the outcomes are not."""
+    return PerCase.of("own AUC", np.stack([scores, patients.labels], axis=1))
 
 
 # Masks over a cine: autoencoder, CNN and LSTM --------------------------------------------------
@@ -153,12 +160,16 @@ def masks_of_clips(recipe, dataset):
         )
         with torch.no_grad():
             cavity = torch.cat([model(some)[:, :, 0] for some in test.split(50)]) > 0
+        each = dice_of_each(cavity.flatten(0, 1), wanted.flatten(0, 1)).view_as(lost)
         for what, frames in (("seen", ~lost), ("lost", lost)):
-            found[f"{name} {what}"] = dice(cavity[frames], wanted[frames])
+            # Clips have unequal numbers of such frames, and a frame counts as much as another.
+            found[f"{name} {what}"] = PerCase.of(
+                "pooled mean", torch.stack([(each * frames).sum(dim=1), frames.sum(dim=1)], dim=1)
+            )
         areas = cavity.flatten(2).sum(dim=2).float()
         ejection = 1 - areas.amin(dim=1) / areas.amax(dim=1).clamp(min=1)
-        found[f"{name} error"] = (ejection - dataset.test.labels[:TESTED]).abs().mean()
-    return {name: float(value) for name, value in found.items()}
+        found[f"{name} error"] = PerCase.of("mean", (ejection - dataset.test.labels[:TESTED]).abs())
+    return found
 
 
 # Organ first: segmenter, transformer, map ------------------------------------------------------
@@ -211,12 +222,11 @@ def lungs_alone(recipe, dataset):
                 seen.card, "vit", epochs=epochs, seed=seed, shift_at_test=0, shift=1.0, rotation=0.0, scale=0.0
             )
             run = fit(vit, seen, its, progress=False)
-            found[f"{where} {name} turned round"] = run.test.auc
-            found[f"{where} {name} no marker"] = roc_auc_score(
-                plain.test.labels, run.predict(view(plain).test.images)[:, 1]
-            )
+            for what, of in (("turned round", marked), ("no marker", plain)):
+                scores = log_odds(run.predict(view(of).test.images))
+                found[f"{where} {name} {what}"] = PerCase.of("AUC", scores, of.test.labels, of.test.subjects)
             found[f"{where} {name} on marker"] = on_marker(run, view(plant_marker(images, 1.0, seed=seed)))
-    return {name: float(value) for name, value in found.items()}
+    return in_plain(found)
 
 
 # A transformer in a U-Net ----------------------------------------------------------------------
@@ -245,4 +255,10 @@ def transformer_at_the_bottom(data, seeds, train):
 
 def scores_of_masks(run, dataset):
     """Mean test Dice over volumes and parts, surface Dice and HD95."""
-    return {"dice": run.test.dice, "surface dice": run.test.surface_dice, "hd95": run.test.hd95}
+    test = dataset.as_volumes().test
+    found = chances_of_volumes(run, dataset).argmax(dim=1)
+    scores = segmentation_scores(found, test.masks, len(run.card.classes), run.card.spacing)
+    return {
+        score.replace("_", " "): PerCase.of("mean", scores[score].mean(axis=1), subjects=test.subjects)
+        for score in SCORES
+    }

@@ -2,16 +2,16 @@
 
 from functools import cache
 
+import numpy as np
 import torch
-from sklearn.metrics import roc_auc_score
 
 from ...data import load
 from ...data.phantoms import cine
-from ...metrics.regression import measure_regression
 from ...models import HEADS
 from ...models.randomness import seeded
 from ...models.recurrent import FEATURES
 from ...training.heads import features_of, fit_head
+from ..cases import PerCase, log_odds
 from ..evidence import between
 
 BLIND = ("single_frame", "mean_frames", "max_min_frames", "fourier")
@@ -83,11 +83,11 @@ def share_explained(run, dataset):
     clips = dataset.test.images
     changed = {way: cine.dropped(clips, run.card.frames // 2, way) for way in ("cut", "held", "black")}
     changed["shuffled"] = cine.shuffled(clips, torch.Generator().manual_seed(run.recipe.seed))
-    values = {
-        f"r2 {way}": measure_regression(dataset.test.labels, run.predict(images), resamples=0).r2
-        for way, images in changed.items()
-    }
-    return {"r2": run.test.r2, "mae": run.test.mae} | values
+    said = {"r2": run.predictions["test"]} | {f"r2 {way}": run.predict(images) for way, images in changed.items()}
+    true = np.asarray(dataset.test.labels, dtype=np.float64)
+    pairs = {name: np.stack([np.asarray(each).ravel(), true], axis=1) for name, each in said.items()}
+    values = {name: PerCase.of("R²", each, subjects=dataset.test.subjects) for name, each in pairs.items()}
+    return values | {"mae": run.test.mae}
 
 
 def direction_of_time(run, dataset):
@@ -111,8 +111,8 @@ def direction_of_time(run, dataset):
         fit_head(head, seen, clips.train.labels, task="binary", epochs=HEAD_EPOCHS, seed=seed, progress=False)
         for way, features in (("", test), (" reversed", test.flip(1)), (" shuffled", mixed(test))):
             with torch.no_grad():
-                scores = head(features).softmax(dim=1)[:, 1]
-            found[name + way] = float(roc_auc_score(clips.test.labels, scores))
+                scores = log_odds(head(features).double().softmax(dim=1))
+            found[name + way] = PerCase.of("AUC", scores, clips.test.labels, clips.test.subjects)
     return found
 
 

@@ -1,10 +1,8 @@
 """U-Net, its skips, its descendants and what came before it."""
 
-from dataclasses import asdict
-
 from ...metrics.segmentation import SCORES, by_patient, segmentation_scores
+from ...models.classical import Atlas
 from ...models.postprocessing import MeanShape, largest_component
-from ...reports.comparison import atlases
 from ..cases import PerCase
 from ..evidence import between
 
@@ -41,6 +39,12 @@ def _of_masks(name, first, second, first_key="network", second_key="network"):
 PULLS = (0.1, 0.2, 0.3, 0.5)
 
 
+def chances_of_volumes(run, dataset, split="test"):
+    """What a run says of the volumes of a split, float (volumes, classes, D, H, W)."""
+    said = run.predictions[split].float()
+    return by_patient(said, getattr(dataset, split).patients).transpose(1, 2)
+
+
 def fit_of_masks(run, dataset):
     """Test Dice, surface Dice and HD95, {"network dice": …}: of the run, of its masks post-processed in two ways, of
     the atlas.
@@ -48,16 +52,15 @@ def fit_of_masks(run, dataset):
     All measured on the volumes of patients. The weight of the mean shape is chosen by the Dice on val.
     """
     volumes, classes = dataset.as_volumes(), len(run.card.classes)
-    chances = {
-        split: by_patient(run.predictions[split].float(), getattr(dataset, split).patients).transpose(1, 2)
-        for split in ("val", "test")
-    }
+    chances = {split: chances_of_volumes(run, dataset, split) for split in ("val", "test")}
 
     def scores(masks, split="test"):
         """{score: mean over the classes of each volume}."""
         found = segmentation_scores(masks, getattr(volumes, split).masks, classes, run.card.spacing)
         return {name: values.mean(axis=1) for name, values in found.items()}
 
+    grey = {split: getattr(volumes, split).images[:, 0].numpy() for split in ("train", "test")}
+    atlas = Atlas.fit(grey["train"], volumes.train.masks.numpy(), classes)
     shape = MeanShape.fit(volumes.train.masks, classes, spacing=run.card.spacing)
     weight = max(PULLS, key=lambda pull: scores(shape.apply(chances["val"], pull).argmax(axis=1), "val")["dice"].mean())
     found = chances["test"].argmax(dim=1)
@@ -65,11 +68,11 @@ def fit_of_masks(run, dataset):
         "network": scores(found),
         "largest component": scores(largest_component(found, whole=True)),
         "mean shape": scores(shape.apply(chances["test"], weight).argmax(axis=1)),
+        "atlas": scores(atlas.predict(grey["test"])),
     }
     told = {
         f"{way} {score}": PerCase.of("mean", values[score], subjects=volumes.test.subjects)
         for way, values in ways.items()
         for score in SCORES
     }
-    atlas = asdict(atlases(dataset)["atlas with intensity"])
-    return told | {f"atlas {score}": atlas[score] for score in SCORES} | {"pull": weight}
+    return told | {"pull": weight}

@@ -1,9 +1,13 @@
 """Experiments about attention, and about networks of mixed parts."""
 
+import numpy as np
+
 from ...data.phantoms.marks import draw_marks
 from ...data.subsets import labelled, some_of
 from ...reports.cost import MATCHED, equal_work
+from ..cases import Cases, PerCase, unpacked
 from ..evidence import between, contrast
+from .cnn_classification import alone
 
 # Two marks far apart -------------------------------------------------------------------------
 
@@ -67,9 +71,10 @@ def families(data, seeds, train):
             }
             for first, second in (("cnn", "vit"), ("hybrid", "cnn"), ("hybrid", "vit")):
                 arms = ((arm, of[share][arm], "0") for arm in (first, second))
-                yield between(
+                found = between(
                     f"{first} against {second}", f"{name}, {share:.0%} of labels", *arms, dataset=name, labels=share
                 )
+                yield from (found, *alone(found, dataset))
         if len(of) > 1:
             yield _gap(name, of, min(of))
             bag = [train("vit", dataset, seed, longer=work["vit"], positions=False) for seed in seeds]
@@ -84,13 +89,21 @@ def families(data, seeds, train):
 
 def _gap(name, of, few):
     """The lead of the CNN over the ViT with few labels, against its lead with all."""
-    leads = [
-        [cnn.values["0"] - vit.values["0"] for cnn, vit in zip(of[share]["cnn"], of[share]["vit"])]
-        for share in (few, 1.0)
-    ]
+    pairs = [[*zip(of[share]["cnn"], of[share]["vit"])] for share in (few, 1.0)]
+    leads = [[cnn.values["0"] - vit.values["0"] for cnn, vit in arm] for arm in pairs]
+    known = all("0" in training.cases for arm in pairs for pair in arm for training in pair)
+    cases = Cases.of(*([_lead(*pair) for pair in arm] for arm in pairs)) if known else None
     return contrast(
         "lead of the cnn over the vit",
         f"{name}, {few:.0%} of labels against all",
         *zip((f"{few:.0%}", "100%"), leads),
+        cases=cases,
         dataset=name,
     )
+
+
+def _lead(cnn, vit):
+    """What both trainings said of each case, side by side."""
+    one, other = cnn.cases["0"], vit.cases["0"]
+    scores = np.stack([unpacked(each.values, 1) for each in (one, other)], axis=1)
+    return PerCase.of("AUC lead", scores, one.labels, one.subjects or None)

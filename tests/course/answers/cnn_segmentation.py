@@ -64,27 +64,28 @@ def by_a_list(dice):
 @right("soft_dice_loss")
 def by_einsum(probabilities, masks):
     both = torch.einsum("bkhw,bkhw->bk", probabilities, masks.to(probabilities.dtype))
-    return 1 - (2 * both / (probabilities + masks).sum((-1, -2))).mean()
+    return 1 - ((1 + 2 * both) / (1 + (probabilities + masks).sum((-1, -2))))[:, 1:].mean()
 
 
 @right("soft_dice_loss")
 def by_loops(probabilities, masks):
     losses = []
     for image, truth in zip(probabilities, masks):
-        for p, y in zip(image, truth):
-            losses.append(1 - 2 * (p * y).sum() / (p.sum() + y.sum()))
+        for p, y in list(zip(image, truth))[1:]:
+            losses.append(1 - (2 * (p * y).sum() + 1) / (p.sum() + y.sum() + 1))
     return sum(losses) / len(losses)
 
 
 @right("soft_dice_loss")
 def by_monai(probabilities, masks):
-    return DiceLoss(smooth_nr=0.0, smooth_dr=0.0)(probabilities, masks)
+    return DiceLoss(include_background=False, smooth_nr=1.0, smooth_dr=1.0)(probabilities, masks)
 
 
 @right("soft_dice_loss")
-def by_averages(probabilities, masks):
-    p, y = probabilities.flatten(2), masks.flatten(2).float()
-    return torch.mean(1 - 2 * (p * y).mean(-1) / (p.mean(-1) + y.mean(-1)))
+def by_what_is_missing(probabilities, masks):
+    p, y = probabilities[:, 1:].flatten(2), masks[:, 1:].flatten(2).float()
+    total = (p + y).sum(-1)
+    return ((total - 2 * (p * y).sum(-1)) / (total + 1)).mean()
 
 
 @right("fuzzy_memberships")

@@ -1,5 +1,7 @@
 """Right answers of lesson 09."""
 
+from functools import reduce
+
 import numpy as np
 import torch
 from captum.attr import IntegratedGradients, Saliency
@@ -59,3 +61,34 @@ def added_up_in_numpy(model, image, baseline, target, steps):
         point = (baseline + float(way) * (image - baseline)).requires_grad_()
         total += torch.autograd.grad(model(point[None])[0, target], point)[0].numpy()
     return total / steps * (image - baseline).numpy()
+
+
+@right("rollout")
+def from_an_identity_in_single_precision(weights):
+    N = weights.shape[-1]
+    through = torch.eye(N)
+    for block in weights:
+        through = (0.5 * block.mean(0) + 0.5 * torch.eye(N)) @ through
+    return through
+
+
+@right("rollout")
+def by_steps_in_numpy(weights):
+    steps = (weights.numpy().mean(axis=1) + np.eye(weights.shape[-1])) / 2
+    return reduce(lambda through, step: step @ through, steps)
+
+
+@right("rollout")
+def by_multi_dot(weights):
+    steps = weights.mean(1) / 2 + torch.eye(weights.shape[-1]) / 2
+    return torch.linalg.multi_dot(list(steps.flip(0)))
+
+
+@right("rollout")
+def with_rows_that_are_made_to_add_up(weights):
+    through = None
+    for block in weights:
+        step = block.mean(dim=0) + torch.eye(block.shape[-1])
+        step = step / step.sum(dim=-1, keepdim=True)
+        through = step if through is None else torch.einsum("ij,jk->ik", step, through)
+    return through

@@ -49,7 +49,7 @@ EXERCISES = [
             Mistake(
                 "chance",
                 lambda labels: 1 / (labels.max() + 1),
-                "this is the accuracy of guessing classes at random. Who knows that one class is common can do better.",
+                "this is the accuracy of guessing classes at random. If you know which class is common, you do better.",
             ),
             Mistake(
                 "the first class",

@@ -37,7 +37,7 @@ def _unweighted(image, kernel):
 
 
 def sensitivity_and_specificity(labels, scores, threshold):
-    """(sensitivity, specificity) of calling ill whoever scores above the threshold.
+    """(sensitivity, specificity) of calling ill what scores above the threshold.
 
     labels (N,) of 0 and 1, scores (N,)
     """
@@ -223,7 +223,7 @@ EXERCISES = [
             Mistake(
                 "predictive values",
                 _predictive_values,
-                "these are the predictive values: you divide by those who were called so. Divide by those who are so.",
+                "these are the predictive values: you divide by those that are called so. Divide by those that are so.",
             ),
             Mistake(
                 "divided by all",
@@ -243,7 +243,7 @@ EXERCISES = [
             Mistake(
                 "ill below the threshold",
                 _below,
-                "you call ill whoever scores below the threshold. A high score says: ill.",
+                "you call ill what scores below the threshold. A high score says: ill.",
             ),
             Mistake(
                 "always one half",

@@ -67,46 +67,48 @@ def _some_dice(generator):
 
 
 def soft_dice_loss(probabilities, masks):
-    """One minus the mean Dice over images and classes, with probabilities in place of decisions.
+    """One minus the mean soft Dice over images and all classes but the background, 1 added above and below.
 
-    probabilities (B, K, H, W); masks (B, K, H, W) of 0 and 1, each with some 1 -> one number
+    With the cross-entropy it is what `training.losses` makes small. The 1 is for a class that an image has not.
+
+    probabilities, masks (B, K, H, W), class 0 the background, masks of 0 and 1 -> one number
     """
-    both = (probabilities * masks).sum(dim=(2, 3))
-    return 1 - (2 * both / (probabilities.sum(dim=(2, 3)) + masks.sum(dim=(2, 3)))).mean()
+    p, m = probabilities[:, 1:], masks[:, 1:]
+    common, both = (p * m).sum(dim=(2, 3)), p.sum(dim=(2, 3)) + m.sum(dim=(2, 3))
+    return 1 - ((2 * common + 1) / (both + 1)).mean()
+
+
+def _soft_dice(probabilities, masks, axes=(2, 3), above=1, below=1):
+    """(2 common + above) / (both sums + below), of sums over more or fewer axes than rows and columns."""
+    both = (probabilities * masks).sum(axes)
+    return (2 * both + above) / (probabilities.sum(axes) + masks.sum(axes) + below)
+
+
+def _loss(**other):
+    """The loss with other axes or other numbers added."""
+    return lambda probabilities, masks: 1 - _soft_dice(probabilities[:, 1:], masks[:, 1:], **other).mean()
 
 
 def _probabilities_and_masks(generator):
-    batch, classes, height, width = generator.integers(2, 5, 4)
-    probabilities = torch.tensor(generator.normal(size=(batch, classes, height + 2, width + 2))).softmax(dim=1)
-    masks = torch.tensor(generator.random(probabilities.shape) < 0.4)
-    masks[..., 0, 0] = True
+    batch, classes = generator.integers(2, 5), generator.integers(3, 6)
+    height, width = generator.integers(4, 7, 2)
+    probabilities = torch.tensor(generator.normal(size=(batch, classes, height, width))).softmax(dim=1)
+    labels = torch.tensor(generator.integers(0, classes, (batch, height, width)))
+    labels[0][labels[0] == 1] = 0  # one class is absent from one image, as at the tip of an organ
     # Whole numbers: a mask brings no gradient.
-    return probabilities, masks.long()
-
-
-def _of_all_pixels(probabilities, masks):
-    return 1 - 2 * (probabilities * masks).sum() / (probabilities.sum() + masks.sum())
-
-
-def _of_sums(probabilities, masks, axes):
-    """The loss, of sums over more or fewer axes than rows and columns."""
-    both = (probabilities * masks).sum(axes)
-    return 1 - (2 * both / (probabilities.sum(axes) + masks.sum(axes))).mean()
+    return probabilities, torch.nn.functional.one_hot(labels, int(classes)).movedim(-1, 1)
 
 
 def _squared_below(probabilities, masks):
-    both = (probabilities * masks).sum(dim=(2, 3))
-    return 1 - (2 * both / ((probabilities**2).sum(dim=(2, 3)) + masks.sum(dim=(2, 3)))).mean()
-
-
-def _one_added_to_sums(probabilities, masks):
-    both = (probabilities * masks).sum(dim=(2, 3))
-    return 1 - ((2 * both + 1) / (probabilities.sum(dim=(2, 3)) + masks.sum(dim=(2, 3)) + 1)).mean()
+    p, m = probabilities[:, 1:], masks[:, 1:]
+    both = (p * m).sum(dim=(2, 3))
+    return 1 - ((2 * both + 1) / ((p**2).sum(dim=(2, 3)) + m.sum(dim=(2, 3)) + 1)).mean()
 
 
 def _soft_jaccard(probabilities, masks):
-    both = (probabilities * masks).sum(dim=(2, 3))
-    return 1 - (both / (probabilities.sum(dim=(2, 3)) + masks.sum(dim=(2, 3)) - both)).mean()
+    p, m = probabilities[:, 1:], masks[:, 1:]
+    both = (p * m).sum(dim=(2, 3))
+    return 1 - ((both + 1) / (p.sum(dim=(2, 3)) + m.sum(dim=(2, 3)) - both + 1)).mean()
 
 
 def _decided(probabilities, masks):
@@ -116,8 +118,19 @@ def _decided(probabilities, masks):
 
 
 def _without_two(probabilities, masks):
-    both = (probabilities * masks).sum(dim=(2, 3))
-    return 1 - (both / (probabilities.sum(dim=(2, 3)) + masks.sum(dim=(2, 3)))).mean()
+    p, m = probabilities[:, 1:], masks[:, 1:]
+    return 1 - (((p * m).sum(dim=(2, 3)) + 1) / (p.sum(dim=(2, 3)) + m.sum(dim=(2, 3)) + 1)).mean()
+
+
+def _present_alone(probabilities, masks):
+    """Classes that an image has not are left out of the mean."""
+    present = masks[:, 1:].sum(dim=(2, 3)) > 0
+    return 1 - _soft_dice(probabilities[:, 1:], masks[:, 1:])[present].mean()
+
+
+def _of_labels(probabilities, masks):
+    """With the background, and without the last class: `[:, :-1]`."""
+    return 1 - _soft_dice(probabilities[:, :-1], masks[:, :-1]).mean()
 
 
 def fuzzy_memberships(values, centres):
@@ -283,8 +296,47 @@ EXERCISES = [
                 "this is the Dice, which should be large. A loss is what training makes small.",
             ),
             Mistake(
+                "with the background",
+                lambda probabilities, masks: 1 - _soft_dice(probabilities, masks).mean(),
+                "the background counts in your mean. It fills most of an image, is found by any network, and hides what"
+                " is wrong with the organ: leave class 0 out.",
+            ),
+            Mistake(
+                "the last class left out",
+                _of_labels,
+                "you leave out the last class. It is the background that is left out, class 0, the first.",
+            ),
+            Mistake(
+                "nothing added",
+                _loss(above=0, below=0),
+                "nothing, or less than 1, is added above and below. Where a class is absent the loss is then 1 whatever"
+                " is predicted, and has no gradient.",
+            ),
+            Mistake(
+                "added below alone",
+                _loss(above=0),
+                "you add 1 below alone. Where a class is absent and none of it predicted, the loss should be 0; yours"
+                " is 1.",
+            ),
+            Mistake(
+                "added above alone",
+                _loss(below=0),
+                "you add 1 above alone. The fraction can then be more than 1, and divides by 0 where there is nothing.",
+            ),
+            Mistake(
+                "added to each sum",
+                _loss(below=2),
+                "you add 1 to each of the two sums below, which makes 2. Add it once above and once below the bar.",
+            ),
+            Mistake(
+                "absent classes left out",
+                _present_alone,
+                "you leave out the classes that an image has not. Then nothing is said against predicting them there;"
+                " the 1 is what takes care of them.",
+            ),
+            Mistake(
                 "all pixels in one sum",
-                _of_all_pixels,
+                _loss(axes=(0, 1, 2, 3)),
                 "you sum over images and classes before you divide: large structures drown small ones. "
                 "One Dice for each image and class, then the mean.",
             ),
@@ -296,17 +348,17 @@ EXERCISES = [
             Mistake(
                 "common pixels once",
                 _without_two,
-                "a perfect prediction has a loss of one half here. What is common counts twice.",
+                "a perfect prediction has a loss of about one half here. What is common counts twice.",
             ),
             Mistake(
                 "per batch",
-                lambda probabilities, masks: _of_sums(probabilities, masks, (0, 2, 3)),
+                _loss(axes=(0, 2, 3)),
                 "you sum over the images of the batch before you divide: large organs drown small ones. One Dice for"
                 " each image, then the mean.",
             ),
             Mistake(
                 "per image",
-                lambda probabilities, masks: _of_sums(probabilities, masks, (1, 2, 3)),
+                _loss(axes=(1, 2, 3)),
                 "you sum over the classes before you divide: the largest class decides. One Dice for each class, then"
                 " the mean.",
             ),
@@ -317,24 +369,13 @@ EXERCISES = [
                 " pixels of a mask.",
             ),
             Mistake(
-                "one added above and below",
-                _one_added_to_sums,
-                "you add 1 above and below. That guards against empty masks, which do not occur here, and changes every"
-                " other value.",
-            ),
-            Mistake(
                 "Jaccard",
                 _soft_jaccard,
                 "you divide by what either has, as the Jaccard index does. Dice divides by both sums, added.",
             ),
             Mistake(
-                "without the first class",
-                lambda probabilities, masks: soft_dice_loss(probabilities[:, 1:], masks[:, 1:]),
-                "the first class is left out. Often that is done with the background; here all classes count.",
-            ),
-            Mistake(
                 "summed, not averaged",
-                lambda probabilities, masks: soft_dice_loss(probabilities, masks) * (masks.shape[0] * masks.shape[1]),
+                lambda probabilities, masks: (1 - _soft_dice(probabilities[:, 1:], masks[:, 1:])).sum(),
                 "this is summed over images and classes, so that a larger batch takes larger steps. Take the mean.",
             ),
         ),

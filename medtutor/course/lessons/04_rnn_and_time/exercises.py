@@ -7,7 +7,7 @@ from ...check import Exercise, Mistake
 
 
 def ejection_fraction(volumes):
-    """How much of the blood is thrown out: one minus the smallest over the largest volume.
+    """How much of the blood is ejected: one minus the smallest over the largest volume.
 
     volumes (N, T) -> (N,)
     """
@@ -165,12 +165,12 @@ EXERCISES = [
             Mistake(
                 "what is left",
                 lambda volumes: volumes.amin(1) / volumes.amax(1),
-                "this is the share that stays in the ventricle. Asked for is the share that is thrown out.",
+                "this is the share that stays in the ventricle. The ejection fraction is the share that is ejected.",
             ),
             Mistake(
                 "a volume, no share",
                 lambda volumes: volumes.amax(1) - volumes.amin(1),
-                "this is the volume thrown out (the stroke volume). Of what is it a fraction?",
+                "this is the ejected volume (the stroke volume). Divide it by the full volume to get a fraction.",
             ),
             Mistake(
                 "of the smallest volume",
@@ -256,7 +256,7 @@ EXERCISES = [
                     highest_and_lowest(features, lengths)[:, : features.shape[2]]
                     - highest_and_lowest(features, lengths)[:, features.shape[2] :]
                 ),
-                "this is the difference of the two. Give both: who knows only a difference knows no ratio.",
+                "this is the difference of the two. Give both: a difference alone does not tell the ratio.",
             ),
             Mistake(
                 "over the features",
@@ -318,11 +318,7 @@ EXERCISES = [
                 "the candidate goes through a sigmoid here, so that the memory could only grow. It may be negative:"
                 " tanh.",
             ),
-            Mistake(
-                "nothing kept",
-                _nothing_kept,
-                "the old memory is not there any more. What does the forget gate multiply?",
-            ),
+            Mistake("nothing kept", _nothing_kept, "the old memory is lost. What does the forget gate multiply?"),
             Mistake(
                 "everything kept",
                 _everything_kept,
@@ -371,7 +367,7 @@ EXERCISES = [
             Mistake(
                 "rows one by one",
                 _rows_interleaved,
-                "you deal the rows out one by one, the first to the input gate, the second to the forget gate. They"
+                "you take the rows in turn, the first for the input gate, the second for the forget gate. They"
                 " stand in four blocks.",
             ),
             Mistake(

@@ -134,18 +134,18 @@ EXERCISES = [
             Mistake(
                 "not centred",
                 _not_centred,
-                "you never take the mean off. The first axis then points to the mean image, and one number is lost"
-                " on it.",
+                "you never subtract the mean. The first axis then points to the mean image, and one component is"
+                " lost on it.",
             ),
             Mistake(
                 "mean not put back",
                 _mean_left_out,
-                "this is right but for the mean image, which you took off and did not put back.",
+                "this is right but for the mean image, which you subtracted and did not add again.",
             ),
             Mistake(
                 "mean of the wrong images",
                 _mean_of_the_images,
-                "you take off the mean of the images that are to be rebuilt. What is learned has to come from the"
+                "you subtract the mean of the images that are to be rebuilt. What is learned has to come from the"
                 " training images.",
             ),
             Mistake(
@@ -182,7 +182,7 @@ EXERCISES = [
             Mistake(
                 "standardised",
                 _standardised,
-                "you divide each pixel by its standard deviation first. Pixels are all of one kind: take off the mean"
+                "you divide each pixel by its standard deviation first. Pixels are all of one kind: subtract the mean"
                 " alone.",
             ),
             Mistake(
@@ -253,14 +253,14 @@ EXERCISES = [
                 "you square the variance. A standard deviation is the root of it.",
             ),
             Mistake(
-                "noise taken off",
+                "noise subtracted",
                 lambda mean, log_variance, noise: mean - (0.5 * log_variance).exp() * noise,
-                "you take the noise off. Over many draws that is the same; here it is to be added.",
+                "you subtract the noise. Over many draws that is the same; here it is to be added.",
             ),
             Mistake(
                 "noise alone",
                 lambda mean, log_variance, noise: (0.5 * log_variance).exp() * noise,
-                "this cloud lies around 0. Where does the encoder's first answer come in?",
+                "these codes lie around 0. Where does the mean come in?",
             ),
         ),
         gradients=True,
@@ -278,18 +278,18 @@ EXERCISES = [
             Mistake(
                 "half forgotten",
                 lambda mean, log_variance: 2 * kl(mean, log_variance),
-                "this is twice of what is asked for: the density of a normal distribution has a half in its exponent.",
+                "this is twice what is asked for: the density of a normal distribution has a half in its exponent.",
             ),
             Mistake(
                 "mean forgotten",
                 lambda mean, log_variance: kl(torch.zeros_like(mean), log_variance),
-                "this does not depend on the mean. A narrow cloud far from 0 is far from N(0, 1), too.",
+                "this does not depend on the mean. A narrow distribution far from 0 is far from N(0, 1), too.",
             ),
             Mistake(
                 "mean not squared",
                 lambda mean, log_variance: 0.5 * (mean + log_variance.exp() - 1 - log_variance),
-                "the mean enters with its sign here, so that a code could earn something by moving. It enters as a"
-                " square.",
+                "the mean enters with its sign here, so that the loss could be lowered by moving the code. It enters as"
+                " a square.",
             ),
             Mistake(
                 "one forgotten",
@@ -316,8 +316,8 @@ EXERCISES = [
             Mistake(
                 "the other way round",
                 _of_the_prior,
-                "this is the divergence of the prior from the cloud. The two are not the same: asked for is that of the"
-                " cloud from the prior.",
+                "this is the divergence of the prior from the posterior. The two are not the same: asked for is that"
+                " of the posterior from the prior.",
             ),
             Mistake(
                 "log deviation",
@@ -328,7 +328,7 @@ EXERCISES = [
             Mistake(
                 "sign of the logarithm",
                 lambda mean, log_variance: 0.5 * (mean**2 + log_variance.exp() - 1 + log_variance),
-                "the logarithm is added; then a cloud that shrinks to a point would earn something. It is taken off.",
+                "the logarithm is added; then a posterior that shrinks to a point would be rewarded. It is subtracted.",
             ),
         ),
         gradients=True,
@@ -346,7 +346,7 @@ EXERCISES = [
             Mistake(
                 "sign lost after the mean",
                 lambda image, rebuilt: _neighbourhoods(image - rebuilt).abs().max(),
-                "you average before the sign is taken off, so that dark and bright beside each other cancel.",
+                "you average before you take the absolute value, so that dark and bright beside each other cancel.",
             ),
             Mistake(
                 "single pixels",

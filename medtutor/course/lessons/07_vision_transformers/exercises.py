@@ -4,7 +4,6 @@ from math import sqrt
 
 import torch
 
-from ....explanation.attention import rollout
 from ....models.vit import attend
 from ...check import Exercise, Mistake
 
@@ -124,39 +123,6 @@ def _directions_alone(queries, keys, values):
 def _best_alone(queries, keys, values):
     best = _scores(queries, keys).argmax(-1)
     return torch.nn.functional.one_hot(best, keys.shape[-2]).to(values.dtype) @ values
-
-
-def _attention_of_some_blocks(generator):
-    """Weights (blocks, heads, N, N), sharp enough that heads and blocks differ."""
-    blocks, heads = generator.integers(3, 5), generator.integers(2, 5)
-    tokens = generator.integers(5, 9)
-    return (torch.tensor(2 * generator.normal(size=(blocks, heads, tokens, tokens))).softmax(-1),)
-
-
-def _steps(weights, of_heads=lambda each: each.mean(dim=0)):
-    """What one block does, [(N, N), …]: half attention, half staying."""
-    return [(of_heads(each) + torch.eye(each.shape[-1])) / 2 for each in weights]
-
-
-def _multiplied(steps):
-    """The product, the last block on the left."""
-    through = steps[0]
-    for step in steps[1:]:
-        through = step @ through
-    return through
-
-
-def _head_by_head(weights):
-    return torch.stack([_multiplied(_steps(weights[:, [head]])) for head in range(weights.shape[1])]).mean(0)
-
-
-def _identity_at_the_end(weights):
-    through = _multiplied([each.mean(dim=0) for each in weights])
-    return (through + torch.eye(len(through))) / 2
-
-
-def _place_by_place(weights):
-    return torch.stack(_steps(weights)).prod(dim=0)
 
 
 EXERCISES = [
@@ -346,99 +312,6 @@ EXERCISES = [
                 "added to the values",
                 lambda queries, keys, values: values + attend(queries, keys, values),
                 "you add what is gathered to the values. A block does so later; this is what is gathered alone.",
-            ),
-        ),
-    ),
-    Exercise(
-        "rollout",
-        rollout,
-        _attention_of_some_blocks,
-        (
-            Mistake(
-                "wrong order",
-                lambda weights: _multiplied(_steps(weights)[::-1]),
-                "the blocks are multiplied in the other order. The last block looks at what the ones before have"
-                " gathered: row i of the product starts at its token i, so which one stands on the left?",
-            ),
-            Mistake(
-                "identity left out",
-                lambda weights: _multiplied([each.mean(dim=0) for each in weights]),
-                "the identity is missing: a block adds to what a token was, it does not replace it.",
-            ),
-            Mistake(
-                "identity not halved",
-                lambda weights: _multiplied([2 * step for step in _steps(weights)]),
-                "attention and identity are added, and the rows add up to more than 1, more with each block. Take half"
-                " of each.",
-            ),
-            Mistake(
-                "identity at the end",
-                _identity_at_the_end,
-                "you add the identity once, after the product. Every block adds to what was there.",
-            ),
-            Mistake(
-                "the strongest head",
-                lambda weights: _multiplied(_steps(weights, lambda each: each.max(dim=0).values)),
-                "you take the strongest head at each place. Asked for is their mean, whose rows still add up to 1.",
-            ),
-            Mistake(
-                "heads added up",
-                lambda weights: _multiplied(_steps(weights, lambda each: each.sum(dim=0))),
-                "you add up the heads: a row then adds up to as many as there are heads. Take their mean.",
-            ),
-            Mistake(
-                "head by head",
-                _head_by_head,
-                "you multiply each head through for itself, and average then. Heads are mixed after each block: average"
-                " first.",
-            ),
-            Mistake(
-                "blocks averaged",
-                lambda weights: torch.stack(_steps(weights)).mean(0),
-                "you average the blocks. They work one after another: the second one looks at what the first has"
-                " gathered.",
-            ),
-            Mistake(
-                "place by place",
-                _place_by_place,
-                "you multiply place by place (*). A way over two blocks goes from token to token to token, over all in"
-                " between: @.",
-            ),
-            Mistake(
-                "the last block alone",
-                lambda weights: _steps(weights)[-1],
-                "this is the last block alone. From the second block on, a token is no longer its own patch.",
-            ),
-            Mistake(
-                "columns for rows",
-                lambda weights: rollout(weights).T,
-                "this is the transpose: the columns add up to 1. Row i has to say where token i comes from.",
-            ),
-            Mistake(
-                "the first block alone",
-                lambda weights: _steps(weights)[0],
-                "this is the first block alone. What do the others do with what it has gathered?",
-            ),
-            Mistake(
-                "one block many times",
-                lambda weights: torch.linalg.matrix_power(torch.stack(_steps(weights)).mean(0), len(weights)),
-                "you average the blocks, and go through the mean many times. Each block has its own weights and its own"
-                " turn.",
-            ),
-            Mistake(
-                "heads one after another",
-                lambda weights: _multiplied(_steps(weights.flatten(0, 1)[:, None])),
-                "you go through the heads of a block one after another. They work side by side: take their mean.",
-            ),
-            Mistake(
-                "identity whole, attention half",
-                lambda weights: _multiplied([step + torch.eye(step.shape[-1]) / 2 for step in _steps(weights)]),
-                "you halve the attention and not the identity, and the rows add up to more than 1. Take half of each.",
-            ),
-            Mistake(
-                "numbers of the last row",
-                lambda weights: rollout(weights)[0],
-                "this is one row, that of the first token. Asked for are the rows of all tokens.",
             ),
         ),
     ),
