@@ -564,9 +564,9 @@ for name in ("GAN", "diffusion", "one face", "VAE"):
 
 # %%
 evidence = review.read_evidence("gan-images-can-be-told")
-print(review.pivot(evidence, [
+display(review.pivot(evidence, [
     "told by a CNN", "told by features", "KID", "precision", "recall"]))
-print(review.pivot(evidence, ["labels right", "learned from"]))
+display(review.pivot(evidence, ["labels right", "learned from"]))
 
 # %% [markdown]
 # ## Is anybody in there?
@@ -677,7 +677,7 @@ helps
 
 # %%
 evidence = review.read_evidence("gan-augmentation-helps")
-print(review.pivot(evidence, [f"{n} labels" for n in (25, 50, 100)]))
+display(review.pivot(evidence, [f"{n} labels" for n in (25, 50, 100)]))
 means = {"none": 0.0}
 for arm in ("classical", "GAN", "both"):
     means[arm] = evidence.contrast(f"{arm} against none: 50 labels").mean
