@@ -281,7 +281,7 @@ def test_an_unexpected_error_is_one_line_and_debug_shows_more(offline, monkeypat
 def test_ctrl_c_keeps_what_was_reached_and_resume_ends_as_without(tmp_path, empty_home):
     """A real process, a real SIGINT, and the same numbers as a run that was never stopped."""
     environment = os.environ | {"HOME": str(empty_home), "OMP_NUM_THREADS": "1"}
-    start = [sys.executable, "-m", "medtutor", "train", "breastmnist", "--source", "phantom", "--epochs", "16"]
+    start = [sys.executable, "-m", "medtutor", "train", "breastmnist", "--source", "phantom", "--epochs", "40"]
     start += ["--model", "lenet", "--json", "--out"]
     folder = tmp_path / "run"
     with subprocess.Popen(
@@ -294,7 +294,7 @@ def test_ctrl_c_keeps_what_was_reached_and_resume_ends_as_without(tmp_path, empt
         out, err = process.communicate(timeout=60)
     assert process.returncode == 130, err
     stopped = json.loads(out)
-    assert stopped["interrupted"] and 0 < stopped["epochs"] < 16 and stopped["test"] is None
+    assert stopped["interrupted"] and 0 < stopped["epochs"] < 40 and stopped["test"] is None
     assert b"--resume" in err
     resumed = subprocess.run([*start, str(folder), "--resume"], capture_output=True, env=environment, check=True)
     whole = subprocess.run([*start, str(tmp_path / "whole")], capture_output=True, env=environment, check=True)

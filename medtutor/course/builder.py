@@ -26,6 +26,7 @@ SOLUTION = re.compile(r"^(?P<indent>[ \t]*)### BEGIN SOLUTION\n.*?^[ \t]*### END
 # The same marks, also where they are misspelt: such a solution would stay in the students' notebook.
 MARK = re.compile(r"^[ \t]*#+[ \t]*(?:BEGIN|END)[ \t_]*SOLUTION\b.*$", re.M | re.I)
 PAIR = ["### BEGIN SOLUTION", "### END SOLUTION"]
+CLAIM = re.compile(r'review\.claim\("([\w-]+)"\)')
 BLANK = "...  # your code here"
 PHANTOM_WARNING = "PhantomWarning"
 
@@ -187,23 +188,51 @@ def solutions(source):
 def retext(source):
     """Write the text of a source anew into its notebooks, whose code is as it was: the outputs stay. [path, …]
 
+    Cells that only show claims are drawn anew, too: a card comes from rule and evidence, not from what ran before it.
     Raises `InputError` where a notebook is missing or a cell of code has changed: then it must be built.
     """
     source = Path(source)
     texts = {}
     for path, notebook in {path: read(source, solved) for path, solved in products(source).items()}.items():
         built = read_notebook(path) if path.exists() else {"cells": []}
-        code = [cell for cell in built["cells"] if cell["cell_type"] == "code"]
-        wanted = [cell for cell in notebook.cells if cell.cell_type == "code"]
+        code = [cell for cell in built["cells"] if cell["cell_type"] == "code" and not shown_claims(cell["source"])]
+        wanted = [cell for cell in notebook.cells if cell.cell_type == "code" and not shown_claims(cell.source)]
         if [cell.source for cell in wanted] != ["".join(cell["source"]) for cell in code]:
             raise InputError(
                 f"the code of {path.name} is not that of {source.name}; run: medtutor notebooks build {source.name[:2]}"
             )
         for cell, old in zip(wanted, code):
-            cell.outputs, cell.execution_count = old["outputs"], old["execution_count"]
+            cell.outputs = old["outputs"]
+        for count, cell in enumerate((cell for cell in notebook.cells if cell.cell_type == "code"), 1):
+            if shown_claims(cell.source):
+                cell.outputs = _cards(cell.source)
+            cell.execution_count = count
+            for output in cell.outputs:
+                if output["output_type"] == "execute_result":
+                    output["execution_count"] = count
         texts[path] = _as_json(notebook)
     _write(texts)
     return [*texts]
+
+
+def shown_claims(code):
+    """The ids of the claims that a cell shows, where it does nothing else: [id, …]."""
+    code = "".join(code)
+    return [] if re.sub(r"display\(|[\s,)]", "", CLAIM.sub("", code)) else CLAIM.findall(code)
+
+
+def _cards(code):
+    """The outputs of a cell that only shows claims; the last expression of a cell is its result."""
+    from ..review import claim
+
+    last = code.strip().splitlines()[-1].startswith("review.claim")
+    outputs = []
+    for name in shown_claims(code):
+        data = {"text/html": claim(name)._repr_html_(), "text/plain": str(claim(name))}
+        outputs.append({"output_type": "display_data", "data": data, "metadata": {}})
+    if last:
+        outputs[-1]["output_type"] = "execute_result"
+    return outputs
 
 
 def build(source):

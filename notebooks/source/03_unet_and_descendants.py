@@ -643,14 +643,12 @@ show_volumes(
 # down before the evidence; five seeds each.
 
 # %%
-review.claim("skips-sharpen-boundaries")
-
-# %%
-for claim in ("attention-gates-help", "descendants-beat-unet"):
-    display(review.claim(claim))
-
-# %%
-review.claim("post-processing-helps")
+display(
+    review.claim("skips-sharpen-boundaries"),
+    review.claim("attention-gates-help"),
+    review.claim("descendants-beat-unet"),
+    review.claim("post-processing-helps"),
+)
 
 # %% [markdown]
 # On the first card, surface Dice is clear in every seed, HD95 is not. The next two

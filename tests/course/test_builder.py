@@ -131,6 +131,22 @@ def test_a_changed_text_keeps_the_outputs(source):
         assert outputs[0] == outputs[1]
 
 
+def test_cards_are_drawn_anew_and_as_running_the_cell_would(source):
+    cards = (
+        '\n# %%\nfrom medtutor import review\n\n# %%\nreview.claim("depth-helps")\n\n'
+        '# %%\ndisplay(\n    review.claim("depth-helps"),\n    review.claim("cnn-beats-mlp"),\n)\n\n# %%\n1 + 1\n'
+    )
+    source.write_text(SOURCE + cards)
+    build(source)
+    first = [path.read_bytes() for path in products(source)]
+    assert retext(source) == [*products(source)]
+    assert [path.read_bytes() for path in products(source)] == first
+    source.write_text(SOURCE + cards.replace('\n# %%\nreview.claim("depth-helps")\n', "", 1))
+    retext(source)
+    student = json.loads(next(iter(products(source))).read_text())
+    assert [cell["execution_count"] for cell in student["cells"] if cell["cell_type"] == "code"] == [*range(1, 9)]
+
+
 def test_text_alone_is_refused_where_code_has_changed_or_nothing_was_built(source):
     with pytest.raises(InputError, match="the code of 00_example.ipynb is not that of 00_example.py; run"):
         retext(source)
