@@ -653,8 +653,8 @@ for words, group in (("least", ranked[0]), ("most", ranked[-1])):
     ))
 
 # %% [markdown]
-# These are real patients whom the GAN draws too rarely, and too often. A data set that
-# is published in place of the real one hands the gap on.
+# These are real patients whom the GAN draws too rarely, and too often. Our diffusion
+# model leaves out the same group. A published data set would hand the gap on.
 #
 # ## Do drawn images help where real ones are few?
 #
