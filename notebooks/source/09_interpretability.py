@@ -531,7 +531,7 @@ figures.matrix(
 # ## What the review says and what we measured
 #
 # The review counts interpretability and trust among the challenges, and explainability
-# among the future directions. Four questions, each with a rule and one method that
+# among the future directions. Three questions, each with a rule and one method that
 # decides:
 
 # %%
@@ -568,6 +568,8 @@ Table(["method", *columns], rows, phantom=True)
 #   happen, and another one may show the opposite.
 # - **Not testable here** is no verdict either: even a perfect map would have failed, as
 #   it is too coarse for the marker, or as the control points there, too.
+# - **No difference larger than the margin** is a verdict: whatever gain there is, it
+#   is smaller.
 # - **Supported** holds for planted evidence, this network and these controls.
 #   That a map changes with the weights does not make it right.
 #
