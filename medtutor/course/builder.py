@@ -20,6 +20,7 @@ from pathlib import Path
 from ..errors import InputError, MedtutorError
 from ..files import write_whole
 from .execution import execute, needed
+from .folding import fold_answers
 from .glossary import linked
 
 SOLUTION = re.compile(r"^(?P<indent>[ \t]*)### BEGIN SOLUTION\n.*?^[ \t]*### END SOLUTION[ \t]*$", re.M | re.S)
@@ -78,19 +79,7 @@ def read(source, solved, links=True):
             _check_marks(cell.source, f"{source.name}, cell {number}")
             cell.source = without_marks(cell.source) if solved else blanked(cell.source)
             _check_python(cell.source, f"{source.name}, cell {number}")
-    if not solved:
-        _hide_answers(notebook)
     return notebook
-
-
-def _hide_answers(notebook):
-    """Between a prediction and its reconciliation JupyterLab shows outputs only when the student runs the cell."""
-    open_questions = set()
-    for cell in (cell for cell in notebook.cells if cell.cell_type == "code"):
-        open_questions -= set(re.findall(r"^(\w+)\.reconcile\(", cell.source, re.M))
-        if open_questions and not re.search(r"^check\.|\bPrediction\(", cell.source, re.M):
-            cell.metadata["jupyter"] = {"outputs_hidden": True}
-        open_questions |= set(re.findall(r"^(\w+) = Prediction\(", cell.source, re.M))
 
 
 def _cells(source):
@@ -210,6 +199,8 @@ def retext(source):
             for output in cell.outputs:
                 if output["output_type"] == "execute_result":
                     output["execution_count"] = count
+        if not products(source)[path]:
+            fold_answers(notebook)
         texts[path] = _as_json(notebook)
     _write(texts)
     return [*texts]
@@ -255,6 +246,8 @@ def build(source):
                 "set MEDTUTOR_DATA to the folder that holds them, or connect to the network"
             )
         strip_what_changes(notebook)
+        if not products(source)[path]:
+            fold_answers(notebook)
         texts[path] = _as_json(notebook)
     _write(texts)
     return costs

@@ -3,7 +3,6 @@
 import numpy as np
 import torch
 
-from ..data.card import SPLITS
 from ..errors import InputError
 from ..explanation.familiar import features_of, is_up_to_date, known, limit_of, nearest
 from ..explanation.subject import Subject
@@ -59,7 +58,7 @@ def likeness(distance: float, usual: torch.Tensor) -> str:
 class AttributionCases:
     """The controls of an `AttributionExplorer` that choose its `case`."""
 
-    split = Choice("split", list(reversed(SPLITS)), meaning="of the data set")
+    split = Choice("split", ["val", "test", "train"], meaning="of the data set; test is for the end")
     of = Choice("label", lambda self: [("all classes", -1), *self._classes], meaning="only images with this label")
     outcome = Choice(
         "outcome",

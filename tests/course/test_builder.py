@@ -158,13 +158,22 @@ def test_text_alone_is_refused_where_code_has_changed_or_nothing_was_built(sourc
     assert [path.read_bytes() for path in products(source)] == first
 
 
-def test_outputs_between_guess_and_answer_wait_for_the_student(source):
+def test_outputs_between_guess_and_answer_are_folded_for_students(source):
     source.write_text(
-        "# %%\nguess = Prediction('00/x', 'What?', low=0, high=1)\nguess\n\n# %%\nresult = 1\nprint(result)\n\n"
-        "# %%\ncheck.auc(half)\n\n# %%\nguess.reconcile(result)\n\n# %%\nprint('free')\n"
+        "# %%\nfrom IPython.display import HTML\nclass Prediction:\n    def __init__(self, key): pass\n"
+        "    def reconcile(self, result): return 'It is'\n\n"
+        "# %%\nguess = Prediction('00/x')\n\n# %%\nprint('0.9 <')\nHTML('<b>0.9</b>')\n\n# %%\nx = 1\n\n"
+        "# %%\nguess.reconcile(1)\n\n# %%\nprint('free')\n"
     )
-    hidden = [[cell.metadata.get("jupyter") for cell in read(source, solved).cells] for solved in (False, True)]
-    assert hidden == [[None, {"outputs_hidden": True}, None, None, None], [None] * 5]
+    student, solved = built(source)
+    shown = [cell["outputs"] for cell in student["cells"]]
+    (folded,) = shown[2]
+    assert folded["data"]["text/html"].startswith("<details><summary>") and folded["output_type"] == "display_data"
+    assert "<pre>0.9 &lt;\n</pre><b>0.9</b></details>" in folded["data"]["text/html"]
+    assert shown[3] == [] and shown[4][0]["data"] == {"text/plain": "'It is'"} and shown[5][0]["text"] == "free\n"
+    assert "<details>" not in str(solved)
+    retext(source)
+    assert json.loads(next(iter(products(source))).read_text()) == student
 
 
 def test_terms_lead_to_the_glossary_and_ids_do_not_hang_on_it(source):
