@@ -564,9 +564,9 @@ for name in ("GAN", "diffusion", "one face", "VAE"):
 
 # %%
 evidence = review.read_evidence("gan-images-can-be-told")
-print(review.pivot(evidence, [
+display(review.pivot(evidence, [
     "told by a CNN", "told by features", "KID", "precision", "recall"]))
-print(review.pivot(evidence, ["labels right", "learned from"]))
+display(review.pivot(evidence, ["labels right", "learned from"]))
 
 # %% [markdown]
 # ## Is anybody in there?
@@ -653,8 +653,8 @@ for words, group in (("least", ranked[0]), ("most", ranked[-1])):
     ))
 
 # %% [markdown]
-# These are real patients whom the GAN draws too rarely, and too often. A data set that
-# is published in place of the real one hands the gap on.
+# These are real patients whom the GAN draws too rarely, and too often. Our diffusion
+# model leaves out the same group. A published data set would hand the gap on.
 #
 # ## Do drawn images help where real ones are few?
 #
@@ -677,7 +677,7 @@ helps
 
 # %%
 evidence = review.read_evidence("gan-augmentation-helps")
-print(review.pivot(evidence, [f"{n} labels" for n in (25, 50, 100)]))
+display(review.pivot(evidence, [f"{n} labels" for n in (25, 50, 100)]))
 means = {"none": 0.0}
 for arm in ("classical", "GAN", "both"):
     means[arm] = evidence.contrast(f"{arm} against none: 50 labels").mean

@@ -22,7 +22,7 @@
 # 4. divide a result between its sources;
 # 5. name why values are missing, and say what may be made of a gap.
 #
-# About 86 minutes; *bonus* parts are not counted.
+# About 82 minutes; *bonus* parts are not counted.
 # [Lesson 01](01_cnn_classification.ipynb) and
 # [lesson 07](07_vision_transformers.ipynb) come first.
 #
@@ -821,28 +821,6 @@ five_seeds("three-families-draw-better-masks")
 review.claim("three-families-draw-better-masks")
 
 # %% [markdown]
-# ## Bonus: All families side by side
-#
-# Every family that classifies, on the same images. By columns:
-#
-# - **labels**: the share of the training labels that were used;
-# - **test AUC**: mean over five seeds, and the 95 % interval of that mean over
-#   seeds; the choice of the test images is not in it;
-# - **parameters**, and **MFLOP an image**, forward: the same on every machine;
-# - **best explanation**: the method whose maps most often point to planted
-#   evidence, and by how much more often than in an untrained network.
-#
-# What was reached was measured earlier, on the real images, with recipes that
-# stand in the claims. U-Nets and GANs draw, they do not classify, and are not in it.
-
-# %%
-review.side_by_side(timed=False)
-
-# %% [markdown]
-# Read it by pairs of rows, never down the whole table: a family with a short
-# training or few labels is not worse, it was asked for something else. Where
-# intervals overlap, take the cheaper one.
-#
 # ## Key points
 #
 # - A hybrid is compared with *both* parents, at equal parameters and equal work,

@@ -9,6 +9,7 @@ from medtutor.errors import InputError
 from medtutor.models.diffusion import Denoiser, denoising_loss
 from medtutor.models.randomness import seeded
 from medtutor.training.diffusion import fit_diffusion, load_diffusion, read_diffusion
+from medtutor.training.gan_run import CHECKPOINTS
 
 
 def tiny(classes=2):
@@ -78,6 +79,7 @@ def test_the_one_that_ships():
     run = load_diffusion("pneumoniamnist")
     drawn = run.sample(8, steps=10)
     assert drawn.shape == (8, 1, 28, 28) and drawn.float().std() > 20
+    assert all(path.stat().st_size < 2_000_000 for path in (CHECKPOINTS / "pneumoniamnist_diffusion").iterdir())
     assert run.command == "python tools/make_diffusion_checkpoint.py --out FOLDER"
     with pytest.raises(InputError, match="pneumoniamnist"):
         load_diffusion("breastmnist")
