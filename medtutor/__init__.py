@@ -27,6 +27,7 @@ _HOME = {
     "build": "models",
     "explain": "explanation",
     "explore": "explorers",
+    "page": "pages",
     "Recipe": "training",
     "Run": "training",
     "default_recipe": "training",

@@ -25,6 +25,7 @@ explanation/test_attribution explanation/test_explain_command explanation/test_m
 explorers/test_attention_explorer explorers/test_attribution_explorer explorers/test_classification_explorer
 explorers/test_every_explorer explorers/test_fresh_and_followed explorers/test_generator_explorer
 review/test_screening review/test_transformer_trials review/test_trial_command review/test_trials
+pages/test_document pages/test_graph
 training/test_gan_training training/test_processes training/test_run training/test_speedups
 """.split()
 

@@ -254,6 +254,12 @@ def explained_json(of, folder):
     return answer
 
 
+def paged(of, folder):
+    published(of).save(folder)
+    out = folder.with_suffix(".html")
+    return command(of, "page", folder, "--out", out, "--images", 4)
+
+
 def published(of):
     """The run as if it were of a set that a name brings back."""
     return replace(of.run, provenance="phantom")
@@ -409,6 +415,10 @@ ROWS = {
     "evaluate --json": Row(evaluated_json),
     "explain": Row(explained, CELL),
     "explain --json": Row(explained_json, CELL),
+    # the page
+    "page": Row(
+        paged, dict.fromkeys(["segmentation", "regression", "volumes", "sequences"], "shows classifications of images")
+    ),
 }
 CASES = [(name, task, form) for name in ROWS for task in TASKS for form in FORMS]
 

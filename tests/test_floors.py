@@ -20,7 +20,7 @@ FLOORS = [
     ["figures"],
     ["widgets"],
     ["review"],
-    ["explorers"],  # of the review, too: its literature, its screening
+    ["explorers", "pages"],  # of the review, too: its literature, its screening
     ["course"],
     ["bench", "doctor"],
     ["cli"],

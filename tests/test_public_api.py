@@ -12,7 +12,19 @@ import pytest
 import medtutor
 from medtutor.data.catalog import SOURCES
 
-ROOMS = ("data", "models", "metrics", "training", "explanation", "reports", "figures", "explorers", "review", "course")
+ROOMS = (
+    "data",
+    "models",
+    "metrics",
+    "training",
+    "explanation",
+    "reports",
+    "figures",
+    "explorers",
+    "pages",
+    "review",
+    "course",
+)
 
 
 def public():

@@ -1,4 +1,4 @@
-"""`medtutor train`, `evaluate` and `explain`."""
+"""`medtutor train`, `evaluate`, `explain` and `page`."""
 
 import os
 import sys
@@ -58,6 +58,12 @@ def add(commands):
     explain.add_argument("--layer", help="of grad_cam: which layer to look at")
     explain.add_argument("--out", required=True, help="PNG file to write")
     explain.add_argument("--root", help="folder to look for data in first")
+
+    page = command(commands, "page", page_command, "a saved run as one HTML file that explains itself in any browser")
+    page.add_argument("run", help="folder of a run that classifies images")
+    page.add_argument("--out", required=True, help="HTML file to write, at most 6 MB")
+    page.add_argument("--images", type=int, default=40, help="how many images it shows: 40 (default)")
+    page.add_argument("--root", help="folder to look for data in first")
 
 
 def train_command(options):
@@ -214,6 +220,22 @@ def explain_command(options):
             if value is not None:
                 print(f"  {name:20}{value:.3f}")
         print(f"saved to {out}")
+    return 0
+
+
+def page_command(options):
+    from ..pages import page
+    from ..pages.document import checked_file
+    from ..training import Run
+
+    checked_file(options.out)
+    run = Run.load(options.run)
+    out = page(run, run.dataset(options.root), options.out, images=options.images)
+    size = out.stat().st_size
+    if options.json:
+        print_json({"run": options.run, "provenance": run.provenance, "file": str(out), "bytes": size})
+    else:
+        print(f"{run}\n\nsaved to {out}, {size / 1e6:.1f} MB; open it in a browser, or send it to somebody")
     return 0
 
 

@@ -295,7 +295,7 @@ same_network(PlainRNN(), nn.RNN(48, 32, batch_first=True), features)
 # ## One step of an LSTM
 #
 # The **LSTM** (long short-term memory, Hochreiter & Schmidhuber 1997) keeps a
-# second state, the memory $c$, and shows a part of it, $h$. Four linear layers
+# second state, the memory (**cell state**) $c$, and shows a part of it, $h$. Four linear layers
 # look at $x_t$ and $h_{t-1}$; $\sigma$ is the sigmoid, $\odot$ the product number
 # by number.
 #

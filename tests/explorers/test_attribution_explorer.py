@@ -58,9 +58,16 @@ def pair():
     return replace(run, model=deepcopy(run.model)), dataset
 
 
+def on_test(*given):
+    """The explorer of a run and its data set, on the test split."""
+    made = explore(*given)
+    made.split.value = "test"
+    return made
+
+
 @pytest.fixture
 def explorer(pair):
-    return explore(*pair)
+    return on_test(*pair)
 
 
 @pytest.fixture
@@ -204,7 +211,7 @@ def test_the_methods_on_offer_are_those_of_the_network(explorer, pair):
         == [name for name in METHODS if name != "attention_rollout"]
     )
     run, dataset = of_blobs(model="vit")
-    explorer = explore(run, dataset)
+    explorer = on_test(run, dataset)
     assert [name for _, name in explorer.method.options] == list(METHODS)
     explorer.method.value = "attention_rollout"
     before = explorer.attribution
@@ -277,7 +284,7 @@ def test_cases_by_label_and_outcome(explorer, pair):
 def test_an_empty_choice_gives_a_sentence_and_lives_on(pair):
     run, dataset = pair
     run.predictions = {**run.predictions, "test": torch.nn.functional.one_hot(dataset.test.labels, 2).float()}
-    explorer = explore(run, dataset)
+    explorer = on_test(run, dataset)
     explorer.outcome.value = "wrong"
     assert "no image fits" in explorer.message.value and "outcome wrong" in alt(explorer) and explorer.case is None
     explorer.opacity.value, explorer.size.value = 0.4, 3
@@ -306,7 +313,7 @@ def test_probabilities_prediction_label_and_warning(explorer, pair):
     labels[0] = 1 - int(explain(run, dataset.test.images[0], "saliency").predicted.index)
     turned = replace(dataset, test=replace(dataset.test, labels=labels))
     run.labels, run.predictions = {}, {}
-    explorer = explore(run, turned)
+    explorer = on_test(run, turned)
     assert "&#9888;" in explorer._answer.value and "The model is wrong" in explorer.still().alt
 
 
@@ -315,7 +322,7 @@ def test_an_answer_of_the_test_that_differs_is_said(pair):
     called = int(explain(run, dataset.test.images[0], "saliency").predicted.index)
     run.predictions = {"test": run.predictions["test"].clone()}
     run.predictions["test"][0] = torch.eye(2)[1 - called]
-    assert f"it said {dataset.card.classes[1 - called]}" in explore(run, dataset)._answer.value
+    assert f"it said {dataset.card.classes[1 - called]}" in on_test(run, dataset)._answer.value
 
 
 def given(name, content):

@@ -1,0 +1,191 @@
+"""A network and the gradient of its score with respect to the image, in one ONNX graph.
+
+`torch.onnx.export` refuses a module that asks for a gradient (github.com/pytorch/pytorch/issues/110866). `make_fx` does
+not: it runs forward and backward once with symbolic shapes and writes down every operation, those of the backward pass
+as ordinary ones. What ONNX has no name for, such as the backward of a convolution, is written with operations that it
+has: `RULES`. What is left are plain operations on tensors, which `torch.export` and ONNX take.
+"""
+
+import logging
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+import torch
+from torch import nn
+
+from ..errors import InputError
+from ..explanation.anatomy import copied, title_of
+from .rules import rules, write_out
+
+WEIGHTS = "weights"  # what the graphs call the file that holds their numbers
+
+
+@dataclass(frozen=True)
+class Graph:
+    """A network as ONNX, without its numbers: the same graph serves every network of that architecture.
+
+    gradient  ONNX file, (x, weights) -> (logits, gradient), and with a layer also features and feature_gradient:
+              x (b, C, H, W) in -1…1; weights (b, classes), of which sum of logits the gradients are; features (b, c, h,
+              w), the feature maps of the layer, and the gradient with respect to them
+    forward   ONNX file, x -> logits: the part of it that needs no gradient
+    names     the tensors of the network's `state_dict` whose numbers the graphs refer to, in order
+    """
+
+    gradient: bytes
+    forward: bytes
+    names: tuple[str, ...]
+
+    def weights(self, model: nn.Module) -> bytes:
+        """The numbers of a network of this architecture, float32, one tensor after the other."""
+        state = model.state_dict()
+        return b"".join(state[name].detach().cpu().float().contiguous().numpy().tobytes() for name in self.names)
+
+
+class WithGradient(nn.Module):
+    """(x, weights) -> logits and the gradient of their weighted sum; of a layer also its output, and the gradient with
+    respect to that.
+    """
+
+    def __init__(self, net, layer, shape):
+        super().__init__()
+        self.net, self.layer, self.shape = net, layer, shape
+
+    def forward(self, x, weights):
+        if self.layer is None:
+            logits, back = torch.func.vjp(self.net, x)
+            return logits, back(weights)[0]
+        module, seen = self.net.get_submodule(self.layer), []
+
+        def nudged(x, nothing):
+            # The gradient with respect to feature maps is that with respect to nothing, added to them.
+            def add(module, inputs, output):
+                seen.append(output)
+                return output + nothing
+
+            handle = module.register_forward_hook(add)
+            try:
+                return self.net(x), seen.pop()
+            finally:
+                handle.remove()
+
+        nothing = x.new_zeros(x.shape[0], *self.shape)
+        logits, back, features = torch.func.vjp(nudged, x, nothing, has_aux=True)
+        gradient, feature_gradient = back(weights)
+        return logits, gradient, features, feature_gradient
+
+
+def check_installed() -> None:
+    """Raises `InputError` where the libraries are missing that write ONNX."""
+    try:
+        import onnx  # noqa: F401
+        import onnxscript  # noqa: F401
+    except ImportError as error:
+        raise InputError(
+            f"a page needs {error.name or 'onnx'}, which is not installed; pip install 'medtutor[page]'"
+        ) from None
+
+
+def export(
+    model: nn.Module,
+    shape: tuple[int, ...],
+    classes: int,
+    layer: str | None = None,
+    layer_shape: tuple[int, ...] | None = None,
+) -> Graph:
+    """A classifier of images and its gradient as a `Graph`. About ten seconds.
+
+    model        takes (b, C, H, W), b of any size, and returns (b, classes); it is left as it is
+    shape        (C, H, W)
+    layer        whose feature maps Grad-CAM looks at, of shape `layer_shape`, (c, h, w); None: no such maps
+
+    Raises `InputError` where the network computes what has no ONNX form here, or knows one size of batch alone.
+    """
+    check_installed()
+    net = copied(model).requires_grad_(False)
+    write_out(net)
+    # Sizes that are equal share a symbol, so the batch has one that nothing else has.
+    batch = next(size for size in (5, 7, 11, 13, 17, 19) if size not in {*shape, classes, *(layer_shape or ())})
+    asked = (torch.zeros(batch, *shape), torch.zeros(batch, classes))
+    outputs = ["logits", "gradient"] + (["features", "feature_gradient"] if layer else [])
+    try:
+        with quiet():
+            traced = _traced(WithGradient(net, layer, layer_shape), asked)
+            whole = _as_onnx(traced, asked, outputs)
+    except Exception as error:
+        if isinstance(error, (InputError, MemoryError)):
+            raise
+        reason = str(error).split("\n")[0].split("!")[0][:100] or type(error).__name__
+        raise InputError(
+            f"{title_of(model)} cannot be exported with its gradient ({reason}); choose cnn, lenet, mlp or"
+            " bag_of_patches"
+        ) from error
+    place = {tensor.data_ptr(): name for name, tensor in net.state_dict().items()}
+    homes = {
+        node.target: place.get(getattr(traced, node.target).data_ptr())
+        for node in traced.graph.nodes
+        if node.op == "get_attr"
+    }
+    return _without_weights(whole, homes)
+
+
+@contextmanager
+def quiet() -> Iterator[None]:
+    """Torch's exporter tells of its progress, and of what its next version will do otherwise."""
+    before = logging.root.manager.disable
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        logging.disable(logging.WARNING)
+        try:
+            yield
+        finally:
+            logging.disable(before)
+
+
+def _traced(module, asked):
+    """What the module computes, as a graph of plain operations."""
+    from torch.fx.experimental.proxy_tensor import make_fx
+
+    traced = make_fx(module.eval(), decomposition_table=rules(), tracing_mode="symbolic", _allow_non_fake_inputs=True)(
+        *asked
+    )
+    traced.graph.eliminate_dead_code()
+    traced.recompile()
+    return traced
+
+
+def _as_onnx(traced, asked, outputs):
+    batches = {0: torch.export.Dim("batch", min=1, max=4096)}
+    program = torch.export.export(traced, asked, dynamic_shapes=(batches, batches))
+    # Not optimised: the optimiser would merge weights that are equal, and those of another network need not be.
+    found = torch.onnx.export(
+        program, (), dynamo=True, input_names=["x", "weights"], output_names=outputs, verbose=False, optimize=False
+    )
+    return found.model_proto
+
+
+def _without_weights(whole, homes):
+    """The `Graph` of an ONNX model, whose numbers come from elsewhere: {initialiser: name in the state_dict}."""
+    import onnx
+    from onnx.utils import Extractor
+
+    names, offset = [], 0
+    for tensor in whole.graph.initializer:
+        if homes.get(tensor.name) is None:
+            continue  # a constant, the same in every network of this architecture
+        length = len(tensor.raw_data)
+        names.append(homes[tensor.name])
+        tensor.ClearField("raw_data")
+        tensor.data_location = onnx.TensorProto.EXTERNAL
+        for key, value in {"location": WEIGHTS, "offset": offset, "length": length}.items():
+            tensor.external_data.add(key=key, value=str(value))
+        offset += length
+    for node in whole.graph.node:  # where in Python an operation came from: most of the file
+        node.doc_string = ""
+        del node.metadata_props[:]
+    for value in [*whole.graph.value_info, *whole.graph.initializer]:
+        del value.metadata_props[:]
+    del whole.metadata_props[:], whole.graph.metadata_props[:]
+    forward = Extractor(whole).extract_model(["x"], ["logits"])
+    return Graph(whole.SerializeToString(), forward.SerializeToString(), tuple(names))

@@ -1,0 +1,124 @@
+"""The backward passes that ONNX has no name for, written with operations that it has."""
+
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from torch import nn
+
+from ..errors import InputError
+from ..explanation.anatomy import replace
+
+aten = torch.ops.aten
+
+
+def rules() -> dict[Any, Any]:
+    """What `make_fx` puts in place of an operation: {operation: function}."""
+    from torch._decomp import core_aten_decompositions, get_decompositions
+
+    known = get_decompositions(
+        [
+            aten.native_batch_norm,
+            aten._native_batch_norm_legit_no_training,
+            aten.native_batch_norm_backward,
+            aten.native_layer_norm,
+            aten.native_layer_norm_backward,
+            aten.gelu_backward,
+            aten.sigmoid_backward,
+            aten.tanh_backward,
+            aten._softmax_backward_data,
+            aten.slice_backward,
+            aten.select_backward,
+        ]
+    )
+    found = {**core_aten_decompositions(), **known}
+    found.pop(aten.convolution.default, None)
+    return found | {
+        aten.convolution_backward.default: convolution,
+        aten.threshold_backward.default: threshold,
+        aten.max_pool2d_with_indices_backward.default: max_pool,
+        aten.adaptive_max_pool2d.default: global_max,
+        aten.adaptive_max_pool2d_backward.default: global_max_backward,
+    }
+
+
+class GlobalMean(nn.Module):
+    def forward(self, x):
+        return x.mean((2, 3), keepdim=True)
+
+
+class Swish(nn.Module):
+    def forward(self, x):
+        return x * torch.sigmoid(x)
+
+
+def write_out(net: nn.Module) -> None:
+    """Put the formula in place of modules of a copied network whose own passes write into memory."""
+    for name, module in list(net.named_modules()):
+        if isinstance(module, nn.AdaptiveAvgPool2d) and module.output_size in (1, (1, 1)):
+            replace(net, name, GlobalMean())
+        elif isinstance(module, nn.SiLU):
+            replace(net, name, Swish())
+
+
+def convolution(gradient, x, weight, bias_sizes, stride, padding, dilation, transposed, output_padding, groups, wanted):
+    """Of a convolution's input: a transposed convolution with the same weights, and the other way round."""
+    if wanted[1] or wanted[2]:
+        raise InputError("only the gradient of the image is exported, not that of weights")
+    dims = weight.dim() - 2
+    stride, padding, dilation = (
+        list(each) * dims if len(each) == 1 else list(each) for each in (stride, padding, dilation)
+    )
+    if transposed:
+        return (
+            aten.convolution(gradient, weight, None, stride, padding, dilation, False, [0] * dims, groups),
+            None,
+            None,
+        )
+    # What a stride leaves over at the far edge.
+    over = [
+        int(
+            x.shape[2 + i]
+            - ((gradient.shape[2 + i] - 1) * stride[i] - 2 * padding[i] + dilation[i] * (weight.shape[2 + i] - 1) + 1)
+        )
+        for i in range(dims)
+    ]
+    return aten.convolution(gradient, weight, None, stride, padding, dilation, True, over, groups), None, None
+
+
+def threshold(gradient, x, value):
+    """Of a ReLU."""
+    return aten.where(x > value, gradient, torch.zeros_like(gradient))
+
+
+def max_pool(gradient, x, kernel, stride, padding, dilation, ceil_mode, indices):
+    """Of a max-pooling whose windows do not overlap: to the largest of each window, in equal shares where there are
+    several.
+
+    Torch gives it to the first of them. Behind a ReLU, where ties are zeros, nothing passes either way.
+    """
+    height, width = list(kernel) * (2 if len(kernel) == 1 else 1)
+    steps = list(stride) * (2 if len(stride) == 1 else 1) or [height, width]
+    if steps != [height, width] or any(padding) or any(each != 1 for each in dilation) or ceil_mode:
+        raise InputError("max-pooling with overlapping or padded windows is not exported")
+    rows, columns = x.shape[2] // height, x.shape[3] // width
+    inside = x[:, :, : rows * height, : columns * width]
+    windows = inside.reshape(-1, x.shape[1], rows, height, columns, width)
+    hit = (windows == windows.amax((3, 5), keepdim=True)).to(gradient.dtype)
+    shares = hit / hit.sum((3, 5), keepdim=True) * gradient.reshape(-1, x.shape[1], rows, 1, columns, 1)
+    spread = shares.reshape(-1, x.shape[1], rows * height, columns * width)
+    return F.pad(spread, (0, x.shape[3] - columns * width, 0, x.shape[2] - rows * height))
+
+
+def global_max(x, size):
+    """The maximum over all places, and indices that nobody asks for."""
+    if any(side != 1 for side in size):
+        raise InputError("adaptive max-pooling to more than one place is not exported")
+    most = aten.amax(x, (2, 3), True)
+    return most, torch.zeros_like(most, dtype=torch.long)
+
+
+def global_max_backward(gradient, x, indices):
+    """To the largest of all places, in equal shares where there are several."""
+    hit = (x == aten.amax(x, (2, 3), True)).to(gradient.dtype)
+    return gradient * hit / hit.sum((2, 3), keepdim=True)
