@@ -14,13 +14,17 @@ START = f"<details><summary>{SUMMARY}</summary>"
 def fold_answers(notebook):
     """Fold the outputs of all cells between a prediction and its reconciliation, each cell's as one, in place.
 
-    Cells that check an exercise or ask a question stay open; what is folded already stays as it is.
+    So is what the reconciling cell shows before its answer. Cells that check an exercise or ask a question stay open;
+    what is folded already stays as it is.
     """
     open_questions = set()
     for cell in (cell for cell in notebook.cells if cell.cell_type == "code"):
-        open_questions -= set(re.findall(r"^(\w+)\.reconcile\(", cell.source, re.M))
-        if open_questions and not re.search(r"^check\.|\bPrediction\(", cell.source, re.M) and cell.outputs:
-            cell.outputs = [_folded(cell.outputs)]
+        answered = set(re.findall(r"^(\w+)\.reconcile\(", cell.source, re.M))
+        if open_questions and not re.search(r"^check\.|\bPrediction\(", cell.source, re.M):
+            last = len(cell.outputs) - bool(answered)  # a reconciliation folds its own answer
+            if last > 0:
+                cell.outputs = [_folded(cell.outputs[:last]), *cell.outputs[last:]]
+        open_questions -= answered
         open_questions |= set(re.findall(r"^(\w+) = Prediction\(", cell.source, re.M))
 
 
