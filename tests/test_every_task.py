@@ -493,9 +493,9 @@ def test_an_explanation_of_several_labels_says_which_one():
 
 # What takes no task: a picture of numbers, images or pages that are given as they are.
 WITHOUT_A_TASK = {
-    figures: {"picture", "outlines", "patients", "images", "curves", "matrix", "as_written", "side_by_side"},
+    figures: {"picture", "outlines", "patients", "images", "curves", "matrix", "as_written", "side_by_side", "diagram"},
     metrics: {"measure_regression", "measure_segmentation", "segmentation_scores", "metrics_kind"},
-    reports: set(),
+    reports: {"methods_table"},  # of what trust_table found, which has a row
     explorers: {"gallery", "literature", "screening"},  # of the published sets, and of what was published
     Run: {"load"},
 }

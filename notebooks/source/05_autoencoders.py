@@ -495,7 +495,7 @@ check.reparameterise(reparameterise)
 # - \underbrace{\mathrm{KL}\left(q(z|x)\,\Vert\,p(z)\right)}_{
 # \sum\frac12\left(\mu^2+\sigma^2-1-\ln\sigma^2\right)}$$
 #
-# Write the KL of each latent (the term under the last sum).
+# Write each latent's term of the last sum. Stay in PyTorch.
 
 # %%
 def divergence(mean, log_variance):
