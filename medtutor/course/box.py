@@ -37,8 +37,9 @@ class Box:
     def _repr_html_(self):
         symbol, colour = KINDS[self.kind]
         title, text = f"<b>{html.escape(self.title)}</b>", html.escape(self.text)
-        words = f"<details><summary>{title}</summary>{text}</details>" if self.folded else f"{title} {text}"
+        # What is folded has the page's own triangle for a symbol.
+        words = f"<details><summary>{title}</summary>{text}</details>" if self.folded else f"{symbol} {title} {text}"
         return (
             f'<div role="status" style="border-left:4px solid {colour};padding:2px 10px;margin:4px 0;max-width:46em">'
-            f"{symbol} {words}</div>"
+            f"{words}</div>"
         )
