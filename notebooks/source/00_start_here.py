@@ -63,6 +63,7 @@ print(run)
 # the training, and nothing is chosen on it.
 #
 # ACC is the **accuracy**: the share of images that are classified correctly.
+# In brackets stands its 95 % interval; n is the number of images.
 # Is that number good? You cannot say before you know what is easy.
 #
 # ## How a lesson works
@@ -112,7 +113,8 @@ commonest.reconcile(
 # %% [markdown]
 # Such a simple method is a **baseline**. Our network is better than this one.
 # AUC, the other number, does not depend on how common a class is: it is 0.5
-# for a program that calls all images the same, and 1 for a perfect order.
+# for a program that calls all images the same, and 1 where every image with
+# pneumonia gets a higher score than every normal one.
 #
 # **Explore.** Most lessons have a widget, such as the gallery below. All of
 # them work by keyboard: Tab moves between controls, arrow keys move a slider.
@@ -145,7 +147,7 @@ course_map()
 #
 # ## The images
 #
-# One real image of each modality.
+# One real image of each modality. The hippocampus is a small part of the brain.
 
 # %%
 import pydicom
@@ -188,10 +190,10 @@ figures.images(
 #
 # The gallery has every data set that the package knows. Where a set is not on
 # your disk, a drawn **phantom** may stand in, and says so; otherwise you see
-# its card and the command that gets it. `medtutor data fetch organamnist`
-# brings 58,830 CT slices of organs. Choose a set, a split and a class. What
-# makes two classes different? And what do all images of a set have in common?
-# A network will find both.
+# its card (what it is, its source, its license) and the command that gets it.
+# `medtutor data fetch organamnist` brings 58,830 CT slices of organs. Choose a
+# set, a split and a class. What makes two classes different? And what do all
+# images of a set have in common? A network will find both.
 
 # %%
 explorers.gallery()
@@ -221,15 +223,16 @@ figures.images(
 # ## Where results come from
 #
 # - **A run** is one training: model, **hyperparameters** (we call them the
-#   recipe), seed. Its numbers come with an interval over the test images.
-#   Another seed gives other numbers.
+#   recipe), **seed** (the number that the random choices begin with). Its results
+#   come with an interval over the test images. Another seed gives other results.
 # - **Published results** are shown beside a run on the same images at the same
 #   size, each with its source.
 # - **A claim** is a question of ours that a sentence of the review raises. Its
 #   rule is written down before the evidence, and one of five answers follows
 #   from both by code: supported, contradicted, no difference larger than the
-#   margin, inconclusive, not testable here. A negative result is a result;
-#   "we could not tell" is not one.
+#   margin, inconclusive, not testable here. The margin is the smallest
+#   difference that counts. A negative result is a result; "we could not tell" is
+#   not one.
 #
 # `medtutor trial list`, in a terminal, shows all claims with their answers.
 #

@@ -20,7 +20,7 @@
 # 3. decide whether a question needs one frame, many frames, or many frames in
 #    order, and prove it;
 # 4. pool over clips of unequal length without looking at the padding;
-# 5. train in two stages where one stage learns nothing.
+# 5. learn in two stages what one stage does not.
 #
 # About 90 minutes without the bonus parts, of which the processor needs two.
 # [Lesson 01](01_cnn_classification.ipynb) comes first.
@@ -32,7 +32,7 @@
 # | Use | for teaching and research; **not for clinical use** |
 #
 # No films of hearts with known truth can be shipped, so the heart is a phantom. Its
-# numbers say something about networks and nothing about patients.
+# numbers say nothing about patients.
 
 # %%
 import torch
@@ -53,10 +53,10 @@ from medtutor.training.heads import features_of, fit_head
 # %% [markdown]
 # ## Look at the clips first
 #
-# A clip is 16 frames of 28 x 28 pixels. The dark cavity in the bright wall is the
-# left ventricle. It ejects blood (**systole**) and fills again (**diastole**).
-# Where in the beat a clip starts, and how many beats it holds, differs from clip
-# to clip.
+# A clip is 16 frames of 28 x 28 pixels. The dark cavity in the bright wall is the left
+# ventricle. It ejects blood into the body (**systole**) and fills again
+# (**diastole**). Where in the beat a clip starts, and how many beats it holds, differs
+# from clip to clip.
 
 # %%
 heart = mt.load("cine_ejection")
@@ -79,10 +79,10 @@ film(heart.train.images[few], names,
      "Four clips of 16 frames, from the weakest heart to the strongest.")
 
 # %% [markdown]
-# The **ejection fraction** is the share of its blood that the ventricle ejects in
-# a beat: from the largest volume to the smallest, divided by the largest. A weak
-# heart ejects little. The phantom's masks give the volume of the cavity in each
-# frame (a slice of fixed thickness, so volume is proportional to area).
+# The **ejection fraction** is the share of its blood that the ventricle ejects in a
+# beat: the largest volume minus the smallest, divided by the largest. A weak heart
+# ejects little. The phantom's masks give the volume of the cavity in each frame (a
+# slice of fixed thickness, so volume is proportional to area).
 
 # %%
 def volume_curves(split):
@@ -127,8 +127,8 @@ check.ejection_fraction(ejection_fraction)
 # | `max_min_frames` | the largest and the smallest value of each feature | no |
 # | `lstm` | frame after frame, with a memory of 32 numbers | can use it |
 #
-# The measure is R², the share of the variance that is explained: 0 is what
-# predicting the mean gives, 1 is perfect. We choose on the 300 validation clips
+# The measure is R², the share of the variance that is explained: 0 is what predicting
+# the mean gives, less is worse, 1 is perfect. We choose on the 300 validation clips
 # and read the test clips once, for the winner.
 
 # %%
@@ -202,7 +202,8 @@ unordered.reconcile(
 )
 
 # %% [markdown]
-# Run this test whenever somebody says that a network "models time".
+# (`single_frame` reads the middle frame; after shuffling that is another one.) Run
+# this test whenever somebody says that a network "models time".
 #
 # ## Frames that are not there
 #
@@ -242,8 +243,8 @@ Table(["head", "all 16", *modes], [*rows, [*known, "", ""]],
 
 # %% [markdown]
 # Half a film often misses the smallest or the largest volume: see the true masks.
-# Beyond that, black frames do the harm. To a network a black frame is an image that
-# it has never seen, and it answers to it.
+# Beyond that, black frames do the harm. A black frame is an image that the network has
+# never seen, and it counts like any other.
 #
 # ## A network with a state
 #
@@ -254,7 +255,7 @@ Table(["head", "all 16", *modes], [*rows, [*known, "", ""]],
 # $$h_t = \tanh(W x_t + U h_{t-1} + b)$$
 #
 # Drawn frame by frame, the loop is **unrolled**: a deep network with one layer a
-# frame.
+# frame. (The figure's cell is a GRU, see below.)
 
 # %%
 figures.diagram("rnn")
@@ -354,13 +355,12 @@ class LSTM(nn.Module):
 same_network(LSTM(), runs["lstm"].model.head, features)
 
 # %% [markdown]
-# A **GRU** (Cho et al. 2014) has no second state and two gates. The update gate
-# $z$ both keeps and writes, $h_t = z_t \odot h_{t-1} + (1-z_t) \odot n_t$, with a
-# candidate $n_t$ that sees the old state through the reset gate $r$. It has three
-# blocks of rows in place of four. A **bidirectional** network (Graves & Schmidhuber
-# 2005) is two of them: one reads from the first frame, the other from the last,
-# and their last states stand side by side. It needs the whole film, so it cannot
-# answer while the film runs.
+# A **GRU** (Cho et al. 2014) has no second state and two gates. The update gate $z$
+# both keeps and writes, $h_t = z_t \odot h_{t-1} + (1-z_t) \odot n_t$, with a
+# candidate $n_t$ that sees the old state through the reset gate $r$. A
+# **bidirectional** network (Graves & Schmidhuber 2005) is two of them: one reads from
+# the first frame, the other from the last, and their last states stand side by side.
+# It needs the whole film, so it cannot answer while the film runs.
 #
 # ## Does the gradient survive?
 #
@@ -457,6 +457,9 @@ Table(["", "15 steps later", "40 steps later"], rows,
       "Accuracy, three seeds each")
 
 # %% [markdown]
+# Over 15 steps a small gradient was enough. Over 40, only the open LSTM learned with
+# all seeds; the plain RNN did with one.
+#
 # Where this family stands: **transformers** ([lesson 07](07_vision_transformers.ipynb))
 # look at all steps at once, so that no product of factors lies between two of them.
 # For real films of the heart, 10,030 echocardiograms with their ejection fractions
@@ -535,16 +538,17 @@ reader = fit_head(recurrent.LSTM(features=1), as_features(filling.train),
 print(f"on the true curve: AUC {auc(reader, as_features(filling.val)):.3f}")
 
 # %% [markdown]
-# So the same kind of layer learns the rule from these few clips within seconds,
-# *once the volume is there*. What is missing is an encoder that measures it. A likely
-# reason: as long as the features mean nothing, their order means nothing either; and
-# as long as the head ignores the order, the encoder is not told what to look for.
+# So the same kind of layer learns the rule from these clips *once the volume is
+# there*. What is missing is an encoder that measures it. A likely reason: as long as
+# the features mean nothing, their order means nothing either; and as long as the head
+# ignores the order, the encoder is not told what to look for.
 #
 # ## Two stages
 #
-# The encoder of `max_min_frames` has learned volumes already, from another
-# target on other clips. This is **transfer learning**: keep that encoder as it is
-# (**frozen**), compute the features of every clip once, and train only heads.
+# The encoder of `max_min_frames` has learned volumes already, from another target on
+# other clips. This is **transfer learning**: keep that encoder as it is (**frozen**),
+# compute the features of every clip once, and train only heads. `fourier` sees how
+# strongly each feature swings, but not when.
 
 # %%
 heads = ("mean_frames", "max_min_frames", "fourier",
@@ -592,10 +596,9 @@ backwards.reconcile(
 )
 
 # %% [markdown]
-# The heads that forget the order stay near chance, as they must, and so does the
-# LSTM that was trained on shuffled frames. All that know the order solve the task;
-# two **convolutions over time** (`temporal_conv`) do it, too. A task that all of them
-# solve cannot say which is best.
+# The heads that forget the order stay near chance, as they must, and so does the LSTM
+# that was trained on shuffled frames. All that know the order solve the task; two
+# **convolutions over time** (`temporal_conv`) do it, too.
 #
 # ## Explore
 #
@@ -614,8 +617,8 @@ sequence(ordered, filling, others={"end to end": direct})
 # %% [markdown]
 # ## Where it fails: a real loop
 #
-# One second of ultrasound of a beating heart, 30 frames, from the files that
-# pydicom ships for its own tests: the whole picture, as the scanner stored it.
+# One second of ultrasound of a beating heart, 30 frames: the whole picture, as the
+# scanner stored it.
 
 # %%
 import pydicom
@@ -634,12 +637,11 @@ figures.images(
 )
 
 # %% [markdown]
-# Read the border. At the top left stand the same letters as in the header's field
-# for the patient's name. In this public test file they identify nobody. In a
-# hospital's file a name would stand there, **burned in**: part of the pixels. If you
-# delete the name from the header, the picture still shows it. **De-identification** has
-# to look at the pixels as well (a later lesson, on clinical use, does it). We cut the
-# border off and average 4 x 4 pixels.
+# Read the border. At the top left stand the same letters as in the header's field for
+# the patient's name. In this public test file they identify nobody. In a hospital's
+# file a name would stand there, *burned in*: part of the pixels. If you delete the
+# name from the header, the picture still shows it. **De-identification** has to look
+# at the pixels as well. We cut the border off and average 4 x 4 pixels.
 #
 # Nothing stops you from asking the phantom's networks about this loop.
 
@@ -661,9 +663,9 @@ Table(["head", "whole sector", "closer crop"],
        for name in ("max_min_frames", "lstm")], "Answers, not measurements")
 
 # %% [markdown]
-# Each answer looks like an ejection fraction, and none is one. The networks have
-# seen drawn rings only, and have no way to say so. Two crops of one heart, two
-# networks: compare the four numbers. **Not one of them may be used for anything.**
+# Each answer looks like an ejection fraction, and none is one. The networks have seen
+# drawn rings only, and have no way to say so. Compare the four numbers. **Not one of
+# them may be used for anything.**
 #
 # ## What the review says and what we measured
 #
@@ -678,11 +680,11 @@ display(review.claim("bidirectional-helps"))
 display(review.claim("recurrence-helps-on-slices"))
 
 # %% [markdown]
-# Whether a question needs the order has to be shown by taking the order away. Where
-# it does, a recurrent network is one of several that can use it, and trained from
-# the images alone it did not. The last question is **not testable here**: on the
-# slices the LSTM's mean AUC was 0.586. It has not learned its task, and a network
-# that does not know cannot test anything.
+# Whether a question needs the order has to be shown by taking the order away. Where it
+# does, a recurrent network is one of several that can use it, and trained from the
+# images alone it did not. The last question is **not testable here**: on the slices
+# the LSTM, with a mean AUC of 0.586, has not learned its task, and such a network
+# cannot test anything.
 #
 # ## Exercises without a check
 #
@@ -845,10 +847,10 @@ figures.curves(
 )
 
 # %% [markdown]
-# Look at the lower line before you go on. Where it touches zero, the frame is an
-# exact *copy* of the one before: no heart and no noise does that. In those frames
-# copying is perfect by construction, and a mean over all frames gives it an unfair
-# advantage.
+# Look at the lower line before you go on. Where it touches zero after frame 0, the
+# frame is an exact *copy* of the one before: no heart and no noise does that. In those
+# frames copying is perfect by construction, and a mean over all frames gives it an
+# unfair advantage.
 #
 # Five forecasts. **Copy**; **go on**, twice the last frame minus the one before
 # it; two that are fitted to the first 20 frames: each pixel from the 3 x 3

@@ -22,7 +22,7 @@
 # 4. find a shortcut, with a fair control, and know why a map alone does not;
 # 5. say what explanations cannot show.
 #
-# About 68 minutes, of which the processor needs two.
+# About 70 minutes, of which the processor needs two.
 # [Lesson 01](01_cnn_classification.ipynb) comes first; for attention rollout
 # [lesson 07](07_vision_transformers.ipynb), too.
 #
@@ -66,11 +66,11 @@ run = mt.fit(mt.build("cnn", spots), spots, recipe)
 print(f"PHANTOM, test AUC {run.test.auc:.3f}")
 
 # %% [markdown]
-# Whatever the network goes by must be the spot: nothing else differs between the
-# two classes. One image and its spot will be explained by every method. An
-# explanation of this kind is an **attribution**: a number for each pixel $x_i$, about
-# one score $f$. Explain the **logit** of the class, not its probability, which also
-# falls when another class rises.
+# Whatever the network uses must be the spot: nothing else differs between the two
+# classes. One image and its spot will be explained by every method. An explanation of
+# this kind is an **attribution**: a number for each pixel $x_i$, about one score $f$.
+# Explain the **logit** of the class, not its probability, which also falls when
+# another class rises.
 
 # %%
 ill = (spots.val.labels == 1).nonzero()[:32, 0]
@@ -160,6 +160,8 @@ for steps in (8, 32, 256):
 show("integrated_gradients")
 
 # %% [markdown]
+# Here 32 steps are enough.
+#
 # ### SmoothGrad
 #
 # Gradients of a network are noisy from pixel to pixel. So average them over copies
@@ -189,9 +191,9 @@ show("guided_backprop")
 # ### GradientSHAP
 #
 # Integrated gradients from random points: a random place $t$ on the way from the
-# baseline to a noisy copy of the image (Lundberg & Lee 2017). In the mean it is near
-# **Shapley values**, if pixels were independent and the network nearly linear. Another
-# seed gives another map.
+# baseline to a noisy copy of the image (Lundberg & Lee 2017). On average it is near
+# **Shapley values**, if pixels are independent and the network is nearly linear.
+# Another seed gives another map.
 #
 # $$A_i = \mathbb E_{t,\varepsilon}\left[(x_i + \varepsilon_i - b_i)\,\frac{\partial f}{\partial x_i}\bigl(b + t\,(x + \varepsilon - b)\bigr)\right]$$
 
@@ -203,9 +205,9 @@ show("gradient_shap")
 #
 # Backpropagation with differences for derivatives: at each non-linearity, how far its
 # output $y$ moved from that on the baseline, over how far its input moved (Shrikumar
-# et al. 2017, the rescale rule). Two passes in place of many, and complete, too. It
-# shares the blindness of its baseline, and refuses layers that it has no rule for,
-# such as attention.
+# et al. 2017, the rescale rule). Two passes in place of many, and complete, too. Like
+# integrated gradients, it gives nothing to what equals the baseline; and it refuses
+# layers that it has no rule for, such as attention.
 #
 # $$m = \frac{y(x) - y(b)}{x - b} \ \text{ in place of } \ \frac{dy}{dx}$$
 
@@ -217,8 +219,9 @@ show("deep_lift")
 #
 # What does a patch add, on average over all orders in which the patches may appear?
 # That is its **Shapley value** $\phi_i$, where $S$ runs over the sets of other patches
-# and $f(S)$ is the score with all but $S$ covered (Lundberg & Lee 2017). Of $2^{49}$
-# sets, 200 are drawn and $\phi$ is fitted: patches, not pixels, and a noisy map.
+# and $f(S)$ is the score with all but $S$ covered (Lundberg & Lee 2017). Of the $2^n$
+# sets of $n = 49$ patches, 200 are drawn and $\phi$ is fitted: patches, not pixels,
+# and a noisy map.
 #
 # $$\phi_i = \sum_{S \not\ni i} \frac{|S|!\,(n - |S| - 1)!}{n!}\,\bigl(f(S \cup \{i\}) - f(S)\bigr)$$
 
@@ -271,12 +274,12 @@ show("grad_cam")
 # %% [markdown]
 # ### Attention rollout
 #
-# Of transformers only (Abnar & Zuidema 2020). An attention weight says *from where*
+# For transformers only (Abnar & Zuidema 2020). An attention weight says *from where*
 # numbers were taken. But from the second block on, a token is no longer its own patch:
 # it holds what it has gathered. So multiply the blocks. A block *adds* what it gathers
 # to what was there: take one half of its weights $\bar A_l$, the mean over heads, and
-# one half of "stays where it is", the identity $I$. Row $i$ of the product says how much
-# of each patch has reached token $i$.
+# one half of "stays where it is", the identity $I$. Row $i$ of the product says how
+# much of each patch has reached token $i$.
 #
 # $$R = \tilde A_L \cdots \tilde A_2\,\tilde A_1, \qquad \tilde A_l = \tfrac12\,(\bar A_l + I)$$
 
@@ -311,10 +314,9 @@ show("attention_rollout", vit)
 # ## Which of them found it?
 #
 # The **pointing game** (Zhang et al. 2016) asks whether the highest value of a map
-# lies on the evidence, a *hit*; pixels that tie for the highest share one. `mass` is
-# the share of the positive attribution that lies there. Guided backpropagation has the
-# crispest map. Now take the same network with *random weights*: it cannot know what a
-# spot is.
+# lies on the evidence, a *hit*; where $k$ pixels are equally high, each counts $1/k$.
+# `mass` is the share of the positive attribution that lies there. Now take the same
+# network with *random weights*: it cannot know what a spot is.
 
 # %%
 untrained = Prediction(
@@ -353,10 +355,10 @@ review.pivot(found, kinds + ["mass"])
 
 # %% [markdown]
 # Look along the rows: no method is best everywhere. Those that start from a black
-# image, integrated gradients, GradientSHAP and DeepLIFT, are **blind to dark spots**. A
-# pixel that is dark already has gone no way. (Lung disease is often white; a
-# pneumothorax is dark.) A wide interval says that a method works on one training and
-# fails on the next.
+# image, integrated gradients, GradientSHAP and DeepLIFT, are **blind to dark spots**.
+# A pixel that is dark already has gone no way. Guided backpropagation misses them,
+# too. (Lung disease is often white; a pneumothorax is dark.) A wide interval says that
+# a method works on one training and fails on the next.
 #
 # ## Does the map hang on what was learned?
 #
@@ -377,17 +379,18 @@ figures.curves(
 )
 
 # %% [markdown]
-# Look at the first step, where only the head has become random: guided
-# backpropagation hardly notices that what the network learned last is gone. Two
-# tests are needed: all weights, and the head alone.
+# Look at the first step, where only the head has become random: the network no
+# longer tells the classes apart, and the map of guided backpropagation changes least.
+# Two tests are needed: all weights, and the head alone (`similar all`, `similar head`
+# in the table).
 #
 # ## A shortcut
 #
-# A hospital marks the films of its intensive care unit. Here, 95 % of the
-# training images with pneumonia get a small white marker in the corner, and 5 %
-# of the others: a **confounder**. What is the control? A network that has *never* seen
-# a marker would find it strange, and a map might point to it for that alone. So the
-# control sees markers as often, in half of the images of each class: they say nothing.
+# A hospital marks the films of its intensive care unit. Here, 95 % of the training
+# images with pneumonia get a small white marker in the corner, and 5 % of the others:
+# a **confounder**. What is the control? A network that has *never* seen a marker would
+# find it strange, and a map might point to it for that alone. So the control sees
+# markers, too, in half of the images of each class: they say nothing.
 
 # %%
 half = labelled(xray, 0.5, seed=0)  # half of the training images will do
@@ -417,9 +420,9 @@ rows = [[marker, *(auc_with(each, share) for each in networks.values())]
 Table(["marker", *networks], rows, "AUC on validation", phantom=True)
 
 # %% [markdown]
-# On images marked as in training, the shortcut looks like progress. Without the
-# marker the network still knows something of the disease: "it only saw the marker"
-# would be wrong, too.
+# On images marked as in training, the shortcut looks like progress. Without the marker
+# the network still knows the disease well: "it only saw the marker" would be wrong,
+# too.
 
 # %%
 reveal = Prediction(
@@ -500,8 +503,8 @@ figures.matrix(
 )
 
 # %% [markdown]
-# Explanations of the same answer of the same network, and many of them hardly
-# agree. What explanations cannot show:
+# All explain the same answer of the same network, and many hardly agree. What
+# explanations cannot show:
 #
 # - that the model is **right**: a crisp map on a wrong answer is as crisp;
 # - that it uses **nothing else**: a map shows where, not what; a shortcut in
@@ -544,7 +547,7 @@ review.claim("explanations-change-when-randomised")
 review.claim("explanations-reveal-a-shortcut")
 
 # %% [markdown]
-# The other methods are told beside it and decide nothing:
+# The answers for the other methods decide nothing:
 
 # %%
 CLAIMS = ("find-planted-evidence", "change-when-randomised",
@@ -564,12 +567,14 @@ Table(["method", *columns], rows, phantom=True)
 # How to read it:
 #
 # - **Inconclusive** is no verdict on a method. The interval reaches over the margin:
-#   trainings differ too much to tell. One training, as further up, shows what *can*
-#   happen, and another one may show the opposite.
+#   trainings differ too much to tell. One shows what *can* happen, and another one
+#   may show the opposite.
 # - **Not testable here** is no verdict either: even a perfect map would have failed, as
 #   it is too coarse for the marker, or as the control points there, too.
 # - **No difference larger than the margin** is a verdict: whatever gain there is, it
 #   is smaller.
+# - **Contradicted** under `similar head`: with a random head the map stays more
+#   similar than the margin.
 # - **Supported** holds for planted evidence, this network and these controls.
 #   That a map changes with the weights does not make it right.
 #
@@ -603,16 +608,16 @@ review.pivot(attention, ["hit", *kinds, "similar all", "similar head"])
 review.claim("attention-explains")
 
 # %% [markdown]
-# The last column needs no experiment: rollout never looks at the head, so it cannot
-# change when the head becomes random. It explains the gathering, and neither class nor
-# answer. And a spot is evidence in one place; of a *relation* between two places, such
-# as that of the two marks of lesson 07, these numbers say nothing.
+# `similar head` needs no experiment: rollout never looks at the head, so its map
+# cannot change when the head becomes random. It explains the gathering, and neither
+# class nor answer. And a spot is evidence in one place; of a *relation* between two
+# places, such as that of the two marks of lesson 07, these numbers say nothing.
 #
 # ## Bonus: First the organ, then the question
 #
-# Gupta et al. (2024) first cut the lungs out of chest X-rays with an attention U-Net, then
-# classify with transformers, then draw maps with LRP. What is the first step good for?
-# One hope: what lies outside of the lungs, such as a marker, cannot mislead the
+# Gupta et al. (2024) first segment the lungs in chest X-rays with an attention U-Net,
+# then classify with transformers, then draw maps with LRP. What is the first step good
+# for? One hope: what lies outside of the lungs, such as a marker, cannot mislead the
 # second. PneumoniaMNIST has no masks, so a small U-Net learns from **phantom** X-rays.
 
 # %%
@@ -649,17 +654,18 @@ figures.images(
 )
 
 # %% [markdown]
-# Does cutting help? Five seeds on phantoms, whose lungs are known, and on the real
-# X-rays. Of the ViT that sees the lungs alone and the one that sees the whole image:
+# Does it help to keep only the lungs? Five seeds on phantoms, whose lungs are known,
+# and on the real X-rays. A ViT that sees the lungs alone is compared with one that
+# sees the whole image:
 
 # %%
 review.claim("organ-first-helps")
 
 # %% [markdown]
 # A pipeline is as robust as its first step: what the segmenter makes of a marker it
-# hands on, as pixels or as a changed outline. And a mask is a strong statement. A
-# shortcut *inside* the mask, a tube or a pacemaker, it lets through, and a sign of
-# disease outside of it, it cuts off.
+# hands on, as pixels or as a changed outline. And a mask is a strong statement: it
+# lets through a shortcut *inside*, such as a tube or a pacemaker, and cuts off a sign
+# of disease outside.
 #
 # ## Bonus: Exercises without a check
 #
