@@ -67,8 +67,9 @@ brain
 figures.gallery(brain)
 
 # %% [markdown]
-# Front is below, the top of the head to the right. In the upper row, would you
-# have found the border, and the line where the anterior part ends?
+# The hippocampus is a small part of the brain. Front (anterior) is below, the top of
+# the head to the right. In the upper row, would you have found the border, and the
+# line where the anterior part ends?
 #
 # A **mask** is an image of class numbers, one for each pixel, as large as the
 # image. To find it is called **semantic segmentation**.
@@ -173,17 +174,16 @@ narrow.reconcile(
 #
 # - **Sensitivity** alone rewards a mask that is too wide, **precision** alone
 #   one that is too narrow. Dice is their harmonic mean.
-# - The **Hausdorff distance** is the farthest that one border is from the
+# - The *Hausdorff distance* is the farthest that one border is from the
 #   other: four stray pixels are enough. **HD95** leaves out the worst 5 %.
 # - **Surface Dice** is the share of both borders within 1 mm of the other.
 #   Moved by two pixels, the mask still overlaps well, and hardly any of its
 #   border is right.
 #
-# Which measures should a study report? **Metrics Reloaded** (Maier-Hein et al.
-# 2024), guidelines by a large group of experts, begins with the problem and not
-# with the measure: is the structure small, does its border matter, may it be
-# absent? We report an overlap (Dice), a border (surface Dice) and a worst case
-# (HD95).
+# Which measures should a study report? **Metrics Reloaded** (Maier-Hein et al. 2024),
+# guidelines by a large group of experts, begins with the problem and not with the
+# measure: is the structure small, does its border matter, may it be absent? We report
+# an overlap (Dice), a border (surface Dice) and nearly the worst case (HD95).
 #
 # Now you. Begin with an empty mask, hide the expert's, set the brush to draw,
 # and mark the organ. Note the numbers, show the expert, and correct your mask.
@@ -195,10 +195,11 @@ explorers.draw_mask(brain)
 # ## Thresholds, edges, regions, clusters
 #
 # Xu et al. (2024), a review, go from thresholds, edges, regions and clusters to
-# networks. We go the same way. All but **Otsu's threshold** give many regions or
-# clusters, and none of them says which is the organ. So we let an **oracle**
-# choose: it looks at the expert's mask. No real method can; its result is an
-# upper limit.
+# networks. We go the same way: edges and watershed cut an image where its brightness
+# changes; region growing adds similar neighbours to a seed. All but **Otsu's
+# threshold** give many regions or clusters, and none of them says which is the organ.
+# So we let an **oracle** choose: it looks at the expert's mask. No real method can;
+# its result is an upper limit.
 #
 # From here on a case is a *volume* of 48 slices, measured whole. All choices
 # are made on the six validation volumes (four people). The twelve test volumes
@@ -423,8 +424,8 @@ figures.diagram("fcn")
 # $$-\frac{1}{N}\sum_{i} \log p_{i y_i} \; + \; 1 - \frac{1}{K} \sum_{k=1}^{K}
 # \frac{2 \sum_i p_{ik}\, m_{ik} + 1}{\sum_i p_{ik} + \sum_i m_{ik} + 1}$$
 #
-# Write the second term, with its mean over the images, too. It is the one that
-# trains the network below. Stay in PyTorch: the check compares the gradient.
+# Write the soft Dice loss: 1 minus the mean over classes and images. It is the one
+# that trains the network below. Stay in PyTorch: the check compares the gradient.
 
 # %%
 def soft_dice_loss(probabilities, masks):
@@ -539,10 +540,10 @@ figures.images(
 # %% [markdown]
 # ## Why here?
 #
-# Which places did the network go by? **Grad-CAM** (lesson 09) answers it for a
-# class score. A segmentation has one score a pixel; take their mean over a
-# region, and the same method works (Seg-Grad-CAM, Vinogradova et al. 2020):
-# each channel of the coarsest map is weighted by its mean gradient.
+# Which places did the network use? **Grad-CAM** (lesson 09) answers it for a class
+# score. A segmentation has one score a pixel; take their mean over a region, and the
+# same method works (Seg-Grad-CAM, Vinogradova et al. 2020): each channel of the
+# coarsest map is weighted by its mean gradient.
 
 # %%
 from medtutor.explanation import explain
@@ -686,10 +687,10 @@ Quiz("02_cnn_segmentation")
 # %% [markdown]
 # ## Bonus: fuzzy clusters
 #
-# A voxel on the border holds both tissues. **Fuzzy C-means** (Bezdek 1981)
-# gives it a share in each cluster; the iMIA tool of Ticala et al. (2025) offers
-# it together with edge detectors. With fuzziness 2, the memberships of a value
-# go with one over the *squared* distance to each centre, and sum to 1.
+# A voxel on the border holds both tissues. **Fuzzy C-means** (Bezdek 1981) gives it a
+# share in each cluster; the iMIA tool of Ticala et al. (2025) offers it together with
+# edge detectors. With fuzziness 2, the memberships of a value are proportional to one
+# over the *squared* distance to each centre, and sum to 1.
 
 # %%
 def fuzzy_memberships(values, centres):

@@ -412,7 +412,8 @@ gain.reconcile(
 
 # %% [markdown]
 # Five seeds on the test images, and a CNN that sees *only* the labelled images. The
-# columns say what the probe on the code has more than the baseline:
+# columns say by how much the AUC on the code is above the baseline's (DAE: denoising
+# autoencoder; VAE: next section):
 
 # %%
 evidence = review.read_evidence("features-help-when-labels-are-few")
@@ -671,12 +672,12 @@ disease.reconcile(
 )
 
 # %% [markdown]
-# On the real images those called pneumonia are *smoother*, and in either class smoother
-# images are rebuilt better, also by a network that has never seen an ill one. What is
-# strange about pneumonia makes its error larger, its smoothness makes it smaller, and
-# what is left is close to chance. (Not so in the row of the training images: those healthy
-# ones the network was trained on.) The sentence "what it has not seen it cannot rebuild"
-# is wrong: it rebuilds whatever is simple.
+# On the real images those called pneumonia are *smoother*, and in either class
+# smoother images are rebuilt better, also by a network that has never seen an ill one.
+# What is strange about pneumonia makes its error larger, its smoothness makes it
+# smaller, and what is left is close to chance. (In the row of the training images it
+# is not so: the network was trained on those healthy ones.) The sentence "what it has
+# not seen it cannot rebuild" is wrong: it rebuilds whatever is simple.
 #
 # And one line of statistics does far better. Two warnings about it. Its sign, smooth
 # means ill, was learned from the labels of the training images. And it is a
@@ -688,9 +689,9 @@ disease.reconcile(
 # ## Where it fails
 #
 # Twice the network drew something clean where it knew nothing: under the hole and in
-# strong noise. In a bonus part a lesion becomes healthy tissue. Nothing in the image tells which part was seen and which was
-# guessed, and the mean PSNR hardly notices: lesions are few pixels. Before anybody reads
-# a translated or denoised image,
+# strong noise. Nothing in the image tells which part was seen and which was guessed,
+# and the mean PSNR hardly notices: lesions are few pixels. Before anybody reads a
+# translated or denoised image,
 #
 # - measure **by structure**, and the diseased ones apart;
 # - ask whether the source *can* show what is to be drawn;
@@ -738,7 +739,7 @@ Quiz("05_autoencoders")
 #   pixels are granted. Too high, and the posterior collapses to the prior.
 # - The error of a reconstruction measures how complicated an image is, not how
 #   ill the patient is.
-# - What the input does not show is drawn as usual, which means as healthy.
+# - What the input does not show is drawn as usual.
 #
 # ## Bonus: An anomaly that is found
 #
