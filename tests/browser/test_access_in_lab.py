@@ -150,15 +150,15 @@ def test_the_field_and_the_title_count_images_alike_from_one(dark_attention):
     page = dark_attention
     page.output.get_by_role("button", name="reset").click()
     field = page.control("image").locator("input")
-    page.picture("Image 1 of the test split").wait_for()
+    page.picture("Image 1 of the val split").wait_for()
     assert field.input_value() == "1"
     page.output.get_by_role("button", name="previous").click()  # from the first on the last
     last = field.get_attribute("max")
-    page.picture(f"Image {last} of the test split").wait_for()
+    page.picture(f"Image {last} of the val split").wait_for()
     assert field.input_value() == last
     field.fill("3")
     field.press("Enter")
-    page.picture("Image 3 of the test split").wait_for()
+    page.picture("Image 3 of the val split").wait_for()
     page.page.wait_for_timeout(500)
     assert field.input_value() == "3"
     page.check()

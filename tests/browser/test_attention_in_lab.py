@@ -26,7 +26,7 @@ IMAGE, MAPS, CHART = (
 
 
 def test_attention_by_keyboard(notebook, record_property):
-    page = notebook(FIT, "attention(vit, xray, cnn=cnn)")
+    page = notebook(FIT, "attention(vit, xray, cnn=cnn, split='test')")
     image, maps, chart = shown = page.phantom_pictures(IMAGE, MAPS, CHART)
     before = [png(each.get_attribute("src")) for each in shown]
 
@@ -67,7 +67,7 @@ def test_attention_by_keyboard(notebook, record_property):
 
 
 def test_a_click_on_the_image_chooses_a_patch(notebook):
-    page = notebook(FIT, "attention(vit, xray)")
+    page = notebook(FIT, "attention(vit, xray, split='test')")
     image = page.picture(IMAGE)
     image.wait_for()
     box = image.bounding_box()

@@ -47,7 +47,7 @@ def test_attribution_by_keyboard(notebook, record_property):
     page.tab_to(page.control("opacity"))
     looks = page.latencies(picture, "ArrowLeft", 10)
     page.tab_to(page.output.get_by_role("button", name="next"))
-    page.press("Space", page.picture("image 2 of the test split"))
+    page.press("Space", page.picture("image 2 of the val split"))
     images = page.latencies(picture, "Enter", 10)
     record_property("milliseconds", ["opacity", statistics.median(looks)])
     record_property("milliseconds", ["next image, two maps", statistics.median(images)])

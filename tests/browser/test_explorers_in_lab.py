@@ -23,7 +23,7 @@ run = mt.fit(mt.build("mlp", xray), xray, mt.Recipe(epochs=1), progress=False)
 
 
 def test_classification_by_keyboard(notebook, record_property):
-    page = notebook(RUN, FIT, "classification(run, xray)")
+    page = notebook(RUN, FIT, "classification(run, xray, 'test')")
     matrix, curves, images = page.phantom_pictures("Confusion matrix", "ROC curve", "(Images of|No image)")
     assert "at threshold 0.50" in matrix.get_attribute("alt")
 
@@ -83,7 +83,7 @@ def test_gallery_by_keyboard(notebook):
 
 def test_a_cell_that_is_run_again_has_one_living_explorer(notebook):
     count = "from ipywidgets.widgets import widget\nprint('living', len(widget._instances))"
-    page = notebook(RUN, FIT, "classification(run, xray)", count)
+    page = notebook(RUN, FIT, "classification(run, xray, 'test')", count)
     page.phantom_pictures("Confusion matrix")
     living = page.output.get_by_text("living").inner_text()
     for time in (8, 12):

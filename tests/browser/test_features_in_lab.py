@@ -21,7 +21,7 @@ run = mt.fit(mt.build("cnn", xray), xray, mt.Recipe(epochs=1), progress=False)
 
 
 def test_features_by_keyboard(notebook, record_property):
-    page = notebook(FIT, "features(run, xray)")
+    page = notebook(FIT, "features(run, xray, 'test')")
     looked_at, maps = page.phantom_pictures("Image \\d+, and its map", "Feature maps of")
     before = [png(each.get_attribute("src")) for each in (looked_at, maps)]
 

@@ -32,7 +32,7 @@ IMAGE, BARS, SHARES, CHARTS = (
 
 
 def test_fusion_by_keyboard(notebook, record_property):
-    page = notebook(FIT, "explorer = fusion(models, cohort)\nexplorer")
+    page = notebook(FIT, "explorer = fusion(models, cohort, 'test')\nexplorer")
     image, bars, parts, charts = shown = page.phantom_pictures(IMAGE, BARS, SHARES, CHARTS)
     before = [png(each.get_attribute("src")) for each in shown]
 
@@ -64,7 +64,7 @@ def test_patients_turned_over_quickly_keep_their_own_numbers(notebook):
     """What a browser sends back of a slider comes when the kernel is at the next patient already: it is no move
     there.
     """
-    page = notebook(FIT, "explorer = fusion(models, cohort)\nexplorer")
+    page = notebook(FIT, "explorer = fusion(models, cohort, 'test')\nexplorer")
     page.picture(IMAGE).wait_for()
     page.page.wait_for_timeout(500)
     page.tab_to(page.output.get_by_role("button", name="next"))

@@ -46,7 +46,7 @@ def button(page, name):
 
 
 def test_walk_by_keyboard(notebook, record_property):
-    page = notebook(FIT, "generator(adversary, xray)")
+    page = notebook(FIT, "generator(adversary, xray, 'test')")
     shown = page.phantom_pictures(POINT, SAMPLES, STRIP)
     assert all("no patient" in each.get_attribute("alt") for each in shown)
     before = [png(each.get_attribute("src")) for each in shown]
@@ -81,7 +81,7 @@ def test_walk_by_keyboard(notebook, record_property):
 
 
 def test_game_by_keyboard(notebook):
-    page = notebook(FIT, "generator(adversary, xray)")
+    page = notebook(FIT, "generator(adversary, xray, 'test')")
     page.picture(POINT).wait_for()
     button(page, "walk among the codes").focus()
     page.tab_to(button(page, "real or drawn?"))

@@ -35,7 +35,7 @@ IMAGE, POINT, MAP, STRIP = (
 
 
 def test_latent_by_keyboard(notebook, record_property):
-    page = notebook(FIT, "explorer = latent(model, xray)\nexplorer")
+    page = notebook(FIT, "explorer = latent(model, xray, 'test')\nexplorer")
     image, point, chart, strip = shown = page.phantom_pictures(IMAGE, POINT, MAP, STRIP)
     before = [png(each.get_attribute("src")) for each in shown]
 
@@ -72,7 +72,7 @@ def test_latent_by_keyboard(notebook, record_property):
 
 
 def test_a_random_point_of_a_vae_by_keyboard(notebook):
-    page = notebook(FIT, "latent(VAE(latents=8), xray, reference='val')")
+    page = notebook(FIT, "latent(VAE(latents=8), xray, 'test', reference='val')")
     page.picture("Map of the val codes").wait_for()
     page.focus(page.control("image"))
     page.tab_to(page.output.get_by_role("button", name="random point of the prior"))

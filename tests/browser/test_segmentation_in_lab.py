@@ -31,7 +31,7 @@ PICTURE, CURVE = "where it is wrong", "Curve of"
 
 
 def test_segmentation_by_keyboard(notebook, record_property):
-    page = notebook(FIT, "segmentation(run, brain, others={'fcn': other})")
+    page = notebook(FIT, "segmentation(run, brain, 'test', others={'fcn': other})")
     picture, curve = page.phantom_pictures(PICTURE, CURVE)
     first = [png(each.get_attribute("src")) for each in (picture, curve)]
 

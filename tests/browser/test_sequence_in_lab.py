@@ -31,7 +31,7 @@ FILM, FRAME = "Heat map of", "Frame [0-9]+ of [0-9]+, .*(film|black frame)[.]$"
 
 
 def test_sequence_by_keyboard(notebook, record_property):
-    page = notebook(FIT, "sequence(run, clips, others={'max/min': pooled})")
+    page = notebook(FIT, "sequence(run, clips, 'test', others={'max/min': pooled})")
     film, frame = page.phantom_pictures(FILM, FRAME)
     first = [png(picture.get_attribute("src")) for picture in (film, frame)]
     button = lambda name: page.output.get_by_role("button", name=name, exact=True)  # noqa: E731
@@ -78,7 +78,7 @@ def test_sequence_by_keyboard(notebook, record_property):
 
 
 def test_play_and_clips_by_keyboard(notebook):
-    page = notebook(FIT, "sequence(run, clips)")
+    page = notebook(FIT, "sequence(run, clips, 'test')")
     page.picture(FILM).wait_for()
     play = page.output.get_by_role("button", name="play")
     page.focus(page.control("frame"))
