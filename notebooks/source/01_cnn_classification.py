@@ -314,10 +314,10 @@ recipe
 # - `shift_at_test`: **test-time augmentation**. A prediction is the mean over
 #   the image, its mirror image, and all moves by one pixel: 18 views.
 #
-# - `optimiser`: Muon for the kernels, Adam for the rest (Jordan et al. 2024).
+# - `optimiser`: Muon for the kernels (Jordan et al. 2024), Adam for the rest, so
+#   for all of the MLP.
 #
-# The last three are no part of the network. Comparisons with other networks must
-# say that they were used.
+# The last three are no part of the network. Comparisons must say that they were used.
 #
 # Now four networks, one recipe, five epochs each.
 
