@@ -660,7 +660,7 @@ explorers.attention(run, xray, cnn=hungry["cnn"])
 # %% [markdown]
 # ## What others found
 #
-# Attention was made for translation. In 2020 the ViT brought it to images and,
+# The transformer was made for translation. The ViT (2020) is one on patches and,
 # pre-trained on very many photographs, reached 88.55 % on ImageNet; DeiT reached 83.1 %
 # without other images (Touvron et al. 2021). Today a ViT is mostly pre-trained
 # without labels, by filling in masked patches (MAE; He et al. 2022) or by giving two
@@ -686,7 +686,7 @@ explorers.attention(run, xray, cnn=hungry["cnn"])
 # ## What the review says and what we measured
 #
 # That ViTs *can* see everything is true by construction. What was made testable is
-# whether it pays.
+# whether it pays. The answers are *not testable here* and *inconclusive*.
 
 # %%
 review.claim("vits-see-globally")
@@ -826,8 +826,8 @@ head_start.reconcile(
 )
 
 # %% [markdown]
-# Half of the images and four epochs are little: look where both curves end. Try all
-# images (leave `labelled` out): the gap grows.
+# Half of the images and four epochs are little: neither curve gets far from 0.5,
+# which is guessing. Take all images (leave `labelled` out): does the gap grow?
 #
 # ## Bonus: Exercises without a check
 #
