@@ -96,8 +96,8 @@ class GalleryExplorer(Explorer):
 
         def work(tell):
             tell(0.1, f"reading {name}")
-            if kind == ABSENT:
-                raise InputError(f"{name} is not on this machine; run: medtutor data fetch {name}")
+            if kind == ABSENT:  # no error: its card says how to get it
+                return None
             if kind == DISK and loading.find(name, size, root) is None:
                 raise InputError(
                     f"the file of {name} is no longer on disk; choose another set, or make the gallery anew"
@@ -147,7 +147,7 @@ class GalleryExplorer(Explorer):
 
     @on(job)
     def _gave_up(self):
-        if self.dataset is None:
+        if self.dataset is None and self.name.value[1] != ABSENT:
             raise InputError(f"{self.name.label} was not read; choose another set, then this one again")
 
     # What follows from the controls ---------------------------------------------------------
@@ -233,7 +233,10 @@ class GalleryExplorer(Explorer):
         if self.dataset is not None:
             return _about(self.dataset.card, self.dataset.title, _counts(self.dataset))
         name, kind = self.name.value
-        return _about(catalog.card(name), _title(name, kind)) if kind == ABSENT else None
+        if kind != ABSENT:
+            return None
+        how = f"<p role='status'><b>not on this machine; run: medtutor data fetch {name}</b></p>"
+        return _about(catalog.card(name), _title(name, kind), how)
 
     def _composed(self):
         if self.dataset is None:
@@ -279,8 +282,8 @@ def _names(cases, listed, card):
     return [label_of(cases.labels[case], card) for case in listed]
 
 
-def _about(card, title, counts=""):
-    """The card of a data set, and how many cases there are of each class, as HTML."""
+def _about(card, title, below):
+    """The card of a data set as HTML; below it how many cases there are of each class, or how to get the set."""
     size = " x ".join(map(str, card.shape))
     facts = {
         "modality": card.modality,
@@ -296,7 +299,7 @@ def _about(card, title, counts=""):
     rows += _row("<b>use</b>", f"<b>{html.escape(NOT_CLINICAL)}</b>")
     return (
         f"<h4 style='margin:0.5em 0 0.2em'>{html.escape(title)}</h4>"
-        f"<table style='line-height:1.4;max-width:48em'>{rows}</table>{counts}"
+        f"<table style='line-height:1.4;max-width:48em'>{rows}</table>{below}"
     )
 
 

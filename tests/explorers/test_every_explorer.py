@@ -391,7 +391,7 @@ def test_stop_does_not_wait_for_a_map_that_hears_nothing(monkeypatch):
     explorer.job.stop.click()
     assert time.perf_counter() - start < 1 and not explorer.job.running
     explorer.pages.next.click()  # and the user goes on meanwhile
-    assert time.perf_counter() - start < 2 and "image 2 of the test split" in explorer.case.name
+    assert time.perf_counter() - start < 2 and "image 2 of the val split" in explorer.case.name
     gate.set()
     explorer.job.wait()
     assert explorer.attribution is None and explorer.message.value == ""
@@ -429,5 +429,5 @@ def test_an_index_counts_from_one_on_the_page_and_from_zero_in_code():
 def test_title_and_pages_count_alike():
     explorer = MADE["attribution"]()
     explorer.pages.next.click()
-    assert explorer.pages.place == "2 of 24" and explorer.case.name == "image 2 of the test split"
-    assert "image = dataset.test.images[1]" in explorer.code.value
+    assert explorer.pages.place == "2 of 24" and explorer.case.name == "image 2 of the val split"
+    assert "image = dataset.val.images[1]" in explorer.code.value

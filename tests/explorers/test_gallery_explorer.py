@@ -205,7 +205,7 @@ def test_of_a_set_that_is_not_there_the_card_is_shown_and_how_to_get_it(empty_ho
     explorer = gallery()
     explorer.name.value = ("organamnist", "absent")
     explorer.job.wait()
-    assert "medtutor data fetch organamnist" in explorer.message.value and explorer.dataset is None
+    assert "medtutor data fetch organamnist" in explorer._about.value and explorer.dataset is None
     assert "abdominal CT" in explorer._about.value and "CC BY 4.0" in explorer._about.value
     explorer.name.value = ("breastmnist", "phantom")
     explorer.job.wait()
