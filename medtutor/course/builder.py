@@ -182,7 +182,7 @@ def retext(source):
     """
     source = Path(source)
     texts = {}
-    for path, notebook in {path: read(source, solved) for path, solved in products(source).items()}.items():
+    for path, solved, notebook in _products_read(source):
         built = read_notebook(path) if path.exists() else {"cells": []}
         code = [cell for cell in built["cells"] if cell["cell_type"] == "code" and not shown_claims(cell["source"])]
         wanted = [cell for cell in notebook.cells if cell.cell_type == "code" and not shown_claims(cell.source)]
@@ -199,9 +199,7 @@ def retext(source):
             for output in cell.outputs:
                 if output["output_type"] == "execute_result":
                     output["execution_count"] = count
-        if not products(source)[path]:
-            fold_answers(notebook)
-        texts[path] = _as_json(notebook)
+        texts[path] = _finished(notebook, solved)
     _write(texts)
     return [*texts]
 
@@ -218,8 +216,8 @@ def _cards(code):
 
     last = code.strip().splitlines()[-1].startswith("review.claim")
     outputs = []
-    for name in shown_claims(code):
-        data = {"text/html": claim(name)._repr_html_(), "text/plain": str(claim(name))}
+    for shown in map(claim, shown_claims(code)):
+        data = {"text/html": shown._repr_html_(), "text/plain": str(shown)}
         outputs.append({"output_type": "display_data", "data": data, "metadata": {}})
     if last:
         outputs[-1]["output_type"] = "execute_result"
@@ -236,7 +234,7 @@ def build(source):
     """
     source = Path(source)
     costs, texts = {}, {}
-    for path, notebook in {path: read(source, solved) for path, solved in products(source).items()}.items():
+    for path, solved, notebook in _products_read(source):
         costs[path] = execute(notebook, source)
         if any(
             PHANTOM_WARNING in output.get("text", "") for cell in notebook.cells for output in cell.get("outputs", [])
@@ -246,11 +244,14 @@ def build(source):
                 "set MEDTUTOR_DATA to the folder that holds them, or connect to the network"
             )
         strip_what_changes(notebook)
-        if not products(source)[path]:
-            fold_answers(notebook)
-        texts[path] = _as_json(notebook)
+        texts[path] = _finished(notebook, solved)
     _write(texts)
     return costs
+
+
+def _products_read(source):
+    """[(path, whether the solutions are in it, notebook), …]: what cannot be read is found before anything runs."""
+    return [(path, solved, read(source, solved)) for path, solved in products(source).items()]
 
 
 def read_notebook(path):
@@ -273,7 +274,10 @@ def read_notebook(path):
     return notebook
 
 
-def _as_json(notebook):
+def _finished(notebook, solved):
+    """The text of a notebook's file, with what a student should not read yet folded."""
+    if not solved:
+        fold_answers(notebook)
     return json.dumps(notebook, indent=1, ensure_ascii=False, sort_keys=True) + "\n"
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from .. import explorers
 from ..reports import Table
-from .builder import blanked, read
+from .builder import read
 from .quiz import Quiz
 
 CODE_CELLS, WORDS, MINUTES = 45, 2000, 90
@@ -80,7 +80,7 @@ def count(source: Path) -> Counts:
     for cell in read(Path(source), solved=False, links=False).cells:
         if cell.cell_type == "code":
             if not bonus:
-                code.append(blanked(cell.source))
+                code.append(cell.source)
             continue
         for section in re.split(r"^(?=##? )", cell.source, flags=re.M):
             if re.match(r"##? ", section):

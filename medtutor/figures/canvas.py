@@ -19,6 +19,7 @@ from ..checks import one_of
 from ..data.dataset import Dataset
 from ..errors import InputError
 from ..files import resolve, write_whole
+from ..reports.table import PHANTOM
 from ..training.run import Run
 
 # Okabe & Ito (2008).
@@ -26,7 +27,6 @@ BLUE, ORANGE, GREEN, VERMILION, GREY = "#0072B2", "#E69F00", "#009E73", "#D55E00
 # Of the foreground classes of a segmentation, in order.
 OUTLINES = (ORANGE, "#56B4E9", GREEN, VERMILION, "#CC79A7", "#F0E442")
 DPI = 100
-PHANTOM = "PHANTOM: drawn, no patient"
 
 
 @dataclass(frozen=True)

@@ -21,7 +21,7 @@ from ..explanation.anatomy import covered, feature_maps, last_feature_map, trace
 from ..explanation.methods.cam import GRAD_CAM
 from ..explanation.subject import Subject
 from ..explorers.cases import check_has_predictions, own_dataset
-from ..files import resolve, write_whole
+from ..files import resolve, write_text
 from ..training.run import Run
 from . import contents
 from .graph import check_installed, export
@@ -172,16 +172,12 @@ def _write(target, run, dataset, count):
         early="\n".join(block(name, content) for name, content in early.items()),
         late="\n".join(block(name, content) for name, content in late.items()),
     )
-    content = text.encode()
-    if len(content) > MOST:
+    length = len(text.encode())
+    if length > MOST:
         raise InputError(
-            f"the page would have {len(content) / 1e6:.1f} MB, more than {MOST // 10**6}; give fewer images than"
-            f" {count}"
+            f"the page would have {length / 1e6:.1f} MB, more than {MOST // 10**6}; give fewer images than {count}"
         )
-    try:
-        write_whole(target, content)
-    except OSError as error:
-        raise InputError(f"{target} cannot be written ({error.strerror or error}); choose another file") from error
+    write_text(target, text)
     return target
 
 

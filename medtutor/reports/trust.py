@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping
 
-from ..explanation.trust import COLUMNS
 from .table import Table
 
 
@@ -21,6 +20,8 @@ def methods_table(table: Mapping[str, Mapping[str, float]], caption: str = "", *
     saliency  0.50
     edges     0.25
     """
+    from ..explanation.trust import COLUMNS  # loads captum, which no other report needs
+
     columns = [column for column in COLUMNS if column != "ms" and any(column in row for row in table.values())]
     rows = [
         [method, *(f"{row[column]:.2f}" if column in row else "" for column in columns)]
