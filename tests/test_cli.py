@@ -326,7 +326,6 @@ def test_import_costs_little():
         ("build fit", "captum sklearn scipy.stats matplotlib PIL pandas IPython"),
         ("explain", "scipy.stats sklearn.linear_model ipywidgets"),
         ("explore", "sklearn scipy.stats"),
-        ("figures", "captum sklearn"),
     ],
 )
 def test_libraries_are_loaded_when_first_used(names, heavy):

@@ -145,3 +145,8 @@ def test_import_is_light():
 def test_all_public_names_are_there():
     for name in medtutor.__all__:
         assert getattr(medtutor, name).__doc__
+
+
+def test_captum_is_loaded_by_what_explains_and_not_by_what_reports():
+    code = "import sys, medtutor.reports, medtutor.figures, medtutor.cli; print('captum' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True).stdout == "False\n"
