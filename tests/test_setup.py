@@ -8,11 +8,11 @@ from conftest import HERE, SLOW
 
 ROOT = Path(__file__).parent.parent
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
-CONDA_NAMES = {"torch": "pytorch-cpu", "matplotlib": "matplotlib-base"}
+CONDA_NAMES = {"torch": "pytorch-cpu", "matplotlib": "matplotlib-base", "SimpleITK": "simpleitk"}
 
 
 def ranges(lines):
-    return dict(re.match(r"([\w.-]+)(.*)", line).groups() for line in lines if not line.startswith("medtutor"))
+    return dict(re.match(r"([\w.-]+(?:\[\w+\])?)(.*)", line).groups() for line in lines if not line.startswith("medtutor"))
 
 
 def conda(path):
@@ -22,8 +22,9 @@ def conda(path):
 
 
 def test_environments_give_what_pyproject_asks_for():
-    needed = ranges(PROJECT["dependencies"]) | ranges(PROJECT["optional-dependencies"]["lab"])
-    developer = needed | ranges(PROJECT["optional-dependencies"]["dev"])
+    extras = {name: ranges(lines) for name, lines in PROJECT["optional-dependencies"].items()}
+    needed = ranges(PROJECT["dependencies"]) | extras["lab"] | extras["privacy"] | extras["clinic"]
+    developer = needed | extras["page"] | extras["course"] | extras["dev"]
     for path, wanted in (("environment.yml", developer), ("binder/environment.yml", needed)):
         given = conda(path)
         for name, version in wanted.items():
