@@ -20,7 +20,7 @@ FLOORS = [
     ["figures"],
     ["widgets"],
     ["review"],
-    ["explorers", "pages"],  # of the review, too: its literature, its screening
+    ["explorers", "pages", "clinic"],  # of the review, too: its literature, its screening
     ["course"],
     ["bench", "doctor"],
     ["cli"],

@@ -22,6 +22,7 @@ ROOMS = (
     "figures",
     "explorers",
     "pages",
+    "clinic",
     "review",
     "course",
 )
