@@ -155,6 +155,14 @@ def finished(dataset: Any, kind: str, reading: Reading, author: Author) -> Any:
     for name in ("InstanceCreationDate", "InstanceCreationTime"):
         if name in dataset:
             del dataset[name]
+    if "DateOfSecondaryCapture" in dataset:
+        dataset.DateOfSecondaryCapture, dataset.TimeOfSecondaryCapture = date, time
+    # highdicom adds itself to those that had a part in it, and when.
+    for item in (dataset.get("ContributingEquipmentSequence") or [])[
+        len(source.get("ContributingEquipmentSequence") or []) :
+    ]:
+        if "ContributionDateTime" in item:
+            del item.ContributionDateTime
     dataset.SeriesDescription = f"{MAKER} {kind}: {NOT_CLINICAL}"
     if kind != "SR":
         dataset.ImageComments = "; ".join(author.words)
