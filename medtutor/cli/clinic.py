@@ -4,7 +4,7 @@ A subcommand is a function that declares it, and stands in `PARTS`. What they pr
 but those that were typed.
 """
 
-from ..errors import InputError, MedtutorError
+from ..errors import MedtutorError
 from ..files import resolve, write_text, write_whole
 from .common import OneLineParser, check_writable, command, print_json
 
@@ -141,8 +141,6 @@ def _write(found, folder):
         write_text(folder / names[-1], json.dumps(found.fhir, indent=1) + "\n")
     except OSError as error:
         raise MedtutorError(f"--out {folder} could not be written ({error.strerror or error})") from None
-    except InputError:
-        raise
     return names
 
 

@@ -51,7 +51,8 @@ class Author:
     @classmethod
     def of(cls, run: Run) -> "Author":
         """That of a run."""
-        return cls(run.model.name, run.card.title, version("medtutor"), model_hash(run), weights_hash(run))
+        title = f"{run.card.title} (PHANTOM)" if run.provenance == "phantom" else run.card.title
+        return cls(run.model.name, title, version("medtutor"), model_hash(run), weights_hash(run))
 
     @property
     def words(self) -> tuple[str, ...]:
