@@ -46,9 +46,7 @@ def series_of(volume, directions=AXIAL, spacing=(1.0, 1.0, 1.0), origin=(-10.0, 
     """A list of data sets, one a frame of (N, H, W); frame k lies k steps along the normal."""
     normal = np.cross(*directions)
     return [
-        slice_of(
-            frame, k + 1, np.array(origin) + normal * spacing[0] * k, directions, spacing[1:], modality, series
-        )
+        slice_of(frame, k + 1, np.array(origin) + normal * spacing[0] * k, directions, spacing[1:], modality, series)
         for k, frame in enumerate(volume)
     ]
 
@@ -73,4 +71,6 @@ def from_ras(volume, order="axial"):
     them."""
     if order == "axial":  # rows from front to back, columns from the patient's right to left
         return volume[::-1, ::-1].transpose(2, 1, 0), AXIAL
-    return volume[:, ::-1, ::-1].transpose(0, 2, 1)[::-1], SAGITTAL  # rows from head to feet, columns front to back
+    return volume[:, ::-1, ::-1].transpose(
+        0, 2, 1
+    ), SAGITTAL  # frames to the right, rows to the feet, columns to the back
