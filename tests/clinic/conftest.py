@@ -59,6 +59,6 @@ def hippocampus():
     volumes = draw({"train": 4, "val": 1, "test": 1})
     dataset = _as_slices(volumes, phantom_card(name), "phantom")
     model = mt.build("unet", dataset, seed=0, widths=(8, 16, 32))
-    run = mt.fit(model, dataset, default_recipe(dataset.card, "unet", seed=0).but(epochs=10, batch_size=8), progress=False)
+    run = mt.fit(model, dataset, default_recipe(dataset.card, "unet", seed=0).but(epochs=6, batch_size=12), progress=False)
     images, masks, _ = volumes["test"]
     return run, (images[0, 0].numpy(), masks[0].numpy())
