@@ -179,6 +179,20 @@ def test_a_seg_through_pydicom_frame_by_frame(of_scan):
     assert float(measures.SpacingBetweenSlices) == 1.0
 
 
+def test_the_spacing_is_what_the_positions_say_and_odd_columns_are_said(hippocampus, scan):
+    slices = [pydicom.dcmread(pydicom.filebase.DicomBytesIO(file_of(each))) for each in scan[0][:20]]
+    for each in slices:
+        each.SpacingBetweenSlices = 7.5  # a lie that readers would believe
+    found = process(hippocampus[0], scan[0][:20], picture=False)
+    assert not any("multiple of 8" in sentence for sentence in found.sentences)
+    for each in slices:
+        each.Rows, each.Columns = 64, 42
+    found = process(hippocampus[0], slices, picture=False)
+    assert any("multiple of 8" in sentence for sentence in found.sentences)
+    measures = found.objects[0].SharedFunctionalGroupsSequence[0].PixelMeasuresSequence[0]
+    assert float(measures.SpacingBetweenSlices) == 1.0
+
+
 def test_simpleitk_reads_a_binary_seg_as_0_and_255_stacked(of_scan, tmp_path):
     """So it is not for Dice: one slice for each frame of each segment, 1.0 apart."""
     path = write(of_scan.objects[:1], tmp_path)[0]
