@@ -18,6 +18,8 @@ class Reading:
     modality  DICOM's code, such as "CT"; "" where the file does not say
     units     of the values, such as "HU"; "" where the file does not say
     window    (centre, width) in units of `frames`, the file's first; None where it has none
+    curve     of the window: "LINEAR", "LINEAR_EXACT" or "SIGMOID"
+    padding   the value of pixels that are no part of the image; None where none is named
     instances (SOPInstanceUID, frame number from 1) of each frame; () of NIfTI
     sources   the data sets without their pixels, each once, in the order of the frames; [] of NIfTI
     sentences what was done and what to beware of; they name no patient and no file
@@ -34,6 +36,7 @@ class Reading:
     units: str = ""
     window: tuple[float, float] | None = None
     curve: str = "LINEAR"
+    padding: float | None = None
     instances: tuple[tuple[str, int], ...] = ()
     sources: tuple[Any, ...] = field(default=(), repr=False)
     sentences: tuple[str, ...] = ()
