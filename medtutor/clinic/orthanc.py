@@ -1,7 +1,8 @@
 """A PACS of one's own: Orthanc, started on this machine for a lesson or a test, and ended with it.
 
-Orthanc is free software, and what many hospitals and studies run. Debian has it: `apt-get install orthanc orthanc-dicomweb`.
-Where it is not (Binder, Colab, Windows), `missing` says so in a sentence, and the lesson works on a folder.
+Orthanc is free software, which many hospitals and studies run. Debian has it:
+`apt-get install orthanc orthanc-dicomweb`. Where it is not (Binder, Colab, Windows), `missing` says so in a sentence,
+and the lesson works on a folder.
 """
 
 import atexit
@@ -19,6 +20,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from os import PathLike
 from pathlib import Path
+from uuid import uuid4
 
 from ..checks import flag, whole
 from ..errors import InputError, MedtutorError
@@ -75,11 +77,15 @@ class Orthanc:
     page: str
     folder: Path
     process: subprocess.Popen = field(repr=False)
+    temporary: bool = field(default=False, repr=False)
 
     def close(self) -> None:
         """Ends it, and waits until it has ended; what it stored stays in its folder. Once is enough."""
         atexit.unregister(self.close)
-        self.process.terminate()
+        if self.temporary:
+            self.process.kill()  # to end in order takes seconds, and nothing is kept
+        else:
+            self.process.terminate()
         try:
             self.process.wait(20)
         except subprocess.TimeoutExpired:
@@ -118,6 +124,7 @@ def orthanc(
     with tempfile.TemporaryDirectory(prefix="medtutor-orthanc-", ignore_cleanup_errors=True) as own:
         kept = resolve(folder) if folder is not None else Path(own) / "storage"
         archive = _start(kept, Path(own), ports, strangers)
+        archive.temporary = folder is None
         atexit.register(archive.close)  # where a kernel ends within the `with`
         try:
             yield archive
@@ -133,7 +140,8 @@ def _start(kept, own, ports, strangers):
     for _ in range(3):  # a free port may be taken before Orthanc has it
         dicom, web = (port or _free_port() for port in ports)
         file, log = own / "orthanc.json", own / "log"
-        file.write_text(json.dumps(_settings(kept, dicom, web, strangers)), encoding="utf-8")
+        name = f"medtutor-{uuid4().hex[:12]}"  # so that another that has the port is not taken for it
+        file.write_text(json.dumps(_settings(name, kept, dicom, web, strangers)), encoding="utf-8")
         with open(log, "w", encoding="utf-8") as lines:
             process = subprocess.Popen(
                 [_program(), str(file)], stdin=subprocess.DEVNULL, stdout=lines, stderr=lines, start_new_session=True
@@ -141,7 +149,7 @@ def _start(kept, own, ports, strangers):
         page = f"http://127.0.0.1:{web}"
         archive = Orthanc(f"dicom://{CALLER}@127.0.0.1:{dicom}/{CALLED}", f"{page}/dicom-web", page, kept, process)
         try:
-            if _answers(archive):
+            if _answers(archive, name):
                 return archive
         except BaseException:
             archive.close()
@@ -155,10 +163,10 @@ def _start(kept, own, ports, strangers):
     )
 
 
-def _settings(kept, dicom, web, strangers):
+def _settings(name, kept, dicom, web, strangers):
     rights = {f"Allow{what}": True for what in ("Echo", "Find", "Get", "Move", "Store")}
     return {
-        "Name": "medtutor",
+        "Name": name,
         "StorageDirectory": str(kept),
         "IndexDirectory": str(kept),
         "Plugins": [_plugin()],
@@ -185,14 +193,14 @@ def _free_port():
         return place.getsockname()[1]
 
 
-def _answers(archive):
+def _answers(archive, name):
     """Whether it answers as the process that was started, before it ends or the time is over."""
     opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
     end = time.monotonic() + SECONDS
     while time.monotonic() < end and archive.process.poll() is None:
         with suppress(OSError, urllib.error.URLError):
             with opener.open(f"{archive.page}/system", timeout=5) as answer:
-                if json.load(answer).get("Name") == "medtutor":
-                    return archive.process.poll() is None
+                if json.load(answer).get("Name") == name:
+                    return True
         time.sleep(0.05)
     return False
