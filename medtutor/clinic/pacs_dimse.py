@@ -4,6 +4,11 @@ import socket
 
 from .pacs_base import LEVELS, TRY_AGAIN, UIDS, Pacs, PacsAway, PacsRefused, needs
 
+NOT_TAKEN = (
+    "the PACS takes no objects of this kind (SOP class and transfer syntax) by DIMSE; send it uncompressed, or by"
+    " DICOMweb"
+)
+
 
 class Dimse(Pacs):
     """By the network services of PS3.7: C-ECHO, C-FIND, C-GET and C-STORE; an association for each call.
@@ -45,6 +50,8 @@ class Dimse(Pacs):
                     "the PACS refuses the association; ask whether it knows the calling AE title, from this machine,"
                     " and whether its own is the one that is called"
                 )
+            if connection.rejected_contexts:  # it answered, and took none of what was proposed
+                raise PacsRefused(NOT_TAKEN)
             raise PacsAway("the PACS does not answer; ask whether it runs, and whether host and port are right")
         try:
             return question(connection)
@@ -125,10 +132,7 @@ class Dimse(Pacs):
         def question(connection):
             taken = {(context.abstract_syntax, context.transfer_syntax[0]) for context in connection.accepted_contexts}
             if not taken.issuperset(kinds):
-                raise PacsRefused(
-                    "the PACS takes no objects of this kind (SOP class and transfer syntax) by DIMSE; send it"
-                    " uncompressed, or by DICOMweb"
-                )
+                raise PacsRefused(NOT_TAKEN)
             for each in datasets:
                 _check(connection.send_c_store(each), "store the object", (0xB000, 0xB006, 0xB007))
 

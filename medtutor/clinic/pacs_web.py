@@ -64,11 +64,22 @@ class Web(Pacs):
             if set(within) <= set(sent):
                 names = ("study_instance_uid", "series_instance_uid")
                 search = _with(search, dict(zip(names, (sent.pop(name) for name in within))))
+        own = UIDS[list(LEVELS).index(level)]
         fields = [*LEVELS[level], *filters]
-        answers = self._ask("search", search, search_filters=sent, fields=fields, get_remaining=True)
-        found = self._ask("search", lambda: [Dataset.from_json(answer) for answer in answers])
+        found: dict[str, Any] = {}
+        while True:  # a server may answer in parts, or ignore from where on it is asked: then all comes again
+            part = self._ask("search", search, search_filters=sent, fields=fields, offset=len(found))
+            some = self._ask("search", lambda part=part: [Dataset.from_json(answer) for answer in part])
+            new = {str(each[own].value): each for each in some if own in each and str(each[own].value) not in found}
+            if not new:
+                break
+            found |= new
         here = {name: value for name, value in filters.items() if value and name not in asked}
-        return [each for each in found if all(_matches(each.get(name), value) for name, value in here.items())]
+        for each in found.values():
+            for element in list(each):  # servers send names without being asked
+                if element.keyword not in (*fields, "SpecificCharacterSet"):
+                    del each[element.tag]
+        return [each for each in found.values() if all(_matches(each.get(name), value) for name, value in here.items())]
 
     def retrieve(self, found):
         uids = [str(found[name].value) for name in UIDS]

@@ -13,6 +13,7 @@ folder of results appears whole, by one renaming, and only then the journal says
 object in exactly one place, and with one result.
 """
 
+import io
 import json
 import logging
 import os
@@ -276,9 +277,9 @@ class _Watcher:
 
 def _made(process, arrived):
     """The files that come of an object: {name: content}. Raises `_Unfit` with the reason where none does."""
+    if arrived.wrong:
+        raise _Unfit(arrived.wrong)
     try:
-        if arrived.wrong:
-            raise InputError(arrived.wrong)
         result = process(arrived.path)
         files: dict[str, str | bytes] = {}
         for number, dataset in enumerate(result.objects, 1):
@@ -308,11 +309,13 @@ NAMING = (
 
 def _discreet(sentence, path):
     """A sentence in one line, without the path; another in its place, where a value of the file stands in it."""
-    from pydicom import dcmread
+    from pydicom.filereader import read_partial
 
     line = " ".join(sentence.replace(str(path), "the file").replace(path.name, "the file").split())
     try:
-        header = dcmread(path, stop_before_pixels=True, specific_tags=NAMING)
+        with open(path, "rb") as file:
+            begin = io.BytesIO(file.read(65536))
+        header = read_partial(begin, specific_tags=NAMING, stop_when=lambda tag, *_: tag >= 0x00280000)
         words = {
             word for name in NAMING for word in re.split(r"[\^\s\\=]+", str(header.get(name) or "")) if len(word) > 3
         }

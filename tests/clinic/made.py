@@ -46,9 +46,7 @@ def series_of(volume, directions=AXIAL, spacing=(1.0, 1.0, 1.0), origin=(-10.0, 
     """A list of data sets, one a frame of (N, H, W); frame k lies k steps along the normal."""
     normal = np.cross(*directions)
     return [
-        slice_of(
-            frame, k + 1, np.array(origin) + normal * spacing[0] * k, directions, spacing[1:], modality, series
-        )
+        slice_of(frame, k + 1, np.array(origin) + normal * spacing[0] * k, directions, spacing[1:], modality, series)
         for k, frame in enumerate(volume)
     ]
 
