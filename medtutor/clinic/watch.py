@@ -315,7 +315,7 @@ def _discreet(sentence, path):
     try:
         with open(path, "rb") as file:
             begin = io.BytesIO(file.read(65536))
-        header = read_partial(begin, specific_tags=NAMING, stop_when=lambda tag, *_: tag >= 0x00280000)
+        header = read_partial(begin, stop_when=lambda tag, *_: tag >= 0x00280000)
         words = {
             word for name in NAMING for word in re.split(r"[\^\s\\=]+", str(header.get(name) or "")) if len(word) > 3
         }
