@@ -1,6 +1,5 @@
 """What DIMSE and DICOMweb have in common: the methods of a PACS, its errors, and when two objects are the same."""
 
-import io
 from collections.abc import Iterable
 from os import PathLike
 from typing import Any
@@ -9,6 +8,7 @@ from ..checks import one_of
 from ..errors import InputError, MedtutorError
 from .journal import OTHER
 from .opening import open_dicom
+from .uids import as_bytes
 
 LEVELS = {
     "study": ("StudyInstanceUID", "ModalitiesInStudy", "NumberOfStudyRelatedInstances"),
@@ -95,27 +95,20 @@ class Pacs:
         raise NotImplementedError
 
 
-def as_bytes(dataset: Any) -> bytes:
-    """A pydicom data set as the content of a DICOM file, with preamble and meta information.
-
-    Raises `InputError` for one that cannot be written as such.
-    """
-    from pydicom import dcmwrite
-
-    file = io.BytesIO()
+def written(dataset: Any) -> bytes:
+    """A pydicom data set as the content of a DICOM file. Raises `InputError` for one that cannot be written as such."""
     try:
-        dcmwrite(file, dataset, enforce_file_format=True)
+        return as_bytes(dataset)
     except Exception as error:  # of pydicom anything may come, and its words hold values
         raise InputError(
             f"a data set cannot be written as a DICOM file ({type(error).__name__}); give it its UIDs and a file_meta"
             " with TransferSyntaxUID"
         ) from None
-    return file.getvalue()
 
 
 def _whole(thing):
     """A file or data set as it will be in the archive."""
-    return open_dicom(thing if isinstance(thing, (str, PathLike, bytes)) else as_bytes(thing))
+    return open_dicom(thing if isinstance(thing, (str, PathLike, bytes)) else written(thing))
 
 
 PIXELS, PADDING = 0x7FE00010, 0xFFFCFFFC  # the padding at the end is no content, and Orthanc's C-GET leaves it out

@@ -4,7 +4,7 @@ import fnmatch
 import re
 from typing import Any
 
-from .pacs_base import LEVELS, TRY_AGAIN, UIDS, Pacs, PacsAway, PacsRefused, as_bytes, needs
+from .pacs_base import LEVELS, TRY_AGAIN, UIDS, Pacs, PacsAway, PacsRefused, needs, written
 
 
 class Web(Pacs):
@@ -84,7 +84,7 @@ class Web(Pacs):
     def retrieve(self, found):
         uids = [str(found[name].value) for name in UIDS]
         every = (("application/dicom", "*"),)
-        return as_bytes(self._ask("give an object", self._client.retrieve_instance, *uids, media_types=every))
+        return written(self._ask("give an object", self._client.retrieve_instance, *uids, media_types=every))
 
     def frames(self, found: Any, numbers: list[int]) -> list[bytes]:
         """The raw bytes of single frames, numbered from 1, of what `find("instance")` gave.

@@ -34,7 +34,7 @@ from ..files import resolve, write_whole
 from .intake import Arrived, Intake, check_folder, identified, new_series, remove, suffix_of, waiting
 from .journal import Journal
 from .pacs import Pacs, PacsAway, PacsRefused, connect
-from .pacs_base import as_bytes
+from .pacs_base import written
 
 BATCH = 20  # results that are sent at once, and objects between two sendings
 FIRST_WAIT, LONGEST_WAIT = 1.0, 60.0  # seconds until a PACS that is away is asked again: twice as long each time
@@ -284,7 +284,7 @@ def _made(process, arrived):
         files: dict[str, str | bytes] = {}
         for number, dataset in enumerate(result.objects, 1):
             kind = re.sub(r"[^A-Z0-9]", "", str(dataset.get("Modality", "")))[:16]
-            files[f"{number}_{kind}.dcm"] = as_bytes(dataset)
+            files[f"{number}_{kind}.dcm"] = written(dataset)
         files["report.json"] = json.dumps(result.fhir, indent=1) + "\n"
         return files
     except InputError as error:

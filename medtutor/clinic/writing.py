@@ -164,6 +164,12 @@ def finished(dataset: Any, kind: str, reading: Reading, author: Author) -> Any:
     ]:
         if "ContributionDateTime" in item:
             del item.ContributionDateTime
+    if dataset.get("PatientIdentityRemoved") == "YES":  # highdicom copies that, and not how
+        for name in ("DeidentificationMethod", "DeidentificationMethodCodeSequence"):
+            if name in source:
+                dataset[name] = source[name]
+        if "DeidentificationMethod" not in dataset and "DeidentificationMethodCodeSequence" not in dataset:
+            dataset.DeidentificationMethod = "not said by the source images"
     dataset.SeriesDescription = f"{MAKER} {kind}: {NOT_CLINICAL}"
     if kind != "SR":
         dataset.ImageComments = "; ".join(author.words)

@@ -1,37 +1,58 @@
-"""Fixtures of the clinic's tests: a real Orthanc, and files to send through it.
+"""Runs and tools of the clinic's tests, and a real PACS.
 
-Where Debian's programs are not, the tests that need one are skipped, and the line says how to get it. With
-MEDTUTOR_NEEDS_CLINIC=1 that is an error instead.
+Orthanc, dciodvfy, dsrdump and dcmqi come from Debian (orthanc, dicom3tools, dcmtk) and PyPI; without them the tests
+that need them are skipped with a line. With MEDTUTOR_NEEDS_CLINIC=1 that is an error instead.
 """
 
 import os
 import shutil
+import subprocess
+import sys
+from pathlib import Path
 
 import pytest
-from pydicom import dcmread
-from pydicom.data import get_testdata_file
-from pydicom.uid import generate_uid
 
+import medtutor as mt
 from medtutor.clinic.orthanc import missing, orthanc
+from medtutor.data import card, phantoms
+from medtutor.data.card import phantom_card
+from medtutor.data.phantoms.hippocampus import draw
+from medtutor.data.sources.decathlon import _as_slices
+from medtutor.training import default_recipe
+
+PACKAGES = {
+    "dciodvfy": "apt-get install dicom3tools",
+    "dsrdump": "apt-get install dcmtk",
+    "dcmdump": "apt-get install dcmtk",
+    "storescu": "apt-get install dcmtk",
+    "segimage2itkimage": "pip install dcmqi",
+    "tid1500reader": "pip install dcmqi",
+}
 
 
-def lacks(reason):
-    """Skips the test, or fails it where nothing may be missing."""
+def lacks(what):
+    """Skips the test with a line, or fails it where nothing may be missing."""
     if os.environ.get("MEDTUTOR_NEEDS_CLINIC") == "1":
-        pytest.fail(f"MEDTUTOR_NEEDS_CLINIC=1, but {reason}", pytrace=False)
-    pytest.skip(reason)
+        pytest.fail(f"MEDTUTOR_NEEDS_CLINIC=1, but {what}", pytrace=False)
+    pytest.skip(what)
 
 
-@pytest.fixture(scope="session")
-def program():
-    """A function: the path of a program such as "dciodvfy", or the test is skipped."""
+@pytest.fixture
+def tool():
+    """A function that runs a program of `PACKAGES` and gives what it wrote; the test is skipped without it."""
 
-    def find(name):
-        # In a virtual environment pynetdicom's own storescu hides that of dcmtk.
-        found = shutil.which(name, path="/usr/bin:/usr/local/bin") or shutil.which(name)
-        return found or lacks(f"there is no {name}; get it with: apt-get install dicom3tools dcmtk tesseract-ocr")
+    def run(name, *arguments):
+        # dcmqi lies in the virtual environment; there pynetdicom's own storescu hides that of dcmtk.
+        beside = Path(sys.executable).with_name(name)
+        if beside.exists() and PACKAGES[name].startswith("pip"):
+            found = str(beside)
+        else:
+            found = shutil.which(name, path="/usr/bin:/usr/local/bin") or shutil.which(name)
+        if found is None:
+            lacks(f"{name} is not installed: {PACKAGES[name]}")
+        return subprocess.run([found, *map(str, arguments)], capture_output=True, text=True, timeout=60)
 
-    return find
+    return run
 
 
 @pytest.fixture(scope="session")
@@ -52,12 +73,23 @@ def fresh():
         yield running
 
 
-def picture(name="CT_small.dcm", **values):
-    """One of pydicom's own files under a new SOPInstanceUID, in a series and study of its own; with other values."""
-    dataset = dcmread(get_testdata_file(name, download=False))
-    for keyword in ("SOPInstanceUID", "SeriesInstanceUID", "StudyInstanceUID"):
-        setattr(dataset, keyword, generate_uid())
-    for keyword, value in values.items():
-        setattr(dataset, keyword, value)
-    dataset.file_meta.MediaStorageSOPInstanceUID = dataset.SOPInstanceUID
-    return dataset
+@pytest.fixture(scope="session")
+def xray():
+    """Drawn chest X-rays, and a small CNN that was trained on them for an epoch."""
+    dataset = phantoms.draw(card("pneumoniamnist"), {"train": 120, "val": 40, "test": 10})
+    model = mt.build("cnn", dataset, seed=0, widths=(4, 8, 8))
+    return mt.fit(model, dataset, mt.Recipe(epochs=1, seed=0), progress=False), dataset
+
+
+@pytest.fixture(scope="session")
+def hippocampus():
+    """Drawn hippocampi, and a small U-Net that was trained on their slices: (run, (images, masks) of a test volume)."""
+    name = card("hippocampus")
+    volumes = draw({"train": 4, "val": 1, "test": 1})
+    dataset = _as_slices(volumes, phantom_card(name), "phantom")
+    model = mt.build("unet", dataset, seed=0, widths=(8, 16, 32))
+    run = mt.fit(
+        model, dataset, default_recipe(dataset.card, "unet", seed=0).but(epochs=10, batch_size=8), progress=False
+    )
+    images, masks, _ = volumes["test"]
+    return run, (images[0, 0].numpy(), masks[0].numpy())

@@ -3,12 +3,13 @@
 import os
 
 import pytest
-from clinic.conftest import picture
 
 from medtutor.clinic import orthanc as module
 from medtutor.clinic.orthanc import missing, orthanc
 from medtutor.clinic.pacs import PacsAway, connect
 from medtutor.errors import InputError, MedtutorError
+
+from .made import picture
 
 
 def test_it_is_gone_afterwards_with_all_that_it_kept(fresh):

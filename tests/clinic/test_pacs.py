@@ -2,18 +2,19 @@
 
 import io
 import socket
-import subprocess
 
 import pytest
-from clinic.conftest import picture
 from pydicom import dcmread
 from pydicom.dataset import Dataset
 from pydicom.uid import RLELossless, generate_uid
 
 from medtutor.clinic.orthanc import orthanc
 from medtutor.clinic.pacs import PacsAway, PacsRefused, connect
-from medtutor.clinic.pacs_base import as_bytes, same
+from medtutor.clinic.pacs_base import same
+from medtutor.clinic.uids import as_bytes
 from medtutor.errors import InputError
+
+from .made import picture
 
 
 @pytest.fixture(params=["dicom", "web"])
@@ -251,19 +252,19 @@ def test_what_is_no_address_is_refused(address):
 # --- independent eyes ----------------------------------------------------------------------------------------------
 
 
-def test_dcmtk_sends_to_it_and_we_read_it(archive, program, tmp_path):
+def test_dcmtk_sends_to_it_and_we_read_it(archive, tool, tmp_path):
     one = picture()
     one.save_as(tmp_path / "one.dcm")
     _, _, port = archive.dicom.rpartition("/")[0].rpartition(":")
-    send = [program("storescu"), "-aet", "MEDTUTOR", "-aec", "ORTHANC", "127.0.0.1", port, tmp_path / "one.dcm"]
-    subprocess.run(send, check=True, capture_output=True)
+    sent = tool("storescu", "-aet", "MEDTUTOR", "-aec", "ORTHANC", "127.0.0.1", port, tmp_path / "one.dcm")
+    assert sent.returncode == 0
     assert same(only(connect(archive.dicom), one), one)
 
 
-def test_what_is_retrieved_is_a_file_to_dcmtk(archive, program, tmp_path):
+def test_what_is_retrieved_is_a_file_to_dcmtk(archive, tool, tmp_path):
     """The bare data set of a C-STORE, saved as it comes, is none."""
     pacs, one = connect(archive.dicom), picture("MR_small_RLE.dcm")
     pacs.store([one])
     (tmp_path / "back.dcm").write_bytes(pacs.retrieve(pacs.find("instance", SOPInstanceUID=one.SOPInstanceUID)[0]))
-    said = subprocess.run([program("dcmdump"), tmp_path / "back.dcm"], capture_output=True, text=True, check=True)
-    assert "RLELossless" in said.stdout and not said.stderr
+    said = tool("dcmdump", tmp_path / "back.dcm")
+    assert said.returncode == 0 and "RLELossless" in said.stdout and not said.stderr

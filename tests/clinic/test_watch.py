@@ -14,19 +14,21 @@ from pathlib import Path
 from threading import Event, Thread
 
 import pytest
-from clinic.conftest import picture
-from clinic.standin import Sink, careless, child, process
 from pydicom import dcmread
 from pydicom.uid import generate_uid
 
 import medtutor.clinic.intake as intake
 import medtutor.clinic.watch as module
 from medtutor.clinic.journal import ATTEMPTS, Journal, digest_of
-from medtutor.clinic.orthanc import orthanc
+from medtutor.clinic.orthanc import missing, orthanc
 from medtutor.clinic.pacs import connect
-from medtutor.clinic.pacs_base import as_bytes
+from medtutor.clinic.uids import as_bytes
 from medtutor.clinic.watch import watch
 from medtutor.errors import InputError, MedtutorError
+
+from .conftest import lacks
+from .made import picture
+from .standin import Sink, careless, child, process
 
 QUIET = {"settle": 0, "every": 0.02}
 
@@ -263,7 +265,7 @@ def test_no_identifier_is_told_or_stands_in_a_name_or_in_the_journal(inbox, capf
 def spawn():
     """A function: starts `child` in a process of its own, from a server that has everything loaded."""
     context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(["clinic.standin", "pynetdicom"])
+    context.set_forkserver_preload([child.__module__, "pynetdicom"])
 
     def start(*arguments):
         process = context.Process(target=child, args=arguments, daemon=True)
@@ -401,9 +403,7 @@ def test_results_go_to_a_real_pacs_and_none_twice(inbox, archive):
 def test_a_pacs_that_is_away_is_asked_less_and_less_and_nothing_is_lost(inbox, tmp_path, monkeypatch):
     monkeypatch.setattr(module, "FIRST_WAIT", 0.1)
     monkeypatch.setattr(module, "LONGEST_WAIT", 0.3)
-    if lack := __import__("medtutor.clinic.orthanc", fromlist=["missing"]).missing():
-        from clinic.conftest import lacks
-
+    if lack := missing():
         lacks(lack)
     with socket.socket() as place:
         place.bind(("127.0.0.1", 0))
