@@ -1,4 +1,4 @@
-"""`medtutor clinic read`, `report`: a Run on DICOM and NIfTI files.
+"""`medtutor clinic read`, `report`, `watch`, `orthanc`: a Run on DICOM and NIfTI files.
 
 A subcommand is a function that declares it, and stands in `PARTS`. What they print names no patient, no UID and no file
 but those that were typed.
@@ -6,6 +6,7 @@ but those that were typed.
 
 from ..errors import MedtutorError
 from ..files import resolve, write_text, write_whole
+from .clinic_traffic import orthanc_part, watch_part
 from .common import OneLineParser, check_writable, command, print_json
 
 
@@ -149,4 +150,4 @@ def _print_sentences(sentences):
         print(f"  beware: {sentence}")
 
 
-PARTS = (_read, _report)
+PARTS = (_read, _report, watch_part, orthanc_part)

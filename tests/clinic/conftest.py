@@ -1,7 +1,7 @@
-"""Runs and tools of the clinic's tests.
+"""Runs and tools of the clinic's tests, and a real PACS.
 
-dciodvfy, dsrdump and dcmqi come from Debian (dicom3tools, dcmtk) and PyPI; without them the tests that need them are
-skipped with a line. With MEDTUTOR_NEEDS_CLINIC=1 that is an error instead.
+Orthanc, dciodvfy, dsrdump and dcmqi come from Debian (orthanc, dicom3tools, dcmtk) and PyPI; without them the tests
+that need them are skipped with a line. With MEDTUTOR_NEEDS_CLINIC=1 that is an error instead.
 """
 
 import os
@@ -14,6 +14,7 @@ import pytest
 import torch
 
 import medtutor as mt
+from medtutor.clinic.orthanc import missing, orthanc
 from medtutor.data import card, phantoms
 from medtutor.data.card import phantom_card
 from medtutor.data.phantoms.hippocampus import draw
@@ -24,9 +25,18 @@ from medtutor.training.prediction import predict_logits
 PACKAGES = {
     "dciodvfy": "apt-get install dicom3tools",
     "dsrdump": "apt-get install dcmtk",
+    "dcmdump": "apt-get install dcmtk",
+    "storescu": "apt-get install dcmtk",
     "segimage2itkimage": "pip install dcmqi",
     "tid1500reader": "pip install dcmqi",
 }
+
+
+def lacks(what):
+    """Skips the test with a line, or fails it where nothing may be missing."""
+    if os.environ.get("MEDTUTOR_NEEDS_CLINIC") == "1":
+        pytest.fail(f"MEDTUTOR_NEEDS_CLINIC=1, but {what}", pytrace=False)
+    pytest.skip(what)
 
 
 @pytest.fixture
@@ -34,16 +44,35 @@ def tool():
     """A function that runs a program of `PACKAGES` and gives what it wrote; the test is skipped without it."""
 
     def run(name, *arguments):
-        beside = Path(sys.executable).with_name(name)  # dcmqi lies in the virtual environment
-        found = str(beside) if beside.exists() else shutil.which(name)
+        # dcmqi lies in the virtual environment; there pynetdicom's own storescu hides that of dcmtk.
+        beside = Path(sys.executable).with_name(name)
+        if beside.exists() and PACKAGES[name].startswith("pip"):
+            found = str(beside)
+        else:
+            found = shutil.which(name, path="/usr/bin:/usr/local/bin") or shutil.which(name)
         if found is None:
-            lack = f"{name} is not installed: {PACKAGES[name]}"
-            if os.environ.get("MEDTUTOR_NEEDS_CLINIC") == "1":
-                pytest.fail(f"MEDTUTOR_NEEDS_CLINIC=1, but {lack}", pytrace=False)
-            pytest.skip(lack)
+            lacks(f"{name} is not installed: {PACKAGES[name]}")
         return subprocess.run([found, *map(str, arguments)], capture_output=True, text=True, timeout=60)
 
     return run
+
+
+@pytest.fixture(scope="session")
+def archive():
+    """A running `Orthanc`, on free ports of this machine, its files in a temporary folder; ended when all is over."""
+    if lack := missing():
+        lacks(lack)
+    with orthanc() as running:
+        yield running
+
+
+@pytest.fixture
+def fresh():
+    """A running `Orthanc` that is empty, and this test's alone."""
+    if lack := missing():
+        lacks(lack)
+    with orthanc() as running:
+        yield running
 
 
 @pytest.fixture(scope="session")

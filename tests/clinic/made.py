@@ -2,8 +2,9 @@
 
 import numpy as np
 import pydicom
+from pydicom.data import get_testdata_file
 from pydicom.dataset import Dataset, FileMetaDataset
-from pydicom.uid import ExplicitVRLittleEndian
+from pydicom.uid import ExplicitVRLittleEndian, generate_uid
 
 ROOT = "1.2.276.0.7230010.3.1.9"  # of test files alone
 PLANTED = ("Plantedname", "PLANTED-ID-4711", "19370213", "PLANTEDACC", "Plantedclinic", "Plantedoctor")
@@ -49,6 +50,17 @@ def series_of(volume, directions=AXIAL, spacing=(1.0, 1.0, 1.0), origin=(-10.0, 
         slice_of(frame, k + 1, np.array(origin) + normal * spacing[0] * k, directions, spacing[1:], modality, series)
         for k, frame in enumerate(volume)
     ]
+
+
+def picture(name="CT_small.dcm", **values):
+    """One of pydicom's own files under a new SOPInstanceUID, in a series and study of its own; with other values."""
+    dataset = pydicom.dcmread(get_testdata_file(name, download=False))
+    for keyword in ("SOPInstanceUID", "SeriesInstanceUID", "StudyInstanceUID"):
+        setattr(dataset, keyword, generate_uid())
+    for keyword, value in values.items():
+        setattr(dataset, keyword, value)
+    dataset.file_meta.MediaStorageSOPInstanceUID = dataset.SOPInstanceUID
+    return dataset
 
 
 def saved(datasets, folder):
