@@ -38,7 +38,7 @@ class Measured:
         return f"{self.name}, image {self.case + 1}" if self.many and self.case is not None else self.name
 
     def __str__(self) -> str:
-        unit = {"1": "", "mm3": " mm³", "mm2": " mm²"}.get(self.unit.value, f" {self.unit.value}")
+        unit = "" if self.unit == NO_UNIT else f" {self.unit.value}"
         return f"{self.title}: {self.what.meaning.lower()} {self.value:g}{unit}"
 
 

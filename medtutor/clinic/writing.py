@@ -51,7 +51,8 @@ class Author:
     @classmethod
     def of(cls, run: Run) -> "Author":
         """That of a run."""
-        return cls(run.model.name, run.card.title, version("medtutor"), model_hash(run), weights_hash(run))
+        title = f"{run.card.title} (PHANTOM)" if run.provenance == "phantom" else run.card.title
+        return cls(run.model.name, title, version("medtutor"), model_hash(run), weights_hash(run))
 
     @property
     def words(self) -> tuple[str, ...]:
@@ -155,6 +156,14 @@ def finished(dataset: Any, kind: str, reading: Reading, author: Author) -> Any:
     for name in ("InstanceCreationDate", "InstanceCreationTime"):
         if name in dataset:
             del dataset[name]
+    if "DateOfSecondaryCapture" in dataset:
+        dataset.DateOfSecondaryCapture, dataset.TimeOfSecondaryCapture = date, time
+    # highdicom adds itself to those that had a part in it, and when.
+    for item in (dataset.get("ContributingEquipmentSequence") or [])[
+        len(source.get("ContributingEquipmentSequence") or []) :
+    ]:
+        if "ContributionDateTime" in item:
+            del item.ContributionDateTime
     dataset.SeriesDescription = f"{MAKER} {kind}: {NOT_CLINICAL}"
     if kind != "SR":
         dataset.ImageComments = "; ".join(author.words)

@@ -48,7 +48,7 @@ def capture(
         made.PatientOrientation = None  # two pictures beside each other have none
         made.ManufacturerModelName = author.equipment()["manufacturer_model_name"]
         made.DeviceSerialNumber, made.SoftwareVersions = author.hash[:32], author.version
-        made.ConversionType = "SYN"
+        made.ConversionType, made.Laterality = "SYN", ""
         made.DerivationDescription = f"what the model was given, and why it said so; {NOT_CLINICAL}"
         burned = str(sources[0].get("BurnedInAnnotation") or "")
         if burned in ("YES", "NO"):  # letters in the source are letters in the picture

@@ -51,7 +51,7 @@ def eyes():
     try:
         read_off(given("MR_small.dcm"), 1)
     except InputError as error:
-        if os.environ.get("MEDTUTOR_NEEDS_CLINIC"):
+        if os.environ.get("MEDTUTOR_NEEDS_CLINIC") == "1":
             raise
         pytest.skip(str(error))
 

@@ -1,0 +1,62 @@
+"""Runs and tools of the clinic's tests.
+
+dciodvfy, dsrdump and dcmqi come from Debian (dicom3tools, dcmtk) and PyPI; without them the tests that need them are
+skipped with a line. With MEDTUTOR_NEEDS_CLINIC=1 that is an error instead.
+"""
+
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import medtutor as mt
+from medtutor.data import card, phantoms
+from medtutor.data.card import phantom_card
+from medtutor.data.sources.decathlon import _as_slices
+
+PACKAGES = {
+    "dciodvfy": "apt-get install dicom3tools",
+    "dsrdump": "apt-get install dcmtk",
+    "segimage2itkimage": "pip install dcmqi",
+    "tid1500reader": "pip install dcmqi",
+}
+
+
+@pytest.fixture
+def tool():
+    """A function that runs a program of `PACKAGES` and gives what it wrote; the test is skipped without it."""
+
+    def run(name, *arguments):
+        beside = Path(sys.executable).with_name(name)  # dcmqi lies in the virtual environment
+        found = str(beside) if beside.exists() else shutil.which(name)
+        if found is None:
+            lack = f"{name} is not installed: {PACKAGES[name]}"
+            if os.environ.get("MEDTUTOR_NEEDS_CLINIC") == "1":
+                pytest.fail(f"MEDTUTOR_NEEDS_CLINIC=1, but {lack}", pytrace=False)
+            pytest.skip(lack)
+        return subprocess.run([found, *map(str, arguments)], capture_output=True, text=True, timeout=60)
+
+    return run
+
+
+@pytest.fixture(scope="session")
+def xray():
+    """Drawn chest X-rays, and a small CNN that was trained on them for an epoch."""
+    dataset = phantoms.draw(card("pneumoniamnist"), {"train": 120, "val": 40, "test": 10})
+    model = mt.build("cnn", dataset, seed=0, widths=(4, 8, 8))
+    return mt.fit(model, dataset, mt.Recipe(epochs=1, seed=0), progress=False), dataset
+
+
+@pytest.fixture(scope="session")
+def hippocampus():
+    """Drawn hippocampi, and a small U-Net that was trained on their slices: (run, (images, masks) of a test volume)."""
+    name = card("hippocampus")
+    volumes = phantoms.hippocampus.draw({"train": 4, "val": 1, "test": 1})
+    dataset = _as_slices(volumes, phantom_card(name), "phantom")
+    model = mt.build("unet", dataset, seed=0, widths=(8, 16, 32))
+    run = mt.fit(model, dataset, mt.Recipe(epochs=6, seed=0), progress=False)
+    images, masks, _ = volumes["test"]
+    return run, (images[0, 0].numpy(), masks[0].numpy())
