@@ -19,8 +19,9 @@ FLOORS = [
     ["explanation", "reports"],
     ["figures"],
     ["widgets"],
-    ["review"],
-    ["explorers", "pages", "clinic"],  # of the review, too: its literature, its screening
+    ["clinic"],
+    ["review"],  # its experiments are about all of the above
+    ["explorers", "pages"],  # of the review, too: its literature, its screening
     ["course"],
     ["bench", "doctor"],
     ["cli"],

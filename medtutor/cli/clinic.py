@@ -8,6 +8,7 @@ from ..errors import MedtutorError
 from ..files import resolve, write_text, write_whole
 from .clinic_traffic import orthanc_part, watch_part
 from .common import OneLineParser, check_writable, command, print_json
+from .deidentify import deidentify
 
 
 def add(commands):
@@ -150,4 +151,4 @@ def _print_sentences(sentences):
         print(f"  beware: {sentence}")
 
 
-PARTS = (_read, _report, watch_part, orthanc_part)
+PARTS = (_read, _report, deidentify, watch_part, orthanc_part)

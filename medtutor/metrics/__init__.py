@@ -8,6 +8,7 @@ from ..checks import one_of
 from ..data.card import TASKS, Card
 from ..data.dataset import Split
 from .classification import ClassMetrics, Metrics, measure, measure_classes
+from .drift import cusum, first_alarm, limit_for, normal_scores, run_length, windowed_ks
 from .regression import RegressionMetrics, measure_regression
 from .segmentation import SegmentationMetrics, measure_segmentation, segmentation_scores
 
@@ -16,13 +17,19 @@ __all__ = [
     "Metrics",
     "RegressionMetrics",
     "SegmentationMetrics",
+    "cusum",
+    "first_alarm",
+    "limit_for",
     "measure",
     "measure_classes",
     "measure_regression",
     "measure_segmentation",
     "measure_split",
     "metrics_kind",
+    "normal_scores",
+    "run_length",
     "segmentation_scores",
+    "windowed_ks",
 ]
 
 
