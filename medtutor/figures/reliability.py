@@ -18,8 +18,8 @@ def reliability(found: Mapping[str, Reliability], *, phantom: bool = False) -> P
 
     >>> from medtutor import figures
     >>> from medtutor.metrics.calibration import reliability
-    >>> figures.reliability({"val": reliability([0.9, 0.9, 0.6], [True, True, False], bins=5)}).alt
-    'Reliability diagram of val, expected calibration error 0.267: said 0.60, right 0.00 of 1; said 0.90, right 1.00 of 2.'
+    >>> figures.reliability({"val": reliability([0.9, 0.9], [True, False])}).alt
+    'Reliability diagram of val, expected calibration error 0.400: said 0.90, right 0.50 of 2.'
     """
     if not 1 <= len(found) <= 4:
         raise InputError(f"there are {len(found)} diagrams; give one to four")
