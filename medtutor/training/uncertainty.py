@@ -113,7 +113,7 @@ def dropout_passes(run: Run, images: torch.Tensor, passes: int = 10, seed: int =
 
 def _logits(model, images):
     # Not predict_logits: that puts the whole network into eval mode.
-    with torch.inference_mode():
+    with torch.no_grad():  # in inference mode `seeded` would not see dropout draw
         parts = [model(to_model(normalise(some), device_of(model))).float().cpu() for some in images.split(BATCH)]
     return torch.cat(parts)
 
