@@ -65,7 +65,7 @@ def confidence(run: Run, dataset: Dataset, split: str = "val") -> "ConfidenceExp
     split    "val" or "test": half of its cases are looked at; on the other half, or on val, is calibrated
 
     Raises `InputError` where the run has no predictions of the split or of val, where the data set is not the run's
-    own, for volumes, sequences, several labels, and for fewer than four cases of a class.
+    own, for volumes, sequences, several labels, and for fewer than two cases of a class.
 
     >>> import medtutor as mt
     >>> few = mt.data.phantoms.draw(mt.data.card("breastmnist"), {"train": 20, "val": 30, "test": 30})

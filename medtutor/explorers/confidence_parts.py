@@ -47,11 +47,11 @@ def check(run: Run, dataset: Dataset, split: str) -> None:
         )
     card = run.card
     check_no_sequences(run)
+    if card.dims != 2:
+        raise InputError("this explorer shows single images, but the run looks at volumes; use explorers.explore(run)")
     check_classes(run)
     if card.task == "multi-label":
         raise InputError("this explorer shows sets of classes of which one is true, but the run has several labels")
-    if card.dims != 2:
-        raise InputError("this explorer shows single images, but the run looks at volumes; use explorers.explore(run)")
     if not was_made_on(run, dataset):
         raise InputError(
             f"the run was made on {card.name} ({run.provenance}, {card.size} pixels), not on this data set,"
@@ -66,8 +66,8 @@ def check(run: Run, dataset: Dataset, split: str) -> None:
         if not bool(run.predictions[each].isfinite().all()):
             raise InputError("the run's predictions hold NaN; train it again with a lower learning rate")
         counts = run.labels[each].long().bincount(minlength=len(card.classes))
-        if int(counts.min()) < 4:
+        if int(counts.min()) < 2:
             raise InputError(
                 f"the {each} split has {int(counts.min())} cases of {card.classes[int(counts.argmin())]}; to calibrate"
-                " and to look takes four of each class or more"
+                " and to look takes two of each class or more"
             )

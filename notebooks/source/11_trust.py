@@ -566,12 +566,6 @@ confidence(run, xray, "test")
 # %%
 review.claim("trustworthy-where-calibrated")
 
-# %%
-evidence = review.read_evidence("trustworthy-where-calibrated")
-rows = [[each.name.split(": ")[1], *each.arms, np.mean(each.first),
-         np.mean(each.second)] for each in evidence.contrasts]
-Table(["", "first", "second", "first is", "second is"], rows)
-
 # %% [markdown]
 # ## Bonus: Exercises without a check
 #
