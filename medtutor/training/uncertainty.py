@@ -4,8 +4,7 @@ Two ways to ask how sure an answer is, both a mean over many answers: dropout th
 Ghahramani 2016), and networks that were trained with other seeds (deep ensembles, Lakshminarayanan et al. 2017).
 """
 
-from collections.abc import Iterator
-from contextlib import contextmanager
+import copy
 
 import numpy as np
 import torch
@@ -17,7 +16,7 @@ from ..checks import as_probabilities, number, whole
 from ..checks import seed as checked_seed
 from ..data.dataset import normalise
 from ..errors import InputError
-from ..models.inference import device_of, evaluating, to_model
+from ..models.inference import device_of, to_model
 from ..models.randomness import seeded
 from .run import Run
 
@@ -69,18 +68,16 @@ def has_dropout(model: nn.Module) -> bool:
     return any(isinstance(module, DROPOUTS) for module in model.modules())
 
 
-@contextmanager
-def _dropout_on(model: nn.Module) -> Iterator[None]:
-    """Within, dropout alone is as in training: batch normalisation goes on with what it has learned."""
-    with evaluating(model):
-        chosen = [module for module in model.modules() if isinstance(module, DROPOUTS)]
-        for module in chosen:
+def _with_dropout_on(model):
+    """A copy in which dropout alone is as in training: batch normalisation goes on with what it has learned.
+
+    A copy, since another thread may ask the model itself meanwhile.
+    """
+    network = copy.deepcopy(model).eval()
+    for module in network.modules():
+        if isinstance(module, DROPOUTS):
             module.training = True
-        try:
-            yield
-        finally:
-            for module in chosen:
-                module.training = False
+    return network
 
 
 def dropout_passes(run: Run, images: torch.Tensor, passes: int = 10, seed: int = 0) -> torch.Tensor:
@@ -104,11 +101,9 @@ def dropout_passes(run: Run, images: torch.Tensor, passes: int = 10, seed: int =
     images = run._checked(images)
     if not has_dropout(run.model):
         raise InputError(f"{type(run.model).__name__} has no dropout, so all passes are alike; train with_dropout(…)")
-    found, own = [], seeded(checked_seed(seed))
-    with _dropout_on(run.model), own:
-        for _ in range(passes):
-            found.append(run.read(_logits(run.model, images)))
-    return torch.stack(found)
+    network = _with_dropout_on(run.model)
+    with seeded(checked_seed(seed)):
+        return torch.stack([run.read(_logits(network, images)) for _ in range(passes)])
 
 
 def _logits(model, images):

@@ -41,6 +41,20 @@ def test_batch_normalisation_and_the_mode_stay_as_they_are():
     assert all(module.training for module in run.model.modules())
 
 
+def test_who_asks_the_model_meanwhile_gets_no_dropout(monkeypatch):
+    run, seen = run_of(), []
+    run.model.eval()
+    before = run.predict(XRAY.test.images)
+    reading = run.read
+    monkeypatch.setattr(run, "read", lambda logits: seen.append(has_dropout_on(run.model)) or reading(logits))
+    dropout_passes(run, XRAY.test.images, passes=3)
+    assert seen == [False] * 3 and torch.equal(run.predict(XRAY.test.images), before)
+
+
+def has_dropout_on(model):
+    return any(isinstance(module, nn.Dropout) and module.training for module in model.modules())
+
+
 def test_the_mean_of_many_passes_lies_near_the_answer_without_dropout():
     run = run_of(0.2)
     many = dropout_passes(run, XRAY.test.images, passes=200).mean(0)
