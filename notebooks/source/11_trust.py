@@ -528,14 +528,24 @@ Table(["prevalence", "precision", "truly ill of 1000 alarms"], rows,
 
 # %%
 at, share = [0.05, 0.1, 0.2, 0.3, 0.4, 0.5], 0.3
-lines = {name: list(selective.net_benefit(y_test[rest] == 1, p[:, 1], at,
-                                          share))
-         for name, p in here.items() if "isotonic" not in name}
+p = here["temperature of the other half"][:, 1]
+ways = {
+    "as trained": here["as trained"][:, 1],
+    "temperature of the other half": p,
+    "and at this prevalence":
+        selective.at_prevalence(p, y_test[fit].mean(), share),
+}
+lines = {name: list(selective.net_benefit(y_test[rest] == 1, p, at, share))
+         for name, p in ways.items()}
 lines["treat all"] = list(selective.treat_all(share, at))
 figures.curves(at, lines, "threshold", "net benefit",
                f"At a prevalence of {share:.0%}.", phantom=PHANTOM)
 
 # %% [markdown]
+# A calibrated probability carries the prevalence of the place where it was calibrated.
+# Where nothing but the prevalence changes (a **label shift**), Bayes' rule corrects it.
+# A temperature alone need not help a decision elsewhere.
+#
 # ## Explore
 #
 # Calibrate on val, then on the other half. Ask for more coverage, add a
