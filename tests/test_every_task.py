@@ -378,6 +378,16 @@ ROWS = {
         lambda of: explorers.classification(of.run, of.dataset),
         {"sequences": ABOUT_CLIPS, "regression": NUMBER, "segmentation": "use explorers.segmentation"},
     ),
+    "explorers.confidence": Row(
+        lambda of: explorers.confidence(of.run, of.dataset),
+        {
+            "sequences": ABOUT_CLIPS,
+            "regression": NUMBER,
+            "segmentation": "use explorers.segmentation",
+            "multi-label": "several labels",
+            "volumes": "looks at volumes",
+        },
+    ),
     "explorers.features": Row(
         lambda of: explorers.features(of.run, of.dataset),
         {"sequences": ABOUT_CLIPS, "regression": NUMBER, "segmentation": "use explorers.segmentation"},

@@ -4,6 +4,7 @@ from ..widgets.explorer import Explorer
 from .attention import AttentionExplorer, attention
 from .attribution import AttributionExplorer, explore
 from .classification import ClassificationExplorer, classification
+from .confidence import ConfidenceExplorer, confidence
 from .draw_mask import DrawMaskExplorer, draw_mask
 from .features import FeaturesExplorer, features
 from .fusion import FusionExplorer, fusion
@@ -19,6 +20,7 @@ __all__ = [
     "AttentionExplorer",
     "AttributionExplorer",
     "ClassificationExplorer",
+    "ConfidenceExplorer",
     "DrawMaskExplorer",
     "Explorer",
     "FeaturesExplorer",
@@ -32,6 +34,7 @@ __all__ = [
     "SequenceExplorer",
     "attention",
     "classification",
+    "confidence",
     "draw_mask",
     "explore",
     "features",

@@ -5,6 +5,7 @@ from .canvas import BLUE, DPI, GREEN, GREY, ORANGE, OUTLINES, PHANTOM, VERMILION
 from .cases import attribution, gallery, images, outlines, worst_mistakes
 from .diagrams import diagram
 from .drawing import Diagram
+from .reliability import reliability
 from .runs import confusion, history, precision_recall, predicted, roc
 
 __all__ = [
@@ -34,6 +35,7 @@ __all__ = [
     "picture",
     "precision_recall",
     "predicted",
+    "reliability",
     "roc",
     "side_by_side",
     "worst_mistakes",

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import ArrayLike
-from scipy.special import ndtr, ndtri, stdtr, stdtrit
+from scipy.special import betaincinv, ndtr, ndtri, stdtr, stdtrit
 
 from ..errors import InputError
 
@@ -130,6 +130,19 @@ def _corrected(values, value, of, n):
     bias = ndtri(np.clip(share, 0.5 / len(known), 1 - 0.5 / len(known)))
     moved = bias + ndtri(BOUNDS)
     return ndtr(bias + moved / (1 - acceleration * moved))
+
+
+def share_interval(right: ArrayLike, count: ArrayLike, level: float = 0.95) -> np.ndarray:
+    """(…, 2): the Clopper-Pearson interval of shares, which holds the truth at least so often.
+
+    >>> share_interval(9, 10).round(3)
+    array([0.555, 0.997])
+    """
+    right, count = np.asarray(right, np.float64), np.asarray(count, np.float64)
+    tail = (1 - level) / 2
+    low = np.where(right > 0, betaincinv(np.maximum(right, 0.5), count - right + 1, tail), 0.0)
+    high = np.where(right < count, betaincinv(right + 1, np.maximum(count - right, 0.5), 1 - tail), 1.0)
+    return np.stack([low, high], axis=-1)
 
 
 # Two arms over seeds and cases -----------------------------------------------------------------

@@ -25,6 +25,7 @@ from .experiments.gan import drawn_or_real, few_shot_augmentation
 from .experiments.hybrids_and_fusion import cine_of_parts, organ_first, parts_of_a_cohort, transformer_at_the_bottom
 from .experiments.interpretability import attention_on_spots, planted_marker, planted_spots
 from .experiments.rnn_and_time import order_of_frames, order_of_slices
+from .experiments.trust import calibrated_here_and_there
 from .experiments.unet_and_descendants import unet_and_kin
 from .experiments.vision_transformers import families, two_marks
 from .kept import Training, keep, kept
@@ -51,6 +52,7 @@ TRIALS = {
     "cine_of_parts": (cine_of_parts, 1),
     "organ_first": (organ_first, 1),
     "drift_in_time": (drift_in_time, 1),
+    "calibrated_here_and_there": (calibrated_here_and_there, 1),
 }
 
 

@@ -5,6 +5,7 @@ import pytest
 from . import (
     test_attention_in_lab,
     test_attribution_in_lab,
+    test_confidence_in_lab,
     test_draw_mask_in_lab,
     test_features_in_lab,
     test_fusion_in_lab,
@@ -28,6 +29,7 @@ SHOWN = {
     "attention": (test_attention_in_lab.FIT, "attention(vit, xray, cnn=cnn)"),
     "attribution": (test_attribution_in_lab.FIT, "mt.explore(run, xray)"),
     "classification": (RUN, FIT, "classification(run, xray)"),
+    "confidence": (test_confidence_in_lab.FIT, "confidence(run, xray, 'test')"),
     "draw_mask": (test_draw_mask_in_lab.DRAW,),
     "features": (test_features_in_lab.FIT, "features(run, xray)"),
     "fusion": (test_fusion_in_lab.FIT, "fusion(models, cohort)"),
