@@ -20,6 +20,7 @@ from .cases import PerCase, log_odds
 from .evidence import DECIMALS, Evidence, code_of
 from .experiments.autoencoders import drawn_again, features_without_labels, reconstruction_errors
 from .experiments.cnn_classification import cnn_against_mlp, moved_auc, moved_scores, resnet18_against_cnn
+from .experiments.fairness import groups_served
 from .experiments.gan import drawn_or_real, few_shot_augmentation
 from .experiments.hybrids_and_fusion import cine_of_parts, organ_first, parts_of_a_cohort, transformer_at_the_bottom
 from .experiments.interpretability import attention_on_spots, planted_marker, planted_spots
@@ -49,6 +50,7 @@ TRIALS = {
     "parts_of_a_cohort": (parts_of_a_cohort, 1),
     "cine_of_parts": (cine_of_parts, 1),
     "organ_first": (organ_first, 1),
+    "groups_served": (groups_served, 1),
 }
 
 
