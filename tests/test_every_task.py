@@ -236,6 +236,11 @@ def evaluated_json(of, folder):
     return answer
 
 
+def carded(of, folder):
+    published(of).save(folder)
+    return command(of, "card", folder)
+
+
 def explained(of, folder):
     published(of).save(folder)
     said = command(of, "explain", folder, "--index", 2, "--method", "saliency", "--out", folder / "why.png")
@@ -327,6 +332,8 @@ ROWS = {
         lambda of: metrics.measure_classes(of.run.labels["test"], of.run.predictions["test"], of.task),
         {"segmentation": "of masks measure_segmentation", "regression": "of a regression use measure_regression"},
     ),
+    "model_card": Row(lambda of: reports.model_card(of.run).markdown),
+    "card": Row(carded),
     "by_class": Row(lambda of: reports.by_class(of.run), NO_CLASSES),
     "class_table": Row(lambda of: reports.class_table(of.run), NO_CLASSES),
     "compare": Row(lambda of: reports.compare(of.run), {"segmentation": "segmentation_table"}),
