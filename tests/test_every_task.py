@@ -19,6 +19,7 @@ import torch
 import medtutor as mt
 from medtutor import cli, explorers, figures, metrics, reports
 from medtutor.data.cohort import draw_cohort
+from medtutor.data.groups import plant_groups
 from medtutor.errors import InputError
 from medtutor.explanation import deletion, explain_batch, score
 from medtutor.models.autoencoder import Autoencoder
@@ -411,6 +412,16 @@ ROWS = {
     ),
     "explorers.fusion": Row(
         fusion,
+        only(["binary"], "images with two classes")
+        | {"volumes": "images with two classes", "sequences": "images with two classes"},
+    ),
+    "explorers.fairness": Row(
+        lambda of: explorers.fairness(of.run, plant_groups(of.dataset, share=0.5, seed=1)),
+        only(["binary"], "images with two classes")
+        | {"volumes": "images with two classes", "sequences": "images with two classes"},
+    ),
+    "explorers.reading": Row(
+        lambda of: explorers.reading(of.dataset, count=4, wrong=2),
         only(["binary"], "images with two classes")
         | {"volumes": "images with two classes", "sequences": "images with two classes"},
     ),

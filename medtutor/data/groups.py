@@ -85,27 +85,28 @@ def plant_groups(
     share = checks.number("share", share, above=0, below=1)
     missed = checks.number("missed", missed, 0, 1)
     seed = checks.whole("seed", seed, 0)
-    # It also refuses other tasks and images.
-    without = plant_marker(dataset, None, seed=seed)
-    if dataset.card.task != "binary":
-        raise InputError(f"groups are planted into images with two classes; {dataset.card.name} holds others")
+    card = dataset.card
+    if card.task != "binary" or card.dims != 2 or card.channels != 1 or card.frames:
+        raise InputError(f"groups are planted into grey images with two classes; {card.name} holds others")
     groups, recorded, truth = {}, {}, {}
     for name, rng in streams(seed).items():
         labels = getattr(dataset, name).labels.clone()
         groups[name] = torch.from_numpy((rng.random(len(labels)) < share).astype(np.int64))
         lost = torch.from_numpy(rng.random(len(labels)) < missed) & (groups[name] == 1)
         recorded[name], truth[name] = torch.where(lost, 0, labels), labels
-    as_recorded = replace(without, **{name: replace(getattr(without, name), labels=recorded[name]) for name in SPLITS})
+    as_recorded = replace(dataset, **{name: replace(getattr(dataset, name), labels=recorded[name]) for name in SPLITS})
     marked = [as_recorded] * 2
     if marker is not None:
         marker = checks.number("marker", marker, 0, 1)
-        marked = [plant_marker(as_recorded, agreement, seed=seed) for agreement in (0.5, marker)]
+        # A stream of its own: numpy's generator of `seed` is that of [seed, 0], by which the groups were drawn.
+        other = int(np.random.default_rng([seed, len(SPLITS)]).integers(2**31))
+        marked = [plant_marker(as_recorded, agreement, seed=other) for agreement in (0.5, marker)]
     splits = {name: _of_both(*(getattr(each, name) for each in marked), groups[name]) for name in SPLITS}
     card = replace(
-        dataset.card,
-        name=f"{dataset.card.name}-groups",
-        title=f"{dataset.card.title} with planted groups",
-        mirror=() if marker is not None else dataset.card.mirror,
+        card,
+        name=f"{card.name}-groups",
+        title=f"{card.title} with planted groups",
+        mirror=() if marker is not None else card.mirror,
         warnings=("PHANTOM: groups of patients, and what was done to them, were planted by medtutor.",),
     )
     return GroupedDataset(Dataset(**splits, card=card, provenance="phantom"), groups, truth)

@@ -5,12 +5,14 @@ from .attention import AttentionExplorer, attention
 from .attribution import AttributionExplorer, explore
 from .classification import ClassificationExplorer, classification
 from .draw_mask import DrawMaskExplorer, draw_mask
+from .fairness import FairnessExplorer, fairness
 from .features import FeaturesExplorer, features
 from .fusion import FusionExplorer, fusion
 from .gallery import GalleryExplorer, gallery
 from .generator import GeneratorExplorer, generator
 from .latent import LatentExplorer, latent
 from .literature import LiteratureExplorer, literature
+from .reading import ReadingExplorer, reading
 from .screening import ScreeningExplorer, screening
 from .segmentation import SegmentationExplorer, segmentation
 from .sequence import SequenceExplorer, sequence
@@ -21,12 +23,14 @@ __all__ = [
     "ClassificationExplorer",
     "DrawMaskExplorer",
     "Explorer",
+    "FairnessExplorer",
     "FeaturesExplorer",
     "FusionExplorer",
     "GalleryExplorer",
     "GeneratorExplorer",
     "LatentExplorer",
     "LiteratureExplorer",
+    "ReadingExplorer",
     "ScreeningExplorer",
     "SegmentationExplorer",
     "SequenceExplorer",
@@ -34,12 +38,14 @@ __all__ = [
     "classification",
     "draw_mask",
     "explore",
+    "fairness",
     "features",
     "fusion",
     "gallery",
     "generator",
     "latent",
     "literature",
+    "reading",
     "screening",
     "segmentation",
     "sequence",
