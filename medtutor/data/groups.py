@@ -107,7 +107,7 @@ def plant_groups(
         name=f"{card.name}-groups",
         title=f"{card.title} with planted groups",
         mirror=() if marker is not None else card.mirror,
-        warnings=("PHANTOM: groups of patients, and what was done to them, were planted by medtutor.",),
+        warnings=("PHANTOM: groups of patients, and what was done to them, were planted by medtutor.", *card.warnings),
     )
     return GroupedDataset(Dataset(**splits, card=card, provenance="phantom"), groups, truth)
 

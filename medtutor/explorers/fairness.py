@@ -245,7 +245,9 @@ class FairnessExplorer(Explorer):
     def _curves(self):
         points = {group: (each.false_alarm.value, each.sensitivity.value) for group, each in self.found.items()}
         said = ", ".join(f"{group} false alarms {x:.2f} and sensitivity {y:.2f}" for group, (x, y) in points.items())
-        return self._rocs[self.labels.value].at(points), f"ROC curves of both groups, with the points of their thresholds: {said}."
+        return self._rocs[self.labels.value].at(
+            points
+        ), f"ROC curves of both groups, with the points of their thresholds: {said}."
 
     @panel
     def _precision_shown(self):

@@ -162,7 +162,7 @@ def _what_it_does(card):
     elif card.task == "regression":
         what = f"predicts {card.classes[0]} from"
     else:
-        what = f"tells {', '.join(card.classes)} apart in"
+        what = f"tells {', '.join(card.classes[:-1])} and {card.classes[-1]} apart in"
     return f"It {what} images ({card.modality}) of {' x '.join(map(str, card.shape))} pixels."
 
 
@@ -199,12 +199,18 @@ def _datasheet(run):
     return {
         "motivation": card.description or UNKNOWN,
         "composition": f"{card.modality}; classes {', '.join(card.classes)}; {whose}",
-        "collection": PROVENANCES[run.provenance] + (f"; {card.citation}" if card.citation else ""),
+        "collection": _collected(run),
         "preprocessing": f"{' x '.join(map(str, card.shape))} pixels, {card.channels} channel(s), 8 bits",
         "uses": NOT_CLINICAL,
         "distribution": card.licence,
         "maintenance": UNKNOWN,
     }
+
+
+def _collected(run):
+    if run.provenance == "phantom" and run.card.citation:  # of a publisher, and no longer as it published them
+        return f"images of {run.card.citation}, with parts planted by medtutor"
+    return PROVENANCES[run.provenance] + (f"; {run.card.citation}" if run.card.citation else "")
 
 
 def _subgroups(run, groups, names, threshold):
