@@ -95,7 +95,7 @@ def test_where_prevalences_differ_equal_odds_exclude_equal_precision():
     images, labels = blobs(80, 1)
     data = mt.from_arrays(*[(images, labels)] * 3, classes=["well", "ill"], name="same")
     both = plant_groups(data, share=0.5)
-    half = np.arange(80) % 2
+    half = np.arange(80) // 2 % 2
     twice = {name: torch.from_numpy(np.r_[half]) for name in both.groups}
     same = type(both)(data, twice, both.truth)
     explorer = fairness(Run(run().model, data.card, mt.Recipe(epochs=1, mirror=False), "arrays"), same)
