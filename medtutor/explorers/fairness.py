@@ -211,8 +211,13 @@ class FairnessExplorer(Explorer):
         gap = self._gaps
         odds = max(gap["sensitivity"].value, gap["false_alarm"].value)
         precise = abs(self.precision["A"] - self.precision["B"])
-        apart = "no precision to compare" if math.isnan(precise) else f"precisions {precise:.2f} apart"
-        words = f"Error rates at most {odds:.2f} apart, {apart}, costs {abs(np.subtract(*self.expense.values())):.0f}."
+        apart = "no precision to compare" if math.isnan(precise) else f"precision {precise:.2f} apart"
+        off = ", ".join(f"{group} {each.miscalibration.value:+.2f}" for group, each in self.found.items())
+        costs = abs(np.subtract(*self.expense.values()))
+        words = (
+            f"Error rates at most {odds:.2f} apart, {apart}, costs {costs:.0f} apart. Calibration here (mean score minus"
+            f" share of the ill): {off}."
+        )
         if abs(self.prevalence_a.value - self.prevalence_b.value) > 0.05 and odds < 0.05:
             words += " Prevalences differ: with equal error rates precision cannot be equal."
         return words
