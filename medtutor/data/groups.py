@@ -101,7 +101,8 @@ def plant_groups(
         # A stream of its own: numpy's generator of `seed` is that of [seed, 0], by which the groups were drawn.
         other = int(np.random.default_rng([seed, len(SPLITS)]).integers(2**31))
         marked = [plant_marker(as_recorded, agreement, seed=other) for agreement in (0.5, marker)]
-    splits = {name: _of_both(*(getattr(each, name) for each in marked), groups[name]) for name in SPLITS}
+    first, second = marked
+    splits = {name: _of_both(getattr(first, name), getattr(second, name), groups[name]) for name in SPLITS}
     card = replace(
         card,
         name=f"{card.name}-groups",

@@ -215,8 +215,8 @@ class FairnessExplorer(Explorer):
         off = ", ".join(f"{group} {each.miscalibration.value:+.2f}" for group, each in self.found.items())
         costs = abs(np.subtract(*self.expense.values()))
         words = (
-            f"Error rates at most {odds:.2f} apart, {apart}, costs {costs:.0f} apart. Calibration here (mean score minus"
-            f" share of the ill): {off}."
+            f"Error rates at most {odds:.2f} apart, {apart}, costs {costs:.0f} apart. Calibration here (mean score"
+            f" minus share of the ill): {off}."
         )
         if abs(self.prevalence_a.value - self.prevalence_b.value) > 0.05 and odds < 0.05:
             words += " Prevalences differ: with equal error rates precision cannot be equal."

@@ -527,7 +527,7 @@ Quiz("13_fairness")
 #   [arXiv:1703.00056](https://arxiv.org/abs/1703.00056)
 # - Collins G. S. et al., *TRIPOD+AI statement*, BMJ 385:e078378 (2024).
 #   [doi:10.1136/bmj-2023-078378](https://doi.org/10.1136/bmj-2023-078378)
-# - Gebru T. et al., *Datasheets for datasets*, Commun. ACM 64(12) (2021).
+# - Gebru T. et al., *Datasheets for datasets*, Communications of the ACM 64(12) (2021).
 #   [arXiv:1803.09010](https://arxiv.org/abs/1803.09010)
 # - Gichoya J. W. et al., *AI recognition of patient race in medical imaging*, Lancet
 #   Digital Health 4:e406 (2022). [arXiv:2107.10356](https://arxiv.org/abs/2107.10356)
