@@ -19,6 +19,7 @@ import torch
 import medtutor as mt
 from medtutor import cli, explorers, figures, metrics, reports
 from medtutor.data.cohort import draw_cohort
+from medtutor.data.groups import plant_groups
 from medtutor.errors import InputError
 from medtutor.explanation import deletion, explain_batch, score
 from medtutor.models.autoencoder import Autoencoder
@@ -236,6 +237,11 @@ def evaluated_json(of, folder):
     return answer
 
 
+def carded(of, folder):
+    published(of).save(folder)
+    return command(of, "card", folder)
+
+
 def explained(of, folder):
     published(of).save(folder)
     said = command(of, "explain", folder, "--index", 2, "--method", "saliency", "--out", folder / "why.png")
@@ -327,6 +333,8 @@ ROWS = {
         lambda of: metrics.measure_classes(of.run.labels["test"], of.run.predictions["test"], of.task),
         {"segmentation": "of masks measure_segmentation", "regression": "of a regression use measure_regression"},
     ),
+    "model_card": Row(lambda of: reports.model_card(of.run).markdown),
+    "card": Row(carded),
     "by_class": Row(lambda of: reports.by_class(of.run), NO_CLASSES),
     "class_table": Row(lambda of: reports.class_table(of.run), NO_CLASSES),
     "compare": Row(lambda of: reports.compare(of.run), {"segmentation": "segmentation_table"}),
@@ -414,6 +422,16 @@ ROWS = {
     ),
     "explorers.fusion": Row(
         fusion,
+        only(["binary"], "images with two classes")
+        | {"volumes": "images with two classes", "sequences": "images with two classes"},
+    ),
+    "explorers.fairness": Row(
+        lambda of: explorers.fairness(of.run, plant_groups(of.dataset, share=0.5, seed=1)),
+        only(["binary"], "images with two classes")
+        | {"volumes": "images with two classes", "sequences": "images with two classes"},
+    ),
+    "explorers.reading": Row(
+        lambda of: explorers.reading(of.dataset, count=4, wrong=2),
         only(["binary"], "images with two classes")
         | {"volumes": "images with two classes", "sequences": "images with two classes"},
     ),

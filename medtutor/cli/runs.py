@@ -1,5 +1,6 @@
-"""`medtutor train`, `evaluate`, `explain` and `page`."""
+"""`medtutor train`, `evaluate`, `card`, `explain` and `page`."""
 
+import json
 import os
 import sys
 from contextlib import suppress
@@ -32,6 +33,11 @@ def add(commands):
     )
     evaluate.add_argument("run", help="folder of a run")
     evaluate.add_argument("--root", help="folder to look for data in first")
+
+    card = command(commands, "card", card_command, "a saved run's model card and data sheet")
+    card.add_argument("run", help="folder of a run")
+    card.add_argument("--use", default="", help="the intended use, in place of teaching and research")
+    card.add_argument("--out", help="folder to write card.md and card.json to")
 
     explain = command(
         commands,
@@ -152,6 +158,29 @@ def evaluate_command(options):
         print_json(run.summary() | {"comparison": [vars(row) for row in compare(run, dataset)]} | classes)
     else:
         print(f"{run}\n\n{_beside(run, dataset)}")
+    return 0
+
+
+def card_command(options):
+    from ..files import write_text
+    from ..reports import model_card
+    from ..training import Run
+
+    if options.out is not None:
+        check_writable(options.out)
+    card = model_card(Run.load(options.run), intended_use=options.use)
+    if options.out is not None:
+        out = resolve(options.out)
+        try:
+            out.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise InputError(f"--out {options.out} cannot be written; choose a folder that can") from error
+        write_text(out / "card.md", card.markdown)
+        write_text(out / "card.json", json.dumps(card.as_record(), indent=1, allow_nan=False) + "\n")
+    if options.json:
+        print_json(card.as_record())
+    else:
+        print(card.markdown if options.out is None else f"saved to {options.out}: card.md, card.json")
     return 0
 
 

@@ -6,12 +6,14 @@ from .attribution import AttributionExplorer, explore
 from .classification import ClassificationExplorer, classification
 from .confidence import ConfidenceExplorer, confidence
 from .draw_mask import DrawMaskExplorer, draw_mask
+from .fairness import FairnessExplorer, fairness
 from .features import FeaturesExplorer, features
 from .fusion import FusionExplorer, fusion
 from .gallery import GalleryExplorer, gallery
 from .generator import GeneratorExplorer, generator
 from .latent import LatentExplorer, latent
 from .literature import LiteratureExplorer, literature
+from .reading import ReadingExplorer, reading
 from .screening import ScreeningExplorer, screening
 from .segmentation import SegmentationExplorer, segmentation
 from .sequence import SequenceExplorer, sequence
@@ -23,12 +25,14 @@ __all__ = [
     "ConfidenceExplorer",
     "DrawMaskExplorer",
     "Explorer",
+    "FairnessExplorer",
     "FeaturesExplorer",
     "FusionExplorer",
     "GalleryExplorer",
     "GeneratorExplorer",
     "LatentExplorer",
     "LiteratureExplorer",
+    "ReadingExplorer",
     "ScreeningExplorer",
     "SegmentationExplorer",
     "SequenceExplorer",
@@ -37,12 +41,14 @@ __all__ = [
     "confidence",
     "draw_mask",
     "explore",
+    "fairness",
     "features",
     "fusion",
     "gallery",
     "generator",
     "latent",
     "literature",
+    "reading",
     "screening",
     "segmentation",
     "sequence",

@@ -2,10 +2,12 @@
 
 from .classes import by_class, class_table
 from .comparison import atlases, compare, comparison_table, reading, segmentation_table
+from .model_card import ModelCard, model_card
 from .table import Table
 from .trust import methods_table
 
 __all__ = [
+    "ModelCard",
     "Table",
     "atlases",
     "by_class",
@@ -13,6 +15,7 @@ __all__ = [
     "compare",
     "comparison_table",
     "methods_table",
+    "model_card",
     "reading",
     "segmentation_table",
 ]

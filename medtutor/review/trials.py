@@ -21,6 +21,7 @@ from .evidence import DECIMALS, Evidence, code_of
 from .experiments.autoencoders import drawn_again, features_without_labels, reconstruction_errors
 from .experiments.clinic import drift_in_time
 from .experiments.cnn_classification import cnn_against_mlp, moved_auc, moved_scores, resnet18_against_cnn
+from .experiments.fairness import groups_served
 from .experiments.gan import drawn_or_real, few_shot_augmentation
 from .experiments.hybrids_and_fusion import cine_of_parts, organ_first, parts_of_a_cohort, transformer_at_the_bottom
 from .experiments.interpretability import attention_on_spots, planted_marker, planted_spots
@@ -53,6 +54,7 @@ TRIALS = {
     "organ_first": (organ_first, 1),
     "drift_in_time": (drift_in_time, 1),
     "calibrated_here_and_there": (calibrated_here_and_there, 1),
+    "groups_served": (groups_served, 1),
 }
 
 

@@ -19,6 +19,7 @@ import medtutor as mt
 from medtutor.course import Prediction, Quiz
 from medtutor.data import phantoms
 from medtutor.data.cohort import draw_cohort
+from medtutor.data.groups import plant_groups
 from medtutor.explorers import (
     answers,
     attention,
@@ -26,12 +27,14 @@ from medtutor.explorers import (
     confidence,
     draw_mask,
     explore,
+    fairness,
     features,
     fusion,
     gallery,
     generator,
     latent,
     literature,
+    reading,
     screening,
     segmentation,
     sequence,
@@ -93,6 +96,7 @@ MADE = {
     "classification": lambda: classification(run_of("mlp", squares()), squares()),
     "confidence": lambda: confidence(run_of("cnn", squares()), squares(), "test"),
     "draw_mask": lambda: draw_mask(organs()),
+    "fairness": lambda: fairness(run_of("mlp", squares()), plant_groups(squares(), share=0.5)),
     "features": lambda: features(run_of("cnn", squares()), squares()),
     "fusion": lambda: fusion(Fusion(shape=(16, 16)), draw_cohort(squares(), missing=0.3)),
     "gallery": lambda: gallery(),
@@ -101,6 +105,7 @@ MADE = {
     "literature": lambda: literature(),
     "prediction": lambda: Prediction("01/x", "How much?", low=0.0, high=1.0),
     "quiz": lambda: Quiz("01_cnn_classification"),
+    "reading": lambda: reading(squares(), count=4, wrong=2),
     "screening": lambda: screening(load_collection("drawn").sample(30)),
     "segmentation": lambda: segmentation(run_of("unet", organs(), widths=(4, 8, 8)), organs()),
     "sequence": lambda: sequence(run_of("lstm", clips()), clips()),
