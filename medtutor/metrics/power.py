@@ -18,6 +18,7 @@ POWER = 0.8  # in four of five repetitions
 LEVEL = 0.95  # of an interval
 SHARED = 0.5  # correlation of the AUC of two models on the same cases, where nothing is known of it
 REPETITIONS = 4000  # of a simulated comparison
+EXAMPLES = 40  # of them that an outlook tells one by one
 
 
 def auc_error(auc: float, positives: int, negatives: int) -> float:
@@ -106,6 +107,7 @@ class Outlook:
     interval     the middle 95 % of the observed differences
     half_width   of the usual interval, from the observed difference to either end
     smallest     the smallest difference that is seen in four of five repetitions, or None where none is
+    examples     some repetitions: (low end of the interval, observed difference, high end) of each
 
     >>> outlook(0.0, 0.9, 390, 234).smallest == outlook(0.02, 0.9, 390, 234).smallest
     True
@@ -121,6 +123,7 @@ class Outlook:
     interval: tuple[float, float]
     half_width: float
     smallest: float | None
+    examples: tuple[tuple[float, float, float], ...]
 
 
 def outlook(
@@ -164,18 +167,22 @@ def outlook(
         return difference_error(auc, better, positives, negatives, correlation) / math.sqrt(columns)
 
     error = math.hypot(of_cases(difference), spread * math.sqrt(2 / seeds))
-    shares, half = _simulated(difference, of_cases(difference), seeds, spread)
+    observed, half = _simulated(difference, of_cases(difference), seeds, spread)
+    seen, wrong = float((observed > half).mean()), float((observed < -half).mean())
     order = float(ndtr(-difference / error)) if error else float(difference == 0) / 2
     middle = 1.959964 * error
     return Outlook(
         difference,
         error,
         (spread**2 * 2 / seeds) / error**2 if error else 0.0,
-        *shares,
+        seen,
+        1 - seen - wrong,
+        wrong,
         order,
         (difference - middle, difference + middle),
-        half,
+        float(np.median(half)),
         _smallest(1 - auc, of_cases, seeds, spread),
+        tuple((float(at - wide), float(at), float(at + wide)) for at, wide in zip(observed[:EXAMPLES], half)),
     )
 
 
@@ -183,7 +190,8 @@ def _smallest(room, of_cases, seeds, spread):
     """The smallest difference that is seen in four of five repetitions, or None."""
 
     def is_seen(gap):
-        return _simulated(gap, of_cases(gap), seeds, spread)[0][0] >= POWER
+        observed, half = _simulated(gap, of_cases(gap), seeds, spread)
+        return (observed > half).mean() >= POWER
 
     low, high = 0.0, room
     if not is_seen(high):
@@ -195,7 +203,7 @@ def _smallest(room, of_cases, seeds, spread):
 
 
 def _simulated(difference, of_cases, seeds, spread):
-    """((seen, nothing, wrong), half of the usual interval): shares of `REPETITIONS` comparisons.
+    """Observed differences of `REPETITIONS` comparisons, and half of the usual interval of each.
 
     The same random numbers each time: so that a share moves smoothly with what it follows from.
     """
@@ -209,8 +217,7 @@ def _simulated(difference, of_cases, seeds, spread):
         # Satterthwaite's degrees of freedom, one over them.
         rarity = np.divide(between**2 / (seeds - 1), variance**2, out=np.zeros_like(variance), where=variance > 0)
         half = np.interp(rarity, *_student()) * np.sqrt(variance)
-    seen, wrong = float((observed - half > 0).mean()), float((observed + half < 0).mean())
-    return (seen, 1 - seen - wrong, wrong), float(np.median(half))
+    return observed, half
 
 
 @lru_cache(maxsize=1)
