@@ -14,6 +14,7 @@ from .generator import GeneratorExplorer, generator
 from .latent import LatentExplorer, latent
 from .literature import LiteratureExplorer, literature
 from .reading import ReadingExplorer, reading
+from .sample_size import SampleSizeExplorer, sample_size
 from .screening import ScreeningExplorer, screening
 from .segmentation import SegmentationExplorer, segmentation
 from .sequence import SequenceExplorer, sequence
@@ -33,6 +34,7 @@ __all__ = [
     "LatentExplorer",
     "LiteratureExplorer",
     "ReadingExplorer",
+    "SampleSizeExplorer",
     "ScreeningExplorer",
     "SegmentationExplorer",
     "SequenceExplorer",
@@ -49,6 +51,7 @@ __all__ = [
     "latent",
     "literature",
     "reading",
+    "sample_size",
     "screening",
     "segmentation",
     "sequence",

@@ -27,6 +27,12 @@ from .experiments.hybrids_and_fusion import cine_of_parts, organ_first, parts_of
 from .experiments.interpretability import attention_on_spots, planted_marker, planted_spots
 from .experiments.rnn_and_time import order_of_frames, order_of_slices
 from .experiments.trust import calibrated_here_and_there
+from .experiments.small_data import (
+    augmented_in_each_way,
+    more_labels,
+    remedies_against_overfitting,
+    weights_from_elsewhere,
+)
 from .experiments.unet_and_descendants import unet_and_kin
 from .experiments.vision_transformers import families, two_marks
 from .kept import Training, keep, kept
@@ -55,6 +61,10 @@ TRIALS = {
     "drift_in_time": (drift_in_time, 1),
     "calibrated_here_and_there": (calibrated_here_and_there, 1),
     "groups_served": (groups_served, 1),
+    "more_labels": (more_labels, 1),
+    "augmented_in_each_way": (augmented_in_each_way, 3 / 2),
+    "weights_from_elsewhere": (weights_from_elsewhere, 1 / 2),
+    "remedies_against_overfitting": (remedies_against_overfitting, 2),
 }
 
 

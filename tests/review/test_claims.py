@@ -9,6 +9,7 @@ import pytest
 from test_evidence import contrast, evidence
 
 import medtutor
+from medtutor.data.augmentation import AUGMENTATIONS
 from medtutor.errors import InputError
 from medtutor.explanation import METHODS
 from medtutor.metrics.intervals import over_seeds
@@ -278,6 +279,15 @@ def test_shipped_claims_are_well_formed():
                 "KS",
                 "group",
                 "marker",
+                *AUGMENTATIONS,
+                "all",
+                "averaging",
+                "augmentation",
+                "breast",
+                "dropout",
+                "early",
+                "label",
+                "weight",
             ), name
         assert "Not shown:" in each.protocol
         if SOURCES.is_dir():
