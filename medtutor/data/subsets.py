@@ -12,7 +12,8 @@ import numpy as np
 import torch
 
 from ..checks import number, whole
-from ..errors import InputError
+from ..checks import seed as checked_seed
+from ..errors import InputError, unknown
 from .dataset import Dataset, Split
 
 ALIKE = 0.97  # correlation above which two images are called alike
@@ -253,6 +254,84 @@ def rows_of_each_class(dataset: Dataset, count: int, seed: int) -> np.ndarray:
     of_class = [np.flatnonzero(labels == each) for each in range(len(dataset.card.classes))]
     count = whole("count", count, 1, min(map(len, of_class)))
     return np.concatenate([generator.choice(rows, count, replace=False) for rows in of_class])
+
+
+NOISES = ("symmetric", "one-sided")  # of labels
+
+
+def draw_labels(dataset: Dataset, count: int, seed: int, each_class: bool = True) -> Dataset:
+    """The data set with `count` of its training cases in all: what somebody has who paid for so many labels.
+
+    count       at least one for each class, at most all
+    seed        of the draw; a smaller draw with the same seed is part of a larger one
+    each_class  the classes have their share of it, and one case at least; False: drawn blindly, as the cases come
+
+    Raises `InputError` for another count, for a blind draw in which a class is missing, and for a set whose images are
+    not of one class each.
+
+    >>> from medtutor.data import card, phantoms
+    >>> xray = phantoms.draw(card("pneumoniamnist"), {"train": 40, "val": 4, "test": 4})  # 10 normal, 30 ill
+    >>> torch.bincount(draw_labels(xray, 8, seed=0).train.labels)
+    tensor([2, 6])
+    """
+    labels, classes = _classes_of(dataset), len(dataset.card.classes)
+    count = whole("count", count)
+    if count < classes:
+        raise InputError(f"{count} labels cannot be of {classes} classes; draw {classes} or more")
+    whole("count", count, classes, len(labels))
+    generator = torch.Generator().manual_seed(checked_seed(seed))
+    order = torch.randperm(len(labels), generator=generator)
+    if each_class:
+        # Where each case stands among those of its class, as a share: the first of every class come before all others.
+        place = torch.zeros(len(labels), dtype=torch.float64)
+        for each in range(classes):
+            of_class = order[labels[order] == each]
+            place[of_class] = torch.arange(len(of_class), dtype=torch.float64) / max(1, len(of_class))
+        order = order[place[order].argsort(stable=True)]
+    rows = order[:count]
+    missing = [name for number, name in enumerate(dataset.card.classes) if not (labels[rows] == number).any()]
+    if missing:
+        raise InputError(
+            f"of the {count} labels that were drawn none is of {missing[0]!r}, and nobody learns what it never sees;"
+            " draw more, or with each_class=True"
+        )
+    return replace(dataset, train=_only(dataset.train, rows.sort().values))
+
+
+def with_label_noise(dataset: Dataset, share: float, seed: int, kind: str = "symmetric") -> Dataset:
+    """The data set with a share of its training labels wrong; val and test keep theirs.
+
+    share  of labels that are wrong, 0 to below a half: from there on the wrong class is the likelier one
+    kind   "symmetric": of all labels, each another class at random; "one-sided": of the labels that are not of class
+           0, which become class 0, as where a finding is overlooked
+    seed   a larger share with the same seed has all the mistakes of a smaller one
+
+    Raises `InputError` for another share or kind, and for a set whose images are not of one class each.
+
+    >>> from medtutor.data import card, phantoms
+    >>> xray = phantoms.draw(card("pneumoniamnist"), {"train": 40, "val": 4, "test": 4})
+    >>> int((with_label_noise(xray, 0.1, seed=0).train.labels != xray.train.labels).sum())
+    4
+    """
+    labels, classes = _classes_of(dataset), len(dataset.card.classes)
+    if kind not in NOISES:
+        raise unknown("kind of label noise", kind, NOISES)
+    share = number("share", share, 0)
+    if share >= 0.5:
+        raise InputError(
+            f"with {share:.0%} of the labels wrong there is nothing left to learn; give a share below 0.5"
+        )
+    generator = torch.Generator().manual_seed(checked_seed(seed))
+    order = torch.randperm(len(labels), generator=generator)
+    other = (labels + torch.randint(1, max(classes, 2), (len(labels),), generator=generator)) % classes
+    if kind == "one-sided":
+        order, other = order[labels[order] != 0], torch.zeros_like(labels)
+    wrong = order[: round(share * len(order))]
+    noisy = labels.clone()
+    noisy[wrong] = other[wrong]
+    if len(noisy.unique()) < len(labels.unique()):
+        raise InputError(f"with {share:.0%} of so few labels wrong a class is gone; give a smaller share")
+    return replace(dataset, train=replace(dataset.train, labels=noisy))
 
 
 def _classes_of(dataset: Dataset) -> torch.Tensor:
