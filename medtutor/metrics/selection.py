@@ -53,8 +53,8 @@ class Selected:
 
     shown    AUC of the best on the half on which it was chosen
     kept     AUC of the same network on the other half
-    error    standard deviation of a network's AUC between halves, without what all networks share
-    spread   standard deviation of the networks' AUC on all cases
+    error    standard error of a network's AUC on such a half, without what all networks share
+    spread   standard deviation of what the networks are worth: that of their AUC on all cases, less its error
     """
 
     shown: float
@@ -67,6 +67,11 @@ class Selected:
     def excess(self) -> float:
         """How much the winner flattered itself."""
         return self.shown - self.kept
+
+    @property
+    def expected(self) -> float:
+        """The excess by the formula, `winners_excess`."""
+        return winners_excess(self.count, self.error, self.spread)
 
 
 def select_on_half(scores: ArrayLike, labels: ArrayLike, *, repeats: int = 400, start: int = 0) -> Selected:
@@ -106,10 +111,9 @@ def select_on_half(scores: ArrayLike, labels: ArrayLike, *, repeats: int = 400, 
     seen, unseen = auc[:, :repeats], auc[:, repeats:]
     best, each = seen.argmax(axis=0), np.arange(repeats)
     own = seen - seen.mean(axis=0)  # what a half does to all networks alike chooses none of them
+    # Halves vary around all cases by half the variance with which a half varies around the truth, and so do all cases.
+    around = float(own.var(axis=1).mean())
+    spread = math.sqrt(max(0.0, float(own.mean(axis=1).var(ddof=1)) - around))
     return Selected(
-        float(seen[best, each].mean()),
-        float(unseen[best, each].mean()),
-        float(np.sqrt(own.var(axis=1).mean())),
-        float(own.mean(axis=1).std(ddof=1)),
-        len(scores),
+        float(seen[best, each].mean()), float(unseen[best, each].mean()), math.sqrt(2 * around), spread, len(scores)
     )

@@ -58,7 +58,7 @@ def _with(centre=None, scale=None, best=None):
 
 
 def dropout(x, gradient, kept, p):
-    """Inverted dropout, forward and backward (Srivastava et al. 2014).
+    """Inverted dropout, forward and backward (Hinton et al. 2012).
 
     x (B, F), gradient (B, F) of the loss with respect to the output, kept bool (B, F), p the share that is dropped
     -> output (B, F), gradient of the loss with respect to x (B, F)
