@@ -120,6 +120,40 @@ def plant_marker(dataset: Dataset, agreement: float | None | Mapping[str, float 
     return Dataset(**splits, card=card, provenance="phantom")
 
 
+def plant_side(dataset: Dataset, *, seed: int = 0) -> Dataset:
+    """A phantom `Dataset`: every second image, at random, is turned left to right, and the label says which.
+
+    As where the heart is on the other side: whoever augments with a mirror takes away what is to be learned. `seed`
+    says which images. Raises `InputError` as `plant_spots`.
+
+    >>> from medtutor.data import card, phantoms
+    >>> xray = phantoms.draw(card("pneumoniamnist"), {"train": 40, "val": 4, "test": 4})
+    >>> sides = plant_side(xray)
+    >>> int(sides.train.labels.sum()), sides.card.mirror
+    (20, ())
+    """
+    seed = checks.whole("seed", seed, 0)
+    _check(dataset)
+    generator = np.random.default_rng(seed)
+    card = replace(
+        dataset.card,
+        name=f"{dataset.card.name}-side",
+        title=f"{dataset.card.title}, every second image turned left to right",
+        task="binary",
+        classes=("as it was", "turned"),
+        mirror=(),
+        warnings=("PHANTOM: medtutor turned the images, and the label says which.",),
+    )
+    splits = {name: _turned(getattr(dataset, name), generator) for name in SPLITS}
+    return Dataset(**splits, card=card, provenance="phantom")
+
+
+def _turned(split, generator):
+    turned = torch.from_numpy(generator.permutation(len(split)) < len(split) // 2)
+    images = torch.where(turned[:, None, None, None], split.images.flip(-1), split.images)
+    return Split(images, turned.long(), subjects=_people(split))
+
+
 def _check(dataset):
     checks.instance("dataset", dataset, Dataset, "a Dataset, such as load and from_arrays give")
     if dataset.card.dims != 2 or dataset.card.channels != 1 or dataset.card.frames:

@@ -318,9 +318,7 @@ def with_label_noise(dataset: Dataset, share: float, seed: int, kind: str = "sym
         raise unknown("kind of label noise", kind, NOISES)
     share = number("share", share, 0)
     if share >= 0.5:
-        raise InputError(
-            f"with {share:.0%} of the labels wrong there is nothing left to learn; give a share below 0.5"
-        )
+        raise InputError(f"with {share:.0%} of the labels wrong there is nothing left to learn; give a share below 0.5")
     generator = torch.Generator().manual_seed(checked_seed(seed))
     order = torch.randperm(len(labels), generator=generator)
     other = (labels + torch.randint(1, max(classes, 2), (len(labels),), generator=generator)) % classes

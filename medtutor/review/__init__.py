@@ -21,6 +21,7 @@ from .bibliography import Record, read_records, write_records
 from .claims import Claim, claim, claims
 from .collection import Collection, collection_names, load_collection
 from .coverage import Named, companion, coverage
+from .curves import Curve, stored_curves
 from .evidence import Contrast, Evidence, read_evidence
 from .literature import Work, cite, work, works
 from .prisma import Checklist, Flow, checklist, flows, read_flow
@@ -54,6 +55,7 @@ __all__ = [
     "Claim",
     "Collection",
     "Contrast",
+    "Curve",
     "Evidence",
     "Flow",
     "Named",
@@ -84,6 +86,7 @@ __all__ = [
     "recall_curve",
     "side_by_side",
     "simulate",
+    "stored_curves",
     "verdict",
     "without_duplicates",
     "work",
