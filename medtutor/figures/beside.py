@@ -14,7 +14,7 @@ from ..reports import compare
 from ..training.run import Run
 from .canvas import BLUE, GREEN, GREY, ORANGE, VERMILION, Picture, checked_run, new_figure, picture, predictions
 
-_COLOURS = (BLUE, VERMILION, GREEN, ORANGE)  # of what stands beside each other in one row
+_COLOURS = (BLUE, VERMILION, GREEN, ORANGE, GREY)  # of what stands beside each other in one row
 
 
 def ladder(runs: Sequence[Run], split: str = "val") -> Picture:
@@ -239,7 +239,7 @@ def dots(
     marks: dict[str, float] | None = None,
     phantom: bool = False,
 ) -> Picture:
-    """Numbers with their intervals, one row for each name, at most four beside each other in a row.
+    """Numbers with their intervals, one row for each name, at most five beside each other in a row.
 
     rows   {name: {arm: (value, (low, high))}}, None in place of an interval that is not known
     alt    what else is to be said of it, a sentence that stands before
@@ -251,7 +251,7 @@ def dots(
     >>> figures.dots({"CNN": {"all": (0.9, (0.85, 0.94))}, "MLP": {"all": (0.8, None)}}, "AUC").alt
     'AUC. CNN: all 0.900 [0.850, 0.940]; MLP: all 0.800.'
     """
-    arms, styles = list(dict.fromkeys(arm for row in rows.values() for arm in row)), list(zip(_COLOURS, "os^d"))
+    arms, styles = list(dict.fromkeys(arm for row in rows.values() for arm in row)), list(zip(_COLOURS, "os^dv"))
     if not rows or not 1 <= len(arms) <= len(styles):
         raise InputError(f"there are {len(rows)} rows of {len(arms)} arms; give a row or more, of 1 to {len(styles)}")
     if not all(np.isfinite(value) for row in rows.values() for value, _ in row.values()):
