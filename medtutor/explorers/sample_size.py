@@ -211,8 +211,8 @@ class SampleSizeExplorer(Explorer):
         ]
         if self.seeds.value == 1 and found.of_seeds > 0.05:
             lines.append(
-                f"One training each: {found.of_seeds:.0%} of what varies comes from the trainings, and the interval"
-                " does not know of it."
+                f"One training each: {panels.percent(found.of_seeds)} of what varies comes from the trainings, and the"
+                " interval does not know of it."
             )
         return lines
 

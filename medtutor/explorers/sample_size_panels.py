@@ -34,7 +34,8 @@ class _Plane:
         return (bottom - (value - low) / (high - low) * (bottom - top)) * SCALE
 
     def words(self, x, y, text, anchor, colour=INK, bold=False):
-        self.pen.text((x, y), text, colour, drawing.font(LETTERS, bold), anchor=anchor)
+        halo = {"stroke_width": 2 * SCALE, "stroke_fill": "white"}  # where a line runs behind it
+        self.pen.text((x, y), text, colour, drawing.font(LETTERS, bold), anchor=anchor, **halo)
 
     def upright(self, value, label, colour=FINE):
         _, top, _, bottom = self.box
@@ -57,11 +58,12 @@ def intervals(outlook):
     """Comparisons of the two models, again and again: each with its interval. A sheet."""
     far = max(abs(end) for example in outlook.examples for end in example)
     reach = next((each for each in REACHES if each >= far), REACHES[-1])
-    height = 40 + 6 * len(outlook.examples) + 24
-    box = 12, 26, WIDTH - 12, height - 22
-    plane = _Plane(
-        WIDTH, height, f"{len(outlook.examples)} repetitions, each with its interval", box, (-reach, 0, reach, 1)
-    )
+    height = 56 + 6 * len(outlook.examples) + 24
+    box = 12, 44, WIDTH - 12, height - 22
+    title = f"{len(outlook.examples)} repetitions, each with its interval"
+    plane = _Plane(WIDTH, height, title, box, (-reach, 0, reach, 1))
+    told = "triangle: the true difference; band: 95 % of what is observed"
+    plane.words(GAP * SCALE, 22 * SCALE, told, "la", FAINT)
     for share in (-1, -0.5, 0.5, 1):
         anchor = {-1: "la", 1: "ra"}.get(share, "ma")
         plane.upright(share * reach, "")
@@ -97,7 +99,7 @@ def shares(outlook, names):
     """
     plane = _Plane(WIDTH, 118, "Of all repetitions", (158, 26, WIDTH - 46, 100), (0, 0, 1, 1))
     for share in (0, 0.5, 0.8, 1):
-        plane.upright(share, f"{share:.0%}")
+        plane.upright(share, percent(share))
     for number, kind in enumerate(names):
         value, y = getattr(outlook, kind), (38 + 24 * number) * SCALE
         plane.words(152 * SCALE, y, names[kind], "rm")
@@ -127,8 +129,9 @@ def detectable(points, marks, chosen, difference):
     plane = _Plane(WIDTH, 250, title, (48, 30, WIDTH - 16, 212), (low, 0, high, top))
     for share in (0, 0.25, 0.5, 0.75, 1):
         plane.level(share * top, f"{share * top:.3g}")
-    for cases in (50, 100, 1000, 10_000):
+    for cases in (50, 100, 1000):
         plane.upright(math.log10(cases), f"{cases:,}")
+    plane.words((WIDTH - GAP) * SCALE, 216 * SCALE, f"{points[-1][0]:,}", "ra", FAINT)
     plane.words((WIDTH // 2) * SCALE, 232 * SCALE, "test cases", "ma", FAINT)
     if difference <= top:
         left, _, right, _ = plane.box
@@ -136,7 +139,7 @@ def detectable(points, marks, chosen, difference):
             plane.pen.line(
                 (start * SCALE, plane.y(difference), (start + 6) * SCALE, plane.y(difference)), fill=INK, width=2
             )
-        plane.words((right - 2) * SCALE, plane.y(difference) - 4, "true difference", "rb")
+        plane.words((left + 3) * SCALE, plane.y(difference) - 4, "true difference", "lb")
     line = [(plane.x(math.log10(cases)), plane.y(value)) for cases, value in points if value is not None]
     if len(line) > 1:
         plane.pen.line(line, fill=BLUE, width=5)
@@ -144,8 +147,10 @@ def detectable(points, marks, chosen, difference):
         if value is not None:
             x, y = plane.x(math.log10(cases)), plane.y(value)
             plane.pen.rectangle((x - 9, y - 9, x + 9, y + 9), fill="#E69F00", outline=INK, width=2)
-            side = "rb" if x > (WIDTH - 110) * SCALE else "lb"
-            plane.words(x + (12 if side == "lb" else 4), y - 10, f"{name} {value:.3f}", side)
+            # Above the line, which falls; at the right end there is no room but below it.
+            right = x > (WIDTH - 130) * SCALE
+            where, anchor = ((x - 12, y + 8), "rt") if right else ((x + 12, y - 10), "lb")
+            plane.words(*where, f"{name} {value:.3f}", anchor)
     if chosen[1] is not None:
         dot(plane.pen, plane.x(math.log10(chosen[0])), plane.y(chosen[1]), "#F0E442")
     return plane.sheet

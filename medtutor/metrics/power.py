@@ -27,9 +27,10 @@ def auc_error(auc: float, positives: int, negatives: int) -> float:
     auc                   0…1, of the model on all cases that there are
     positives, negatives  cases of class 1 and of class 0, one or more of each
 
-    The two terms beside the plain one are how likely a case of class 1 is above two of class 0, and two of class 1
-    above one of class 0, of scores with exponential tails. Raises `InputError` for an AUC outside of 0…1, and where a
-    class has no case.
+    Beside how likely one case of class 1 is above one of class 0 it asks how likely two are above one, and one above
+    two, of scores with exponential tails. Of normal scores it is rather too large: by a twentieth with as many
+    cases of both classes, by two fifths with 20 of class 1, 80 of class 0 and an AUC of 0.95, in simulations. Raises
+    `InputError` for an AUC outside of 0…1, and where a class has no case.
 
     >>> round(auc_error(0.9, 42, 114), 3), round(auc_error(0.9, 390, 234), 3)  # BreastMNIST, PneumoniaMNIST
     (0.033, 0.012)
@@ -39,8 +40,8 @@ def auc_error(auc: float, positives: int, negatives: int) -> float:
         whole(f"{name}, cases of class {of},", count, 1)
         for name, of, count in (("positives", 1, positives), ("negatives", 0, negatives))
     )
-    two_below, two_above = auc / (2 - auc), 2 * auc**2 / (1 + auc)
-    variance = auc * (1 - auc) + (positives - 1) * (two_below - auc**2) + (negatives - 1) * (two_above - auc**2)
+    two_above_one, one_above_two = auc / (2 - auc), 2 * auc**2 / (1 + auc)
+    variance = auc * (1 - auc) + (positives - 1) * (two_above_one - auc**2) + (negatives - 1) * (one_above_two - auc**2)
     return math.sqrt(max(0.0, variance) / (positives * negatives))
 
 

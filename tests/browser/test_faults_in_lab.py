@@ -11,6 +11,7 @@ from . import (
     test_generator_in_lab,
     test_latent_in_lab,
     test_review_in_lab,
+    test_sample_size_in_lab,
     test_segmentation_in_lab,
     test_sequence_in_lab,
 )
@@ -37,6 +38,7 @@ SHOWN = {
     "walk": (test_generator_in_lab.FIT, "generator(adversary, xray)"),
     "latent": (test_latent_in_lab.FIT, "latent(model, xray)"),
     "literature": (test_review_in_lab.LITERATURE,),
+    "sample_size": (test_sample_size_in_lab.SHOW,),
     "screening": (test_review_in_lab.SCREENING,),
     "segmentation": (test_segmentation_in_lab.FIT, "segmentation(run, brain, others={'fcn': other})"),
     "sequence": (test_sequence_in_lab.FIT, "sequence(run, clips, others={'max/min': pooled})"),
