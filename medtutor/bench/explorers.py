@@ -42,6 +42,7 @@ def measure_explorers(dataset):
     looks = explorers.attention(trained("vit", dataset), dataset, cnn=run)
     # As trained ones are: of a network in training mode a twin is asked.
     both = explorers.fusion({way: Fusion(way=way).eval() for way in WAYS}, draw_cohort(dataset))
+    power = explorers.sample_size(())
 
     def moved(control, values):
         """Median over `MOVES` values that differ from the one before."""
@@ -65,6 +66,8 @@ def measure_explorers(dataset):
         "generator, axis": moved(drawn.axes[0], [0.5, 1.0, 1.5]),
         "generator, truncation": moved(drawn.truncation, [0.5, 0.6, 0.7, 0.8]),
         "fusion, lab value": moved(both.lab, [0.5, 1.0, 1.5]),
+        "sample size, test cases": moved(power.cases, [50, 156, 624, 7180]),
+        "sample size, trainings": moved(power.seeds, range(2, 11)),
     }
     for method in (name for name in methods_for(run) if METHODS[name].live):
         why.method.value = method

@@ -5,8 +5,9 @@ import torch
 import torch.nn.functional as F
 from torchvision.transforms import v2
 
-from medtutor.data import card, names
+from medtutor.data import augmentation, card, names
 from medtutor.data.augmentation import apply_affine, apply_affine_to_masks, draw_affine, test_views
+from medtutor.errors import InputError
 
 
 def generator():
@@ -132,3 +133,59 @@ def test_a_map_is_what_torch_makes_of_it(shape):
         wanted = F.grid_sample(images, grid, padding_mode="border", align_corners=False)
         assert torch.allclose(apply_affine(images, affine), wanted, atol=1e-4)
     assert all(torch.isin(moved, image).all() for moved, image in zip(apply_affine(images, affine), images))
+
+
+# In the review's words ---------------------------------------------------------------------------
+
+
+def batch(count=64, side=28):
+    generator = torch.Generator().manual_seed(0)
+    images = torch.rand(count, 1, side, side, generator=generator) * 2 - 1
+    return images, F.one_hot(torch.arange(count) % 2, 2).float()
+
+
+@pytest.mark.parametrize("kind", augmentation.AUGMENTATIONS)
+def test_an_augmentation_repeats_and_leaves_its_input(kind):
+    images, targets = batch()
+    before = images.clone(), targets.clone()
+    seeds = (1, 1, 2)
+    once, again, other = (augmentation.augment(images, targets, kind, torch.Generator().manual_seed(s)) for s in seeds)
+    assert torch.equal(images, before[0]) and torch.equal(targets, before[1])
+    assert torch.equal(once[0], again[0]) and torch.equal(once[0], other[0]) is (kind == "none")
+    assert once[0].shape == images.shape and torch.equal(once[1], targets) is (kind != "mixing")
+    assert torch.allclose(once[1].sum(dim=1), torch.ones(len(targets)))
+
+
+def test_mixing_mixes_images_and_targets_alike():
+    """Of images of one value each, 0 and 1, the value is the share of class 1."""
+    targets = batch()[1]
+    images = targets[:, 1, None, None, None].expand(-1, 1, 4, 4)
+    mixed, soft = augmentation.augment(images, targets, "mixing", torch.Generator().manual_seed(0))
+    assert torch.allclose(mixed[:, 0, 0, 0], soft[:, 1]) and ((soft > 0.05) & (soft < 0.95)).any()
+
+
+def test_erasing_takes_a_third_of_a_side_and_a_mirror_every_second_image():
+    images, targets = batch()
+    erased = augmentation.augment(images, targets, "erasing", torch.Generator().manual_seed(0))[0]
+    assert ((erased == 0).flatten(1).sum(dim=1) == 81).all()
+    mirrored = augmentation.augment(images, targets, "mirror", torch.Generator().manual_seed(0))[0]
+    turned = torch.tensor([torch.equal(one, other.flip(-1)) for one, other in zip(mirrored, images)])
+    stays = torch.tensor([torch.equal(one, other) for one, other in zip(mirrored, images)])
+    assert (turned ^ stays).all() and 20 < int(turned.sum()) < 44
+
+
+def test_filters_blur_and_sharpen():
+    """The details of some images grow, of others shrink; what is flat stays."""
+    images, targets = batch()
+    filtered = augmentation.augment(images, targets, "filters", torch.Generator().manual_seed(0))[0]
+    share = filtered.std(dim=(1, 2, 3)) / images.std(dim=(1, 2, 3))
+    assert (share > 1.1).sum() > 10 and (share < 0.9).sum() > 10
+    flat = torch.full((4, 3, 8, 8), 0.5)
+    assert torch.allclose(augmentation.augment(flat, targets[:4], "filters")[0], flat)
+
+
+def test_an_augmentation_that_is_not_known_is_one_sentence():
+    with pytest.raises(InputError, match="geometry"):
+        augmentation.augment(*batch(2), "geometric")
+    with pytest.raises(InputError, match="give floats"):
+        augmentation.augment(torch.zeros(2, 1, 4, 4, dtype=torch.uint8), torch.eye(2), "none")

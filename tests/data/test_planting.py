@@ -6,7 +6,7 @@ import torch
 from conftest import blobs
 
 import medtutor as mt
-from medtutor.data.planting import MARKER, SPOTS, plant_marker, plant_spots
+from medtutor.data.planting import MARKER, SPOTS, plant_marker, plant_side, plant_spots
 from medtutor.errors import InputError
 
 
@@ -61,6 +61,22 @@ def test_it_says_that_it_is_a_phantom_and_the_same_seed_plants_the_same(grey):
     assert plant_marker(grey, 0.9).is_phantom and plant_marker(grey, 0.9).card.mirror == ()
     # The images that were given are left as they were.
     assert (grey.train.images == 120).all()
+
+
+def test_every_second_image_is_turned_and_the_label_says_which():
+    sided = mt.from_arrays(*[blobs(40, seed, size=28) for seed in range(3)], classes=["a", "b"])
+    planted = plant_side(sided, seed=1)
+    for name in ("train", "val", "test"):
+        split, before = getattr(planted, name), getattr(sided, name).images
+        assert int(split.labels.sum()) == 20
+        assert all(
+            torch.equal(image, was.flip(-1) if turned else was)
+            for image, was, turned in zip(split.images, before, split.labels)
+        )
+    assert planted.is_phantom and "PHANTOM" in planted.title and planted.card.mirror == ()
+    assert not torch.equal(planted.train.labels, plant_side(sided, seed=2).train.labels)
+    with pytest.raises(InputError, match="grey images"):
+        plant_side(mt.from_arrays(*[blobs(20, seed, channels=3) for seed in range(3)]))
 
 
 def test_what_cannot_be_planted_is_said(grey):

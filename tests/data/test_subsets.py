@@ -179,3 +179,67 @@ def test_a_share_of_each_class_needs_classes():
     for fewer in (lambda d: labelled(d, 0.5, 0), lambda d: few_of(d, 1, 0)):
         with pytest.raises(InputError, match="one class for each image"):
             fewer(from_arrays(*splits, task="segmentation"))
+
+
+# Few labels, and wrong ones ----------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def drawn():
+    return phantoms.draw(card("pneumoniamnist"), {"train": 200, "val": 4, "test": 4})
+
+
+@pytest.mark.parametrize("count", [2, 3, 20, 101, 200])
+def test_as_many_labels_are_drawn_as_were_asked_for_in_the_shares_of_the_classes(drawn, count):
+    train = subsets.draw_labels(drawn, count, seed=0).train
+    ill = float((drawn.train.labels == 1).float().mean())
+    assert len(train) == count and set(train.labels.tolist()) == {0, 1}
+    assert abs(int(train.labels.sum()) - ill * count) <= 1
+
+
+def test_a_smaller_draw_is_part_of_a_larger_one_and_another_seed_another_draw(drawn):
+    content = lambda split: {image.numpy().tobytes() for image in split.images}  # noqa: E731
+    few, more, other = (content(subsets.draw_labels(drawn, n, seed).train) for n, seed in ((20, 1), (60, 1), (20, 2)))
+    assert few < more and few != other
+    assert subsets.draw_labels(drawn, 20, 1).test is drawn.test
+
+
+def test_a_blind_draw_that_lacks_a_class_is_refused(drawn):
+    of = 0
+    for seed in range(40):
+        try:
+            train = subsets.draw_labels(drawn, 3, seed, each_class=False).train
+            assert set(train.labels.tolist()) == {0, 1}
+        except InputError as refused:
+            assert "none is of" in str(refused) and "each_class=True" in str(refused)
+            of += 1
+    assert 5 < of < 35, "of three blind draws many are of one class"
+
+
+@pytest.mark.parametrize(
+    "call, words",
+    [
+        (lambda drawn: subsets.draw_labels(drawn, 1, 0), "1 labels cannot be of 2 classes; draw 2 or more"),
+        (lambda drawn: subsets.draw_labels(drawn, 201, 0), "count must be from 2 to 200, not 201"),
+        (lambda drawn: subsets.with_label_noise(drawn, 0.5, 0), "with 50% of the labels wrong there is nothing left"),
+        (lambda drawn: subsets.with_label_noise(drawn, 1.0, 0), "with 100% of the labels wrong there is nothing left"),
+        (lambda drawn: subsets.with_label_noise(drawn, -0.1, 0), "share must be"),
+        (lambda drawn: subsets.with_label_noise(drawn, 0.1, 0, "onesided"), "one-sided"),
+    ],
+)
+def test_draws_and_mistakes_that_cannot_be_are_one_sentence(drawn, call, words):
+    with pytest.raises(InputError, match=words) as refused:
+        call(drawn)
+    assert "\n" not in str(refused.value)
+
+
+def test_symmetric_noise_is_of_all_labels_and_one_sided_of_the_findings(drawn):
+    before = drawn.train.labels
+    for kind, of in (("symmetric", 200), ("one-sided", int((before == 1).sum()))):
+        few, more = (subsets.with_label_noise(drawn, share, 3, kind).train.labels != before for share in (0.1, 0.3))
+        assert int(few.sum()) == round(0.1 * of) and int(more.sum()) == round(0.3 * of)
+        assert (more | ~few).all(), "a larger share has the mistakes of a smaller one"
+        if kind == "one-sided":
+            assert (before[more] == 1).all()
+    assert torch.equal(subsets.with_label_noise(drawn, 0.0, 3).train.labels, before)
+    assert torch.equal(drawn.train.labels, before), "the set itself is left as it is"
