@@ -1,6 +1,6 @@
 """Every static picture, each with alt text."""
 
-from .beside import comparison, curves, ladder, matrix, patients, side_by_side
+from .beside import comparison, curves, dots, ladder, matrix, patients, side_by_side
 from .canvas import BLUE, DPI, GREEN, GREY, ORANGE, OUTLINES, PHANTOM, VERMILION, Picture, as_written, picture
 from .cases import attribution, gallery, images, outlines, worst_mistakes
 from .diagrams import diagram
@@ -25,6 +25,7 @@ __all__ = [
     "confusion",
     "curves",
     "diagram",
+    "dots",
     "gallery",
     "history",
     "images",

@@ -9,10 +9,12 @@ from numpy.typing import ArrayLike
 
 from ..errors import InputError
 from ..metrics import metrics_kind
-from ..metrics.intervals import bootstrap
+from ..metrics.intervals import bootstrap, with_interval
 from ..reports import compare
 from ..training.run import Run
 from .canvas import BLUE, GREEN, GREY, ORANGE, VERMILION, Picture, checked_run, new_figure, picture, predictions
+
+_COLOURS = (BLUE, VERMILION, GREEN, ORANGE, GREY)  # of what stands beside each other in one row
 
 
 def ladder(runs: Sequence[Run], split: str = "val") -> Picture:
@@ -227,6 +229,62 @@ def patients(
         ax.tick_params(axis="y", length=0)
     ax.set_ylim(len(scores) - 0.5, -0.5)
     return picture(figure, f"{alt} Means: {'; '.join(words)}.", phantom=phantom)
+
+
+def dots(
+    rows: dict[str, dict[str, tuple[float, tuple[float, float] | None]]],
+    xlabel: str,
+    alt: str = "",
+    *,
+    marks: dict[str, float] | None = None,
+    phantom: bool = False,
+) -> Picture:
+    """Numbers with their intervals, one row for each name, at most five beside each other in a row.
+
+    rows   {name: {arm: (value, (low, high))}}, None in place of an interval that is not known
+    alt    what else is to be said of it, a sentence that stands before
+    marks  {what it is: value}: vertical lines to compare with
+
+    Raises `InputError` for no row, for more arms than can be told apart, and for values that are not finite.
+
+    >>> from medtutor import figures
+    >>> figures.dots({"CNN": {"all": (0.9, (0.85, 0.94))}, "MLP": {"all": (0.8, None)}}, "AUC").alt
+    'AUC. CNN: all 0.900 [0.850, 0.940]; MLP: all 0.800.'
+    """
+    arms, styles = list(dict.fromkeys(arm for row in rows.values() for arm in row)), list(zip(_COLOURS, "os^dv"))
+    if not rows or not 1 <= len(arms) <= len(styles):
+        raise InputError(f"there are {len(rows)} rows of {len(arms)} arms; give a row or more, of 1 to {len(styles)}")
+    if not all(np.isfinite(value) for row in rows.values() for value, _ in row.values()):
+        raise InputError("values must be finite numbers; leave out what was not measured")
+    figure = new_figure(6.5, (0.2 + 0.18 * len(arms)) * len(rows) + 1.0)
+    ax = figure.subplots()
+    for arm, (colour, mark) in zip(arms, styles):
+        name: str | None = arm
+        for place, row in enumerate(rows.values()):
+            if arm in row:
+                value, interval = row[arm]
+                at = place + 0.18 * (arms.index(arm) - (len(arms) - 1) / 2)
+                if interval is not None:
+                    ax.plot(interval, [at, at], color=colour, linewidth=2.5, alpha=0.5, solid_capstyle="butt")
+                ax.plot(value, at, mark, color=colour, markersize=5, label=name)
+                name = None
+    for label, value in (marks or {}).items():
+        ax.axvline(value, color=GREY, linestyle=":", linewidth=1)
+        ax.text(value, -0.62, label, fontsize=8, color="#5f5f5f", ha="center", va="bottom")
+    ax.set_yticks(range(len(rows)), list(rows), fontsize=9)
+    ax.set_ylim(len(rows) - 0.5, -0.6)
+    ax.set_xlabel(xlabel, fontsize=9)
+    ax.grid(axis="x", alpha=0.3)
+    ax.spines[["top", "right", "left"]].set_visible(False)
+    ax.tick_params(axis="y", length=0)
+    if len(arms) > 1:
+        figure.legend(loc="outside lower center", ncols=len(arms), fontsize=8, frameon=False)
+    told = "; ".join(
+        f"{name}: {', '.join(f'{arm} {with_interval(*each)}' for arm, each in row.items())}"
+        for name, row in rows.items()
+    )
+    lines = "".join(f" Line at {value:.3f}: {label}." for label, value in (marks or {}).items())
+    return picture(figure, f"{alt} {xlabel}. {told}.{lines}".strip(), phantom=phantom)
 
 
 def curves(
