@@ -23,6 +23,7 @@ from .experiments.cnn_classification import cnn_against_mlp, moved_auc, moved_sc
 from .experiments.gan import drawn_or_real, few_shot_augmentation
 from .experiments.hybrids_and_fusion import cine_of_parts, organ_first, parts_of_a_cohort, transformer_at_the_bottom
 from .experiments.interpretability import attention_on_spots, planted_marker, planted_spots
+from .experiments.privacy import federated_training, private_training
 from .experiments.rnn_and_time import order_of_frames, order_of_slices
 from .experiments.unet_and_descendants import unet_and_kin
 from .experiments.vision_transformers import families, two_marks
@@ -49,6 +50,8 @@ TRIALS = {
     "parts_of_a_cohort": (parts_of_a_cohort, 1),
     "cine_of_parts": (cine_of_parts, 1),
     "organ_first": (organ_first, 1),
+    "private_training": (private_training, 1),
+    "federated_training": (federated_training, 1),
 }
 
 
