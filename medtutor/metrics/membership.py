@@ -7,6 +7,7 @@ those who are none (Carlini et al. 2022, arXiv:2112.03570).
 
 import math
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -14,6 +15,7 @@ from scipy.stats import binomtest
 
 from ..checks import as_numbers, as_probabilities, number
 from ..errors import InputError
+from .intervals import bootstrap
 
 RATES = (0.001, 0.01)  # false positive rates
 FLOOR = 0.02  # standard deviation of log odds that few shadow models may claim at least
@@ -25,7 +27,7 @@ class AttackRate:
 
     allowed    the false positive rate that was asked for
     found      the share of members above the threshold
-    interval   95 % of it, Clopper-Pearson, each score as a case of its own
+    interval   95 % of it: over images where `whose` says which, else Clopper-Pearson
     false      false positive rate of that threshold, at most what is allowed
 
     >>> print(AttackRate(0.01, 0.05, (0.03, 0.08), 0.01))
@@ -45,12 +47,16 @@ class AttackRate:
         )
 
 
-def attack_rates(members: ArrayLike, others: ArrayLike, at: tuple[float, ...] = RATES) -> tuple[AttackRate, ...]:
+def attack_rates(
+    members: ArrayLike, others: ArrayLike, at: tuple[float, ...] = RATES, *, whose: ArrayLike | None = None
+) -> tuple[AttackRate, ...]:
     """What an attack finds, at each false positive rate.
 
     members, others  scores of images that were in the training and of some that were not, (N,) and (M,): higher where
                      the attack believes more in membership
     at               false positive rates, each at least 1 / M: fewer others cannot show it
+    whose            which image each member's score is of, (N,), where several models were attacked: the interval then
+                     draws images. What the choice of others adds to it is left out
 
     The threshold is the lowest that accuses no more of the others than allowed; an attack that knows nothing finds as
     many as it accuses. Raises `InputError` for scores that are no numbers, and too few of them.
@@ -70,10 +76,8 @@ def attack_rates(members: ArrayLike, others: ArrayLike, at: tuple[float, ...] = 
                 f" training, and there are {len(others):,}; give more, or a higher rate"
             )
         threshold = np.sort(others)[-most - 1] if most < len(others) else -np.inf
-        hits = int((members > threshold).sum())
-        found.append(
-            AttackRate(allowed, hits / len(members), _interval(hits, len(members)), float((others > threshold).mean()))
-        )
+        hit = members > threshold
+        found.append(AttackRate(allowed, float(hit.mean()), _interval(hit, whose), float((others > threshold).mean())))
     return tuple(found)
 
 
@@ -150,16 +154,26 @@ def likelihood_ratio(target: ArrayLike, shadows: ArrayLike, inside: ArrayLike) -
     return into - without
 
 
-def each_in_turn(scores: ArrayLike, inside: ArrayLike) -> tuple[np.ndarray, np.ndarray]:
-    """`likelihood_ratio` of each model in turn, the others being its shadows: (scores of members, of others).
+class Turns(NamedTuple):
+    """Scores of an attack on several models: of images that a model had seen, of those it had not, and which image
+    each of the former is of.
+    """
+
+    members: np.ndarray
+    others: np.ndarray
+    whose: np.ndarray
+
+
+def each_in_turn(scores: ArrayLike, inside: ArrayLike) -> Turns:
+    """`likelihood_ratio` of each model in turn, the others being its shadows.
 
     scores  log odds that each model gives each image, (models, N)
     inside  bool (models, N): which images each has been trained on
 
     >>> inside = np.array([[True, False], [False, True], [True, False], [False, True]])
-    >>> members, others = each_in_turn(np.where(inside, 2.0, 0.0), inside)
-    >>> members.min() > others.max()
-    True
+    >>> found = each_in_turn(np.where(inside, 2.0, 0.0), inside)
+    >>> bool(found.members.min() > found.others.max()), found.whose.tolist()
+    (True, [0, 1, 0, 1])
     """
     scores, inside = as_numbers("scores", scores), np.asarray(inside, dtype=bool)
     if scores.ndim != 2 or len(scores) < 3 or inside.shape != scores.shape:
@@ -168,7 +182,7 @@ def each_in_turn(scores: ArrayLike, inside: ArrayLike) -> tuple[np.ndarray, np.n
         )
     rows = np.arange(len(scores))
     found = np.stack([likelihood_ratio(scores[i], scores[rows != i], inside[rows != i]) for i in rows])
-    return found[inside], found[~inside]
+    return Turns(found[inside], found[~inside], np.nonzero(inside)[1])
 
 
 def _scores(what, values):
@@ -178,6 +192,8 @@ def _scores(what, values):
     return found
 
 
-def _interval(hits, n):
-    low, high = binomtest(hits, n).proportion_ci(method="exact")
+def _interval(hit, whose):
+    if whose is not None:
+        return bootstrap(lambda each: each.mean(axis=-1), hit.astype(np.float64), subjects=whose)
+    low, high = binomtest(int(hit.sum()), len(hit)).proportion_ci(method="exact")
     return float(low), float(high)
