@@ -21,6 +21,7 @@ from typing import Any
 
 import torch
 import torch.nn.functional as F
+from scipy.optimize import brentq
 from torch import nn
 
 from .. import checks
@@ -285,13 +286,17 @@ def noise_for(epsilon: float, rate: float, steps: int, delta: float = 1e-4) -> f
     epsilon = checks.number("epsilon", epsilon, above=0)
     if epsilon < 0.01:
         raise InputError(f"epsilon is {epsilon:g}; below 0.01 nothing is learned, give 0.1 or more")
-    low, high = 0.3, 1.0
-    while epsilon_of(high, rate, steps, delta) > epsilon:
+    spent = lru_cache(lambda noise: epsilon_of(noise, rate, steps, delta))
+    low, high = 0.5, 1.0
+    while spent(high) > epsilon:
         low, high = high, 2 * high
-    while high / low > 1.004:
-        middle = math.sqrt(low * high)
-        low, high = (middle, high) if epsilon_of(middle, rate, steps, delta) > epsilon else (low, middle)
-    return high
+    if spent(low) <= epsilon:
+        low = 0.31
+        if spent(low) <= epsilon:
+            return low
+    return math.exp(
+        brentq(lambda log: math.log(spent(math.exp(log)) / (0.998 * epsilon)), math.log(low), math.log(high), xtol=1e-3)
+    )
 
 
 def library(name: str) -> ModuleType:

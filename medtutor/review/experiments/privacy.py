@@ -16,9 +16,9 @@ EPSILONS = (0.3, 1, 3, 8)
 DELTA = 1e-4
 FEW = 500
 PLAIN = dict(learning_rate=1e-2, batch_size=64)
-PRIVATE = dict(learning_rate=1.0, batch_size=512, delta=DELTA)
-FEW_PLAIN = dict(learning_rate=1e-2, batch_size=32, epochs=40)
-FEW_PRIVATE = dict(learning_rate=0.5, batch_size=128, delta=DELTA, epochs=20)
+PRIVATE = dict(learning_rate=0.5, batch_size=256, delta=DELTA)
+FEW_PLAIN = dict(learning_rate=1e-2, batch_size=32, epochs=30)
+FEW_PRIVATE = dict(learning_rate=0.5, batch_size=128, delta=DELTA, epochs=15)
 
 CLIENTS, ALPHA = 4, 1.0
 HOSPITAL = dict(learning_rate=3e-3)  # of each arm of the federation, whose network is LeNet
