@@ -25,6 +25,7 @@ from .experiments.fairness import groups_served
 from .experiments.gan import drawn_or_real, few_shot_augmentation
 from .experiments.hybrids_and_fusion import cine_of_parts, organ_first, parts_of_a_cohort, transformer_at_the_bottom
 from .experiments.interpretability import attention_on_spots, planted_marker, planted_spots
+from .experiments.privacy import federated_training, private_training
 from .experiments.rnn_and_time import order_of_frames, order_of_slices
 from .experiments.trust import calibrated_here_and_there
 from .experiments.small_data import (
@@ -65,6 +66,8 @@ TRIALS = {
     "augmented_in_each_way": (augmented_in_each_way, 3 / 2),
     "weights_from_elsewhere": (weights_from_elsewhere, 1 / 2),
     "remedies_against_overfitting": (remedies_against_overfitting, 2),
+    "private_training": (private_training, 1),
+    "federated_training": (federated_training, 1),
 }
 
 
