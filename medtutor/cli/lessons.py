@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 from ..errors import InputError, MedtutorError, unknown
@@ -11,6 +12,7 @@ from .common import OneLineParser, check_writable, command, print_json
 
 def add(commands):
     """Declares the commands."""
+    add_course(commands)
     lab = command(commands, "lab", lab_command, "open the lessons in JupyterLab", json_output=False)
     lab.add_argument("options", nargs="*", help="passed on to jupyter lab, after --")
     command(commands, "doctor", doctor_command, "what works here, and what to do about the rest")
@@ -53,6 +55,57 @@ def add(commands):
     bench.add_argument("--seeds", type=int, nargs="+", default=[0], metavar="SEED", help="against: of training (0)")
     bench.add_argument("--quick", action="store_true", help="against: one epoch, few steps, to try it out")
     bench.add_argument("--out", metavar="FOLDER", help="growth: write growth.json and growth.svg to it")
+
+
+def add_course(commands):
+    """Declares what an instructor needs."""
+    course = commands.add_parser("course", help="an nbgrader course from the lessons; grade what was handed in")
+    parts = course.add_subparsers(required=True, metavar="build | grade", parser_class=OneLineParser)
+    for name, function, summary in (
+        ("build", course_build, "assignments with and without solutions, in a folder of nbgrader's form"),
+        ("grade", course_grade, "grade what lies in FOLDER/submitted/WHO/LESSON/, each in a sandbox; feedback, grades"),
+    ):
+        sub = command(parts, name, function, summary)
+        sub.add_argument("folder", help="the course's folder")
+        sub.add_argument("--lessons", nargs="+", default=[], metavar="NN", help="numbers such as 01; all when left out")
+
+
+def _nbgrader():
+    try:
+        import nbgrader  # noqa: F401
+    except ImportError:
+        raise InputError('nbgrader is not installed; run: pip install "medtutor[course]"') from None
+
+
+def course_build(options):
+    _nbgrader()
+    from ..course.assignment import build_course
+
+    made = build_course(_chosen_sources(options), options.folder)
+    if options.json:
+        print_json({"folder": options.folder, "assignments": made})
+        return 0
+    print(f"{options.folder}/release  for students: {', '.join(made)}")
+    print(f"hand-ins go to {options.folder}/submitted/WHO/LESSON/LESSON.ipynb")
+    print(f"then: medtutor course grade {options.folder}")
+    return 0
+
+
+def course_grade(options):
+    _nbgrader()
+    from ..course.grading import grade
+
+    started = time.monotonic()
+    grades = grade(options.folder, options.lessons, lambda line: print(line, file=sys.stderr))
+    if options.json:
+        print_json(grades)
+        return 0
+    count = sum(len(lessons) for lessons in grades["students"].values())
+    print(
+        f"{count} submissions in {time.monotonic() - started:.0f} s; see grades.csv, grades.json and feedback/ in"
+        f" {options.folder}"
+    )
+    return 0
 
 
 def _notebooks():

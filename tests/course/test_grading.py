@@ -1,0 +1,207 @@
+"""A course of nbgrader: assignments, and a class of submissions, graded in a sandbox; some of them are hostile."""
+
+import json
+import os
+import re
+import shutil
+import time
+from pathlib import Path
+
+import pytest
+import torch
+
+pytest.importorskip("nbgrader")
+
+from medtutor.cli import main
+from medtutor.course.assignment import assignment, build_course
+from medtutor.course.builder import SOLUTION, sources
+from medtutor.course.check import exercises, look_at
+from medtutor.course.grading import grade
+from medtutor.course.sandbox import Sandbox
+from medtutor.errors import InputError, MedtutorError
+
+NOTEBOOKS = Path(__file__).parents[2] / "notebooks"
+SOURCES = sources(NOTEBOOKS)
+NAME = "02_cnn_segmentation"
+SOURCE = next(source for source in SOURCES if source.stem == NAME)
+NEEDS = os.environ.get("MEDTUTOR_NEEDS_CLINIC")  # .ci/run installs what Debian has to offer, and says so
+sandboxed = pytest.mark.skipif(
+    not NEEDS and shutil.which("bwrap") is None, reason="bubblewrap is not installed: apt-get install bubblewrap"
+)
+
+# What no exercise asks for; each takes the place of one function.
+HOSTILE = {
+    "reads the references": "def dice(*inputs):\n    from medtutor.course.check import exercises\n"
+    "    return exercises()['dice'].reference(*inputs)\n",
+    "never ends": "def dice(*inputs):\n    while True: pass\n",
+    "ends the process": "def dice(*inputs):\n    import os\n    os._exit(0)\n",
+    "starts processes": "def dice(*inputs):\n    import os\n    while True: os.fork()\n",
+    "fills the disk": "def dice(*inputs):\n    with open('/tmp/full', 'wb') as file:\n"
+    "        while True: file.write(bytes(10**6))\n",
+    "takes memory": "def dice(*inputs):\n    return [bytearray(10**9) for _ in range(50)]\n",
+    "answers with an object": "class Any:\n    def __eq__(self, other): return True\n"
+    "def dice(*inputs):\n    return Any()\n",
+    "swallows every error": "def dice(*inputs):\n    while True:\n        try:\n            while True: pass\n"
+    "        except BaseException: pass\n",
+}
+
+
+@pytest.fixture(scope="module")
+def course(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("course") / "course"
+    build_course([SOURCE], folder)
+    return folder
+
+
+def read(folder, kind):
+    return json.loads((folder / kind / NAME / f"{NAME}.ipynb").read_text(encoding="utf-8"))
+
+
+def grade_id(cell):
+    return cell["metadata"].get("nbgrader", {}).get("grade_id", "")
+
+
+def hand_in(folder, who, change):
+    """A student's notebook: the release, each cell changed by a function of it and the one with solutions."""
+    notebook = read(folder, "release")
+    for cell, solved in zip(notebook["cells"], read(folder, "source")["cells"]):
+        new = change(grade_id(cell), "".join(solved["source"]))
+        cell["source"] = "".join(cell["source"]) if new is None else new
+    path = folder / "submitted" / who / NAME / f"{NAME}.ipynb"
+    path.parent.mkdir(parents=True)
+    path.write_text(json.dumps(notebook), encoding="utf-8")
+
+
+def solved(name, source):
+    return source if "### BEGIN SOLUTION" in source else None
+
+
+@pytest.mark.parametrize("source", SOURCES, ids=lambda source: source.stem)
+def test_an_assignment_has_each_exercise_once_and_runs_by_itself(source):
+    notebook = assignment(source)
+    checked = re.findall(r"^check\.(\w+)\(", source.read_text(encoding="utf-8"), re.M)
+    names = [grade_id(cell) for cell in notebook.cells]
+    assert [name for name in names if name.endswith("-check")] == [f"{each}-check" for each in checked]
+    space = {}
+    for cell in notebook.cells:
+        if cell.cell_type == "code" and not cell.source.startswith("check."):
+            exec(compile(cell.source, source.name, "exec"), space)  # solutions need nothing but what is imported
+    for cell in notebook.cells:
+        if found := re.match(r"check\.(\w+)\((\w+)\)", cell.source):
+            assert look_at(exercises()[found[1]], space[found[2]], seed=0).kind == "right"
+
+
+def test_what_students_get_has_no_solution_and_the_lesson_s_points(course):
+    text = json.dumps(read(course, "release"))
+    assert "SOLUTION" not in text and "masks & truths" not in text
+    lesson = {cell["id"] for cell in json.loads((NOTEBOOKS / f"{NAME}.ipynb").read_text(encoding="utf-8"))["cells"]}
+    assert lesson  # the same source made both: what is asked here is asked there
+    for cell in read(course, "source")["cells"]:
+        code = "".join(cell["source"])
+        if SOLUTION.search(code):
+            assert code in SOURCE.read_text(encoding="utf-8")
+    marks = [cell["metadata"]["nbgrader"] for cell in read(course, "release")["cells"] if grade_id(cell)]
+    assert sum(mark.get("points", 0) for mark in marks) == 2 * (
+        sum(grade_id({"metadata": {"nbgrader": m}}).endswith("-check") for m in marks) + 1
+    )
+    assert (course / "nbgrader_config.py").stat().st_mode & 0o077 == 0
+
+
+@sandboxed
+def test_a_class_is_graded(course, capsys):
+    """Right answers get all points, blanks none, each curated mistake loses just its own; nobody harms anybody."""
+    hand_in(course, "right", solved)
+    hand_in(course, "blank", lambda name, source: None)
+    hand_in(course, "edits-the-checks", lambda name, source: "pass" if name.endswith("-check") else None)
+    for what, code in HOSTILE.items():
+        hand_in(
+            course,
+            what.replace(" ", "-"),
+            lambda name, source, code=code: code if name == "dice" else solved(name, source),
+        )
+    mistake = "def jaccard_from_dice(dice):\n    return dice\n"
+    hand_in(course, "wrong", lambda name, source: mistake if name == "jaccard_from_dice" else solved(name, source))
+    prose = "I expected .9; it was .7, since the borders differ."
+    hand_in(course, "writes", lambda name, source: prose if name == "in-your-own-words" else solved(name, source))
+    # A class of thirty.
+    for number in range(30 - len(os.listdir(course / "submitted"))):
+        hand_in(course, f"student-{number:02}", solved)
+    started = time.monotonic()
+    assert main(["course", "grade", str(course)]) == 0
+    seconds = time.monotonic() - started
+    print(f"30 submissions of {NAME} in {seconds:.0f} s")
+    students = json.loads((course / "grades.json").read_text())["students"]
+    scores = {who: found[NAME]["exercises"] for who, found in students.items()}
+    full = dict.fromkeys(scores["right"], 2.0)
+    assert len(students) == 30 and len(full) == 4
+    assert scores["right"] == scores["student-00"] == scores["writes"] == full
+    assert scores["blank"] == scores["edits-the-checks"] == dict.fromkeys(full, 0.0)
+    assert scores["wrong"] == full | {"jaccard_from_dice": 0.0}
+    assert {what: scores[what.replace(" ", "-")] for what in HOSTILE} == {
+        what: full | {"dice": 0.0} for what in HOSTILE
+    }
+    assert students["writes"][NAME]["to_read"] == ["in-your-own-words"]
+    assert (course / "grades.csv").read_text().splitlines()[0] == "student,lesson,score,of,to_read"
+    feedback = (course / "feedback/wrong" / NAME / f"{NAME}.html").read_text(encoding="utf-8")
+    assert "jaccard_from_dice: not yet" in feedback
+    assert not Path("/tmp/full").exists()
+
+
+@sandboxed
+@pytest.mark.parametrize("name", ["soft_dice_loss", "dice"])
+def test_mistakes_are_told_in_the_sandbox_as_in_the_lesson(name):
+    """Also where gradients are compared, which come out of the sandbox, too."""
+    import inspect
+
+    exercise = exercises()[name]
+    right = next(cell.source for cell in assignment(SOURCE).cells if grade_id(cell) == name)
+    with Sandbox(["import torch", right]) as sandbox:
+        assert look_at(exercise, sandbox.function(name), seed=0).kind == "right"
+    no_gradient = right.replace("### END SOLUTION", "").replace("return ", "return torch.tensor(0.0) + ").rstrip()
+    with Sandbox(["import torch", f"{no_gradient}.detach()"]) as sandbox:
+        assert look_at(exercise, sandbox.function(name), seed=0).kind == ("wrong" if exercise.gradients else "right")
+    assert inspect.isfunction(exercise.reference)
+
+
+@sandboxed
+def test_the_sandbox_holds_nothing_of_the_course_and_nobody_s_files():
+    code = """def seen():
+    import os
+    found = [os.path.join(folder, file) for folder, _, files in os.walk("/") for file in files
+             if not folder.startswith(("/usr", "/proc", "/lib", "/dev"))]
+    return [str(os.getuid()), *(each for each in found if "exercises" in each or "medtutor" in each)]
+"""
+    with Sandbox([code]) as sandbox:
+        user, *found = sandbox.function("seen")()
+    assert user == "65534"
+    assert [each for each in found if "course/lessons" in each or "notebooks" in each] == []
+
+
+@sandboxed
+def test_what_the_sandbox_cannot_hold_is_one_sentence():
+    with Sandbox(["def same(x):\n    x += 1\n    return x", "def f(:", "def g():\n    return {1: 2}"]) as sandbox:
+        assert sandbox.failed[1][0] == "SyntaxError"
+        assert sandbox.function("f") is None
+        with pytest.raises(Exception, match="not defined"):
+            Sandbox.function(sandbox, "same").__class__(sandbox, "h")()
+        x = torch.zeros(3)
+        sandbox.function("same")(x)
+        assert x[0] == 1  # that an input was changed is seen outside
+        assert type(sandbox.function("g")()) is object
+
+
+def test_without_bubblewrap_the_remedy_is_named(monkeypatch):
+    monkeypatch.setattr(shutil, "which", lambda name: None)
+    with pytest.raises(MedtutorError, match="apt-get install bubblewrap"), Sandbox(["1"]):
+        pass
+
+
+def test_wrong_folders_are_one_sentence(tmp_path, course):
+    with pytest.raises(InputError, match="no course"):
+        grade(tmp_path)
+    (tmp_path / "mine.txt").write_text("x")
+    with pytest.raises(InputError, match="something else"):
+        build_course([SOURCE], tmp_path)
+    with pytest.raises(InputError, match="nothing was handed in"):
+        grade(course, lessons=["99"])
+    assert (tmp_path / "mine.txt").read_text() == "x"
