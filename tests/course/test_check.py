@@ -105,12 +105,14 @@ THE_SAME = {
     "covered": ["kthvalue(k + 1, dim=0)", "_distances(points, others) < radii"],
     "cross_correlate": ["kernel[None, None])[-1, 0]", "kernel[None, None])[0, -1]"],
     "equalised_odds": ["groups != group", "abs(other - one)", "zip(second, first)"],
+    "cusum_alarm": ["total >= threshold", "- slack, 0.0)"],
     "fill_lost": ["nonzero()[:, -1]", "else 1.0", "else -1.0", "seen[seen <= t]", "seen[seen >= t]"],
     "fuzzy_memberships": ["2 / (values[:, None] - centres) ** 2", "1 / (centres - values[:, None]) ** 2"],
     "most_alike": ["keepdim=True) - pixels"],
     "pca_reconstruction": ["svd(rows - rows.mean(0), full", "svd(rows.mean(0) - rows if", "full_matrices=True"],
     "rollout": ["mean.shape[1]", "mean.shape[-2]", "mean.shape[-0]"],
     "skip_join": [":skip.shape[2]", "repeat_interleave(2, dim=2)"],
+    "windowed": ["np.clip(0, "],
 }
 
 
