@@ -1,6 +1,7 @@
 """`Measured`: one number that a model said, with its code and unit, for the report and for FHIR alike."""
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -50,7 +51,7 @@ def of_answers(answers: np.ndarray, card: Card, reading: Reading) -> list[Measur
     found = []
     single = len(answers) == len(reading.frames)
     for case, row in enumerate(answers):
-        place = {"case": case if single else None, "many": len(answers) > 1}
+        place: dict[str, Any] = {"case": case if single else None, "many": len(answers) > 1}
         for number, value in enumerate(row):
             name = card.classes[number]
             if card.task == "regression":

@@ -33,8 +33,8 @@ class Processed:
     masks      of a segmentation uint8 (N, H, W) class numbers on the reading's frames; else None
     """
 
-    objects: list[Any]
-    fhir: dict
+    objects: list[Any] = field(repr=False)  # what names the patient is not printed
+    fhir: dict = field(repr=False)
     sentences: tuple[str, ...]
     answers: np.ndarray
     measured: tuple[Measured, ...]

@@ -11,11 +11,15 @@ import sys
 from pathlib import Path
 
 import pytest
+import torch
 
 import medtutor as mt
 from medtutor.data import card, phantoms
 from medtutor.data.card import phantom_card
+from medtutor.data.phantoms.hippocampus import draw
 from medtutor.data.sources.decathlon import _as_slices
+from medtutor.training import default_recipe
+from medtutor.training.prediction import predict_logits
 
 PACKAGES = {
     "dciodvfy": "apt-get install dicom3tools",
@@ -54,9 +58,17 @@ def xray():
 def hippocampus():
     """Drawn hippocampi, and a small U-Net that was trained on their slices: (run, (images, masks) of a test volume)."""
     name = card("hippocampus")
-    volumes = phantoms.hippocampus.draw({"train": 4, "val": 1, "test": 1})
+    volumes = draw({"train": 4, "val": 1, "test": 1})
     dataset = _as_slices(volumes, phantom_card(name), "phantom")
     model = mt.build("unet", dataset, seed=0, widths=(8, 16, 32))
-    run = mt.fit(model, dataset, mt.Recipe(epochs=6, seed=0), progress=False)
+    run = mt.fit(
+        model, dataset, default_recipe(dataset.card, "unet", seed=0).but(epochs=2, batch_size=12), progress=False
+    )
+    # So short a training finds hardly anything: each class is given the 2 % of the pixels that are most like it.
+    logits = predict_logits(run.model, dataset.train.images[::4])
+    with torch.no_grad():
+        bias = list(run.model.parameters())[-1]
+        for number in (1, 2):
+            bias[number] -= torch.quantile((logits[:, number] - logits[:, 0]).flatten()[::7], 0.98)
     images, masks, _ = volumes["test"]
     return run, (images[0, 0].numpy(), masks[0].numpy())
