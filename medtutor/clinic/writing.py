@@ -52,7 +52,7 @@ class Author:
     def of(cls, run: Run) -> "Author":
         """That of a run."""
         title = f"{run.card.title} (PHANTOM)" if run.provenance == "phantom" else run.card.title
-weights = weights_hash(run)
+        weights = weights_hash(run)
         return cls(str(run.model.name), title, version("medtutor"), model_hash(run, weights), weights)
 
     @property

@@ -20,6 +20,7 @@ from .cases import PerCase, log_odds
 from .evidence import DECIMALS, Evidence, code_of
 from .experiments.autoencoders import drawn_again, features_without_labels, reconstruction_errors
 from .experiments.clinic import drift_in_time
+from .experiments.clinic_standards import read_by_others
 from .experiments.cnn_classification import cnn_against_mlp, moved_auc, moved_scores, resnet18_against_cnn
 from .experiments.gan import drawn_or_real, few_shot_augmentation
 from .experiments.hybrids_and_fusion import cine_of_parts, organ_first, parts_of_a_cohort, transformer_at_the_bottom
@@ -51,6 +52,7 @@ TRIALS = {
     "cine_of_parts": (cine_of_parts, 1),
     "organ_first": (organ_first, 1),
     "drift_in_time": (drift_in_time, 1),
+    "read_by_others": (read_by_others, 1),
 }
 
 

@@ -276,6 +276,10 @@ def test_shipped_claims_are_well_formed():
                 "real",
                 "CUSUM",
                 "KS",
+                "objects",
+                "segmentations",
+                "structured",
+                "pictures",
             ), name
         assert "Not shown:" in each.protocol
         if SOURCES.is_dir():
