@@ -434,6 +434,11 @@ ROWS = {
         lambda of: explorers.reading(of.dataset, count=4, wrong=2),
         only(["binary"], "images with two classes")
         | {"volumes": "images with two classes", "sequences": "images with two classes"},
+    "explorers.monitor": Row(
+        lambda of: explorers.monitor(of.run, of.dataset),
+        dict.fromkeys(("multi-class", "multi-label", "ordinal"), "single grey images")
+        | {"sequences": ABOUT_CLIPS, "regression": NUMBER, "segmentation": "use explorers.segmentation"}
+        | {"binary volumes": "single grey images", "binary images": "at least 40"},
     ),
     # the command line
     "train": Row(trained),

@@ -15,6 +15,7 @@ from .latent import LatentExplorer, latent
 from .literature import LiteratureExplorer, literature
 from .reading import ReadingExplorer, reading
 from .sample_size import SampleSizeExplorer, sample_size
+from .monitor import MonitorExplorer, monitor
 from .screening import ScreeningExplorer, screening
 from .segmentation import SegmentationExplorer, segmentation
 from .sequence import SequenceExplorer, sequence
@@ -35,6 +36,7 @@ __all__ = [
     "LiteratureExplorer",
     "ReadingExplorer",
     "SampleSizeExplorer",
+    "MonitorExplorer",
     "ScreeningExplorer",
     "SegmentationExplorer",
     "SequenceExplorer",
@@ -52,6 +54,7 @@ __all__ = [
     "literature",
     "reading",
     "sample_size",
+    "monitor",
     "screening",
     "segmentation",
     "sequence",

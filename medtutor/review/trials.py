@@ -20,6 +20,7 @@ from .cases import PerCase, log_odds
 from .evidence import DECIMALS, Evidence, code_of
 from .experiments.autoencoders import drawn_again, features_without_labels, reconstruction_errors
 from .experiments.clinic import drift_in_time
+from .experiments.clinic_standards import read_by_others
 from .experiments.cnn_classification import cnn_against_mlp, moved_auc, moved_scores, resnet18_against_cnn
 from .experiments.fairness import groups_served
 from .experiments.gan import drawn_or_real, few_shot_augmentation
@@ -68,6 +69,7 @@ TRIALS = {
     "remedies_against_overfitting": (remedies_against_overfitting, 2),
     "private_training": (private_training, 1),
     "federated_training": (federated_training, 1),
+    "read_by_others": (read_by_others, 1),
 }
 
 

@@ -36,6 +36,7 @@ from medtutor.explorers import (
     literature,
     reading,
     sample_size,
+    monitor,
     screening,
     segmentation,
     sequence,
@@ -55,6 +56,11 @@ from medtutor.widgets.job import Job
 @cache
 def squares():
     return mt.from_arrays(*[blobs(24, seed) for seed in range(3)], classes=["top", "bottom"], name="tiny")
+
+
+@cache
+def many_squares():
+    return mt.from_arrays(*[blobs(60, seed) for seed in range(3)], classes=["top", "bottom"], name="tiny")
 
 
 @cache
@@ -104,6 +110,7 @@ MADE = {
     "generator": lambda: generator(drawn(), squares()),
     "latent": lambda: latent(Autoencoder(shape=(16, 16), latents=4, widths=(8, 16)), squares()),
     "literature": lambda: literature(),
+    "monitor": lambda: monitor(run_of("cnn", many_squares()), many_squares()),
     "prediction": lambda: Prediction("01/x", "How much?", low=0.0, high=1.0),
     "quiz": lambda: Quiz("01_cnn_classification"),
     "reading": lambda: reading(squares(), count=4, wrong=2),

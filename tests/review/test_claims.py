@@ -288,6 +288,10 @@ def test_shipped_claims_are_well_formed():
                 "early",
                 "label",
                 "weight",
+                "objects",
+                "segmentations",
+                "structured",
+                "pictures",
             ), name
         assert "Not shown:" in each.protocol
         if SOURCES.is_dir():
