@@ -5,6 +5,7 @@ from types import SimpleNamespace
 
 import pytest
 
+from medtutor.data import card
 from medtutor.explanation import methods_for
 from medtutor.models import build
 from medtutor.review import Evidence, claims, read_evidence
@@ -49,6 +50,8 @@ def contrasts_of(claim, tiny):
     data = {name: replace(tiny, card=replace(tiny.card, name=name)) for name in claim.settings["epochs"]}
     if claim.trial == "order_of_slices":
         data = {name: SimpleNamespace(as_sequence=lambda: None) for name in data}
+    if claim.trial == "calibrated_here_and_there":  # its contrasts are named after the classes
+        data = {name: replace(of, card=replace(of.card, classes=card(name).classes)) for name, of in data.items()}
     experiment, _ = TRIALS[claim.trial]
     return {contrast.name: contrast.keys for contrast in experiment(data, (0, 1), train)}
 
