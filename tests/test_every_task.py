@@ -434,6 +434,7 @@ ROWS = {
         lambda of: explorers.reading(of.dataset, count=4, wrong=2),
         only(["binary"], "images with two classes")
         | {"volumes": "images with two classes", "sequences": "images with two classes"},
+    ),
     "explorers.monitor": Row(
         lambda of: explorers.monitor(of.run, of.dataset),
         dict.fromkeys(("multi-class", "multi-label", "ordinal"), "single grey images")

@@ -49,7 +49,7 @@ class Curves(Chart):
             pen.line((x - 6, top, x + 6, top), fill=colour, width=3)
             pen.line((x - 6, bottom, x + 6, bottom), fill=colour, width=3)
             dot(pen, *self.pixel(said, true), colour, 2.5 + 3.5 * (count / most) ** 0.5)
-        self.line(pen, *risk, 1, BLUE)
+        self.line(pen, risk[0], risk[1], 1, BLUE)
         if kept is not None:
             dot(pen, *self.pixel(kept[0], min(kept[1], RISK), 1), ORANGE)
         at, model = benefit

@@ -18,6 +18,7 @@ def remembered(run: Run, train: Split) -> tuple[torch.Tensor, torch.Tensor, Know
     The features are None of a network that makes none of its own before its last layer.
     """
     step = -(-len(train) // REMEMBERED)
+    assert train.labels is not None  # of a segmentation they are, and that is refused
     images, labels = train.images[::step], train.labels[::step]
     try:
         return images, labels, known(run, images)

@@ -59,12 +59,12 @@ def net_benefit(
     >>> net_benefit([True, False, False, False], [0.9, 0.6, 0.2, 0.1], [0.5]).tolist()
     [0.0]
     """
-    truth, found = _two_classes(truth), as_probabilities("probabilities", probabilities)
-    if found.shape != truth.shape:
-        raise InputError(f"there are {len(truth)} cases and probabilities of shape {found.shape}; give one for each")
+    positive, found = _two_classes(truth), as_probabilities("probabilities", probabilities)
+    if found.shape != positive.shape:
+        raise InputError(f"there are {len(positive)} cases and probabilities of shape {found.shape}; give one for each")
     at = _thresholds(thresholds)
-    share = truth.mean() if prevalence is None else number("prevalence", prevalence, 0, 1)
-    sensitivity, false = ((found[of][None] >= at[:, None]).mean(axis=1) for of in (truth, ~truth))
+    share = positive.mean() if prevalence is None else number("prevalence", prevalence, 0, 1)
+    sensitivity, false = ((found[of][None] >= at[:, None]).mean(axis=1) for of in (positive, ~positive))
     return sensitivity * share - false * (1 - share) * at / (1 - at)
 
 

@@ -53,9 +53,10 @@ def with_dropout(model: nn.Module, share: float = 0.4) -> nn.Module:
     )
     """
     share = number("share", share, above=0, below=1)
-    if not isinstance(getattr(model, "flatten", None), nn.Flatten):
+    flatten = getattr(model, "flatten", None)
+    if not isinstance(flatten, nn.Flatten):
         raise InputError(f"{type(model).__name__} has no layer `flatten` before its last one; give build('cnn', …)")
-    model.flatten = nn.Sequential(model.flatten, nn.Dropout(share))
+    model.flatten = nn.Sequential(flatten, nn.Dropout(share))
     return model
 
 
