@@ -5,6 +5,7 @@ from types import SimpleNamespace
 
 import pytest
 
+from medtutor.data import card
 from medtutor.explanation import methods_for
 from medtutor.models import build
 from medtutor.review import Evidence, claims, read_evidence
@@ -44,11 +45,17 @@ def train(model, dataset, seed, measure=None, longer=1.0, **options):
     return Trained(model, Anything())
 
 
+MEASURED = ("low", "high", "of_seeds", "each")  # of a point of a curve: what its interval is, and what it is of
+
+
 def contrasts_of(claim, tiny):
     """{name: keys} of all that the experiment of a claim yields."""
     data = {name: replace(tiny, card=replace(tiny.card, name=name)) for name in claim.settings["epochs"]}
     if claim.trial == "order_of_slices":
         data = {name: SimpleNamespace(as_sequence=lambda: None) for name in data}
+    if claim.lesson == "10_small_data":  # whose curves go to all training cases
+        cases = {"train": range(4708), "test": range(4)}
+        data = {name: SimpleNamespace(card=card(name), is_phantom=True, **cases) for name in data}
     experiment, _ = TRIALS[claim.trial]
     return {contrast.name: contrast.keys for contrast in experiment(data, (0, 1), train)}
 
@@ -58,12 +65,13 @@ def test_shipped_contrasts_have_the_keys_of_their_experiment(claim, tiny, monkey
     monkeypatch.setattr(vision_transformers, "draw_marks", lambda kind, **noisy: tiny)
     monkeypatch.setattr(vision_transformers, "some_of", lambda dataset, count: dataset)
     given = contrasts_of(claim, tiny)
-    assert set(claim.rule.contrasts) <= set(given)
+    assert {name for name in claim.rule.contrasts if not name.endswith("without near-duplicates")} <= set(given)
     for contrast in read_evidence(claim.id).contrasts:
         if "of" in contrast.keys:  # the same on some of the cases, which these stand-ins do not keep
             assert contrast.keys["of"] in given and contrast.cases and contrast.name not in given
         else:
-            assert contrast.keys == given[contrast.name]
+            keys = {name: key for name, key in contrast.keys.items() if name not in MEASURED}
+            assert keys == given[contrast.name]
         assert contrast.name == ": ".join(filter(None, (contrast.keys["row"], contrast.keys["column"])))
 
 
