@@ -71,6 +71,21 @@ def test_images_maps_and_curves(tiny):
     )
 
 
+def test_dots_tell_values_intervals_and_lines():
+    rows = {"CNN": {"all": (0.9, (0.85, 0.94)), "clean": (0.88, None)}, "MLP": {"all": (0.8, None)}}
+    shown = figures.dots(rows, "AUC", "Two networks.", marks={"chance": 0.5})
+    assert shown.png.startswith(b"\x89PNG")
+    assert shown.alt == (
+        "Two networks. AUC. CNN: all 0.900 [0.850, 0.940], clean 0.880; MLP: all 0.800. Line at 0.500: chance."
+    )
+    without = {"CNN": {"all": (0.9, None), "clean": (0.88, None)}, "MLP": {"all": (0.8, None)}}
+    assert figures.dots(without, "AUC", "Two networks.", marks={"chance": 0.5}).png != shown.png
+    assert figures.dots(rows, "AUC", phantom=True).alt.startswith("Phantom images")
+    for wrong in ({}, {"CNN": {str(arm): (0.5, None) for arm in range(6)}}, {"CNN": {"all": (float("nan"), None)}}):
+        with pytest.raises(InputError):
+            figures.dots(wrong, "AUC")
+
+
 @pytest.mark.parametrize("options", [{}, {"channels": 3}, {"depth": 5}])
 def test_gallery_of_images_colours_and_volumes(options):
     dataset = mt.from_arrays(*[blobs(20, seed, **options) for seed in range(3)])

@@ -256,14 +256,14 @@ def dots(
         raise InputError(f"there are {len(rows)} rows of {len(arms)} arms; give a row or more, of 1 to {len(styles)}")
     if not all(np.isfinite(value) for row in rows.values() for value, _ in row.values()):
         raise InputError("values must be finite numbers; leave out what was not measured")
-    figure = new_figure(6.5, (0.2 + 0.18 * len(arms)) * len(rows) + 1.0)
+    figure = new_figure(6.5, (0.2 + 0.12 * len(arms)) * len(rows) + 1.0)
     ax = figure.subplots()
     for arm, (colour, mark) in zip(arms, styles):
         name: str | None = arm
         for place, row in enumerate(rows.values()):
             if arm in row:
                 value, interval = row[arm]
-                at = place + 0.18 * (arms.index(arm) - (len(arms) - 1) / 2)
+                at = place + 0.15 * (arms.index(arm) - (len(arms) - 1) / 2)
                 if interval is not None:
                     ax.plot(interval, [at, at], color=colour, linewidth=2.5, alpha=0.5, solid_capstyle="butt")
                 ax.plot(value, at, mark, color=colour, markersize=5, label=name)

@@ -130,12 +130,11 @@ clean, truth = ~found.near, breast.test.labels
 theirs = breast.train.labels[found.match]
 against = found.near & (theirs != truth)  # opposite labels
 order = (found.correlation + 2 * against).argsort(descending=True)[[0, 3, 6]]
-pairs, names = [], []
+pairs, names, short = [], [], ("malignant", "benign")  # or normal
 for i in order.tolist():
     pairs += [breast.test.images[i], breast.train.images[found.match[i]]]
-    names += [f"test: {breast.card.classes[truth[i]]}",
-              f"train: {breast.card.classes[theirs[i]]}"]
-figures.images(pairs, [name[:15] for name in names],
+    names += [f"test: {short[truth[i]]}", f"train: {short[theirs[i]]}"]
+figures.images(pairs, names,
                "Three test images, each beside its most alike training image: "
                + ", ".join(names) + ".", phantom=breast.is_phantom)
 
@@ -162,17 +161,13 @@ cnns = np.stack([run.predictions["test"][:, -1] for run in runs])
 from medtutor.metrics.classification import weighted_auc
 from medtutor.metrics.intervals import level_over_seeds_and_cases as level
 
-auc = weighted_auc(truth)
+auc, ours = weighted_auc(truth), {}
 parts = {"all": torch.ones_like(clean), "without": clean,
          "duplicates alone": found.near}
-parts = {name: each.numpy() for name, each in parts.items()
-         if len(truth[each].unique()) == 2}  # a phantom has no duplicates
-
-
-ours = {}
 for name, each in parts.items():
-    found_auc = level(cnns, lambda one, weights: auc(one, weights * each))
-    ours[name] = found_auc.value, found_auc.interval()
+    if len(truth[each].unique()) == 2:  # a phantom has no duplicates
+        some = level(cnns, lambda one, w: auc(one, w * each.numpy()))
+        ours[name] = some.value, some.interval()
 Table(["test images", "AUC", "from", "to"],
       [[name, value, *ends] for name, (value, ends) in ours.items()],
       "mean of three CNNs", phantom=breast.is_phantom)
@@ -421,9 +416,9 @@ from medtutor.data import as_uint8, normalise
 from medtutor.data.augmentation import augment
 
 kinds = ("none", "filters", "geometry", "erasing", "mixing", "mirror")
-two = normalise(xray.train.images[:2])
-varied = [augment(two, torch.eye(2), kind,
-                  torch.Generator().manual_seed(1))[0][0] for kind in kinds]
+some = normalise(xray.train.images[:4])
+varied = [augment(some, torch.eye(4), kind,
+                  torch.Generator().manual_seed(2))[0][0] for kind in kinds]
 figures.images([as_uint8(each) for each in varied], kinds,
                "An X-ray as it is and varied in five ways.",
                phantom=xray.is_phantom)
