@@ -17,7 +17,9 @@ from .uids import uid_of
 CLASSES = {"CR": "1.2.840.10008.5.1.4.1.1.1", "MR": "1.2.840.10008.5.1.4.1.1.4"}
 
 
-def as_dicom(image: ArrayLike, card: Card, number: int = 0, *, name: str = "Nobody^Real", negative: bool = False) -> Any:
+def as_dicom(
+    image: ArrayLike, card: Card, number: int = 0, *, name: str = "Nobody^Real", negative: bool = False
+) -> Any:
     """An X-ray of a set as a computed radiograph, a pydicom `Dataset`; the same call gives the same one.
 
     image     uint8 (H, W), or (1, H, W)

@@ -91,7 +91,9 @@ def by_packing(rows, columns, frames, samples, bits):
 
 @right("cusum_alarm")
 def by_accumulate(values, mean, slack, threshold):
-    sums = accumulate([float(v) - mean - slack for v in values], lambda total, step: max(0.0, total + step), initial=0.0)
+    sums = accumulate(
+        [float(v) - mean - slack for v in values], lambda total, step: max(0.0, total + step), initial=0.0
+    )
     return next((number - 1 for number, total in enumerate(sums) if total > threshold), -1)
 
 

@@ -212,13 +212,11 @@ EXERCISES = [
             Mistake(
                 "left in LPS",
                 _lps,
-                "DICOM's axes point to the left and to the back of the patient. RAS wants right and front: which numbers"
-                " change their sign?",
+                "DICOM's axes point to the left and to the back of the patient. RAS wants right and front: which"
+                " numbers change their sign?",
             ),
             Mistake(
-                "all three turned",
-                _all_turned,
-                "two of the three axes point the other way in RAS. Up is up in both.",
+                "all three turned", _all_turned, "two of the three axes point the other way in RAS. Up is up in both."
             ),
             Mistake(
                 "spacing swapped",
@@ -229,7 +227,8 @@ EXERCISES = [
             Mistake(
                 "directions swapped",
                 _directions_swapped,
-                "the first three numbers of the orientation are the way along a row, on which the *column* number grows.",
+                "the first three numbers of the orientation are the way along a row, on which the *column* number"
+                " grows.",
             ),
             Mistake(
                 "without the origin",
@@ -250,15 +249,9 @@ EXERCISES = [
                 "a mask of one bit a pixel is packed: how many pixels does one byte hold?",
             ),
             Mistake(
-                "odd length",
-                _not_even,
-                "every value in a DICOM file has an even length. What is done with an odd one?",
+                "odd length", _not_even, "every value in a DICOM file has an even length. What is done with an odd one?"
             ),
-            Mistake(
-                "rounded down",
-                _rounded_down,
-                "bits that do not fill a byte still need one: round up, not down.",
-            ),
+            Mistake("rounded down", _rounded_down, "bits that do not fill a byte still need one: round up, not down."),
             Mistake("grey only", _grey, "a colour pixel has three samples. Does your answer know?"),
         ),
         trials=16,
