@@ -13,9 +13,9 @@ from .gallery import GalleryExplorer, gallery
 from .generator import GeneratorExplorer, generator
 from .latent import LatentExplorer, latent
 from .literature import LiteratureExplorer, literature
+from .monitor import MonitorExplorer, monitor
 from .reading import ReadingExplorer, reading
 from .sample_size import SampleSizeExplorer, sample_size
-from .monitor import MonitorExplorer, monitor
 from .screening import ScreeningExplorer, screening
 from .segmentation import SegmentationExplorer, segmentation
 from .sequence import SequenceExplorer, sequence
