@@ -14,6 +14,7 @@ from pathlib import Path
 from ..errors import InputError
 from ..files import write_text
 from .builder import SOLUTION, _cells, set_cell_ids, without_marks
+from .gradebook import api_of, last_line
 
 POINTS = 2  # of an exercise, and of the answer that a person reads
 CHECK = re.compile(r"^check\.(\w+)\((\w+)\)\s*$", re.M)
@@ -98,8 +99,6 @@ def build_course(sources, out):
     Lessons without an exercise are left out. Submissions that lie there already stay. Raises `InputError` where the
     folder holds something else, where nothing is left to build, and where nbgrader is not installed.
     """
-    from .grading import api_of
-
     out = Path(out)
     if out.exists() and any(out.iterdir()) and not (out / "nbgrader_config.py").exists():
         raise InputError(f"{out} holds something else; name a new folder")
@@ -124,12 +123,6 @@ def build_course(sources, out):
         if not done["success"]:
             raise InputError(f"nbgrader could not make the assignment {name}: {last_line(done)}")
     return list(made)
-
-
-def last_line(done):
-    """What nbgrader said last of something that failed."""
-    said = (done.get("error") or done.get("log") or "").strip().splitlines()
-    return said[-1] if said else "it does not say why"
 
 
 def _graded(name, points=None, solution=False):

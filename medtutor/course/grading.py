@@ -7,9 +7,7 @@ answer is compared out here, by the same checks as in the lessons, on inputs of 
 import csv
 import io
 import json
-import os
 import re
-import sys
 import time
 import warnings
 from pathlib import Path
@@ -19,8 +17,9 @@ from traitlets import Float, Integer
 
 from ..errors import InputError
 from ..files import write_text
-from .assignment import CHECK, last_line
+from .assignment import CHECK
 from .check import exercises, look_at
+from .gradebook import api_of, last_line
 from .sandbox import Sandbox
 
 
@@ -58,25 +57,6 @@ class Judge(NbGraderPreprocessor):
 
 def _points(cell):
     return cell.metadata.get("nbgrader", {}).get("grade", False)
-
-
-def api_of(folder):
-    """nbgrader's own interface to the course in a folder.
-
-    Raises `InputError` where there is no course.
-    """
-    from nbgrader.apps.api import NbGraderAPI
-    from traitlets.config.loader import PyFileConfigLoader
-
-    folder = Path(folder).resolve()
-    if not (folder / "nbgrader_config.py").is_file():
-        raise InputError(f"{folder} is no course; make one with: medtutor course build {folder}")
-    # nbgrader starts programs by name.
-    os.environ["PATH"] = os.pathsep.join(dict.fromkeys([str(Path(sys.executable).parent), *os.get_exec_path()]))
-    config = PyFileConfigLoader("nbgrader_config.py", path=str(folder)).load_config()
-    config.CourseDirectory.root = str(folder)
-    config.CourseDirectory.db_url = f"sqlite:///{folder}/gradebook.db"
-    return NbGraderAPI(config=config)
 
 
 def grade(folder, lessons=None, progress=print):
