@@ -516,7 +516,7 @@ replaced.reconcile("the first", "An instance never changes: that is what its "
 
 # %%
 from medtutor.explanation import overlay
-from medtutor.models.inference import predict_logits
+from medtutor.training.prediction import predict_logits
 
 
 def all_of_it(image):
