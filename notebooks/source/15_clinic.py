@@ -299,7 +299,7 @@ refused
 from medtutor.clinic.broken import broken_files
 
 place = Path(tempfile.mkdtemp())
-wrong_in = broken_files(place, xray.card, image)
+wrong_in = broken_files(place)
 
 
 def pydicom_reads(path):
