@@ -2,8 +2,8 @@
 
     python tools/measure_watch.py [--objects 1000] [--watchers 2] [--size 256] [--picture]
 
-Draws single-frame X-rays as DICOM files, trains the usual CNN on phantoms for an epoch, and starts that many watchers on
-one folder. Time counts from the first object that is done to the last: loading the libraries is not part of it.
+Draws single-frame X-rays as DICOM files, trains the usual CNN on phantoms for an epoch, and starts that many
+watchers on one folder. Time counts from the first object that is done to the last: loading the libraries is not part of it.
 """
 
 import argparse
