@@ -3,7 +3,8 @@
     python tools/measure_watch.py [--objects 1000] [--watchers 2] [--size 256] [--picture]
 
 Draws single-frame X-rays as DICOM files, trains the usual CNN on phantoms for an epoch, and starts that many
-watchers on one folder. Time counts from the first object that is done to the last: loading the libraries is not part of it.
+watchers on one folder. Time counts from the first object that is done to the last: loading the libraries is not
+part of it.
 """
 
 import argparse
@@ -16,40 +17,19 @@ from pathlib import Path
 
 import numpy as np
 import psutil
-from pydicom.dataset import Dataset, FileMetaDataset
-from pydicom.uid import DigitalXRayImageStorageForPresentation, ExplicitVRLittleEndian, generate_uid
 
 import medtutor as mt
+from medtutor.clinic.broken import x_ray
 from medtutor.data import card, phantoms
-
-
-def x_ray(pixels, number, study):
-    """A digital X-ray of uint16 pixels (H, W)."""
-    made = Dataset()
-    made.file_meta = FileMetaDataset()
-    made.file_meta.TransferSyntaxUID = ExplicitVRLittleEndian
-    made.file_meta.MediaStorageSOPClassUID = made.SOPClassUID = DigitalXRayImageStorageForPresentation
-    made.SOPInstanceUID = made.file_meta.MediaStorageSOPInstanceUID = generate_uid()
-    made.StudyInstanceUID, made.SeriesInstanceUID = study, generate_uid()
-    made.PatientName, made.PatientID, made.PatientBirthDate, made.PatientSex = "Drawn^Nobody", f"{number}", "", "O"
-    made.StudyDate, made.StudyTime, made.ContentDate, made.ContentTime = "20260101", "120000", "20260101", "120000"
-    made.AccessionNumber, made.StudyID, made.ReferringPhysicianName, made.Manufacturer = "", "1", "", "drawn"
-    made.Modality, made.SeriesNumber, made.InstanceNumber = "DX", 1, number
-    made.PresentationIntentType = "FOR PRESENTATION"
-    made.Rows, made.Columns = pixels.shape
-    made.SamplesPerPixel, made.PhotometricInterpretation, made.PixelRepresentation = 1, "MONOCHROME2", 0
-    made.BitsAllocated, made.BitsStored, made.HighBit = 16, 12, 11
-    made.PixelData = pixels.tobytes()
-    return made
 
 
 def fill(folder, count, size):
     """So many different X-rays; the names of the files are numbers."""
-    dice, study = np.random.default_rng(0), generate_uid()
+    dice = np.random.default_rng(0)
     shade = np.linspace(0, 2000, size)[:, None] + np.linspace(0, 1000, size)[None]
     for number in range(count):
         pixels = (shade + dice.normal(500, 150, (size, size))).clip(0, 4095).astype(np.uint16)
-        x_ray(pixels, number, study).save_as(folder / str(number), enforce_file_format=True)
+        x_ray(pixels, str(number)).save_as(folder / str(number), enforce_file_format=True)
 
 
 class Watcher:
