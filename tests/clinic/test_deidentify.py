@@ -15,6 +15,7 @@ from pydicom.sequence import Sequence
 
 from medtutor.cli import main
 from medtutor.clinic import Deidentifier, deidentify_folder
+from medtutor.clinic.beside import left_by_each
 from medtutor.clinic.planted import PLANTED, left_in, plant, read_off
 from medtutor.clinic.profile import action_of
 from medtutor.errors import InputError
@@ -63,6 +64,9 @@ def test_sixty_identifiers_are_planted_each_by_itself(planted):
 
 def test_no_identifier_is_left_in_any_byte(planted):
     assert left_in(planted[1]) == []
+    parts = {part.lower().encode() for value in PLANTED.values() for part in re.split(r"[^A-Za-z]+", value)}
+    small = planted[1].lower()
+    assert [part for part in parts if len(part) >= 6 and part not in (b"protocol",) and part in small] == []
 
 
 def test_no_identifier_is_left_in_the_pixels(planted, eyes):
@@ -72,7 +76,7 @@ def test_no_identifier_is_left_in_the_pixels(planted, eyes):
 
 
 def test_the_search_finds_what_stands_in_two_bytes_a_letter():
-    assert left_in("Musterfrau".encode("utf-16-le")) == left_in(b"MUSTERFRAU") == ["PatientName"]
+    assert left_in("Musterfrau^A".encode("utf-16-le")) == left_in(b"MUSTERFRAU^") == ["PatientName"]
 
 
 def test_the_loop_loses_its_letters_and_keeps_its_heart(eyes):
@@ -323,3 +327,19 @@ def test_a_key_must_be_bytes_and_long_enough(key):
 def test_only_a_dataset_is_taken():
     with pytest.raises(InputError, match="pydicom Dataset"):
         Deidentifier().dataset("scan.dcm")
+
+
+def test_beside_other_programs_ours_leaves_nothing():
+    dataset = given(CT)
+    plant(dataset)
+    rows = {row[0]: row[1:] for row in left_by_each(dataset).rows}
+    assert rows["medtutor"][0] == "0 of 60" and rows["Orthanc /anonymize"][0] == "not there"
+    if rows["dicognito"][0] != "not there":
+        assert 10 <= int(rows["dicognito"][0].split()[0]) < 60 and "StudyDescription" in rows["dicognito"][1]
+
+
+def test_an_orthanc_that_does_not_answer_is_a_sentence():
+    dataset = given(CT)
+    plant(dataset)
+    with pytest.raises(InputError, match="Orthanc does not answer"):
+        left_by_each(dataset, "http://127.0.0.1:9")
