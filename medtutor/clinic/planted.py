@@ -161,8 +161,8 @@ def _burn(dataset):
 def left_in(data: bytes) -> list[str]:
     """Those of `PLANTED` that still stand in these bytes, large or small, of one or two bytes a letter, by their keys.
 
-    A name counts where it stands as DICOM writes names, a sentence where its last word is. What stands in the pixels as a
-    picture needs eyes: `read_off`.
+    A name counts where it stands as DICOM writes names, a sentence where its last word is. What stands in the pixels
+    as a picture needs eyes: `read_off`.
 
     >>> left_in(b"... MUSTERFRAU^A ... 19310704 ...")
     ['PatientName', 'PatientBirthDate']
