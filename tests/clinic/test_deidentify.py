@@ -16,6 +16,7 @@ from pydicom.sequence import Sequence
 from medtutor.cli import main
 from medtutor.clinic import Deidentifier, deidentify_folder
 from medtutor.clinic.beside import left_by_each
+from medtutor.clinic.pixels import _declared_bits
 from medtutor.clinic.planted import PLANTED, left_in, plant, read_off
 from medtutor.clinic.profile import action_of
 from medtutor.errors import InputError
@@ -113,6 +114,16 @@ def test_bits_beside_the_pixels_are_emptied():
     dataset.PixelData = spare.tobytes()
     made = Deidentifier().dataset(dataset)
     assert np.frombuffer(made.PixelData, "<u2").max() < 2**12
+
+
+@pytest.mark.parametrize("signed", [False, True])
+def test_only_declared_bits_are_kept(signed):
+    """Whatever the library that decodes them does: 10 bits of 16, from the twelfth down."""
+    dataset = Dataset()
+    dataset.BitsAllocated, dataset.BitsStored, dataset.HighBit = 16, 10, 11
+    pixels = np.array([0xF7FF, 0x0003, 0x0FFF, 0x0800], np.uint16).view(np.int16 if signed else np.uint16)
+    expected = [0x07FC, 0, -4, -2048] if signed else [0x07FC, 0, 0x0FFC, 0x0800]
+    assert _declared_bits(pixels, dataset).tolist() == expected
 
 
 def test_a_comment_in_a_jpeg_does_not_come_along():
