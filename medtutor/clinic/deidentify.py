@@ -45,6 +45,8 @@ NAMING = frozenset(
     PatientAddress PatientTelephoneNumbers MedicalRecordLocator StationName DeviceSerialNumber
     """.split()
 )
+# Words of the standard alone, without which an object falls apart; a person may be called Text or Seg.
+FORM = frozenset("ValueType RelationshipType ContinuityOfContent Modality PhotometricInterpretation".split())
 PIXELS = frozenset(
     "PixelData FloatPixelData DoubleFloatPixelData ExtendedOffsetTable ExtendedOffsetTableLengths".split()
 )
@@ -172,7 +174,7 @@ class Deidentifier:
                 value = _each(value, self.uid)
             elif action == "move":
                 value = _each(value, lambda moment, vr=vr: self._moved(moment, vr, patient))
-            elif names.stand_in(value):
+            elif keyword not in FORM and names.stand_in(value):
                 value = DUMMY if vr in ("LO", "SH", "ST", "LT", "UT", "UC", "CS") else None
             made.add_new(tag, vr, value)
         return made

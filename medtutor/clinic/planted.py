@@ -161,8 +161,8 @@ def _burn(dataset):
 def left_in(data: bytes) -> list[str]:
     """Those of `PLANTED` that still stand in these bytes, large or small, of one or two bytes a letter, by their keys.
 
-    A name counts where one of its parts is there, a sentence where its last word is. What stands in the pixels as a
-    picture needs eyes: `read_off`.
+    A name counts where it stands as DICOM writes names, a sentence where its last word is. What stands in the pixels
+    as a picture needs eyes: `read_off`.
 
     >>> left_in(b"... MUSTERFRAU^A ... 19310704 ...")
     ['PatientName', 'PatientBirthDate']
@@ -176,7 +176,8 @@ def _words(name):
     value = PLANTED[name]
     last = value.rpartition(" ")[2]
     if "^" in value:
-        found = [part for part in value.split("^") if len(part) >= 4 and part != "Adelheid"]
+        family, *given = value.split("^")
+        found = [f"{family}^", *(part for part in given if len(part) >= 4 and part != "Adelheid")]
     elif name not in ("code", "kernel") and " " in value and last.isalpha() and last[0].isupper():
         found = [last]
     else:

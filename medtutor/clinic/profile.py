@@ -1,7 +1,7 @@
 """What becomes of each attribute when a DICOM object is de-identified: the Basic Profile of PS3.15, and own rules.
 
 `basic_profile.csv` is the standard's table. It says nothing of attributes that it does not name, and those may hold
-text as well: here such text goes, but for the technical ones in `KEPT`. The standard leaves open what to do with an
+text as well: here it is emptied, but for the technical ones in `KEPT`. The standard leaves open what to do with an
 attribute of several actions ("X/Z/D"); here it is always the last one, with which an object keeps its form.
 """
 
@@ -28,6 +28,7 @@ KEPT = frozenset(
 # Replaced although the table does not name them: a text or a name in a structured report must not be left out.
 REPLACED = {"TextValue": "D", "SegmentDescription": "D", "EvaluatorName": "D"}
 FREE = frozenset("AE LO LT OB OD OF OL OV OW PN SH ST UC UN UR UT".split())  # value representations that hold anything
+BYTES = frozenset("OB OD OF OL OV OW UN".split())  # of these
 TIMES = frozenset(("DA", "DT", "TM"))
 
 
@@ -57,7 +58,9 @@ def action_of(tag: int, keyword: str, vr: str) -> str:
     if vr in TIMES and (dates or letter in ("", "D")):
         return "move"
     if not letter:
-        return "uid" if vr == "UI" else "keep" if vr not in FREE or keyword in KEPT else "remove"
+        if vr == "UI":
+            return "uid"
+        return "keep" if vr not in FREE or keyword in KEPT else "remove" if vr in BYTES else "empty"
     return {"X": "remove", "Z": "empty", "D": "replace", "U": "uid", "U*": "keep"}[letter]
 
 

@@ -33,7 +33,7 @@ def test_monitor_by_keyboard(notebook, record_property):
     page.picture("Images of stream 1.* the scanner changes: noise, size 0.3").wait_for()
     page.output.get_by_text("from the change to the alarm").wait_for()
 
-    page.focus(page.output.get_by_role("slider", name="stream"))
+    page.focus(page.control("stream"))
     waits = [
         page.press("ArrowRight", page.picture(f"over the 900 images of stream {number}, ")) for number in (2, 3, 4)
     ]
