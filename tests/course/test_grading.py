@@ -94,16 +94,14 @@ def test_an_assignment_has_each_exercise_once_and_runs_by_itself(source):
 def test_what_students_get_has_no_solution_and_the_lesson_s_points(course):
     text = json.dumps(read(course, "release"))
     assert "SOLUTION" not in text and "masks & truths" not in text
-    lesson = {cell["id"] for cell in json.loads((NOTEBOOKS / f"{NAME}.ipynb").read_text(encoding="utf-8"))["cells"]}
-    assert lesson  # the same source made both: what is asked here is asked there
     for cell in read(course, "source")["cells"]:
         code = "".join(cell["source"])
         if SOLUTION.search(code):
             assert code in SOURCE.read_text(encoding="utf-8")
     marks = [cell["metadata"]["nbgrader"] for cell in read(course, "release")["cells"] if grade_id(cell)]
-    assert sum(mark.get("points", 0) for mark in marks) == 2 * (
-        sum(grade_id({"metadata": {"nbgrader": m}}).endswith("-check") for m in marks) + 1
-    )
+    checks = [mark for mark in marks if mark["grade_id"].endswith("-check")]
+    assert all(mark["points"] == 2 and mark["locked"] for mark in checks)
+    assert sum(mark.get("points", 0) for mark in marks) == 2 * len(checks) + 2
     assert (course / "nbgrader_config.py").stat().st_mode & 0o077 == 0
 
 
@@ -148,19 +146,17 @@ def test_a_class_is_graded(course, capsys):
 
 
 @sandboxed
-@pytest.mark.parametrize("name", ["soft_dice_loss", "dice"])
-def test_mistakes_are_told_in_the_sandbox_as_in_the_lesson(name):
-    """Also where gradients are compared, which come out of the sandbox, too."""
-    import inspect
-
-    exercise = exercises()[name]
-    right = next(cell.source for cell in assignment(SOURCE).cells if grade_id(cell) == name)
-    with Sandbox(["import torch", right]) as sandbox:
-        assert look_at(exercise, sandbox.function(name), seed=0).kind == "right"
-    no_gradient = right.replace("### END SOLUTION", "").replace("return ", "return torch.tensor(0.0) + ").rstrip()
-    with Sandbox(["import torch", f"{no_gradient}.detach()"]) as sandbox:
-        assert look_at(exercise, sandbox.function(name), seed=0).kind == ("wrong" if exercise.gradients else "right")
-    assert inspect.isfunction(exercise.reference)
+def test_gradients_come_out_of_the_sandbox_too():
+    """An answer that is right and breaks the way back is refused, as in the lesson."""
+    exercise = exercises()["soft_dice_loss"]
+    right = next(cell.source for cell in assignment(SOURCE).cells if grade_id(cell) == "soft_dice_loss")
+    broken = f"{right}\nright = soft_dice_loss\ndef soft_dice_loss(*inputs):\n    return right(*inputs).detach()"
+    said = {}
+    for code in (right, broken):
+        with Sandbox(["import torch", code]) as sandbox:
+            said[code] = look_at(exercise, sandbox.function("soft_dice_loss"), seed=0)
+    assert said[right].kind == "right" and "gradients" in said[right].text
+    assert said[broken].kind == "wrong" and "no gradient flows" in said[broken].text
 
 
 @sandboxed
@@ -182,8 +178,6 @@ def test_what_the_sandbox_cannot_hold_is_one_sentence():
     with Sandbox(["def same(x):\n    x += 1\n    return x", "def f(:", "def g():\n    return {1: 2}"]) as sandbox:
         assert sandbox.failed[1][0] == "SyntaxError"
         assert sandbox.function("f") is None
-        with pytest.raises(Exception, match="not defined"):
-            Sandbox.function(sandbox, "same").__class__(sandbox, "h")()
         x = torch.zeros(3)
         sandbox.function("same")(x)
         assert x[0] == 1  # that an input was changed is seen outside
