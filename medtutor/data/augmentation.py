@@ -230,8 +230,8 @@ def augment(
         blurred = F.conv2d(F.pad(images, (1, 1, 1, 1), mode="replicate"), kernel, groups=images.shape[1])
         images = images + strength * (blurred - images)
     elif kind == "geometry":
-        how = {"rotation": 14.0, "scale": 0.1, "shift": 2.0}
-        images = apply_affine(images, draw_affine(count, shape, generator=generator, **how))
+        moved = draw_affine(count, shape, rotation=14.0, scale=0.1, shift=2.0, generator=generator)
+        images = apply_affine(images, moved)
     elif kind == "erasing":
         images = cut_out(images, max(1, min(shape) // 3), generator)
     elif kind == "mixing":

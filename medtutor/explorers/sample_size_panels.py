@@ -164,7 +164,7 @@ def learned(curve):
     low, high = math.floor((low - room) / step) * step, math.ceil((high + room) / step) * step
     long = max(drawing.font(LETTERS).getlength(_short(x)) for x in curve.x) / SCALE
     turned = long > (WIDTH - 70) / len(curve.x) - 4
-    height = 236 + (14 * len(curve.x) if turned else 0)
+    height = 244 + (14 * len(curve.x) if turned else 0)
     plane = _Plane(
         WIDTH,
         height,
@@ -186,6 +186,8 @@ def learned(curve):
         plane.words(x, 210 * SCALE, words, "ma", FAINT)
         if turned:
             plane.words(GAP * SCALE, (228 + 14 * number) * SCALE, f"{number + 1}: {_short(name)}", "la", FAINT)
+    if curve.x_label and not turned:
+        plane.words((WIDTH // 2) * SCALE, 226 * SCALE, curve.x_label, "ma", FAINT)
     return plane.sheet
 
 

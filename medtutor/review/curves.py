@@ -24,6 +24,7 @@ class Curve:
     y_label    what it is, such as "test AUC"
     over       what the interval is over
     each       of each point the single trainings, (draws, trainings); () where they were not kept
+    x_label    what numbers x are, such as "labels"; "" of names
 
     >>> Curve("plain", (20, 100), (0.8, 0.9), (0.7, 0.85), (0.9, 0.95), "test AUC", OVER_ALL).at(100)
     (0.9, 0.85, 0.95)
@@ -37,6 +38,7 @@ class Curve:
     y_label: str
     over: str
     each: tuple = ()
+    x_label: str = ""
 
     @property
     def is_numeric(self) -> bool:
@@ -70,9 +72,14 @@ def stored_curves(claim_id: str, evidence: Evidence | None = None) -> dict[str, 
     return {name: _curve(name, contrasts) for name, contrasts in points.items()}
 
 
+# What numbers are along the axis, by a word in the name of the curve; else labels.
+_AXES = {"capacity": "weights of the network", "noise": "share of wrong labels"}
+
+
 def _curve(name, contrasts):
     keys = [contrast.keys for contrast in contrasts]
     whole = all("low" in each for each in keys)
+    numbers = all(isinstance(each["x"], (int, float)) for each in keys)
     ends = [
         (each["low"], each["high"]) if whole else contrast.interval or (contrast.mean, contrast.mean)
         for each, contrast in zip(keys, contrasts)
@@ -86,4 +93,5 @@ def _curve(name, contrasts):
         keys[0].get("unit", ""),
         OVER_ALL if whole else OVER_DRAWS,
         tuple(tuple(map(tuple, each["each"])) for each in keys) if whole else (),
+        next((words for word, words in _AXES.items() if word in name), "labels") if numbers else "",
     )

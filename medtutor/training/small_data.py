@@ -337,8 +337,9 @@ def pretrain(dataset: Dataset, *, labels: bool = True, epochs: int = 3, seed: in
 
 def features(model: nn.Module, images: torch.Tensor) -> np.ndarray:
     """(N, features): what the convolutions of a network make of uint8 images."""
+    convolutions = model.get_submodule("features")
     with torch.no_grad():
-        return torch.cat([model.features(normalise(some)).flatten(1) for some in images.split(256)]).numpy()
+        return torch.cat([convolutions(normalise(some)).flatten(1) for some in images.split(256)]).numpy()
 
 
 def probe(start: nn.Module, dataset: Dataset) -> Small:
@@ -351,6 +352,7 @@ def probe(start: nn.Module, dataset: Dataset) -> Small:
     (8, 2)
     """
     _check(dataset)
+    labels: Any = dataset.train.labels
     head = make_pipeline(StandardScaler(), LogisticRegression(C=PROBE, max_iter=500))
-    head.fit(features(start.eval(), dataset.train.images), dataset.train.labels.numpy())
+    head.fit(features(start.eval(), dataset.train.images), labels.numpy())
     return Small(start, head=head)

@@ -83,7 +83,8 @@ def test_a_trial_runs_and_its_evidence_holds_the_curves(quick):
     assert (
         curves["capacity, val loss"].over == "draws of labels and trainings" and not curves["capacity, val loss"].each
     )
-    assert curves["symmetric noise"].x == (0.0, 0.4)
+    assert curves["symmetric noise"].x == (0.0, 0.4) and curves["symmetric noise"].x_label == "share of wrong labels"
+    assert curves["capacity, val loss"].x_label == "weights of the network" and remedies.x_label == ""
     assert remedies.at("dropout")[0] == remedies.value[1]
     with pytest.raises(InputError, match="remedies has no point at 'drop'; it has none, dropout"):
         remedies.at("drop")
