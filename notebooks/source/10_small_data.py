@@ -317,9 +317,9 @@ stored("data-availability-limits", ("plain", "geometry"),
        "test AUC, by the number of labels")
 
 # %% [markdown]
-# Read it from right to left: where does one more label begin to matter? An interval that holds a curve's
-# other points cannot tell them apart. And read its floor: with few labels the draw decides more than the
-# number.
+# With few labels the draw decides more than their number: look how wide the first row is. Two arms whose
+# intervals overlap may still be told apart: they share draws and test images, so their *difference*, which
+# the cards below judge, has a narrower interval of its own.
 #
 # ## Overfitting
 #
