@@ -759,7 +759,7 @@ Quiz("10_small_data")
 #   flatter.
 # - The best of K networks has been lucky; the smaller the test set, the more.
 # - An interval says over what it is: draws of labels, seeds, test images.
-# - Capacity costs calibration first.
+# - Overfitting is a gap between train and val: look for it in calibration and loss, not in AUC alone.
 # - Which augmentation is allowed, the label decides.
 # - People differ. Their agreement, beyond chance, is the ceiling.
 #
