@@ -620,7 +620,9 @@ figures.curves(bought, {name: each.mean(0) for name, each in curves.items()},
 # ## What the review says and what we measured
 #
 # The review names data availability and overfitting as challenges; too few examples and too many
-# weights as causes; dropout and augmentation as remedies. Four questions, each with a rule that was written down first:
+# weights as causes; dropout and augmentation as remedies. Four questions, each with a
+# rule that was written down first. An answer is *inconclusive* where the interval of the difference reaches over the
+# margin, however clear its mean looks: five draws of labels are few.
 
 # %%
 review.claim("data-availability-limits")
