@@ -28,7 +28,7 @@ def test_sample_size_by_keyboard(notebook, record_property):
     before = [png(each.get_attribute("src")) for each in (intervals, shares, detectable)]
 
     sliders = page.output.get_by_role("slider")
-    page.focus(sliders.first)  # test cases
+    sliders.first.focus()  # test cases
     moves = page.latencies(shares, "ArrowRight", 6)
     record_property("milliseconds", ["test cases", statistics.median(moves)])
     assert statistics.median(moves) < 1000
