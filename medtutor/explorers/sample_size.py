@@ -47,7 +47,7 @@ class SampleSizeExplorer(Explorer):
     found       the `Outlook`
     """
 
-    heading, width = "What can so many test cases show?", "920px"
+    heading, width = "What can so many test cases show?", "800px"
 
     cases = Steps(
         "test cases",
@@ -55,9 +55,16 @@ class SampleSizeExplorer(Explorer):
         start=624,
         meaning="how many test images both models are asked about",
         label="9em",
+        width="360px",
     )
     classes = Slider(
-        "classes", 2, 11, start=2, meaning="with more than two the AUC is a mean over classes", label="9em"
+        "classes",
+        2,
+        11,
+        start=2,
+        meaning="with more than two the AUC is a mean over classes",
+        label="9em",
+        width="360px",
     )
     share = Slider(
         "share of class 1",
@@ -68,8 +75,18 @@ class SampleSizeExplorer(Explorer):
         meaning="of the test cases; 0.62 in PneumoniaMNIST",
         visible=lambda self: self.classes.value == 2,
         label="9em",
+        width="360px",
     )
-    auc = Slider("AUC of the weaker", 0.55, 0.98, 0.01, start=0.93, meaning="of the weaker of both models", label="9em")
+    auc = Slider(
+        "AUC of weaker",
+        0.55,
+        0.98,
+        0.01,
+        start=0.93,
+        meaning="of the weaker of both models",
+        label="9em",
+        width="360px",
+    )
     difference = Slider(
         "true difference",
         0.0,
@@ -78,6 +95,7 @@ class SampleSizeExplorer(Explorer):
         start=0.02,
         meaning="by how much the AUC of the better model is truly higher; 0: they are alike",
         label="9em",
+        width="360px",
     )
     correlation = Slider(
         "shared errors",
@@ -87,10 +105,11 @@ class SampleSizeExplorer(Explorer):
         start=0.5,
         meaning="correlation of both AUC over test sets: models that err on the same cases are easier to compare",
         label="9em",
+        width="360px",
     )
-    seeds = Slider("trainings of each", 1, 10, start=1, meaning="how often each model was trained", label="9em")
+    seeds = Slider("trainings", 1, 10, start=1, meaning="how often each model was trained", label="9em", width="360px")
     spread = Slider(
-        "spread of trainings",
+        "spread of AUC",
         0.0,
         0.03,
         0.001,
@@ -98,6 +117,7 @@ class SampleSizeExplorer(Explorer):
         meaning="standard deviation of one model's AUC from one training to the next",
         readout_format=".3f",
         label="9em",
+        width="360px",
     )
     curve = Choice(
         "curve",
@@ -228,7 +248,7 @@ class SampleSizeExplorer(Explorer):
         [difference, correlation],
         [seeds, spread],
         _in_words,
-        [Column("430px", _intervals_shown), Column("430px", _shares_shown, _detectable_shown)],
+        [Column("366px", _intervals_shown), Column("366px", _shares_shown, _detectable_shown)],
         "Learning curves that were measured",
         curve,
         _curve_shown,

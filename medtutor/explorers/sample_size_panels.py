@@ -9,7 +9,7 @@ from ..widgets import drawing
 from ..widgets.chart import dot
 from ..widgets.drawing import FAINT, GAP, INK, SCALE
 
-WIDTH = 430  # page pixels of each panel
+WIDTH = 366  # page pixels of each panel: two stand beside each other in JupyterLab
 LETTERS = 11  # page pixels
 FINE = "#e4e4e4"
 KINDS = {"seen": BLUE, "nothing": GREY, "wrong": VERMILION}
@@ -98,7 +98,7 @@ def shares(outlook, names):
     names  {"seen": words, "nothing": …, "wrong": …}
     """
     plane = _Plane(WIDTH, 118, "Of all repetitions", (158, 26, WIDTH - 46, 100), (0, 0, 1, 1))
-    for share in (0, 0.5, 0.8, 1):
+    for share in (0, 0.5, 1):
         plane.upright(share, percent(share))
     for number, kind in enumerate(names):
         value, y = getattr(outlook, kind), (38 + 24 * number) * SCALE
