@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from medtutor.errors import InputError
+from medtutor.training import label_budget
 from medtutor.training.label_budget import buy_labels
 
 
@@ -36,13 +37,23 @@ def test_the_first_ones_are_as_many_as_it_takes_for_both_classes():
     assert min(found) > 2
 
 
-def test_the_unsure_ones_are_near_the_border():
-    features, labels = cases(600)
-    far = np.concatenate([features, 50 * np.sign(labels[:, None] - 0.5) * np.ones((600, 3))])
-    both = np.concatenate([labels, labels])
-    active = np.mean([buy_labels(far, both, *cases(seed=1), start=s, budget=60)[60] for s in range(5)])
-    blind = np.mean([buy_labels(far, both, *cases(seed=1), choose="random", start=s, budget=60)[60] for s in range(5)])
-    assert active > blind - 0.02
+def test_the_unsure_ones_are_asked_for(monkeypatch):
+    """With a probe that gives the one feature as probability."""
+    learned = []
+
+    class Probe:
+        def fit(self, features, labels):
+            learned.append(features[:, 0])
+
+        def predict_proba(self, features):
+            return np.concatenate([1 - features, features], axis=1)
+
+    monkeypatch.setattr(label_budget, "make_pipeline", lambda *parts: Probe())
+    features = np.linspace(0, 1, 101)[:, None]
+    labels = np.arange(101) % 2
+    buy_labels(features, labels, features, labels, budget=25, first=10, batch=15)
+    first, asked = learned[1][:10], learned[1][10:]
+    assert np.abs(asked - 0.5).max() <= 0.13 and np.abs(first - 0.5).max() > 0.3
 
 
 @pytest.mark.parametrize(
