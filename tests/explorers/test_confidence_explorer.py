@@ -206,10 +206,9 @@ def test_what_cannot_be_shown_is_one_sentence(call, words):
 
 
 def test_a_class_of_one_case_is_refused():
-    images, labels = blobs(24, 0)
-    dataset = mt.from_arrays(
-        blobs(24, 0), (images, np.eye(24, dtype=int)[0]), (images, labels), classes=["top", "bottom"], name="one"
-    )
+    splits = [blobs(24, seed) for seed in range(3)]
+    splits[1] = splits[1][0], np.eye(24, dtype=int)[0]
+    dataset = mt.from_arrays(*splits, classes=["top", "bottom"], name="one")
     made = Run(mt.build("mlp", dataset), dataset.card, mt.Recipe(epochs=1), dataset.provenance)
     for split in ("val", "test"):
         made.labels[split] = getattr(dataset, split).labels
