@@ -25,7 +25,7 @@ from ..metrics.calibration import (
 from ..metrics.conformal import SplitConformal, coverage
 from ..metrics.decisions import counted, outcomes
 from ..metrics.intervals import with_interval
-from ..metrics.selective import net_benefit, risk_coverage, treat_all
+from ..metrics.selective import at_prevalence, net_benefit, risk_coverage, treat_all
 from ..training.run import Run
 from ..training.uncertainty import disagreement, dropout_passes, has_dropout
 from ..widgets import (
@@ -47,12 +47,11 @@ from ..widgets import (
     slow,
 )
 from .confidence_panels import axes, bars
-from .confidence_parts import NEIGHBOURS, check, half_of, log_probabilities, remembered
+from .confidence_parts import NEIGHBOURS, THRESHOLDS, check, half_of, log_probabilities, nearest_threshold, remembered
 
 NONE = "none"
 ON_VAL, ON_OTHER_HALF = "val", "the other half"
 PREVALENCES = (0.01, 0.02, 0.05, 0.1, 0.2, 0.3, 0.5, 0.7, 0.9)
-THRESHOLDS = np.linspace(0.01, 0.99, 99)
 PASSES = 20  # with dropout
 SIDE = 112  # page pixels of an image
 
@@ -86,7 +85,7 @@ class ConfidenceExplorer(Explorer):
     asked          FloatSlider: the coverage that is asked of the sets
     by_class       Checkbox: a threshold for each class
     corruption, severity  what is done to the images that are looked at
-    positive, threshold, prevalence  of the decision
+    positive, threshold, prevalence, corrected  of the decision
     number         which of the cases is looked at
 
     found          `Coverage` of the sets
@@ -163,6 +162,7 @@ class ConfidenceExplorer(Explorer):
         width="30em",
         label="8em",
     )
+    corrected = Check("correct for it", meaning="correct the probabilities for this prevalence by Bayes' rule")
     number = Index("image", lambda self: len(self._truth), meaning="number among the cases looked at", label="8em")
     job = Background(always=False)
 
@@ -245,20 +245,23 @@ class ConfidenceExplorer(Explorer):
         return error_if_calibrated(self._answers[0], self.bin_count.value, self.binning.value, repeats=40)[1]
 
     @derived
-    def _risk(self):
-        return risk_coverage(*self._answers)
-
-    @derived
     def _answered(self):
         """(share, share wrong) of the cases whose set holds one class, or None."""
         alone = self.found.size == 1
         return (alone.mean(), 1 - self.found.covered[alone].mean()) if alone.any() else None
 
     @derived
+    def _of_positive(self):
+        """Probabilities of the positive class, corrected where that is asked for."""
+        said, (_, labels) = self._said[:, self.positive.value], self._calibration[self.calibrated_on.value]
+        was = (labels == self.positive.value).mean()
+        return at_prevalence(said, was, self.prevalence.value) if self.corrected.value else said
+
+    @derived
     def _benefit(self):
         """Net benefit of the model and of treating all, as shares of the largest possible."""
         share = self.prevalence.value
-        model = net_benefit(self._truth == self.positive.value, self._said[:, self.positive.value], THRESHOLDS, share)
+        model = net_benefit(self._truth == self.positive.value, self._of_positive, THRESHOLDS, share)
         return model / share, treat_all(share, THRESHOLDS) / share
 
     # Words ----------------------------------------------------------------------------------
@@ -285,8 +288,7 @@ class ConfidenceExplorer(Explorer):
         c = counted(
             outcomes(self._truth == self.positive.value, self._said[:, self.positive.value], self.threshold.value)
         )
-        at = int(np.abs(THRESHOLDS - self.threshold.value).argmin())
-        model, everybody = (each[at] for each in self._benefit)
+        model, everybody = (each[nearest_threshold(self.threshold.value)] for each in self._benefit)
         best = max(("the model", model), ("treating all", everybody), ("treating nobody", 0.0), key=lambda of: of[1])[0]
         precision = c.precision_at(share)
         true = "nobody is treated" if np.isnan(precision) else f"of 1000 treated, {round(1000 * precision)} have it"
@@ -330,14 +332,13 @@ class ConfidenceExplorer(Explorer):
 
     @panel
     def _curves(self):
-        model, everybody = self._benefit
+        (model, everybody), (share, risk) = self._benefit, risk_coverage(*self._answers)
         sheet = axes(len(self._run.card.classes)).at(
-            self.bins, self._risk, self._answered, (THRESHOLDS, model), everybody, self.threshold.value
+            self.bins, (share, risk), self._answered, (THRESHOLDS, model), everybody, self.threshold.value
         )
         rows = zip(self.bins.said, self.bins.true, self.bins.count)
         told = "; ".join(f"said {said:.2f}, right {true:.2f} of {count}" for said, true, count in rows)
-        share, risk = self._risk
-        at = int(np.abs(THRESHOLDS - self.threshold.value).argmin())
+        at = nearest_threshold(self.threshold.value)
         return sheet, (
             f"Three charts. Reliability diagram: {told}; bins whose interval leaves out what was said are red."
             f" Risk against coverage: {risk[-1]:.3f} wrong where all are answered, {risk[(len(risk) - 1) // 2]:.3f} of"
@@ -387,7 +388,8 @@ class ConfidenceExplorer(Explorer):
         "A decision",
         positive,
         threshold,
-        [prevalence, _decision],
+        [prevalence, corrected],
+        _decision,
         "One image",
         number,
         _about,

@@ -10,6 +10,12 @@ from ..training.run import Run
 from .cases import check_classes, check_has_predictions, check_no_sequences, has_labels_of, was_made_on
 
 NEIGHBOURS, REMEMBERED = 4, 600  # training images shown, and looked through
+THRESHOLDS = np.linspace(0.01, 0.99, 99)  # of the decision curve
+
+
+def nearest_threshold(threshold: float) -> int:
+    """The number of that threshold in `THRESHOLDS`."""
+    return int(np.abs(THRESHOLDS - threshold).argmin())
 
 
 def remembered(run: Run, train: Split) -> tuple[torch.Tensor, torch.Tensor, Known | None]:

@@ -413,6 +413,8 @@ strange = {
     "breast ultrasound": breast,
     "hands (phantom)": torch.tensor(hands(100)),
 }
+
+# %%
 figures.images(
     [each[i, 0] for each in (some, *strange.values()) for i in (0, 1)],
     [name for name in ("test", *strange) for _ in (0, 1)],
@@ -437,6 +439,7 @@ net, known = Subject.of(run), xray.train.images[::4]
 feats, y_known = features_of(net, known, "classifier"), xray.train.labels[::4]
 
 
+# %%
 def scores(images):
     of = features_of(net, images, "classifier")
     logits = run.model.classifier(of).detach()
@@ -459,6 +462,7 @@ def tells(usual, unusual):
     return measure(label, p, "binary")
 
 
+# %%
 usual = scores(some)
 told = {name: {d: tells(usual[d], s) for d, s in scores(images).items()}
         for name, images in strange.items()}

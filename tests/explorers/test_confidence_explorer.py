@@ -17,7 +17,7 @@ from medtutor.explorers import confidence
 from medtutor.explorers.confidence import NONE, ON_OTHER_HALF, ON_VAL
 from medtutor.metrics import calibration as cal
 from medtutor.metrics.conformal import SplitConformal, coverage
-from medtutor.metrics.selective import net_benefit
+from medtutor.metrics.selective import at_prevalence, net_benefit
 from medtutor.training.run import Run
 from medtutor.training.uncertainty import with_dropout
 
@@ -97,6 +97,10 @@ def test_the_decision_follows_threshold_and_prevalence():
     model, _ = shown._benefit
     assert model[29] == pytest.approx(net_benefit(labels == 1, here[:, 1], [0.3], 0.2)[0] / 0.2)
     assert "Where 20% are pneumonia" in shown._decision.value
+    shown.corrected.value = True
+    was = run().labels["val"].double().mean().item()
+    moved = at_prevalence(here[:, 1], was, 0.2)
+    assert shown._benefit[0][29] == pytest.approx(net_benefit(labels == 1, moved, [0.3], 0.2)[0] / 0.2)
 
 
 def test_a_corruption_asks_the_network_about_corrupted_images():
@@ -202,10 +206,9 @@ def test_what_cannot_be_shown_is_one_sentence(call, words):
 
 
 def test_a_class_of_one_case_is_refused():
-    images, labels = blobs(24, 0)
-    dataset = mt.from_arrays(
-        blobs(24, 0), (images, np.eye(24, dtype=int)[0]), (images, labels), classes=["top", "bottom"], name="one"
-    )
+    splits = [blobs(24, seed) for seed in range(3)]
+    splits[1] = splits[1][0], np.eye(24, dtype=int)[0]
+    dataset = mt.from_arrays(*splits, classes=["top", "bottom"], name="one")
     made = Run(mt.build("mlp", dataset), dataset.card, mt.Recipe(epochs=1), dataset.provenance)
     for split in ("val", "test"):
         made.labels[split] = getattr(dataset, split).labels
