@@ -11,6 +11,7 @@ from .gallery import GalleryExplorer, gallery
 from .generator import GeneratorExplorer, generator
 from .latent import LatentExplorer, latent
 from .literature import LiteratureExplorer, literature
+from .privacy import PrivacyExplorer, privacy
 from .screening import ScreeningExplorer, screening
 from .segmentation import SegmentationExplorer, segmentation
 from .sequence import SequenceExplorer, sequence
@@ -27,6 +28,7 @@ __all__ = [
     "GeneratorExplorer",
     "LatentExplorer",
     "LiteratureExplorer",
+    "PrivacyExplorer",
     "ScreeningExplorer",
     "SegmentationExplorer",
     "SequenceExplorer",
@@ -40,6 +42,7 @@ __all__ = [
     "generator",
     "latent",
     "literature",
+    "privacy",
     "screening",
     "segmentation",
     "sequence",

@@ -16,9 +16,10 @@ from ..figures import BLUE, GREEN, GREY, VERMILION
 from ..widgets import Buttons, Choice, Explorer, Slider, Steps, derived, drawing, panel, sentences
 from ..widgets.chart import Chart, dot, figure
 
-NOISES = tuple(round(0.5 * 2 ** (k / 2), 4) for k in range(11))  # 0.5 … 16
-EPOCHS = (1, 2, 5, 10, 20, 40)
-BATCHES = {4708: (64, 256, 512, 1024), 500: (32, 128)}
+NOISES = tuple(round(0.5 * 32 ** (k / 7), 4) for k in range(8))  # 0.5 … 16
+EPOCHS = (1, 5, 10, 20, 40)
+RATES = np.logspace(-3, 0, 31)  # false positive rates of the attack's curve
+BATCHES = {4708: (64, 256, 1024), 500: (32, 128)}
 DELTA = 1e-4
 SHOWN = (0.03, 100.0)  # epsilons of the charts
 LOWEST = 1e-3  # false positive rate
@@ -41,9 +42,15 @@ def _stored():
 
 
 @cache
+def _attacks():
+    """{whose: what the attack finds, as the tool wrote it}."""
+    return {name.partition(", ")[2]: each for name, each in _stored().items() if name.startswith("attack, ")}
+
+
+@cache
 def _spent(images, batch, epochs):
     """log noise -> log epsilon, through what the accountant says."""
-    row = _stored()["spent"][str(images)][BATCHES[images].index(batch)][EPOCHS.index(epochs)]
+    row = _stored()[f"spent, {images}, {batch}"][EPOCHS.index(epochs)]
     return PchipInterpolator(np.log(NOISES), np.log(row))
 
 
@@ -81,14 +88,14 @@ class PrivacyExplorer(Explorer):
     batch = Choice(
         "batch",
         lambda self: list(BATCHES[self.images.value]),
-        start=lambda self: BATCHES[self.images.value][-2 if self.images.value > 500 else -1],
+        start=lambda self: BATCHES[self.images.value][1],
         meaning="images in a batch, on average",
         width="14em",
     )
     epochs = Steps("epochs", list(EPOCHS), start=10, meaning="how often each image is seen, on average", width="420px")
     attacked = Buttons(
         "attack on",
-        lambda self: list(_stored()["attack"]),
+        lambda self: list(_attacks()),
         meaning="whose attack is drawn dark; measured on networks of 500 images",
     )
 
@@ -133,7 +140,7 @@ class PrivacyExplorer(Explorer):
                 f"Networks trained at such an epsilon{beyond} have a test AUC of {self.auc[0]:.3f}, the free ones of"
                 f" {self.auc[1]:.3f}."
             )
-        found = _stored()["attack"][self.attacked.value]["rates"]["0.01"]
+        found = _attacks()[self.attacked.value]["rates"]["0.01"]
         return [
             f"{steps} steps, each image in {rate:.1%} of them: epsilon {self.epsilon:.3g} at delta {DELTA:g}.",
             worth,
@@ -186,8 +193,8 @@ class PrivacyExplorer(Explorer):
     def _attack_axes(self):
         made = figure(360, 280)
         ax = made.add_axes((0.17, 0.18, 0.78, 0.7), xlim=(-3, 0), ylim=(-3.5, 0))
-        false = np.log10(_stored()["false"])
-        for name, each in _stored()["attack"].items():
+        false = np.log10(RATES)
+        for name, each in _attacks().items():
             chosen = name == self.attacked.value
             true = np.log10(np.maximum(each["true"], 10**-3.5))
             ax.plot(false, true, color=BLUE if chosen else GREY, linewidth=2.2 if chosen else 1.1)
@@ -208,7 +215,7 @@ class PrivacyExplorer(Explorer):
         most = np.log10(np.minimum(1.0, np.exp(min(self.epsilon, 50)) * 10**false + DELTA))
         points = [self._attack_axes.pixel(x, y) for x, y in zip(false, most)]
         pen.line(points, fill=GREEN, width=2 * drawing.SCALE)
-        told = ", ".join(f"{name} {each['rates']['0.01'][0]:.1%}" for name, each in _stored()["attack"].items())
+        told = ", ".join(f"{name} {each['rates']['0.01'][0]:.1%}" for name, each in _attacks().items())
         return sheet, (
             f"Members found over others accused, both axes logarithmic. At 1 % false positives: {told}. A green line"
             f" is the bound of epsilon {self.epsilon:.3g}: {self.bound:.1%} there."
