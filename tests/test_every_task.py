@@ -496,7 +496,7 @@ WITHOUT_A_TASK = {
     figures: {"picture", "outlines", "patients", "images", "curves", "matrix", "as_written", "side_by_side", "diagram"},
     metrics: {"measure_regression", "measure_segmentation", "segmentation_scores", "metrics_kind"},
     reports: {"methods_table"},  # of what trust_table found, which has a row
-    explorers: {"gallery", "literature", "screening"},  # of the published sets, and of what was published
+    explorers: {"gallery", "literature", "privacy", "screening"},  # of the published sets, and of what was published
     Run: {"load"},
 }
 

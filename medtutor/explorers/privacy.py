@@ -110,7 +110,7 @@ class PrivacyExplorer(Explorer):
     def _trained(self):
         """(epsilons, AUCs of each seed, AUCs of the free network) of the stored trainings."""
         found = _stored()["accuracy"]["all images" if self.images.value > 500 else "500 images"]
-        epsilons = sorted((float(name) for name in found if name != "free"))
+        epsilons = sorted(float(name) for name in found if name != "free")
         return epsilons, [found[f"{each:g}"] for each in epsilons], found["free"]
 
     @derived

@@ -37,6 +37,7 @@ SHOWN = {
     "walk": (test_generator_in_lab.FIT, "generator(adversary, xray)"),
     "latent": (test_latent_in_lab.FIT, "latent(model, xray)"),
     "literature": (test_review_in_lab.LITERATURE,),
+    "privacy": ("from medtutor.explorers import privacy\nprivacy()",),
     "screening": (test_review_in_lab.SCREENING,),
     "segmentation": (test_segmentation_in_lab.FIT, "segmentation(run, brain, others={'fcn': other})"),
     "sequence": (test_sequence_in_lab.FIT, "sequence(run, clips, others={'max/min': pooled})"),
