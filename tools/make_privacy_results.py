@@ -17,7 +17,6 @@ import torch
 
 import medtutor as mt
 from medtutor.data import normalise
-
 from medtutor.metrics.membership import attack_curve, attack_rates, each_in_turn, log_odds_of_label
 from medtutor.models.cnn import MLP
 from medtutor.models.randomness import seeded

@@ -108,15 +108,15 @@ class PrivacyExplorer(Explorer):
 
     @derived
     def _trained(self):
-        """(epsilons, AUCs of each seed, AUCs of the free network) of the stored trainings."""
-        found = _stored()["accuracy"]["all images" if self.images.value > 500 else "500 images"]
+        """(epsilons, AUCs of each seed, AUCs of the free network) of the stored trainings; none before there are."""
+        found = _stored().get("accuracy", {}).get("all images" if self.images.value > 500 else "500 images", {})
         epsilons = sorted(float(name) for name in found if name != "free")
-        return epsilons, [found[f"{each:g}"] for each in epsilons], found["free"]
+        return epsilons, [found[f"{each:g}"] for each in epsilons], found.get("free", [])
 
     @derived
     def auc(self):
         epsilons, aucs, free = self._trained
-        if self.epsilon < epsilons[0]:
+        if not epsilons or self.epsilon < epsilons[0]:
             return None
         means = [np.mean(each) for each in aucs]
         return float(np.interp(math.log(self.epsilon), np.log(epsilons), means)), float(np.mean(free))
@@ -133,7 +133,8 @@ class PrivacyExplorer(Explorer):
         rate = self.batch.value / self.images.value
         steps = max(1, self.images.value // self.batch.value) * self.epochs.value
         if self.auc is None:
-            worth = f"No network was trained below epsilon {epsilons[0]:g}."
+            below = f" below epsilon {epsilons[0]:g}" if epsilons else " yet whose test AUC is stored"
+            worth = f"No network was trained{below}."
         else:
             beyond = f", the most that was trained is {epsilons[-1]:g}" if self.epsilon > epsilons[-1] else ""
             worth = (
@@ -165,9 +166,10 @@ class PrivacyExplorer(Explorer):
         ax = made.add_axes((0.17, 0.18, 0.78, 0.7), xlim=np.log10(SHOWN), ylim=(0.45, 1.0))
         for epsilon, each in zip(epsilons, aucs):
             ax.plot([math.log10(epsilon)] * len(each), each, "o", color=BLUE, markersize=4, alpha=0.6)
-        ax.plot(np.log10(epsilons), [np.mean(each) for each in aucs], color=BLUE, linewidth=1.5)
-        ax.axhline(np.mean(free), color=GREY, linestyle="--", linewidth=1.5)
-        ax.text(math.log10(SHOWN[0]) + 0.05, np.mean(free) + 0.004, "without privacy", fontsize=9, color="#5f5f5f")
+        if epsilons:
+            ax.plot(np.log10(epsilons), [np.mean(each) for each in aucs], color=BLUE, linewidth=1.5)
+            ax.axhline(np.mean(free), color=GREY, linestyle="--", linewidth=1.5)
+            ax.text(math.log10(SHOWN[0]) + 0.05, np.mean(free) + 0.004, "without privacy", fontsize=9, color="#5f5f5f")
         ax.set_xticks([-1, 0, 1, 2], ["0.1", "1", "10", "100"])
         ax.set_xlabel("epsilon", fontsize=9)
         ax.set_ylabel("test AUC", fontsize=9)
@@ -184,9 +186,10 @@ class PrivacyExplorer(Explorer):
             dot(pen, *self._axes.pixel(here, max(0.45, self.auc[0])), VERMILION)
         epsilons, aucs, free = self._trained
         each = ", ".join(f"{np.mean(auc):.3f} at {epsilon:g}" for epsilon, auc in zip(epsilons, aucs))
-        return sheet, (
-            f"Test AUC over epsilon, {self.images.label} X-rays, five seeds: {each}; {np.mean(free):.3f} without"
-            f" privacy. A line marks epsilon {self.epsilon:.3g}."
+        stored = f"five seeds: {each}; {np.mean(free):.3f} without privacy" if epsilons else "none stored"
+        return (
+            sheet,
+            f"Test AUC over epsilon, {self.images.label} X-rays, {stored}. Marked: epsilon {self.epsilon:.3g}.",
         )
 
     @derived

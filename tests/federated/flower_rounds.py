@@ -43,7 +43,7 @@ class Processes(Grid):
             self.hospitals[number] = process, here
 
     def send_and_receive(self, messages, *, timeout=None):
-        """Replies in the order of the nodes, so that sums are repeated to the last digit; an error of those that died."""
+        """Replies in the order of the nodes, so that sums repeat to the last digit; an error of those that died."""
         messages = sorted(messages, key=lambda each: each.metadata.dst_node_id)
         for message in messages:  # all of them work at the same time
             node, number = message.metadata.dst_node_id, int(message.content["config"]["server-round"])

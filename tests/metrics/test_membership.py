@@ -8,7 +8,7 @@ from medtutor.metrics.membership import attack_curve, attack_rates, each_in_turn
 
 
 def worlds(models, images, shift, seed=0):
-    """(scores, inside) of models that remember what they have seen by `shift`; images differ much in how easy they are."""
+    """(scores, inside) of models that remember what they have seen by `shift`; some images are far easier."""
     generator = np.random.default_rng(seed)
     inside = generator.random((models, images)) < 0.5
     easy = generator.normal(0, 3, images)

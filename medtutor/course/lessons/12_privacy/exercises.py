@@ -117,7 +117,8 @@ EXERCISES = [
             Mistake(
                 "numbers clipped one by one",
                 _clamped,
-                "you cut each number off. A row of many numbers is then longer than `clip`: scale the row by its length.",
+                "you cut each number off. A row of many numbers is then longer than `clip`: scale the row by its"
+                " length.",
             ),
             Mistake(
                 "short ones stretched",
@@ -137,7 +138,8 @@ EXERCISES = [
                 lambda gradients, clip, noise, normal, batch_size: (
                     _clipped(gradients, clip).sum(0) / batch_size + noise * clip * normal
                 ),
-                "you add the noise after dividing, which is far more than is needed. Add it to the sum, and divide both.",
+                "you add the noise after dividing, which is far more than is needed. Add it to the sum, and divide"
+                " both.",
             ),
             Mistake(
                 "divided by those who came",
