@@ -230,7 +230,8 @@ def check_private(model: nn.Module, images: torch.Tensor, labels: torch.Tensor) 
         if found is None or (found - wanted).norm() > CLOSE * wanted.norm() + 1e-6:
             raise InputError(
                 f"Opacus' gradients of single images are wrong for {name}, so that clipping bounds nothing; keep"
-                " weights and images in the usual order, model.to(memory_format=torch.contiguous_format), not channels_last"
+                " weights and images in the usual order, model.to(memory_format=torch.contiguous_format), not"
+                " channels_last"
             )
 
 
