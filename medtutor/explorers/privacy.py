@@ -145,8 +145,8 @@ class PrivacyExplorer(Explorer):
         return [
             f"{steps} steps, each image in {rate:.1%} of them: epsilon {self.epsilon:.3g} at delta {DELTA:g}.",
             worth,
-            f"Whatever it knows, at 1 % false positives no attack finds more than {self.bound:.1%} of the members; the"
-            f" one that was run on {self.attacked.value} networks finds {found[0]:.1%}.",
+            f"Whatever it knows, at 1 % false positives no attack finds more than {self.bound:.1%} of the members."
+            f" The one that was run on other networks ({self.attacked.value}) finds {found[0]:.1%}.",
         ]
 
     @sentences
@@ -195,7 +195,7 @@ class PrivacyExplorer(Explorer):
     @derived
     def _attack_axes(self):
         made = figure(360, 280)
-        ax = made.add_axes((0.17, 0.18, 0.78, 0.7), xlim=(-3, 0), ylim=(-3.5, 0))
+        ax = made.add_axes((0.22, 0.18, 0.7, 0.68), xlim=(-3, 0), ylim=(-3.5, 0))
         false = np.log10(RATES)
         for name, each in _attacks().items():
             chosen = name == self.attacked.value
@@ -206,6 +206,7 @@ class PrivacyExplorer(Explorer):
         ticks = [-3, -2, -1, 0]
         for axis in (ax.xaxis, ax.yaxis):
             axis.set_ticks(ticks, ["0.1 %", "1 %", "10 %", "100 %"])
+        ax.set_title("blue: this attack, grey: others, green: bound", fontsize=9)
         ax.set_xlabel("others accused (false positive rate)", fontsize=9)
         ax.set_ylabel("members found", fontsize=9)
         ax.tick_params(labelsize=9)
