@@ -20,7 +20,8 @@ def federated_average(weights, counts):
 
     weights [(P,), …], counts [int, …] -> (P,)
     """
-    return sum(count / sum(counts) * each for each, count in zip(weights, counts))
+    shares = torch.tensor(counts) / sum(counts)
+    return (shares[:, None] * torch.stack(weights)).sum(0)
 
 
 def likelihood_ratio(target, inside, outside):
