@@ -13,12 +13,14 @@ PYTHON ?= python3
 BIN := .venv/bin
 # ipywidgets as pyproject.toml allows it at the least; the rest is .venv's.
 OLDEST := .venv/oldest
+# Flower and what it pins, which do not fit beside the rest.
+FLOWER := .venv/flower
 WIDGETS := tests/widgets tests/explorers tests/course/test_prediction.py tests/course/test_quiz.py
 
 # A file's tests stay in one process: they share what they have trained, and a notebook's cells its kernel.
 PARALLEL := -n logical --maxprocesses=8 --dist loadfile --no-loadscope-reorder
 
-.PHONY: lab lint docs test test-quick test-oldest fuzz
+.PHONY: lab lint docs test test-quick test-oldest test-federated fuzz
 
 lab: .venv/installed
 	$(BIN)/medtutor lab
@@ -36,6 +38,14 @@ test-oldest: $(OLDEST)/installed
 
 $(OLDEST)/installed: .venv/installed
 	$(BIN)/python -m pip install --quiet --no-deps --upgrade --target $(OLDEST) ipywidgets==7.7.0 'ipython_genutils>=0.2'
+	touch $@
+
+# Federated averaging by Flower, each hospital a process.
+test-federated: $(FLOWER)/installed
+	PATH="$(CURDIR)/$(BIN):$$PATH" PYTHONPATH="$(CURDIR)/$(FLOWER)" FLWR_TELEMETRY_ENABLED=0 $(BIN)/python -m pytest -q --disable-warnings tests/federated
+
+$(FLOWER)/installed: .venv/installed
+	$(BIN)/python -m pip install --quiet --upgrade --target $(FLOWER) 'flwr>=1.40'
 	touch $@
 
 lint: .venv/installed

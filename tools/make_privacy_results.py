@@ -1,6 +1,6 @@
 """What the privacy explorer shows, computed once: medtutor/explorers/privacy.json.
 
-    python tools/make_privacy_results.py
+    python tools/make_privacy_results.py [PART…]    # such as "epsilon 8", 4708/256, accuracy; all when left out
 
 Three parts, a few minutes on one core: epsilon over noise, batch size and epochs, by the accountant PRV; the
 likelihood-ratio attack on networks that were trained freely and by DP-SGD; and, out of the evidence of
@@ -9,6 +9,7 @@ likelihood-ratio attack on networks that were trained freely and by DP-SGD; and,
 
 import json
 import sys
+from importlib import import_module
 from pathlib import Path
 
 import numpy as np
@@ -16,39 +17,32 @@ import torch
 
 import medtutor as mt
 from medtutor.data import normalise
-from medtutor.explorers.privacy import BATCHES, DELTA, EPOCHS, NOISES
 from medtutor.metrics.membership import attack_curve, attack_rates, each_in_turn, log_odds_of_label
 from medtutor.models.cnn import MLP
 from medtutor.models.randomness import seeded
 from medtutor.review import read_evidence
 from medtutor.training.private import epsilon_of, fit_plain, fit_private
 
+_explorer = import_module("medtutor.explorers.privacy")
+BATCHES, DELTA, EPOCHS, NOISES, RATES = (
+    getattr(_explorer, name) for name in ("BATCHES", "DELTA", "EPOCHS", "NOISES", "RATES")
+)
 PATH = Path(mt.__file__).parent / "explorers" / "privacy.json"
-POOL, MODELS = 1000, 16  # images, of which each model has learned half
+POOL, MODELS = 1000, 8  # images, of which each model has learned half
 ARMS = {
     "overfitted": dict(epochs=30, learning_rate=3e-3, batch_size=32),
     "stopped early": dict(epochs=2, learning_rate=3e-3, batch_size=32),
-    "epsilon 8": dict(epsilon=8.0, epochs=20, learning_rate=0.5, batch_size=100, delta=DELTA),
-    "epsilon 1": dict(epsilon=1.0, epochs=20, learning_rate=0.5, batch_size=100, delta=DELTA),
+    "epsilon 8": dict(epsilon=8.0, epochs=10, learning_rate=0.5, batch_size=100, delta=DELTA),
+    "epsilon 1": dict(epsilon=1.0, epochs=10, learning_rate=0.5, batch_size=100, delta=DELTA),
 }
-RATES = np.logspace(-3, 0, 31)
 
 
-def spent():
-    """{"4708": [[[epsilon of each noise] of each number of epochs] of each batch size], …}."""
-    return {
-        str(count): [
-            [
-                [
-                    float(f"{epsilon_of(noise, batch / count, max(1, count // batch) * epochs, DELTA):.5g}")
-                    for noise in NOISES
-                ]
-                for epochs in EPOCHS
-            ]
-            for batch in batches
-        ]
-        for count, batches in BATCHES.items()
-    }
+def spent(count, batch):
+    """[[epsilon of each noise] of each number of epochs]."""
+    return [
+        [float(f"{epsilon_of(noise, batch / count, max(1, count // batch) * epochs, DELTA):.5g}") for noise in NOISES]
+        for epochs in EPOCHS
+    ]
 
 
 def attacked(arm):
@@ -91,13 +85,20 @@ def measured():
     return found
 
 
+def part(name):
+    """{its key in the file: what belongs there}."""
+    if name == "accuracy":
+        return {name: measured()}
+    if name in ARMS:
+        return {f"attack, {name}": attacked(name)}
+    count, batch = map(int, name.split("/"))
+    return {f"spent, {count}, {batch}": spent(count, batch)}
+
+
 if __name__ == "__main__":
-    kept = json.loads(PATH.read_text(encoding="utf-8")) if PATH.exists() else {}
-    if "accuracy" in sys.argv[1:]:  # alone, where new evidence was collected
-        kept |= {"accuracy": measured()}
-    else:
-        torch.set_num_threads(1)
-        kept |= {"attack": {arm: attacked(arm) for arm in ARMS}, "false": [float(f"{each:.4g}") for each in RATES]}
-        print(json.dumps(kept["attack"]))
-        kept |= {"spent": spent()}
-    PATH.write_text(json.dumps(kept, indent=1) + "\n", encoding="utf-8", newline="\n")
+    torch.set_num_threads(1)
+    everything = [*ARMS, *(f"{count}/{batch}" for count, batches in BATCHES.items() for batch in batches), "accuracy"]
+    for name in sys.argv[1:] or everything:
+        kept = json.loads(PATH.read_text(encoding="utf-8")) if PATH.exists() else {}
+        kept |= part(name)
+        PATH.write_text(json.dumps(kept, indent=1) + "\n", encoding="utf-8", newline="\n")

@@ -14,6 +14,7 @@ from .generator import GeneratorExplorer, generator
 from .latent import LatentExplorer, latent
 from .literature import LiteratureExplorer, literature
 from .monitor import MonitorExplorer, monitor
+from .privacy import PrivacyExplorer, privacy
 from .reading import ReadingExplorer, reading
 from .sample_size import SampleSizeExplorer, sample_size
 from .screening import ScreeningExplorer, screening
@@ -37,6 +38,7 @@ __all__ = [
     "ReadingExplorer",
     "SampleSizeExplorer",
     "MonitorExplorer",
+    "PrivacyExplorer",
     "ScreeningExplorer",
     "SegmentationExplorer",
     "SequenceExplorer",
@@ -55,6 +57,7 @@ __all__ = [
     "reading",
     "sample_size",
     "monitor",
+    "privacy",
     "screening",
     "segmentation",
     "sequence",

@@ -258,9 +258,9 @@ def unmasked(sent: Sequence[Mapping[str, torch.Tensor]], total: int) -> State:
     weights: one is missing, or has sent what is no number.
 
     >>> sent = masked([{"w": torch.ones(1)}, {"w": torch.ones(1)}, {"w": torch.ones(1)}], [1, 1, 1], seed=0)
-    >>> unmasked(sent[:2], 2)
+    >>> unmasked(sent[:2], 2)  # doctest: +ELLIPSIS
     Traceback (most recent call last):
-    medtutor.errors.InputError: the masks do not cancel: a client is missing, or has sent what is no number; repeat the round without it
+    medtutor.errors.InputError: the masks do not cancel: a client is missing, or has sent what is no number; repeat ...
     """
     sums = {name: sum(each[name] for each in sent) for name in sent[0]}
     if any((value.abs() > 2**52).any() for value in sums.values()):

@@ -44,8 +44,8 @@ def gradient_of(model: nn.Module, images: torch.Tensor, labels: torch.Tensor) ->
 
     After one step of plain SGD with a known rate, old weights minus new ones are this times the rate.
 
-    >>> [tuple(each.shape) for each in gradient_of(nn.Sequential(nn.Flatten(), nn.Linear(4, 2)), torch.zeros(1, 1, 2, 2),
-    ...                                            torch.tensor([0]))]
+    >>> net = nn.Sequential(nn.Flatten(), nn.Linear(4, 2))
+    >>> [tuple(each.shape) for each in gradient_of(net, torch.zeros(1, 1, 2, 2), torch.tensor([0]))]
     [(2, 4), (2,)]
     """
     with evaluating(model):

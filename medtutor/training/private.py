@@ -229,8 +229,9 @@ def check_private(model: nn.Module, images: torch.Tensor, labels: torch.Tensor) 
         found = getattr(weight, "grad_sample", None)
         if found is None or (found - wanted).norm() > CLOSE * wanted.norm() + 1e-6:
             raise InputError(
-                f"Opacus' gradients of single images are wrong for {name}, so that clipping bounds nothing; keep weights"
-                " and images in the usual order, model.to(memory_format=torch.contiguous_format), not channels_last"
+                f"Opacus' gradients of single images are wrong for {name}, so that clipping bounds nothing; keep"
+                " weights and images in the usual order, model.to(memory_format=torch.contiguous_format), not"
+                " channels_last"
             )
 
 
@@ -310,7 +311,7 @@ def library(name: str) -> ModuleType:
 
 @contextmanager
 def quiet() -> Iterator[None]:
-    """What Opacus says about random numbers that are not for a release, and about its own hooks, is not for a reader."""
+    """Within, Opacus does not warn of random numbers that are not for a release, and of its own hooks."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         yield

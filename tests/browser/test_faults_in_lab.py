@@ -46,6 +46,7 @@ SHOWN = {
     "literature": (test_review_in_lab.LITERATURE,),
     "sample_size": (test_sample_size_in_lab.SHOW,),
     "monitor": (test_monitor_in_lab.FIT, "monitor(run, xray)"),
+    "privacy": ("from medtutor.explorers import privacy\nprivacy()",),
     "screening": (test_review_in_lab.SCREENING,),
     "segmentation": (test_segmentation_in_lab.FIT, "segmentation(run, brain, others={'fcn': other})"),
     "sequence": (test_sequence_in_lab.FIT, "sequence(run, clips, others={'max/min': pooled})"),

@@ -109,6 +109,7 @@ THE_SAME = {
     "fill_lost": ["nonzero()[:, -1]", "else 1.0", "else -1.0", "seen[seen <= t]", "seen[seen >= t]"],
     "fuzzy_memberships": ["2 / (values[:, None] - centres) ** 2", "1 / (centres - values[:, None]) ** 2"],
     "most_alike": ["keepdim=True) - pixels"],
+    "likelihood_ratio": ["(mean - target)"],
     "pca_reconstruction": ["svd(rows - rows.mean(0), full", "svd(rows.mean(0) - rows if", "full_matrices=True"],
     "rollout": ["mean.shape[1]", "mean.shape[-2]", "mean.shape[-0]"],
     "skip_join": [":skip.shape[2]", "repeat_interleave(2, dim=2)"],

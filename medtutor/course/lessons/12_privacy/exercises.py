@@ -4,7 +4,6 @@ import math
 
 import torch
 
-from ....training.federated import average
 from ...check import Exercise, Mistake
 
 
@@ -21,7 +20,8 @@ def federated_average(weights, counts):
 
     weights [(P,), …], counts [int, …] -> (P,)
     """
-    return average([{"w": each} for each in weights], [int(count) for count in counts])["w"]
+    shares = torch.tensor(counts) / sum(counts)
+    return (shares[:, None] * torch.stack(weights)).sum(0)
 
 
 def likelihood_ratio(target, inside, outside):
@@ -34,7 +34,7 @@ def likelihood_ratio(target, inside, outside):
 
 def _clipped(gradients, clip):
     lengths = gradients.norm(dim=1, keepdim=True)
-    return gradients * (clip / lengths.clamp(min=1e-12)).clamp(max=1)
+    return gradients * (clip / lengths).clamp(max=1)
 
 
 def _log_normal(target, shadows, unbiased=True):
@@ -117,7 +117,8 @@ EXERCISES = [
             Mistake(
                 "numbers clipped one by one",
                 _clamped,
-                "you cut each number off. A row of many numbers is then longer than `clip`: scale the row by its length.",
+                "you cut each number off. A row of many numbers is then longer than `clip`: scale the row by its"
+                " length.",
             ),
             Mistake(
                 "short ones stretched",
@@ -137,7 +138,8 @@ EXERCISES = [
                 lambda gradients, clip, noise, normal, batch_size: (
                     _clipped(gradients, clip).sum(0) / batch_size + noise * clip * normal
                 ),
-                "you add the noise after dividing, which is far more than is needed. Add it to the sum, and divide both.",
+                "you add the noise after dividing, which is far more than is needed. Add it to the sum, and divide"
+                " both.",
             ),
             Mistake(
                 "divided by those who came",
