@@ -311,11 +311,12 @@ Table(["way", "group", "threshold", "sensitivity", "false alarms",
        "precision"], rows, "test split, true labels", phantom=True)
 
 # %% [markdown]
-# Look at the column of false alarms: whoever is found more often is alarmed more often.
-# Neither way has made the network *better* at group B; both have moved along its curve.
-# A threshold by group also needs the group of each patient, at the moment of use, and
-# treats two patients with the same film differently: in many places that is a question
-# for lawyers before it is one for engineers.
+# Compare the columns of sensitivity and false alarms: what did it cost to find more of
+# group B? A threshold moves a group along its own ROC curve and cannot make the network
+# *better* at it; whether reweighing has, the same two columns say. A threshold by group
+# also needs the group of each patient, at the moment of use, and treats two patients
+# with the same film differently: in many places that is a question for lawyers before it
+# is one for engineers.
 #
 # ## A shortcut of one group
 #
