@@ -494,7 +494,9 @@ review.claim("subgroups-served-alike")
 # %% [markdown]
 # Told beside it, and planted: a group that is half of the patients, which says how much
 # of a gap is the detector's; and one whose findings were not recorded, as trained and
-# with a threshold of its own.
+# with a threshold of its own. Each row is A minus B, and its word asks only whether A is
+# *above* B by the margin. Of false alarms a minus is the disadvantage of B: read the
+# numbers.
 #
 # ## Where it fails
 #
