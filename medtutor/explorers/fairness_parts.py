@@ -114,7 +114,7 @@ class Points(Chart):
         for group, point in points.items():
             x, y = self.pixel(*point)
             dot(pen, x, y, COLOURS[group], 6.5)
-            pen.text((x + 10 * SCALE, y + 2 * SCALE), group, INK, drawing.font(12, True))
+            _name(pen, x, y, group)
         return sheet
 
 
@@ -131,6 +131,11 @@ def rocs(truth: np.ndarray, scores: np.ndarray, groups: np.ndarray) -> Points:
         axes.plot(x, y, color=COLOURS[group], linestyle="-" if number == 0 else "--", linewidth=1.6)
     _named(axes, "ROC: A solid, B dashed", "false alarms", "sensitivity")
     return Points.of(made, [axes])
+
+
+def _name(pen, x, y, group):
+    """The group's name beside its point, where the other's has room, too."""
+    pen.text((x + 10 * SCALE, y + (2 if group == GROUPS[0] else -15) * SCALE), group, INK, drawing.font(12, True))
 
 
 class Precisions(Chart):
@@ -155,7 +160,7 @@ class Precisions(Chart):
             here = sensitivity * prevalence
             x, y = self.pixel(prevalence, here / (here + alarm * (1 - prevalence)))
             dot(pen, x, y, COLOURS[group], 6.5)
-            pen.text((x + 10 * SCALE, y + 2 * SCALE), group, INK, drawing.font(12, True))
+            _name(pen, x, y, group)
         return sheet
 
 

@@ -5,7 +5,6 @@ same films. The hints are drawn by lot, no network gives them: so it is known wh
 """
 
 import numpy as np
-from scipy.stats import binomtest
 
 from ..checks import instance, whole
 from ..checks import seed as checked_seed
@@ -127,6 +126,8 @@ class ReadingExplorer(Explorer):
     def _result(self):
         if self._said is None:
             return []
+        from scipy.stats import binomtest  # a second to load, and only who has read to the end needs it
+
         hints, truth = self._hints, self._truth
         wrong = hints != truth
         (before, after), right = (self._said[:, wrong] == hints[wrong]).sum(1), self._said[:, ~wrong] == hints[~wrong]

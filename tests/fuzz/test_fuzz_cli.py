@@ -208,6 +208,7 @@ COMMANDS = {
         6,
     ),
     ("evaluate",): ([FOLDERS], {"--root": FOLDERS, "--json": None}, 3),
+    ("card",): ([FOLDERS], {"--use": WORDS, "--out": FOLDERS, "--json": None}, 2),
     ("explain",): (
         [FOLDERS],
         {

@@ -92,6 +92,12 @@ def test_a_perfect_predictor_is_not_unfair_to_a_group_without_positives():
     assert found["false_alarm"].value == 0.0
 
 
+def test_equalised_odds_of_a_group_without_negatives_are_not_known():
+    """Its sensitivity is, and would else stand for both."""
+    found = gaps([1, 0, 1, 1], [0.9, 0.2, 0.9, 0.1], [0, 0, 1, 1], names=["A", "B"])
+    assert found["sensitivity"].value == 0.5 and math.isnan(parity_gap(found, "equalised odds").value)
+
+
 def test_a_third_group_is_left_out_and_told():
     labels, scores, group = cases()
     labels[group == 2] = 0
