@@ -97,7 +97,8 @@ def levels(reading: Reading, run: Run) -> tuple[np.ndarray, list[str]]:
 
     Raises `InputError` for images that are one value throughout.
     """
-    card, frames, words = run.card, reading.frames, []
+    card, frames = run.card, reading.frames
+    words: list[str] = []
     if reading.colour:
         colours = frames.round().clip(0, 255)
         if card.channels == 1:

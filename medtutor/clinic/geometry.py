@@ -26,8 +26,8 @@ def place_of(dataset: Any, frame: int = 0) -> Place | None:
     if enhanced:
         names = ("PlanePositionSequence", "PlaneOrientationSequence", "PixelMeasuresSequence")
         holders = {name: functional(dataset, frame, group) for name, group in zip(holders, names)}
-    found = [None if holder is None else holder.get(name) for name, holder in holders.items()]
-    if any(not each for each in found):
+    found = [holder.get(name) or () for name, holder in holders.items() if holder is not None]
+    if len(found) < 3 or not all(found):
         return None
     position, directions, spacing = (np.array([float(number) for number in each]) for each in found)
     if position.shape != (3,) or directions.shape != (6,) or spacing.shape != (2,):

@@ -7,6 +7,7 @@ import numpy as np
 
 from ..errors import InputError
 
+RLE = "1.2.840.10008.1.2.5"
 GREY = ("MONOCHROME1", "MONOCHROME2")
 
 
@@ -45,7 +46,9 @@ def values_of(dataset: Any) -> Values:
             " export it uncompressed"
         )
     many = int(dataset.get("NumberOfFrames") or 1) > 1
-    stored = pixel_array(dataset)  # of YBR already RGB, though the tag still says YBR
+    # pydicom's own for RLE: that of pylibjpeg panics on a damaged frame, which no `except Exception` catches.
+    plugin = "pydicom" if syntax == RLE else ""
+    stored = pixel_array(dataset, decoding_plugin=plugin)  # of YBR already RGB, though the tag still says YBR
     stored = stored if many or stored.ndim == (4 if dataset.SamplesPerPixel > 1 else 3) else stored[None]
     if str(dataset.PhotometricInterpretation) not in GREY:
         return _colours(dataset, stored)
@@ -91,10 +94,10 @@ def _greys(dataset, stored):
         frames, padding = apply_modality_lut(stored, dataset).astype(np.float32), None
         words = ["values were taken from the file's table (Modality LUT)"]
     else:
-        steps, starts = slopes[:, 0, None, None], slopes[:, 1, None, None]
         frames = stored.astype(np.float32)
-        if not ((steps == 1).all() and (starts == 0).all()):
-            frames = (stored * steps + starts).astype(np.float32)  # in double precision: PET has values up to 1e5
+        if not ((slopes[:, 0] == 1).all() and (slopes[:, 1] == 0).all()):
+            for number, (slope, intercept) in enumerate(slopes):  # in double precision, one at a time: PET has 1e5
+                frames[number] = stored[number] * slope + intercept
         padding = float(padding * slopes[0, 0] + slopes[0, 1]) if isinstance(padding, int) else None
     if not np.isfinite(frames).all():
         raise InputError("the file holds NaN or infinite values; get it anew from where it came")

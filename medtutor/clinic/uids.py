@@ -43,9 +43,12 @@ def _state(run):
     return run.model.state_dict().items()
 
 
-def model_hash(run: Run) -> str:
-    """SHA-256 of all that a run's answer depends on: weights, network, what its data set was, views at test."""
-    facts = [weights_hash(run), run.model.name, run.model.options, asdict(run.card), run.recipe.as_dict()]
+def model_hash(run: Run, weights: str | None = None) -> str:
+    """SHA-256 of all that a run's answer depends on: weights, network, what its data set was, views at test.
+
+    weights  their hash, where it is known
+    """
+    facts = [weights or weights_hash(run), run.model.name, run.model.options, asdict(run.card), run.recipe.as_dict()]
     return digest(json.loads(json.dumps([*facts, list(run.scale)], default=str)))
 
 

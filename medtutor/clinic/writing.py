@@ -52,7 +52,8 @@ class Author:
     def of(cls, run: Run) -> "Author":
         """That of a run."""
         title = f"{run.card.title} (PHANTOM)" if run.provenance == "phantom" else run.card.title
-        return cls(run.model.name, title, version("medtutor"), model_hash(run), weights_hash(run))
+        weights = weights_hash(run)
+        return cls(str(run.model.name), title, version("medtutor"), model_hash(run, weights), weights)
 
     @property
     def words(self) -> tuple[str, ...]:
@@ -63,7 +64,7 @@ class Author:
             f"weights SHA-256 {self.weights}",
         )
 
-    def equipment(self) -> dict[str, str]:
+    def equipment(self) -> dict[str, Any]:
         """As highdicom takes it."""
         return {
             "manufacturer": MAKER,

@@ -45,7 +45,7 @@ def capture(
             transfer_syntax_uid="1.2.840.10008.1.2.1",
             **series_of("SC", sources[0], author),
         )
-        made.PatientOrientation = None  # two pictures beside each other have none
+        made.PatientOrientation = []  # two pictures beside each other have none
         made.ManufacturerModelName = author.equipment()["manufacturer_model_name"]
         made.DeviceSerialNumber, made.SoftwareVersions = author.hash[:32], author.version
         made.ConversionType, made.Laterality = "SYN", ""

@@ -60,6 +60,11 @@ def segmentation(reading: Reading, chances: np.ndarray, card: Card, author: Auth
             **author.equipment(),
             **series_of("SEG", sources[0], author),
         )
+        measures = _measures(reading)
+        if (
+            measures is not None
+        ):  # where the pixels are as far apart as the source's, highdicom takes the source's header
+            made.SharedFunctionalGroupsSequence[0].PixelMeasuresSequence = measures
         return finished(made, "SEG", reading, author)
 
 

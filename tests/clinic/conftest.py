@@ -11,6 +11,7 @@ import sys
 from pathlib import Path
 
 import pytest
+import torch
 
 import medtutor as mt
 from medtutor.clinic.orthanc import missing, orthanc
@@ -19,6 +20,7 @@ from medtutor.data.card import phantom_card
 from medtutor.data.phantoms.hippocampus import draw
 from medtutor.data.sources.decathlon import _as_slices
 from medtutor.training import default_recipe
+from medtutor.training.prediction import predict_logits
 
 PACKAGES = {
     "dciodvfy": "apt-get install dicom3tools",
@@ -89,7 +91,13 @@ def hippocampus():
     dataset = _as_slices(volumes, phantom_card(name), "phantom")
     model = mt.build("unet", dataset, seed=0, widths=(8, 16, 32))
     run = mt.fit(
-        model, dataset, default_recipe(dataset.card, "unet", seed=0).but(epochs=10, batch_size=8), progress=False
+        model, dataset, default_recipe(dataset.card, "unet", seed=0).but(epochs=2, batch_size=12), progress=False
     )
+    # So short a training finds hardly anything: each class is given the 2 % of the pixels that are most like it.
+    logits = predict_logits(run.model, dataset.train.images[::4])
+    with torch.no_grad():
+        bias = list(run.model.parameters())[-1]
+        for number in (1, 2):
+            bias[number] -= torch.quantile((logits[:, number] - logits[:, 0]).flatten()[::7], 0.98)
     images, masks, _ = volumes["test"]
     return run, (images[0, 0].numpy(), masks[0].numpy())

@@ -15,6 +15,7 @@ import medtutor as mt
 from medtutor.clinic import process, read_images
 from medtutor.clinic.uids import as_bytes, model_hash, weights_hash
 from medtutor.data import card
+from medtutor.data.sources.nifti import fit, grey_levels
 from medtutor.errors import InputError
 
 from .made import OBLIQUE, PLANTED, from_ras, saved, series_of, slice_of
@@ -58,10 +59,6 @@ def write(objects, folder):
     return paths
 
 
-def dice(a, b):
-    return 2 * (a & b).sum() / max((a | b).sum() + (a & b).sum(), 1)
-
-
 # --- the answer -------------------------------------------------------------------------
 
 
@@ -74,12 +71,13 @@ def test_an_answer_is_the_run_s_own(of_xray):
     assert [each.Modality for each in found.objects] == ["SR", "OT"]
 
 
-def test_masks_lie_on_the_frames_of_the_series(hippocampus, of_scan, scan):
+def test_masks_lie_on_the_frames_of_the_series(hippocampus, of_scan):
+    """They are those of the volume as the run's own set would hold it, turned to the slices of the scanner."""
     run, (image, _) = hippocampus
-    own = run.predict(torch.from_numpy(image)[:, None]).argmax(dim=1).numpy()
-    assert (from_ras(own)[0] != of_scan.masks).mean() < 0.005  # grey levels differ by rounding
-    for number in (1, 2):
-        assert dice(of_scan.masks == number, scan[1] == number) > 0.5
+    grey = fit(grey_levels(image.astype(np.float32) * 8, "it"))
+    own = run.predict(torch.from_numpy(grey)[:, None]).argmax(dim=1).numpy()
+    assert np.array_equal(from_ras(own)[0], of_scan.masks)
+    assert set(np.unique(own)) == {0, 1, 2}
     assert [each.Modality for each in of_scan.objects] == ["SEG", "SR", "OT"]
     assert [each.value for each in of_scan.measured] == [float((of_scan.masks == n).sum()) for n in (1, 2)]
 
@@ -152,14 +150,17 @@ def test_a_binary_seg_through_dcmqi(tool, tmp_path, of_scan):
     done = tool("segimage2itkimage", "--inputDICOM", path, "--outputDirectory", tmp_path, "--outputType", "nii")
     assert done.returncode == 0, done.stderr
     for number in (1, 2):
-        theirs = sitk.ReadImage(str(tmp_path / f"{number}.nii.gz"))
-        ours = sitk.GetImageFromArray((of_scan.masks == number).astype(np.uint8))
-        affine = of_scan.reading.affine
-        ours.SetOrigin(affine[:3, 3].tolist())
-        ours.SetSpacing([1.0, 1.0, 1.0])
-        ours.SetDirection(affine[:3, [2, 1, 0]].flatten().tolist())
-        back = sitk.Resample(theirs, ours, sitk.Transform(), sitk.sitkNearestNeighbor)
-        assert np.array_equal(sitk.GetArrayFromImage(back) > 0, of_scan.masks == number)
+        assert np.array_equal(on_our_grid(tmp_path / f"{number}.nii.gz", of_scan.reading) > 0, of_scan.masks == number)
+
+
+def on_our_grid(path, reading):
+    """A volume of a file, (N, H, W), at the places of a reading's pixels."""
+    ours = sitk.GetImageFromArray(np.zeros(reading.frames.shape, np.uint8))
+    ours.SetOrigin(reading.position.tolist())
+    ours.SetSpacing(reading.spacing[::-1])
+    ours.SetDirection(reading.orientation[:, ::-1].flatten().tolist())
+    theirs = sitk.ReadImage(str(path))
+    return sitk.GetArrayFromImage(sitk.Resample(theirs, ours, sitk.Transform(), sitk.sitkNearestNeighbor))
 
 
 def test_a_seg_through_pydicom_frame_by_frame(of_scan):
@@ -175,6 +176,20 @@ def test_a_seg_through_pydicom_frame_by_frame(of_scan):
     first = [h for h, g in zip(heights, seg.PerFrameFunctionalGroupsSequence)]
     assert first != sorted(first)
     measures = seg.SharedFunctionalGroupsSequence[0].PixelMeasuresSequence[0]
+    assert float(measures.SpacingBetweenSlices) == 1.0
+
+
+def test_the_spacing_is_what_the_positions_say_and_odd_columns_are_said(hippocampus, scan):
+    slices = [pydicom.dcmread(pydicom.filebase.DicomBytesIO(file_of(each))) for each in scan[0][:20]]
+    for each in slices:
+        each.SpacingBetweenSlices = 7.5  # a lie that readers would believe
+    found = process(hippocampus[0], scan[0][:20], picture=False)
+    assert not any("multiple of 8" in sentence for sentence in found.sentences)
+    for each in slices:
+        each.Rows, each.Columns = 64, 42
+    found = process(hippocampus[0], slices, picture=False)
+    assert any("multiple of 8" in sentence for sentence in found.sentences)
+    measures = found.objects[0].SharedFunctionalGroupsSequence[0].PixelMeasuresSequence[0]
     assert float(measures.SpacingBetweenSlices) == 1.0
 
 
@@ -195,8 +210,11 @@ def test_a_fractional_seg_holds_probabilities(hippocampus, scan, tool, tmp_path)
         tool("segimage2itkimage", "--inputDICOM", path, "--outputDirectory", tmp_path, "--outputType", "nii").returncode
         == 0
     )
-    theirs = sitk.GetArrayFromImage(sitk.ReadImage(str(tmp_path / "1.nii.gz")))
-    assert 0 < theirs.max() <= 255 and len(np.unique(theirs)) > 20
+    image = hippocampus[1][0]
+    grey = fit(grey_levels(image.astype(np.float32) * 8, "it"))
+    own = hippocampus[0].predict(torch.from_numpy(grey)[:, None])[:, 1].numpy()
+    theirs = on_our_grid(tmp_path / "1.nii.gz", found.reading)
+    assert np.abs(theirs - 255 * from_ras(own)[0]).max() <= 1 and len(np.unique(theirs)) > 2
     with pytest.raises(InputError, match="kind"):
         process(hippocampus[0], scan[0], kind="LABELMAP")
 
