@@ -29,13 +29,13 @@ def x_ray(pixels: np.ndarray, name: str, modality: str = "DX") -> Any:
     64
     """
     from pydicom.dataset import Dataset, FileMetaDataset
-    from pydicom.uid import DigitalXRayImageStorageForPresentation, ExplicitVRLittleEndian
+    from pydicom.uid import UID, DigitalXRayImageStorageForPresentation, ExplicitVRLittleEndian
 
     made = Dataset()
     made.file_meta = FileMetaDataset()
     made.file_meta.TransferSyntaxUID = ExplicitVRLittleEndian
     made.SOPClassUID = made.file_meta.MediaStorageSOPClassUID = DigitalXRayImageStorageForPresentation
-    made.SOPInstanceUID = made.file_meta.MediaStorageSOPInstanceUID = uid_of("drawn instance", name)
+    made.SOPInstanceUID = made.file_meta.MediaStorageSOPInstanceUID = UID(uid_of("drawn instance", name))
     made.StudyInstanceUID, made.SeriesInstanceUID = uid_of("drawn study"), uid_of("drawn series", name)
     made.PatientName, made.PatientID, made.PatientBirthDate, made.PatientSex = "Drawn^Nobody", "DRAWN", "", "O"
     made.StudyDate, made.StudyTime, made.ContentDate, made.ContentTime = "20260101", "120000", "20260101", "120000"

@@ -40,7 +40,7 @@ def connect(address: str, *, timeout: float = 10) -> Pacs:
         if parts.scheme == "dicom" and parts.hostname and parts.port:
             titles = [parts.username or "", parts.path.strip("/")]
             if all(re.fullmatch(r"[!-\[\]-~](?:[ -\[\]-~]{0,14}[!-\[\]-~])?", title) for title in titles):
-                return Dimse(address, parts.hostname, parts.port, *titles, seconds)
+                return Dimse(address, parts.hostname, parts.port, titles[0], titles[1], seconds)
         elif parts.scheme in ("http", "https") and parts.hostname and (parts.port or True):
             return Web(address, parts.hostname, seconds)
     except (AttributeError, TypeError, ValueError):

@@ -169,7 +169,7 @@ class _Watcher:
             if once and not seen and self._is_through(source):
                 break
             if not ended:
-                self._stop.wait(min(every, settle) if once else every)
+                self._stop.wait(max(0.05, min(every, settle)) if once else every)
         self._log(_line("", f"{'stopped' if self._stop.is_set() else 'ended'}: {self.counts}"))
         return self.counts
 

@@ -10,6 +10,9 @@ from types import SimpleNamespace
 from pydicom import dcmread
 from pydicom.uid import generate_uid
 
+import medtutor.clinic.intake as intake
+import medtutor.clinic.watch as module
+from medtutor.clinic.journal import Journal
 from medtutor.clinic.opening import open_dicom
 from medtutor.clinic.watch import watch
 from medtutor.errors import InputError
@@ -35,6 +38,13 @@ def careless(path):
     return result
 
 
+STEPS = {
+    module: ["write_whole", "_put", "_made", "identified"],
+    intake: ["move", "identified"],
+    Journal: ["begin", "done", "sent", "take"],
+}
+
+
 class Sink:
     """A PACS that writes down what it gets, a file each: source of the object, its UID."""
 
@@ -55,7 +65,23 @@ class Sink:
         return _Sink(str(folder))
 
 
-def child(inbox, out, sink):
-    """A watcher that goes on until it is killed."""
+def slowly(step):
+    """The step with a little time before and after it: a kill then meets each moment between two steps as likely."""
+
+    def slow(*arguments, **options):
+        time.sleep(0.002)
+        result = step(*arguments, **options)
+        time.sleep(0.002)
+        return result
+
+    return slow
+
+
+def child(inbox, out, sink, ready):
+    """A watcher that goes on until it is killed; `ready` is set when it has loaded all that it needs."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    for place, names in STEPS.items():
+        for name in names:
+            setattr(place, name, slowly(getattr(place, name)))
+    ready.set()
     watch(inbox, careless, out, send=Sink(sink), every=0.02, settle=0, log=lambda line: None)

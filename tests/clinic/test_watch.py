@@ -265,11 +265,13 @@ def test_no_identifier_is_told_or_stands_in_a_name_or_in_the_journal(inbox, capf
 def spawn():
     """A function: starts `child` in a process of its own, from a server that has everything loaded."""
     context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload([child.__module__, "pynetdicom"])
+    context.set_forkserver_preload(["medtutor.clinic.watch", "pynetdicom"])
 
     def start(*arguments):
-        process = context.Process(target=child, args=arguments, daemon=True)
+        ready = context.Event()
+        process = context.Process(target=child, args=(*arguments, ready), daemon=True)
         process.start()
+        assert ready.wait(120), "it did not start"
         return process
 
     return start
@@ -310,13 +312,13 @@ def test_killed_at_any_moment_it_loses_nothing_and_does_nothing_twice(inbox, tmp
     """20 times `kill -9`; with two watchers on the folder one of them each time."""
     sink, dice = tmp_path / "sink", random.Random(watchers)
     sink.mkdir()
-    count = 120
+    count = 80
     fill(inbox, count)
     running, hit = [], Counter()
     for _ in range(20):
         while len(running) < watchers:
             running.append(spawn(inbox, inbox.with_name("out"), sink))
-        time.sleep(dice.uniform(0.0, 0.25))
+        time.sleep(dice.uniform(0.0, 0.4))
         victim = running.pop(0)
         os.kill(victim.pid, signal.SIGKILL)
         victim.join()
