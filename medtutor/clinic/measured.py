@@ -55,9 +55,9 @@ def of_answers(answers: np.ndarray, card: Card, reading: Reading) -> list[Measur
         for number, value in enumerate(row):
             name = card.classes[number]
             if card.task == "regression":
-                ejection = name == "ejection fraction"
-                what, unit = (EJECTION, PERCENT) if ejection else (FINDING, NO_UNIT)
-                found.append(Measured(name, what, what, round(float(value), DIGITS), unit, **place))
+                ejection = name == "ejection fraction"  # of the set a share, in a report per cent
+                what, unit, scale = (EJECTION, PERCENT, 100) if ejection else (FINDING, NO_UNIT, 1)
+                found.append(Measured(name, what, what, round(scale * float(value), DIGITS), unit, **place))
             else:
                 code = of_class(card, number)
                 found.append(Measured(name, code, PROBABILITY, round(float(value), DIGITS), NO_UNIT, **place))

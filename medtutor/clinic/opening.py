@@ -92,8 +92,11 @@ def only_our_words(sentence: str) -> Iterator[None]:
             yield
         except InputError:
             raise
-        except (Exception, RecursionError, MemoryError):  # any value may be missing or of another kind
-            raise InputError(sentence) from None
+        except BaseException as error:  # any value may be missing or of another kind
+            # A decoder in Rust that panics raises what is no Exception.
+            if isinstance(error, Exception) or type(error).__name__ == "PanicException":
+                raise InputError(sentence) from None
+            raise
         finally:
             logger.disabled = was
 

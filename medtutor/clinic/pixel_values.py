@@ -7,6 +7,7 @@ import numpy as np
 
 from ..errors import InputError
 
+RLE = "1.2.840.10008.1.2.5"
 GREY = ("MONOCHROME1", "MONOCHROME2")
 
 
@@ -45,7 +46,9 @@ def values_of(dataset: Any) -> Values:
             " export it uncompressed"
         )
     many = int(dataset.get("NumberOfFrames") or 1) > 1
-    stored = pixel_array(dataset)  # of YBR already RGB, though the tag still says YBR
+    # pydicom's own for RLE: that of pylibjpeg panics on a damaged frame, which no `except Exception` catches.
+    plugin = "pydicom" if syntax == RLE else ""
+    stored = pixel_array(dataset, decoding_plugin=plugin)  # of YBR already RGB, though the tag still says YBR
     stored = stored if many or stored.ndim == (4 if dataset.SamplesPerPixel > 1 else 3) else stored[None]
     if str(dataset.PhotometricInterpretation) not in GREY:
         return _colours(dataset, stored)

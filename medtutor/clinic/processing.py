@@ -49,6 +49,7 @@ def process(
     *,
     picture: bool = True,
     kind: str = BINARY,
+    author: Author | None = None,
 ) -> Processed:
     """A run on a file or series: its answer as DICOM objects and FHIR.
 
@@ -56,6 +57,7 @@ def process(
     known    `explanation.familiar.known(run, images)` of validation images, so that unlike images are called so
     picture  whether a Secondary Capture is made, with a map of why
     kind     of a segmentation: "BINARY", or "FRACTIONAL" of probabilities
+    author   `writing.Author.of(run)`, made once by whoever processes many files; left out: made anew
 
     The same input gives the same objects, byte for byte, with the same UIDs; another run, or a file that was
     corrected, gives others. Every object says that it is not for clinical use, and which weights made it.
@@ -74,7 +76,7 @@ def process(
     check_installed()
     reading = source if isinstance(source, Reading) else read_images(source)
     given = as_input(reading, run, known)
-    author = Author.of(run)
+    author = author or Author.of(run)
     answers = run.predict(given.images).float().numpy()
     masks, chances = None, None
     if run.card.task == "segmentation" and given.back is not None:

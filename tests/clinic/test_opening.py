@@ -179,6 +179,23 @@ def test_whole_files_of_every_form_are_opened(name):
     assert "PixelData" not in open_dicom(file, pixels=False)
 
 
+def test_a_damaged_rle_frame_is_a_sentence(capfd):
+    """The plug-in of pylibjpeg panics, which is no Exception and writes a trace: a watcher would end."""
+    whole = open(get_testdata_file("MR_small_RLE.dcm", download=False), "rb").read()
+    start = whole.index(b"\xfe\xff\x00\xe0", whole.index(b"\xe0\x7f\x10\x00")) + 8
+    start = whole.index(b"\xfe\xff\x00\xe0", start) + 8
+    rng, refused = np.random.default_rng(0), 0
+    for _ in range(60):
+        broken = bytearray(whole)
+        for place in rng.integers(start, len(whole) - 8, 40):
+            broken[place] = rng.integers(256)
+        try:
+            read_images(bytes(broken))
+        except InputError:
+            refused += 1
+    assert refused and capfd.readouterr() == ("", "")
+
+
 def test_a_report_and_a_mask_are_no_images():
     for name in ("reportsi.dcm", "liver_1frame.dcm", "rtplan.dcm"):
         with pytest.raises(InputError, match="no image|Rows"):
