@@ -322,6 +322,14 @@ def test_what_cannot_be_cleaned_is_refused_in_a_sentence_without_identifiers(cha
     assert no_identifier(str(caught.value)) and caught.value.__suppress_context__ | (caught.value.__cause__ is None)
 
 
+def test_a_damaged_rle_frame_is_a_sentence():
+    dataset = pydicom.dcmread(get_testdata_file("MR_small_RLE.dcm", download=False))
+    frame = next(pydicom.encaps.generate_frames(dataset.PixelData))
+    dataset.PixelData = encapsulate([frame[:4] + bytes((255, 255, 255, 255)) + frame[8:200]])
+    with pytest.raises(InputError):
+        Deidentifier().dataset(dataset)
+
+
 def test_a_structured_report_loses_its_words_and_keeps_its_numbers():
     report = pydicom.dcmread(get_testdata_file("reportsi.dcm", download=False))
     made = Deidentifier().dataset(report)
