@@ -530,8 +530,8 @@ WITHOUT_A_TASK = {
     figures: {"picture", "outlines", "patients", "images", "curves", "matrix", "as_written", "side_by_side", "diagram"},
     metrics: {"measure_regression", "measure_segmentation", "segmentation_scores", "metrics_kind"},
     reports: {"methods_table"},  # of what trust_table found, which has a row
-    explorers: {"gallery", "literature", "sample_size", "screening"},  # of published sets and works, or of numbers
-    explorers: {"gallery", "literature", "privacy", "screening"},  # of the published sets, and of what was published
+    # of published sets and works, or of numbers
+    explorers: {"gallery", "literature", "privacy", "sample_size", "screening"},
     Run: {"load"},
 }
 
