@@ -67,7 +67,7 @@ def saved(datasets, folder):
     """Written as files, in an order that is not that of the slices; the folder."""
     folder.mkdir(parents=True, exist_ok=True)
     for number, dataset in enumerate(datasets):
-        dataset.save_as(folder / f"{(number * 7) % 97:03d}_{number}.dcm", enforce_file_format=True)
+        dataset.save_as(folder / f"{(number * 37) % 97:03d}_{number}.dcm", enforce_file_format=True)
     return folder
 
 
