@@ -296,10 +296,10 @@ refused = Prediction(
 refused
 
 # %%
-from medtutor.clinic.broken import broken_files
+from medtutor.clinic.broken import write_broken
 
 place = Path(tempfile.mkdtemp())
-wrong_in = broken_files(place)
+wrong_in = write_broken(place)
 
 
 def pydicom_reads(path):
