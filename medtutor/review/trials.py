@@ -24,12 +24,8 @@ from .experiments.gan import drawn_or_real, few_shot_augmentation
 from .experiments.hybrids_and_fusion import cine_of_parts, organ_first, parts_of_a_cohort, transformer_at_the_bottom
 from .experiments.interpretability import attention_on_spots, planted_marker, planted_spots
 from .experiments.rnn_and_time import order_of_frames, order_of_slices
-from .experiments.small_data import (
-    augmented_in_each_way,
-    more_labels,
-    remedies_against_overfitting,
-    weights_from_elsewhere,
-)
+from .experiments.small_data import augmented_in_each_way, more_labels, remedies_against_overfitting
+from .experiments.transfer import learned_elsewhere
 from .experiments.unet_and_descendants import unet_and_kin
 from .experiments.vision_transformers import families, two_marks
 from .kept import Training, keep, kept
@@ -57,7 +53,7 @@ TRIALS = {
     "organ_first": (organ_first, 1),
     "more_labels": (more_labels, 1),
     "augmented_in_each_way": (augmented_in_each_way, 3 / 2),
-    "weights_from_elsewhere": (weights_from_elsewhere, 1 / 2),
+    "learned_elsewhere": (learned_elsewhere, 1 / 2),
     "remedies_against_overfitting": (remedies_against_overfitting, 2),
 }
 
