@@ -1,5 +1,5 @@
-"""Weights that were learned elsewhere, for networks that have few labels: in a file of its own, since the evidence of the
-other claims about few labels is bound to theirs.
+"""Weights that were learned elsewhere, for networks that have few labels: in a file of its own, since the evidence of
+the other claims about few labels is bound to theirs.
 """
 
 from ...data.subsets import draw_labels
