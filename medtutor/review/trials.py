@@ -35,6 +35,8 @@ from .experiments.small_data import (
     weights_from_elsewhere,
 )
 from .experiments.trust import calibrated_here_and_there
+from .experiments.small_data import augmented_in_each_way, more_labels, remedies_against_overfitting
+from .experiments.transfer import learned_elsewhere
 from .experiments.unet_and_descendants import unet_and_kin
 from .experiments.vision_transformers import families, two_marks
 from .kept import Training, keep, kept
@@ -65,7 +67,7 @@ TRIALS = {
     "groups_served": (groups_served, 1),
     "more_labels": (more_labels, 1),
     "augmented_in_each_way": (augmented_in_each_way, 3 / 2),
-    "weights_from_elsewhere": (weights_from_elsewhere, 1 / 2),
+    "learned_elsewhere": (learned_elsewhere, 1 / 2),
     "remedies_against_overfitting": (remedies_against_overfitting, 2),
     "private_training": (private_training, 1),
     "federated_training": (federated_training, 1),
