@@ -28,15 +28,9 @@ from .experiments.hybrids_and_fusion import cine_of_parts, organ_first, parts_of
 from .experiments.interpretability import attention_on_spots, planted_marker, planted_spots
 from .experiments.privacy import federated_training, private_training
 from .experiments.rnn_and_time import order_of_frames, order_of_slices
-from .experiments.small_data import (
-    augmented_in_each_way,
-    more_labels,
-    remedies_against_overfitting,
-    weights_from_elsewhere,
-)
-from .experiments.trust import calibrated_here_and_there
 from .experiments.small_data import augmented_in_each_way, more_labels, remedies_against_overfitting
 from .experiments.transfer import learned_elsewhere
+from .experiments.trust import calibrated_here_and_there
 from .experiments.unet_and_descendants import unet_and_kin
 from .experiments.vision_transformers import families, two_marks
 from .kept import Training, keep, kept
