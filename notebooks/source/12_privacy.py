@@ -315,12 +315,11 @@ for name in ("pneumoniamnist", "pneumoniamnist_memorised"):
     members = xray.train.images[:1000] if few > 8 else torch.cat([
         xray.train.images[labels == each][:few // 2] for each in (0, 1)])
     samples = gan.sample(1000, torch.arange(1000) % 2, seed=0)
-    near = [-np.asarray(generative.nearest(some, samples)[0])
-            for some in (members, others)]
-    rate = membership.attack_rates(*near, at=(0.01,))[0]
-    rows.append([few, f"{rate.found:.1%}",
-                 "{:.1%} to {:.1%}".format(*rate.interval)])
-Table(["trained on", "members found at 1 %", "95 % interval"], rows,
+    inside, outside = (-np.asarray(generative.nearest(some, samples)[0])
+                       for some in (members, others))
+    rate, = membership.attack_rates(inside, outside, at=(0.01,))
+    rows.append([few, f"{rate.found:.1%}", "%.3f to %.3f" % rate.interval])
+Table(["trained on", "members found at 1 %", "95 % interval (share)"], rows,
       phantom=xray.is_phantom)
 
 # %% [markdown]
@@ -479,7 +478,7 @@ def unlucky(model, client, how, number):
         state = {name: each * float("nan") for name, each in state.items()}
     return state
 
-
+# %%
 runs = {
     name: federated.federate(copy.deepcopy(start), clients, 5, how, train=who)
     for name, who in {"federate": None, "unlucky": unlucky}.items()}
@@ -519,7 +518,7 @@ def masked(weights, generator):
             sent[i], sent[j] = sent[i] + mask, sent[j] - mask
     return sent
 
-
+# %%
 weights = [torch.tensor([0.5, -0.25]), torch.tensor([0.1, 0.2]),
            torch.tensor([-0.3, 0.3])]
 sent = masked(weights, torch.Generator().manual_seed(0))
