@@ -11,13 +11,13 @@
 #
 # A network says "pneumonia, 98 %". Of a hundred such answers, are 98 right? Where
 # they are, one can act on the number, set a threshold, hand over the doubtful cases.
-# This lesson measures it, mends it with the textbook's remedies, sees them fail
-# without any error message, and finds out what they need.
+# This lesson measures it, tries the textbook's remedies, and finds out what they
+# need to keep their promise: where it is missing, no error message says so.
 #
 # **You will be able to**
 # 1. draw a reliability diagram and say how much of a calibration error is chance;
 # 2. write expected calibration error, temperature scaling and conformal prediction;
-# 3. say why none of them mends a shift, and what does;
+# 3. say what each of them assumes, and test whether it holds;
 # 4. let a model abstain, and test a detector of unknown images against one line of
 #    statistics;
 # 5. say what prevalence does to precision, and read a decision curve.
@@ -117,7 +117,7 @@ figures.reliability(
 
 # %% [markdown]
 # **How large would it be by chance?** Shares of few cases scatter, and ECE counts each
-# distance: it is never 0. Draw what comes true with the very probabilities that were
+# distance: it is hardly ever 0. Draw what comes true with the very probabilities that were
 # said, and see what a *perfectly* calibrated model would show:
 
 # %%
@@ -140,14 +140,14 @@ Table(["what is binned", "bins of", "5 bins", "15", "50"], rows,
       "ECE on val", PHANTOM)
 
 # %% [markdown]
-# Two measures need no bins. The **Brier score** is the squared distance of probabilities
-# and truth. **Overconfidence** is mean confidence minus accuracy, and, as a mean over
+# Two measures need no bins. The **Brier score** is the mean squared distance of
+# probabilities and truth, here over both classes, from 0 to 2. **Overconfidence** is mean confidence minus accuracy, and, as a mean over
 # cases, has an interval.
 #
 # ## Does it hold?
 #
-# The published test images come from another part of the same collection. The
-# network has been looked at on val; now on test, once.
+# The published test images come from another part of the same collection. So far the
+# network has been looked at on val alone; now on test, by which nothing of it is chosen.
 
 # %%
 holds = Prediction(
@@ -265,10 +265,11 @@ mends.reconcile(
 # %% [markdown]
 # ## The shift is the lesson
 #
-# Every remedy above assumes that the images to come are **exchangeable** with those it
-# was fitted on: as if drawn from one pot. Val is a random part of the training
-# source; test is not. That is a **distribution shift**. Now make it true: fit on a random
-# half of test, measure on the other half.
+# What is fitted assumes that the images to come are **exchangeable** with those it
+# was fitted on: as if drawn from one pot. (MC dropout and the ensemble are not fitted on
+# val, and know no more of test.) Val is a random part of the training
+# source; test is not. That is a **distribution shift**. Now make the assumption true: fit
+# on a random half of test, measure on the other half.
 
 # %%
 half = np.random.default_rng(0).permutation(len(y_test)) % 2 == 0
@@ -287,7 +288,8 @@ Table(HEAD, [row(name, p, y_test[rest]) for name, p in here.items()],
 
 # %% [markdown]
 # The same formula, the same network: what differs is where the labels come from. **What
-# has shifted?** Not only how many are ill, which Bayes' rule would mend:
+# has shifted?** If only how many are ill, then Bayes' rule mends it, and of each class as
+# many are right on test as on val:
 
 # %%
 ill = {"val": y_val.mean(), "test": y_test.mean()}
@@ -392,8 +394,9 @@ figures.curves(shares, lines, "share answered", "share wrong",
                phantom=PHANTOM)
 
 # %% [markdown]
-# The order of the confidences is still of use under this shift, though their level is
-# wrong. "I answer if I am 95 % sure" is not what it says; "I answer the surer half" is.
+# Where a line falls towards the left, the order of the confidences is of use, whatever
+# their level. "Of what I answer with 95 % confidence, 95 % is right" needs calibration; "I
+# answer the surer half" does not.
 #
 # ## Is it a chest X-ray at all?
 #
@@ -548,7 +551,8 @@ figures.curves(at, lines, "threshold", "net benefit",
 # %% [markdown]
 # A calibrated probability carries the prevalence of the place where it was calibrated.
 # Where nothing but the prevalence changes (a **label shift**), Bayes' rule corrects it.
-# A temperature alone need not help a decision elsewhere.
+# A temperature alone need not help a decision elsewhere. Such a curve has no interval
+# here: small distances between lines may be chance.
 #
 # ## Explore
 #
