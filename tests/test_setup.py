@@ -12,9 +12,8 @@ CONDA_NAMES = {"torch": "pytorch-cpu", "matplotlib": "matplotlib-base", "SimpleI
 
 
 def ranges(lines):
-    return dict(
-        re.match(r"([\w.-]+(?:\[\w+\])?)(.*)", line).groups() for line in lines if not line.startswith("medtutor")
-    )
+    named = re.compile(r"([\w.-]+(?:\[\w+\])?)(.*)")
+    return dict(named.match(line).groups() for line in lines if not line.startswith("medtutor"))
 
 
 def conda(path):

@@ -65,19 +65,19 @@ def attack_rates(
     >>> [rate.found for rate in attack_rates(scores, scores)]  # no better than chance
     [0.001, 0.01]
     """
-    members, others = _scores("members", members), _scores("others", others)
+    inner, outer = _scores("members", members), _scores("others", others)
     found = []
     for each in at:
         allowed = number("each of at", each, above=0, below=1)
-        most = math.floor(allowed * len(others) + 1e-9)
+        most = math.floor(allowed * len(outer) + 1e-9)
         if most < 1:
             raise InputError(
                 f"a false positive rate of {allowed:g} takes {math.ceil(1 / allowed):,} images that were not in the"
-                f" training, and there are {len(others):,}; give more, or a higher rate"
+                f" training, and there are {len(outer):,}; give more, or a higher rate"
             )
-        threshold = np.sort(others)[-most - 1] if most < len(others) else -np.inf
-        hit = members > threshold
-        found.append(AttackRate(allowed, float(hit.mean()), _interval(hit, whose), float((others > threshold).mean())))
+        threshold = np.sort(outer)[-most - 1] if most < len(outer) else -np.inf
+        hit = inner > threshold
+        found.append(AttackRate(allowed, float(hit.mean()), _interval(hit, whose), float((outer > threshold).mean())))
     return tuple(found)
 
 
@@ -88,9 +88,9 @@ def attack_curve(members: ArrayLike, others: ArrayLike) -> tuple[np.ndarray, np.
     >>> false.tolist(), true.tolist()
     ([0.0, 0.0, 0.5, 0.5, 1.0], [0.0, 0.5, 0.5, 1.0, 1.0])
     """
-    members, others = _scores("members", members), _scores("others", others)
-    every = np.unique(np.concatenate([members, others]))[::-1]
-    false, true = ((scores[None] >= every[:, None]).mean(axis=1) for scores in (others, members))
+    inner, outer = _scores("members", members), _scores("others", others)
+    every = np.unique(np.concatenate([inner, outer]))[::-1]
+    false, true = ((scores[None] >= every[:, None]).mean(axis=1) for scores in (outer, inner))
     return np.concatenate([[0.0], false]), np.concatenate([[0.0], true])
 
 
@@ -130,27 +130,27 @@ def likelihood_ratio(target: ArrayLike, shadows: ArrayLike, inside: ArrayLike) -
     >>> (likelihood_ratio([2.0, 0.0], shadows, inside) > 0).tolist()
     [True, False]
     """
-    target, shadows = _scores("target", target), as_numbers("shadows", shadows).astype(np.float64)
-    inside = np.asarray(inside, dtype=bool)
-    if shadows.ndim != 2 or shadows.shape[1:] != target.shape or inside.shape != shadows.shape:
+    said, told = _scores("target", target), as_numbers("shadows", shadows).astype(np.float64)
+    within = np.asarray(inside, dtype=bool)
+    if told.ndim != 2 or told.shape[1:] != said.shape or within.shape != told.shape:
         raise InputError(
-            f"the target has shape {target.shape}, shadows {shadows.shape}, inside {inside.shape}; give (N,) and twice"
+            f"the target has shape {said.shape}, shadows {told.shape}, inside {within.shape}; give (N,) and twice"
             " (models, N)"
         )
-    if not inside.any() or inside.all():
+    if not within.any() or within.all():
         raise InputError("give shadow models of which some have seen an image and some have not")
     means, spreads = [], []
-    for which in (inside, ~inside):
+    for which in (within, ~within):
         count = which.sum(axis=0)
-        mean = np.where(which, shadows, 0.0).sum(axis=0) / np.maximum(count, 1)
+        mean = np.where(which, told, 0.0).sum(axis=0) / np.maximum(count, 1)
         means.append(np.where(count > 0, mean, np.nan))
-        left = np.where(which, shadows - mean, 0.0)
+        left = np.where(which, told - mean, 0.0)
         freedom = max(int(count.sum() - (count > 0).sum()), 1)
         spreads.append(max(math.sqrt(float((left**2).sum()) / freedom), FLOOR))
     shift = np.nanmean(means[0] - means[1]) if np.isfinite(means[0] - means[1]).any() else 0.0
     means[0] = np.where(np.isnan(means[0]), means[1] + shift, means[0])
     means[1] = np.where(np.isnan(means[1]), means[0] - shift, means[1])
-    into, without = (-(((target - mean) / spread) ** 2) / 2 - math.log(spread) for mean, spread in zip(means, spreads))
+    into, without = (-(((said - mean) / spread) ** 2) / 2 - math.log(spread) for mean, spread in zip(means, spreads))
     return into - without
 
 
@@ -175,14 +175,14 @@ def each_in_turn(scores: ArrayLike, inside: ArrayLike) -> Turns:
     >>> bool(found.members.min() > found.others.max()), found.whose.tolist()
     (True, [0, 1, 0, 1])
     """
-    scores, inside = as_numbers("scores", scores), np.asarray(inside, dtype=bool)
-    if scores.ndim != 2 or len(scores) < 3 or inside.shape != scores.shape:
+    told, within = as_numbers("scores", scores), np.asarray(inside, dtype=bool)
+    if told.ndim != 2 or len(told) < 3 or within.shape != told.shape:
         raise InputError(
-            f"scores are {scores.shape} and inside {inside.shape}; give twice (models, N), three models or more"
+            f"scores are {told.shape} and inside {within.shape}; give twice (models, N), three models or more"
         )
-    rows = np.arange(len(scores))
-    found = np.stack([likelihood_ratio(scores[i], scores[rows != i], inside[rows != i]) for i in rows])
-    return Turns(found[inside], found[~inside], np.nonzero(inside)[1])
+    rows = np.arange(len(told))
+    found = np.stack([likelihood_ratio(told[i], told[rows != i], within[rows != i]) for i in rows])
+    return Turns(found[within], found[~within], np.nonzero(within)[1])
 
 
 def _scores(what, values):

@@ -28,12 +28,8 @@ from .experiments.hybrids_and_fusion import cine_of_parts, organ_first, parts_of
 from .experiments.interpretability import attention_on_spots, planted_marker, planted_spots
 from .experiments.privacy import federated_training, private_training
 from .experiments.rnn_and_time import order_of_frames, order_of_slices
-from .experiments.small_data import (
-    augmented_in_each_way,
-    more_labels,
-    remedies_against_overfitting,
-    weights_from_elsewhere,
-)
+from .experiments.small_data import augmented_in_each_way, more_labels, remedies_against_overfitting
+from .experiments.transfer import learned_elsewhere
 from .experiments.trust import calibrated_here_and_there
 from .experiments.unet_and_descendants import unet_and_kin
 from .experiments.vision_transformers import families, two_marks
@@ -65,7 +61,7 @@ TRIALS = {
     "groups_served": (groups_served, 1),
     "more_labels": (more_labels, 1),
     "augmented_in_each_way": (augmented_in_each_way, 3 / 2),
-    "weights_from_elsewhere": (weights_from_elsewhere, 1 / 2),
+    "learned_elsewhere": (learned_elsewhere, 1 / 2),
     "remedies_against_overfitting": (remedies_against_overfitting, 2),
     "private_training": (private_training, 1),
     "federated_training": (federated_training, 1),

@@ -220,7 +220,8 @@ def average(states: Sequence[Mapping[str, torch.Tensor]], counts: Sequence[int])
     total, found = sum(counts), {}
     for name, first in states[0].items():
         if first.is_floating_point():
-            found[name] = sum(state[name] * (count / total) for state, count in zip(states, counts))
+            parts = (state[name] * (count / total) for state, count in zip(states, counts))
+            found[name] = sum(parts, torch.zeros(()))
         else:
             found[name] = torch.stack([state[name] for state in states]).amax(0)
     return found
@@ -262,7 +263,7 @@ def unmasked(sent: Sequence[Mapping[str, torch.Tensor]], total: int) -> State:
     Traceback (most recent call last):
     medtutor.errors.InputError: the masks do not cancel: a client is missing, or has sent what is no number; repeat ...
     """
-    sums = {name: sum(each[name] for each in sent) for name in sent[0]}
+    sums = {name: torch.stack([each[name] for each in sent]).sum(0) for name in sent[0]}
     if any((value.abs() > 2**52).any() for value in sums.values()):
         raise InputError(
             "the masks do not cancel: a client is missing, or has sent what is no number; repeat the round without it"
@@ -337,7 +338,8 @@ def _dirichlet(count, alpha, generator):
     c = 1 / math.sqrt(9 * d)
     drawn = []
     while len(drawn) < count:
-        normal, uniform, power = torch.randn((), generator=generator), *torch.rand(2, generator=generator)
+        normal = torch.randn((), generator=generator)
+        uniform, power = torch.rand(2, generator=generator)
         v = (1 + c * normal) ** 3
         if v > 0 and torch.log(uniform) < normal**2 / 2 + d - d * v + d * torch.log(v):
             drawn.append(d * v * power ** (1 / alpha))

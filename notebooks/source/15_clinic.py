@@ -234,8 +234,8 @@ for reader, pixels in {"pydicom's pixel_array": stored.pixel_array,
 # A pixel becomes a place by three elements: the position of the first pixel's
 # centre $p$, the directions along a row $r$ and down a column $d$, and the
 # spacing between rows $s_1$ and columns $s_2$. DICOM's axes run to the patient's
-# **l**eft, back (**p**osterior) and head (**s**uperior): **LPS**. NIfTI's run to
-# the right, front and head: **RAS**. Whoever mixes them up swaps left and right.
+# left, back (posterior) and head (superior): **LPS**. NIfTI's run to the
+# right, front (anterior) and head: **RAS**. Whoever mixes them up swaps left and right.
 #
 # $$x_{\text{LPS}} = p + r\,s_2\,\text{column} + d\,s_1\,\text{row}$$
 
@@ -296,10 +296,10 @@ refused = Prediction(
 refused
 
 # %%
-from medtutor.clinic.broken import broken_files
+from medtutor.clinic.broken import write_broken
 
 place = Path(tempfile.mkdtemp())
-wrong_in = broken_files(place)
+wrong_in = write_broken(place)
 
 
 def pydicom_reads(path):

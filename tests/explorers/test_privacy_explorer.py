@@ -44,7 +44,7 @@ def test_the_bound_follows_epsilon_and_never_exceeds_one(explorer):
     assert explorer.bound == pytest.approx(np.exp(explorer.epsilon) * 0.01 + 1e-4)
     explorer.noise.value = 0.5
     assert explorer.bound <= 1
-    assert f"{explorer.bound:.1%}" in explorer._attack[1]
+    assert f"{explorer.bound:.1%}" in str(explorer._words.value)
 
 
 def test_no_attack_on_a_private_network_finds_more_than_the_bound():

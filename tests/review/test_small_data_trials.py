@@ -19,7 +19,7 @@ from medtutor.review.trials import TRIALS, run_trial
 from medtutor.training import Recipe, small_data
 from medtutor.training.small_data import Setup
 
-OURS = [each for each in claims() if each.lesson == "10_small_data" and each.trial in vars(trials)]
+OURS = [each for each in claims() if each.lesson == "10_small_data" and each.trial in TRIALS]
 
 
 @pytest.fixture
