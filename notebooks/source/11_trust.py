@@ -199,8 +199,8 @@ holds.reconcile(
 # %% [markdown]
 # ## Mend it, as the textbook says
 #
-# **Temperature scaling** divides all logits by one number $T$, chosen by cross-entropy
-# on images that were not trained on. Above 1 the model becomes less sure; the order of
+# **Temperature scaling** (Guo et al. 2017) divides all logits by one number $T$, chosen by
+# cross-entropy on images that were not trained on. Above 1 the model becomes less sure; the order of
 # the classes stays, and with it accuracy and AUC.
 #
 # $$p = \mathrm{softmax}(z / T)$$
@@ -305,7 +305,8 @@ Table(["", "share ill", "normals right", "ill right"], rows,
 # %% [markdown]
 # ## Sets that hold the truth as often as promised
 #
-# **Conformal prediction** answers with a *set* of classes. On $n$ calibration cases
+# **Conformal prediction** (an introduction: Angelopoulos & Bates 2021; this score and one
+# threshold by class: Sadinle et al. 2019) answers with a *set* of classes. On $n$ calibration cases
 # it asks how strange the true class looked, $s_i = 1 - p_i(y_i)$, and takes the
 # $\lceil (n + 1)(1 - \alpha) \rceil$-th smallest as the threshold: each class that is
 # no stranger is in the set. For exchangeable cases the set holds the truth with
@@ -380,8 +381,8 @@ print(f"calibrated on val: {found['val'].share:.3f}")
 # %% [markdown]
 # ## Abstain
 #
-# **Selective prediction** answers the surest cases and hands over the rest. The **risk-
-# coverage curve** shows the share of errors among those answered.
+# **Selective prediction** (Geifman & El-Yaniv 2017) answers the surest cases and hands
+# over the rest. The **risk-coverage curve** shows the share of errors among those answered.
 
 # %%
 shares = [0.2, 0.4, 0.6, 0.8, 1.0]
@@ -401,9 +402,10 @@ figures.curves(shares, lines, "share answered", "share wrong",
 # ## Is it a chest X-ray at all?
 #
 # A network has no answer "neither". **Out-of-distribution detection** gives each image a
-# score. Four detectors (confidence, energy of the logits, distance to training
-# images in feature space, Mahalanobis distance) against one line: how unusual are mean,
-# spread and sharpness of the *pixels*?
+# score. Four detectors (confidence, Hendrycks & Gimpel 2017; energy of the logits, Liu et
+# al. 2020; distance to the nearest training images in feature space, Sun et al. 2022;
+# Mahalanobis distance, Lee et al. 2018) against one line: how unusual are mean, spread and
+# sharpness of the *pixels*?
 
 # %%
 from medtutor.data.corruptions import CORRUPTIONS, corrupted
@@ -612,11 +614,16 @@ Quiz("11_trust")
 #
 # ## References
 #
+# - Angelopoulos A. N., Bates S., *A gentle introduction to conformal prediction and
+#   distribution-free uncertainty quantification* (2021).
+#   [arXiv:2107.07511](https://arxiv.org/abs/2107.07511)
 # - Di Salvo F., Doerrich S., Ledig C., *MedMNIST-C: comprehensive benchmark and improved
 #   classifier robustness by simulating realistic image corruptions* (2024).
 #   [arXiv:2406.17536](https://arxiv.org/abs/2406.17536)
 # - Gal Y., Ghahramani Z., *Dropout as a Bayesian approximation* (2016).
 #   [arXiv:1506.02142](https://arxiv.org/abs/1506.02142)
+# - Geifman Y., El-Yaniv R., *Selective classification for deep neural networks* (2017).
+#   [arXiv:1705.08500](https://arxiv.org/abs/1705.08500)
 # - Guo C. et al., *On calibration of modern neural networks* (2017).
 #   [arXiv:1706.04599](https://arxiv.org/abs/1706.04599)
 # - Hendrycks D., Gimpel K., *A baseline for detecting misclassified and
