@@ -9,7 +9,7 @@
 # %% [markdown]
 # # Small data: what can so few images show?
 #
-# Medical images are few, and their labels fewer. This lesson finds a real leak in a
+# Medical images are few, and their labels fewer. This lesson looks for a leak in a
 # published benchmark, then asks what a small test set can show at all, what helps
 # where labels are few, and what a label is worth.
 #
@@ -82,7 +82,7 @@ check.most_alike(most_alike)
 # A finder is tested before it is believed. Plant copies that were tampered with, and
 # count how many it finds above 0.97. The last row is the false alarm: other patients,
 # whose chests are alike, too. So the threshold is a choice between missed copies and
-# false ones.
+# false ones. All this is of X-rays; on ultrasound it may differ, so look at pairs, too.
 
 # %%
 def jpeg(image, quality=40):
@@ -112,8 +112,8 @@ Table(["planted", "found", "median correlation"], rows,
       phantom=xray.is_phantom)
 
 # %% [markdown]
-# What is cropped or moved escapes: a finder like this one counts *at least* so many. Now
-# the published splits:
+# What is cropped or moved escapes, and copies of this kind stay uncounted. Now the
+# published splits:
 
 # %%
 rows = []
@@ -211,7 +211,7 @@ figures.dots({"our CNN": ours} | (claimed if not breast.is_phantom else {}),
 
 # %% [markdown]
 # So from here on BreastMNIST is used without its duplicates, and the rest of the lesson
-# uses X-rays, whose test images have none.
+# uses X-rays, of whose test images it found none in train.
 #
 # ## The best of K networks
 #
@@ -317,7 +317,7 @@ stored("data-availability-limits", ("plain", "geometry"),
        "test AUC, by the number of labels")
 
 # %% [markdown]
-# With few labels the draw decides more than their number: look how wide the first row is. Two arms whose
+# With few labels much hangs on which ones were drawn: look how wide the first row is. Two arms whose
 # intervals overlap may still be told apart: they share draws and test images, so their *difference*, which
 # the cards below judge, has a narrower interval of its own.
 #
@@ -369,7 +369,7 @@ stored("dropout-helps", ("capacity, train AUC", "capacity, val AUC",
 # %% [markdown]
 # ### Dropout
 #
-# In each step, a share $p$ of the units is silenced at random (Hinton et al. 2012), so
+# Under **dropout**, in each step a share $p$ of the units is silenced at random (Hinton et al. 2012), so
 # that none can rely on another. What is kept is scaled up by $1/(1 - p)$: the mean stays,
 # and when predicting nothing has to be done. With the mask $k$ of what is kept:
 #
@@ -443,8 +443,8 @@ Table(["augmentation", "val AUC"], list(reached.items()), phantom=True)
 
 # %% [markdown]
 # With the mirror, every image stands in train with both labels: chance is all that can be learned, and
-# on which side of one half the AUC falls is an accident. This harm is one by construction. Organs that lie on
-# one side are harmed alike, so no card of an organ set allows a mirror (lesson 00).
+# on which side of one half the AUC falls is an accident. This harm is one by construction. Wherever left and
+# right tell classes apart it is to be feared, so no card of an organ set allows a mirror (lesson 00).
 #
 # And for pneumonia, which has no side? All ways, with 100 labels:
 
@@ -460,8 +460,8 @@ stored("augmentation-helps", ("kinds",), "test AUC, 100 labels")
 # Begin with weights that have learned elsewhere: from BreastMNIST with labels, or from all X-rays
 # *without* labels, as an autoencoder's encoder. Then either train everything on
 # (**fine-tuning**) or leave the weights and fit a logistic regression on the features
-# (**linear probe**). Three quarters of the studies on small sets that one review counts transfer
-# weights (Piffer et al. 2024). With 20 labels:
+# (**linear probe**). Most studies on small sets that one review counts transfer weights (Piffer et
+# al. 2024). With 20 labels:
 
 # %%
 starts = {"random": mt.build("lenet", xray, seed=0),
@@ -486,9 +486,9 @@ stored("transfer-helps", ("random", "breast", "random probe",
        "test AUC, by the number of labels; 2 x 2 with 100")
 
 # %% [markdown]
-# A larger study (Woerner & Baumgartner 2024; cited, not measured here) found BiomedCLIP best where
-# labels are very few, and a ResNet-18 from ImageNet, simply fine-tuned, level with it from about five
-# a class.
+# A larger study (Woerner & Baumgartner 2024; cited, not measured here) found BiomedCLIP best on average
+# where labels are very few, and a ResNet-18 from ImageNet, simply fine-tuned, about as good as such large
+# models from more than five a class.
 #
 # ## What a label is worth
 #
@@ -544,12 +544,13 @@ Table(["", *everybody], rows, f"mean Dice of each pair, {len(expert)} volumes",
       phantom=brain.is_phantom)
 
 # %% [markdown]
-# The first row has it: no mistake at all, and less than 1. Agreement between people is a **ceiling**, and a
-# network that passes it has learned one rater's habits.
+# The first row has it: no mistake at all, and less than 1. Agreement between people is a **ceiling** for what a
+# comparison with one of them can show. A network that passes it may have that one's habits, or be nearer to
+# the truth than people are; the comparison cannot tell.
 #
 # The **majority** takes each pixel's commonest class; **STAPLE** (Warfield et al. 2004) weighs raters
-# by how reliable each seems. Both come closer to the expert than any rater, since here
-# the habits cancel. Where all share one, neither helps.
+# by how reliable each seems. Do they come closer to the expert than any rater? Here habits
+# were made to differ, and can cancel. Where all share one, neither helps.
 #
 # ### Kappa
 #
@@ -589,13 +590,13 @@ Table(["finding", "mined", "adjudicated", "both", "agreed", "kappa"], rows,
       "4,376 chest X-rays of 1,695 patients")
 
 # %% [markdown]
-# The rarer the finding, the higher the agreement looks; kappa shows what it is worth. Of the films on
-# which either reading found a pneumothorax, both did on fewer than a third. A network that learns from the first
-# column and is measured by the second has a ceiling that no architecture lifts.
+# Where a finding is rare, agreement looks high; kappa shows what it is worth. Of the films on which
+# either reading found a pneumothorax, both did on fewer than a third. A network that repeated the mined labels
+# without one mistake would have just this kappa when measured by the adjudicated ones.
 #
-# ### Whom to ask next
+# ### Which label to ask for next
 #
-# **Active learning** asks for the label of which the model is least sure. Ten labels at random, then ten at
+# **Active learning** asks for the label of the image of which the model is least sure. Ten at random, then ten at
 # a time, from ten beginnings, a linear probe on the autoencoder's features:
 
 # %%
@@ -621,7 +622,7 @@ figures.curves(bought, {name: each.mean(0) for name, each in curves.items()},
 #
 # The review names data availability and overfitting as challenges; too few examples and too many
 # weights as causes; dropout and augmentation as remedies. Four questions, each with a
-# rule that was written down first. An answer is *inconclusive* where the interval of the difference reaches over the
+# rule that was written down first. An answer is *inconclusive* where the interval of the difference holds the
 # margin, however clear its mean looks: five draws of labels are few.
 
 # %%
@@ -639,7 +640,8 @@ review.claim("dropout-helps")
 # %% [markdown]
 # ## Bonus: What the labels cost, and labels that nobody gave
 #
-# How many labels did the active choice save? Until it reached what 100 random ones give:
+# How many labels did the active choice save, if any? Until it reached what 100 random ones give; where the means
+# differ by less than the spread, that number is luck, too:
 
 # %%
 rows = []
@@ -731,7 +733,8 @@ check.mixup(mixup)
 
 # %% [markdown]
 # **The standard error of an AUC** $A$ (Hanley & McNeil 1982), with $n$ ill and $m$ healthy cases. An AUC is a
-# share of pairs, and pairs that share a case are not independent:
+# share of pairs, and pairs that share a case are not independent. The two fractions are those of exponential
+# scores, and near to those of many others:
 #
 # $$\mathrm{SE}^2 = \frac{A(1 - A) + (n - 1)\left(\frac{A}{2 - A} - A^2\right) + (m - 1)\left(\frac{2A^2}{1 + A} - A^2\right)}{n\,m}$$
 
@@ -763,10 +766,12 @@ Quiz("10_small_data")
 # - An interval says over what it is: draws of labels, seeds, test images.
 # - Overfitting is a gap between train and val: look for it in calibration and loss, not in AUC alone.
 # - Which augmentation is allowed, the label decides.
-# - People differ. Their agreement, beyond chance, is the ceiling.
+# - People differ. Their agreement, beyond chance, limits what a comparison with one of them can show.
 #
 # ## References
 #
+# - Antonelli M. et al., *The Medical Segmentation Decathlon*, Nature Communications 13:4128
+#   (2022). [doi:10.1038/s41467-022-30695-9](https://doi.org/10.1038/s41467-022-30695-9)
 # - Belkin M. et al., *Reconciling modern machine-learning practice and the classical
 #   bias-variance trade-off*, PNAS 116:15849-15854 (2019).
 #   [arXiv:1812.11118](https://arxiv.org/abs/1812.11118)

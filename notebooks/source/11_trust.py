@@ -11,13 +11,13 @@
 #
 # A network says "pneumonia, 98 %". Of a hundred such answers, are 98 right? Where
 # they are, one can act on the number, set a threshold, hand over the doubtful cases.
-# This lesson measures it, mends it with the textbook's remedies, sees them fail
-# without any error message, and finds out what they need.
+# This lesson measures it, tries the textbook's remedies, and finds out what they
+# need to keep their promise: where it is missing, no error message says so.
 #
 # **You will be able to**
 # 1. draw a reliability diagram and say how much of a calibration error is chance;
 # 2. write expected calibration error, temperature scaling and conformal prediction;
-# 3. say why none of them mends a shift, and what does;
+# 3. say what each of them assumes, and test whether it holds;
 # 4. let a model abstain, and test a detector of unknown images against one line of
 #    statistics;
 # 5. say what prevalence does to precision, and read a decision curve.
@@ -117,7 +117,7 @@ figures.reliability(
 
 # %% [markdown]
 # **How large would it be by chance?** Shares of few cases scatter, and ECE counts each
-# distance: it is never 0. Draw what comes true with the very probabilities that were
+# distance: it is hardly ever 0. Draw what comes true with the very probabilities that were
 # said, and see what a *perfectly* calibrated model would show:
 
 # %%
@@ -140,14 +140,14 @@ Table(["what is binned", "bins of", "5 bins", "15", "50"], rows,
       "ECE on val", PHANTOM)
 
 # %% [markdown]
-# Two measures need no bins. The **Brier score** is the squared distance of probabilities
-# and truth. **Overconfidence** is mean confidence minus accuracy, and, as a mean over
+# Two measures need no bins. The **Brier score** is the mean squared distance of
+# probabilities and truth, here over both classes, from 0 to 2. **Overconfidence** is mean confidence minus accuracy, and, as a mean over
 # cases, has an interval.
 #
 # ## Does it hold?
 #
-# The published test images come from another part of the same collection. The
-# network has been looked at on val; now on test, once.
+# The published test images come from another part of the same collection. So far the
+# network has been looked at on val alone; now on test, by which nothing of it is chosen.
 
 # %%
 holds = Prediction(
@@ -199,8 +199,8 @@ holds.reconcile(
 # %% [markdown]
 # ## Mend it, as the textbook says
 #
-# **Temperature scaling** divides all logits by one number $T$, chosen by cross-entropy
-# on images that were not trained on. Above 1 the model becomes less sure; the order of
+# **Temperature scaling** (Guo et al. 2017) divides all logits by one number $T$, chosen by
+# cross-entropy on images that were not trained on. Above 1 the model becomes less sure; the order of
 # the classes stays, and with it accuracy and AUC.
 #
 # $$p = \mathrm{softmax}(z / T)$$
@@ -265,10 +265,11 @@ mends.reconcile(
 # %% [markdown]
 # ## The shift is the lesson
 #
-# Every remedy above assumes that the images to come are **exchangeable** with those it
-# was fitted on: as if drawn from one pot. Val is a random part of the training
-# source; test is not. That is a **distribution shift**. Now make it true: fit on a random
-# half of test, measure on the other half.
+# What is fitted assumes that the images to come are **exchangeable** with those it
+# was fitted on: as if drawn from one pot. (MC dropout and the ensemble are not fitted on
+# val, and know no more of test.) Val is a random part of the training
+# source; test is not. That is a **distribution shift**. Now make the assumption true: fit
+# on a random half of test, measure on the other half.
 
 # %%
 half = np.random.default_rng(0).permutation(len(y_test)) % 2 == 0
@@ -287,7 +288,8 @@ Table(HEAD, [row(name, p, y_test[rest]) for name, p in here.items()],
 
 # %% [markdown]
 # The same formula, the same network: what differs is where the labels come from. **What
-# has shifted?** Not only how many are ill, which Bayes' rule would mend:
+# has shifted?** If only how many are ill, then Bayes' rule mends it, and of each class as
+# many are right on test as on val:
 
 # %%
 ill = {"val": y_val.mean(), "test": y_test.mean()}
@@ -303,7 +305,8 @@ Table(["", "share ill", "normals right", "ill right"], rows,
 # %% [markdown]
 # ## Sets that hold the truth as often as promised
 #
-# **Conformal prediction** answers with a *set* of classes. On $n$ calibration cases
+# **Conformal prediction** (an introduction: Angelopoulos & Bates 2021; this score and one
+# threshold by class: Sadinle et al. 2019) answers with a *set* of classes. On $n$ calibration cases
 # it asks how strange the true class looked, $s_i = 1 - p_i(y_i)$, and takes the
 # $\lceil (n + 1)(1 - \alpha) \rceil$-th smallest as the threshold: each class that is
 # no stranger is in the set. For exchangeable cases the set holds the truth with
@@ -378,8 +381,8 @@ print(f"calibrated on val: {found['val'].share:.3f}")
 # %% [markdown]
 # ## Abstain
 #
-# **Selective prediction** answers the surest cases and hands over the rest. The **risk-
-# coverage curve** shows the share of errors among those answered.
+# **Selective prediction** (Geifman & El-Yaniv 2017) answers the surest cases and hands
+# over the rest. The **risk-coverage curve** shows the share of errors among those answered.
 
 # %%
 shares = [0.2, 0.4, 0.6, 0.8, 1.0]
@@ -392,15 +395,17 @@ figures.curves(shares, lines, "share answered", "share wrong",
                phantom=PHANTOM)
 
 # %% [markdown]
-# The order of the confidences is still of use under this shift, though their level is
-# wrong. "I answer if I am 95 % sure" is not what it says; "I answer the surer half" is.
+# Where a line falls towards the left, the order of the confidences is of use, whatever
+# their level. "Of what I answer with 95 % confidence, 95 % is right" needs calibration; "I
+# answer the surer half" does not.
 #
 # ## Is it a chest X-ray at all?
 #
 # A network has no answer "neither". **Out-of-distribution detection** gives each image a
-# score. Four detectors (confidence, energy of the logits, distance to training
-# images in feature space, Mahalanobis distance) against one line: how unusual are mean,
-# spread and sharpness of the *pixels*?
+# score. Four detectors (confidence, Hendrycks & Gimpel 2017; energy of the logits, Liu et
+# al. 2020; distance to the nearest training images in feature space, Sun et al. 2022;
+# Mahalanobis distance, Lee et al. 2018) against one line: how unusual are mean, spread and
+# sharpness of the *pixels*?
 
 # %%
 from medtutor.data.corruptions import CORRUPTIONS, corrupted
@@ -548,7 +553,8 @@ figures.curves(at, lines, "threshold", "net benefit",
 # %% [markdown]
 # A calibrated probability carries the prevalence of the place where it was calibrated.
 # Where nothing but the prevalence changes (a **label shift**), Bayes' rule corrects it.
-# A temperature alone need not help a decision elsewhere.
+# A temperature alone need not help a decision elsewhere. Such a curve has no interval
+# here: small distances between lines may be chance.
 #
 # ## Explore
 #
@@ -608,11 +614,16 @@ Quiz("11_trust")
 #
 # ## References
 #
+# - Angelopoulos A. N., Bates S., *A gentle introduction to conformal prediction and
+#   distribution-free uncertainty quantification* (2021).
+#   [arXiv:2107.07511](https://arxiv.org/abs/2107.07511)
 # - Di Salvo F., Doerrich S., Ledig C., *MedMNIST-C: comprehensive benchmark and improved
 #   classifier robustness by simulating realistic image corruptions* (2024).
 #   [arXiv:2406.17536](https://arxiv.org/abs/2406.17536)
 # - Gal Y., Ghahramani Z., *Dropout as a Bayesian approximation* (2016).
 #   [arXiv:1506.02142](https://arxiv.org/abs/1506.02142)
+# - Geifman Y., El-Yaniv R., *Selective classification for deep neural networks* (2017).
+#   [arXiv:1705.08500](https://arxiv.org/abs/1705.08500)
 # - Guo C. et al., *On calibration of modern neural networks* (2017).
 #   [arXiv:1706.04599](https://arxiv.org/abs/1706.04599)
 # - Hendrycks D., Gimpel K., *A baseline for detecting misclassified and

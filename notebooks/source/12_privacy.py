@@ -9,13 +9,13 @@
 # %% [markdown]
 # # Privacy: what a model remembers, and what it costs to forget
 #
-# Hospitals may not send X-rays around, so they remove the names, or send a model
-# instead. This lesson asks what is left in a table without names, in a gradient, in a
+# Hospitals may seldom send X-rays around as they are, so they remove the names, or send
+# a model instead. This lesson asks what is left in a table without names, in a gradient, in a
 # model and in a generator, by attacking each of them; then what helps, and its price.
 #
 # **You will be able to**
 # 1. say why a table without names is not anonymous;
-# 2. draw an image from the gradient that it caused;
+# 2. attack a gradient, and say how much of an image is in it;
 # 3. measure a membership attack where it matters, and write the strongest simple one;
 # 4. train with differential privacy, write its core, and account for epsilon twice;
 # 5. write federated averaging, and say what it protects and what it does not.
@@ -110,15 +110,16 @@ alone.reconcile(
 # Coarse columns help until somebody knows one thing more. And an X-ray *is* such a
 # column: two films of one person can be matched by a network (Packhäuser et al. 2022).
 #
-# ## From a gradient back to the image
+# ## What does a gradient show?
 #
 # In **federated learning** only weights or gradients leave the hospital. One step on one
-# image: what does the server see? It has the model and the gradient $g$. It looks for an
-# image $x$ whose own gradient points the same way (Geiping et al. 2020):
+# image: what does the server see? It has the model, the gradient $g$ and, here, the label.
+# It looks for an image $x$ whose own gradient points the same way (Geiping et al. 2020):
 #
 # $$\min_x\ 1 - \frac{\langle \nabla_w \ell(x),\, g\rangle}{\|\nabla_w \ell(x)\|\,\|g\|} + \alpha\,\mathrm{TV}(x)$$
 #
-# TV, the total variation, says that neighbouring pixels are alike.
+# TV, the total variation, is small where neighbouring pixels are alike. The network is an
+# easy victim: small, without pooling, and not yet trained.
 
 # %%
 server_sees = Prediction(
@@ -170,8 +171,8 @@ server_sees.reconcile(
 )
 
 # %% [markdown]
-# Larger batches, many local steps and pooling make it harder, not impossible. Noise
-# does, if it is large enough; what "enough" is comes below.
+# Larger batches, many local steps, training and pooling make it harder; none of them is a
+# guarantee. Noise can give one, if it is large enough; what "enough" is comes below.
 #
 # ## Was this child in the training?
 #
@@ -242,11 +243,16 @@ by_loss.reconcile(
 )
 
 # %% [markdown]
+# A rate of 0 is also a matter of counting: where $p$ rounds to 1, $\phi$ is cut off at one
+# and the same value. If more than 1 in 100 of the others stand there, no threshold accuses
+# just 1 in 100, and the one that accuses fewer finds nobody.
+#
 # ### The likelihood-ratio attack
 #
-# The **likelihood-ratio attack** asks: is $\phi$ high *for this image*? The attacker trains **shadow models** on data of
-# their own, some with the image and some without. Two normal distributions follow, and
-# the score is the log of the ratio of their densities at the target's $\phi$ (LiRA;
+# The **likelihood-ratio attack** asks: is $\phi$ high *for this image*? The attacker
+# trains **shadow models**, some with the image and some without (here on images of the
+# same pool, which a real attacker may not have). Two normal distributions follow, and the
+# score is the log of the ratio of their densities at the target's $\phi$ (LiRA;
 # Carlini et al. 2022):
 #
 # $$\Lambda = \log \mathcal N(\phi;\ \mu_{\text{in}}, \sigma_{\text{in}}^2) - \log \mathcal N(\phi;\ \mu_{\text{out}}, \sigma_{\text{out}}^2)$$
@@ -290,7 +296,8 @@ Table(["network", "attack", "found at 0.1 %", "found at 1 %"], rows,
 
 # %% [markdown]
 # Is the attack honest? Against a network that has **never seen** any of these images it
-# has to be chance, whomever we call a member:
+# has to be chance, whomever we call a member. Compare with 1 %; the threshold hangs on a
+# few of the others, which the intervals leave out, so they are somewhat too narrow:
 
 # %%
 stranger = phi(trained_on(order[1000:1500], 99, epochs=30, batch_size=32))
@@ -302,8 +309,8 @@ for seed in range(3):
 # %% [markdown]
 # ### A generator
 #
-# A generator can be attacked, too: an image that lies near to a drawn one was probably
-# trained on. Lesson 06 has a generator of all training images, and one of eight.
+# A generator can be attacked, too. The attack supposes that an image near to a drawn one
+# was trained on. Lesson 06 has a generator of all training images, and one of eight.
 
 # %%
 from medtutor.training.gan import load_gan
@@ -325,9 +332,10 @@ Table(["trained on", "members found at 1 %", "95 % interval (share)"], rows,
 # %% [markdown]
 # ## Differential privacy
 #
-# Training is **differentially private** with $(\varepsilon, \delta)$ if, whatever happens,
-# its chance changes by a factor of at most $e^\varepsilon$, and $\delta$, when one image is
-# added or taken away (Dwork et al. 2006). So *no* attack finds more than
+# Training is **differentially private** with $(\varepsilon, \delta)$ if the chance of any
+# result changes by a factor of at most $e^\varepsilon$, plus $\delta$, when one image is
+# added or taken away (Dwork et al. 2006; with $\delta$, Dwork et al. 2006b). So *no* attack
+# on such an image finds more than
 #
 # $$\text{true positive rate} \le e^{\varepsilon} \cdot \text{false positive rate} + \delta .$$
 #
@@ -352,7 +360,8 @@ check.private_gradient(private_gradient)
 
 # %% [markdown]
 # Clipping needs the gradient of *one* image. Under batch normalisation there is none:
-# each image is in the mean of all. **Group normalisation** takes means within an image.
+# each image is in the mean of all. **Group normalisation** (Wu & He 2018) takes means within
+# an image.
 # Opacus finds the gradients of all images in one pass; a guard asks whether they are
 # right, since with weights in `channels_last` order they silently are not.
 
@@ -373,9 +382,9 @@ for name, model in models.items():
 # %% [markdown]
 # ### Two accountants
 #
-# How much do all steps spend together? Two libraries count by different methods, with
-# equal settings: noise 1.1, each image in 1 of 19 batches, 95 steps. A third method, of
-# moments (RDP), is safe and says too much.
+# How much do all steps spend together? Two libraries count by different methods (PRV: Gopi
+# et al. 2021), with equal settings: noise 1.1, each image in a batch with a chance of 1 in
+# 19, 95 steps. A third method (RDP: Mironov 2017) gives a looser bound, which is safe, too.
 
 # %%
 spent = {title: private.epsilon_of(1.1, 1 / 19, 95, 1e-5, name)
@@ -436,8 +445,8 @@ def federated_average(weights, counts):
 check.federated_average(federated_average)
 
 # %% [markdown]
-# Four hospitals, unequal in size and in their share of pneumonia. (**Simulated**: real
-# ones differ in more.)
+# Four hospitals, unequal in size and in their share of pneumonia, by a Dirichlet
+# distribution (Hsu et al. 2019). (**Simulated**: real ones differ in more.)
 
 # %%
 parts = federated.shared_out(labels, 4, alpha=1.0, seed=0)
@@ -506,7 +515,7 @@ Table(["training", "validation AUC", "sent"], rows, phantom=xray.is_phantom)
 #
 # The server needs only the *sum*. In **secure aggregation** each pair of hospitals agrees on a random mask; one
 # adds it, the other takes it away (Bonawitz et al. 2017). In whole numbers, which go round
-# at the end, a masked message is as random as the mask.
+# at the end, a masked message looks as random as its mask.
 
 # %%
 def masked(weights, generator):
@@ -528,7 +537,7 @@ print("one is dead:", (sum(sent[:2]) / 2**24).tolist())
 
 # %% [markdown]
 # Where one dies, the masks stay. The published protocol can rebuild them; the package's
-# `secure=True` leaves such a round out. Masks hide *who* said what. The sum itself still
+# `secure=True` does not count a round whose masks do not cancel. Masks hide *who* said what. The sum itself still
 # holds what all images did to it: only noise hides that.
 #
 # ## Bonus: A real engine
@@ -568,12 +577,12 @@ privacy()
 #
 # - The bound holds for *one image*. A child with five X-rays needs it for all five.
 # - Epsilon of what? Of one training. Trying ten learning rates on the same images spends
-#   ten times, and so did we: what was spent on val to choose ours is not counted.
+#   up to ten times as much. We tried some, too: what that spent is not counted.
 # - An attack that finds nothing proves nothing: the next one may be better.
 # - Averaging without noise is no privacy, as the first attack has shown.
 # - A generator's images are as private as its training was.
-# - Federated training can fail to learn where hospitals differ much, above all where
-#   scanner and disease go together, as below.
+# - Federated training may learn less where hospitals differ much, above all where scanner
+#   and disease go together. How much less here, the last table below says.
 #
 # ## What the review says and what we measured
 #
@@ -610,8 +619,8 @@ Quiz("12_privacy")
 # - A gradient can show the image, a model can show who was in its training.
 # - Measure attacks at low false positive rates, and hold them against a model that has
 #   never seen the images.
-# - Differential privacy bounds every attack, for one image and one training; it costs
-#   more the fewer images there are.
+# - Differential privacy bounds every attack, for one image and one training; its noise
+#   weighs the more, the fewer images there are.
 # - Federated averaging keeps images where they are, and hides nothing by itself.
 #
 # ## References
@@ -625,6 +634,9 @@ Quiz("12_privacy")
 #   [arXiv:2112.03570](https://arxiv.org/abs/2112.03570)
 # - Dwork C. et al., *Calibrating noise to sensitivity in private data analysis*, TCC 2006,
 #   265-284. [doi:10.1007/11681878_14](https://doi.org/10.1007/11681878_14)
+# - Dwork C. et al., *Our data, ourselves: privacy via distributed noise generation*,
+#   EUROCRYPT 2006, 486-503 (2006b).
+#   [doi:10.1007/11761679_29](https://doi.org/10.1007/11761679_29)
 # - Geiping J. et al., *Inverting gradients: how easy is it to break privacy in federated
 #   learning?* (2020). [arXiv:2003.14053](https://arxiv.org/abs/2003.14053)
 # - Gopi S., Lee Y. T., Wutschitz L., *Numerical composition of differential privacy*

@@ -15,7 +15,7 @@
 #
 # **You will be able to**
 # 1. measure a model group by group, with intervals, and say what chance alone does;
-# 2. tell four meanings of "fair" apart, and prove that they exclude each other;
+# 2. tell four meanings of "fair" apart, and prove that they cannot all hold at once;
 # 3. find a biased label and a shortcut of one group, and say which audit misses them;
 # 4. set a threshold for each group, reweigh training cases, and name the price;
 # 5. write a model card, and hold a report against a checklist.
@@ -58,8 +58,7 @@ print(xray)
 # %% [markdown]
 # Children of one hospital. Of a single child the file says neither sex nor age nor
 # origin, and not even whether bacteria or viruses made it ill. No audit by group is
-# possible, and none will find a gap: that is the usual case, and not the same as "no
-# gap".
+# possible, and none will find a gap: that is common, and not the same as "no gap".
 #
 # So **groups are planted**, openly: by lot, three in ten children are of group B, and
 # their films look as if another detector had made them. Real networks tell groups
@@ -93,7 +92,8 @@ fair = train(plain.dataset)
 # ## Small groups fool you
 #
 # Here is what this network does on validation, group by group. The brackets are 95 %
-# intervals (Wilson's: they are honest also for few cases).
+# intervals over cases: of rates Wilson's, which hold also for few cases, of
+# miscalibration and AUC the bootstrap's. One training: another would give other rates.
 
 # %%
 def by_group(run, planted, split="val", labels="true", limits=0.5):
@@ -118,7 +118,7 @@ group_table(by_group(fair, plain), "labels correct, validation")
 # %% [markdown]
 # *Miscalibration* is the mean score minus the share of the ill: 0 where scores mean
 # what they say. Now forget the groups, and divide the same children **at random** into
-# a small group and the rest. Nothing can be unfair then.
+# a small group and the rest. Whatever gap there is then is chance.
 
 # %%
 by_chance = Prediction(
@@ -158,8 +158,8 @@ by_chance.reconcile(
 # | **equalised odds** | sensitivity and false alarms | who is misjudged? |
 # | **predictive parity** | precision | what is an alarm worth? |
 #
-# Equalised odds (Hardt et al. 2016) takes the larger of two gaps. Write it; any code
-# that gives the right number passes.
+# How far a model is from equalised odds (Hardt et al. 2016) is told by the larger of its
+# two gaps, as in Fairlearn. Write it; any code that gives the right number passes.
 
 # %%
 def equalised_odds(labels, called, groups):
@@ -189,7 +189,7 @@ print(nobody_ill["sensitivity"])
 # ## A label that is wrong for one group
 #
 # Seyyed-Kalantari et al. (2021) found chest X-ray models that miss disease more often
-# in under-served patients. One way to get there: their disease was *recorded* less
+# in under-served patients. One possible reason: their disease was *recorded* less
 # often. So plant that: 40 % of the pneumonias of group B are recorded as normal, in
 # training, validation and test alike.
 
@@ -233,7 +233,7 @@ silent.reconcile(
 # counts as false, and precision blames the network for what the record has missed.
 # Whoever corrects scores by these labels repeats the record. The sensitivity tells more,
 # but only since findings were lost by lot: were it the mild cases that nobody records,
-# it would look well, too. **No audit is better than its labels**: ask who made them, and
+# it could look well, too. **No audit is better than its labels**: ask who made them, and
 # have a sample read anew.
 #
 # ## Closing the gap, and who pays
@@ -313,7 +313,8 @@ Table(["way", "group", "threshold", "sensitivity", "false alarms",
 # %% [markdown]
 # Compare the columns of sensitivity and false alarms: what did it cost to find more of
 # group B? A threshold moves a group along its own ROC curve and cannot make the network
-# *better* at it; whether reweighing has, the same two columns say. A threshold by group
+# *better* at it. Reweighing trains another network; where both columns have risen, it
+# takes an AUC of each group to say whether it is better at it. A threshold by group
 # also needs the group of each patient, at the moment of use, and treats two patients
 # with the same film differently: in many places that is a question for lawyers before it
 # is one for engineers.
@@ -345,11 +346,11 @@ Table(["group", "AUC as in training", "sensitivity", "false alarms",
        *(f"AUC, marker {how}" for how in shown)], rows, phantom=True)
 
 # %% [markdown]
-# In an audit on data like those of training group B does not look neglected: all is
-# well, thanks to the marker. The last columns show every child as of either group,
-# without a marker, and with one the wrong way round: the *same* children, so that
-# nothing but the group differs. Such a swap needs no more than a forward pass. It also
-# needs somebody who suspects the marker.
+# Would an audit on data like those of training, the first columns, find group B
+# neglected? Now compare the groups in the last column. The last two show every child as
+# of either group, without a marker, and with one the wrong way round: the *same*
+# children, so that nothing but the group differs. Such a swap needs no more than a
+# forward pass. It also needs somebody who suspects the marker.
 #
 # ## What a saliency map does not show
 #
@@ -378,7 +379,8 @@ figures.images(
 )
 
 # %% [markdown]
-# Which of these two maps is of the unfair network? A map is of *one* patient. That a
+# Would you know, without their titles, which of these two maps is of the unfair network?
+# That maps differ says that the networks do. A map is of *one* patient. That a
 # group is missed more often is a difference *between* patients: it has no place in the
 # image. Only rates show it.
 #
@@ -412,7 +414,7 @@ check.worth_of_an_alarm(worth_of_an_alarm)
 #
 # Let group B be like A in sensitivity, then in precision, and see what parts. Give the
 # groups different prevalences, and try to make error rates and precision equal. Who
-# pays, if a missed case costs as much as five false alarms, or fifty?
+# pays more, if a missed case costs as much as five false alarms, or fifty?
 
 # %%
 explorers.fairness(biased, missed)
@@ -444,6 +446,7 @@ card
 
 # %% [markdown]
 # Its subgroups are judged by recorded labels: a card repeats what its labels say.
+#
 # **Reporting.** Hold a lesson of your choice against items of three checklists: CLAIM
 # 2024, TRIPOD+AI, and DECIDE-AI for first use in the clinic. The items here are
 # paraphrased, and not all.
@@ -462,7 +465,8 @@ answered("09_interpretability", {
 # ## Who answers for it? Ethics and law
 #
 # Chau (J. Med. Imaging Radiat. Sci. 55:101733, 2024), which the review lists, is a
-# narrative review of law and ethics of AI in imaging in Australia: reforms at the
+# narrative review of law and ethics of AI in imaging in Australia (seen here through a
+# summary): reforms at the
 # regulator (TGA), black boxes, bias, and liability. It has no experiments. Its themes,
 # met on this page: a black box cannot be asked whether it is fair, only tested; bias may
 # sit in labels that nobody questions; and *who* answers for a wrong hint that was
@@ -543,6 +547,10 @@ Quiz("13_fairness")
 # - Seyyed-Kalantari L. et al., *Underdiagnosis bias of AI algorithms applied to chest
 #   radiographs in under-served patient populations*, Nature Medicine 27:2176 (2021).
 #   [doi:10.1038/s41591-021-01595-0](https://doi.org/10.1038/s41591-021-01595-0)
+# - Shobayo O., Saatchi R., *Developments in deep learning artificial neural
+#   network techniques for medical image analysis and interpretation*,
+#   Diagnostics 15(9):1072 (2025): the review that this course accompanies.
+#   [doi:10.3390/diagnostics15091072](https://doi.org/10.3390/diagnostics15091072)
 # - Tejani A. S. et al., *Checklist for Artificial Intelligence in Medical Imaging
 #   (CLAIM): 2024 update*, Radiology: Artificial Intelligence 6(4):e240300 (2024).
 #   [doi:10.1148/ryai.240300](https://doi.org/10.1148/ryai.240300)
