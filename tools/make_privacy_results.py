@@ -60,7 +60,7 @@ def attacked(arm):
         how = ARMS[arm] | {"seed": seed, "progress": False}
         (fit_private if "epsilon" in how else fit_plain)(model, images[mine], labels[mine], **how)
         with torch.no_grad():
-            scores.append(log_odds_of_label(model(images).softmax(1), labels))
+            scores.append(log_odds_of_label(model(images).double().softmax(1), labels))
             chances = model(unseen).softmax(1)
         inside.append(mine.numpy())
         aucs.append(mt.metrics.measure(xray.val.labels, chances, "binary", resamples=0).auc)

@@ -221,11 +221,11 @@ class SampleSizeExplorer(Explorer):
         lines = [
             f"What you would see: a difference between {low:+.3f} and {high:+.3f} in 95 of 100 repetitions; the"
             f" usual interval reaches {found.half_width:.3f} to either side of it.",
-            f"How often you would be fooled: {panels.percent(fooled)}"
-            + (
-                ", a difference where there is none."
+            (
+                f"How often you would be fooled: {panels.percent(fooled)}, a difference where there is none."
                 if found.difference == 0
-                else f"; in {panels.percent(found.wrong_order)} the worse model even has the higher AUC."
+                else f"How often you would miss it, or be fooled: {panels.percent(fooled)}; in"
+                f" {panels.percent(found.wrong_order)} the worse model even has the higher AUC."
             ),
             f"Smallest difference that is seen in four of five repetitions: {_told(found.smallest)}.",
         ]

@@ -97,7 +97,7 @@ def attack_curve(members: ArrayLike, others: ArrayLike) -> tuple[np.ndarray, np.
 def log_odds_of_label(probabilities: ArrayLike, labels: ArrayLike) -> np.ndarray:
     """log(p / (1 - p)) of the true class, (N,): what the attacks look at; nearly normal over trainings.
 
-    probabilities  (N, classes)
+    probabilities  (N, classes), in double precision, since those of an overfitted network are near 1
     labels         whole (N,)
 
     >>> log_odds_of_label([[0.5, 0.5], [0.1, 0.9]], [0, 1]).round(2).tolist()
@@ -108,7 +108,8 @@ def log_odds_of_label(probabilities: ArrayLike, labels: ArrayLike) -> np.ndarray
         raise InputError(f"probabilities are {scores.shape} and labels {truth.shape}; give (N, classes) and (N,)")
     if truth.size and not 0 <= truth.min() <= truth.max() < scores.shape[1]:
         raise InputError(f"labels run from {truth.min()} to {truth.max()}; give 0 to {scores.shape[1] - 1}")
-    of_label = scores[np.arange(len(truth)), truth].clip(1e-7, 1 - 1e-7)
+    # Where single precision says 1, double still tells apart: cases that tie could not be accused one by one.
+    of_label = scores[np.arange(len(truth)), truth].clip(1e-15, 1 - 1e-15)
     return np.log(of_label / (1 - of_label))
 
 

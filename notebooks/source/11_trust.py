@@ -152,8 +152,8 @@ Table(["what is binned", "bins of", "5 bins", "15", "50"], rows,
 # %%
 holds = Prediction(
     "11/holds",
-    "On val the mean confidence is close to the accuracy. By how much will "
-    "confidence exceed accuracy on test?",
+    "On val, mean confidence minus accuracy is "
+    f"{cal.overconfidence(val, y_val):+.3f}. And on test?",
     low=-0.1, high=0.3, step=0.01,
 )
 holds
@@ -228,8 +228,8 @@ check.best_temperature(best_temperature)
 # %%
 mends = Prediction(
     "11/mends",
-    "Temperature and isotonic map are fitted on val. Which remedy brings "
-    "overconfidence on test to half or less?",
+    "Temperature and isotonic map are fitted on val. Which remedy lowers "
+    "overconfidence on test most, and at least by half?",
     choices=["temperature", "isotonic", "MC dropout", "ensemble", "none"],
 )
 mends
@@ -355,9 +355,10 @@ Table(["calibrated on", "coverage", *xray.card.classes, "mean size",
 # %%
 covers.reconcile(
     found["val"].share,
-    "The theorem is not wrong: what it assumes is. And look at the classes: "
-    "a promise over all cases may be kept by one class at the other's cost. "
-    "A threshold for each class keeps it in both.",
+    "Where the share is far from the promise, the theorem is not wrong: what "
+    "it assumes is. And look at the classes: a promise over all cases may be "
+    "kept by one class at the other's cost. A threshold for each class keeps "
+    "it in both, on images like those on which it was calibrated.",
 )
 
 # %% [markdown]

@@ -153,7 +153,8 @@ def alike(image):
 
 
 figures.images(
-    [(each[0] + 1) / 2 for each in (child[0], *drawn.values())],
+    [((each[0] + 1) * 127.5).clamp(0, 255).to(torch.uint8)
+     for each in (child[0], *drawn.values())],
     ["never sent", *drawn],
     "An X-ray, and what a server draws from its gradient, from the gradient "
     "of eight images, and from its gradient with noise. Correlations with the "
@@ -202,7 +203,7 @@ def trained_on(rows, seed, **how):
 # %%
 def phi(model, rows=pool):
     with torch.no_grad():
-        chances = model(images[rows]).softmax(1)
+        chances = model(images[rows]).double().softmax(1)
     return membership.log_odds_of_label(chances, labels[rows])
 
 
@@ -243,10 +244,6 @@ by_loss.reconcile(
 )
 
 # %% [markdown]
-# A rate of 0 is also a matter of counting: where $p$ rounds to 1, $\phi$ is cut off at one
-# and the same value. If more than 1 in 100 of the others stand there, no threshold accuses
-# just 1 in 100, and the one that accuses fewer finds nobody.
-#
 # ### The likelihood-ratio attack
 #
 # The **likelihood-ratio attack** asks: is $\phi$ high *for this image*? The attacker

@@ -142,7 +142,7 @@ Table(["size of the group", "gap that 1 in 20 divisions exceeds"],
 by_chance.reconcile(
     exceeded[20],
     "Of 20 children about 15 are ill: one missed child is a gap of 7 points. "
-    "And who looks at ten groups will find a gap of this kind in some.",
+    "Who looks at ten groups finds one of this kind in 40 % of the cases.",
 )
 
 # %% [markdown]

@@ -33,7 +33,7 @@ def test_sample_size_by_keyboard(notebook, record_property):
     record_property("milliseconds", ["test cases", statistics.median(moves)])
     assert statistics.median(moves) < 1000
     assert all(png(each.get_attribute("src")) != old for each, old in zip((intervals, shares, detectable), before))
-    page.output.get_by_text("How often you would be fooled").wait_for()
+    page.output.get_by_text("How often you would miss it, or be fooled").wait_for()
 
     page.tab_to(page.control("curve"))
     page.choose(1)

@@ -175,6 +175,11 @@ def _without_the_new_case(probabilities, labels, new, coverage):
     return 1 - new <= _true_scores(probabilities, labels).sort().values[rank - 1]
 
 
+def _next_rank(probabilities, labels, new, coverage):
+    rank = math.ceil((len(labels) + 1) * coverage)
+    return 1 - new <= _true_scores(probabilities, labels).sort().values[min(rank, len(labels) - 1)]
+
+
 def _interpolated(probabilities, labels, new, coverage):
     return 1 - new <= torch.quantile(_true_scores(probabilities, labels), coverage)
 
@@ -283,6 +288,7 @@ EXERCISES = [
                 _without_the_new_case,
                 "your rank is of n cases. The new case is one of the pot, too: n + 1.",
             ),
+            Mistake("one rank too high", _next_rank, "the smallest score has rank 1, and index 0."),
             Mistake(
                 "interpolated",
                 _interpolated,
