@@ -22,8 +22,8 @@ import torch
 from ..errors import MedtutorError
 
 START, ROOM = 60, 64 * 2**20
-# The most that is taken as one answer.
-BYTES = 200_000_000
+# The most that is taken as one answer: all arrays together, and what is said of them.
+BYTES, HEAD = 200_000_000, 10_000_000
 NOBODY = "65534"
 HERE = Path(__file__).resolve()
 
@@ -93,10 +93,14 @@ class Sandbox:
         try:
             self._process.stdin.write(struct.pack("<q", len(asked)) + asked)
             self._process.stdin.flush()
+            said, arrays = self._read(self.seconds)
         except OSError:
             self.why = "it ended itself"
             return None, []
-        said, arrays = self._read(self.seconds)
+        except BaseException:  # who asks has stopped waiting: what comes now would be taken for the next answer
+            self.why = "it took too long"
+            self.close()
+            raise
         if said is None:
             self.close()
         return said, arrays
@@ -105,13 +109,14 @@ class Sandbox:
         """One message. Whatever is no message, too long or too late ends the conversation."""
         until = time.monotonic() + seconds
         try:
-            said = json.loads(self._bytes(struct.unpack("<q", self._bytes(8, until))[0], until))
+            said = json.loads(self._bytes(struct.unpack("<q", self._bytes(8, until))[0], until, HEAD))
             kinds = [(np.dtype(str(kind)), tuple(map(int, shape))) for kind, shape in said.pop("arrays")]
             if any(kind.kind not in "biufc" or min(shape, default=0) < 0 for kind, shape in kinds):
                 raise ValueError("no numbers")
-            arrays = []
+            arrays, left = [], BYTES
             for kind, shape in kinds:
-                data = self._bytes(kind.itemsize * int(np.prod(shape, dtype=object)), until)
+                data = self._bytes(kind.itemsize * int(np.prod(shape, dtype=object)), until, left)
+                left -= len(data)
                 arrays.append(np.frombuffer(data, kind).reshape(shape).copy())
             return said, arrays
         except TimeoutError:
@@ -120,8 +125,8 @@ class Sandbox:
             self.why = "it ended itself, or took more memory or time than there is"
         return None, []
 
-    def _bytes(self, count, until):
-        if not 0 <= count <= BYTES:
+    def _bytes(self, count, until, most=8):
+        if not 0 <= count <= most:
             raise ValueError("too long")
         found, stream = bytearray(), self._process.stdout.fileno()
         while len(found) < count:

@@ -199,3 +199,35 @@ def test_wrong_folders_are_one_sentence(tmp_path, course):
     with pytest.raises(InputError, match="nothing was handed in"):
         grade(course, lessons=["99"])
     assert (tmp_path / "mine.txt").read_text() == "x"
+
+
+@sandboxed
+def test_a_function_that_is_too_slow_spoils_no_other(monkeypatch):
+    """What it answers after it was given up is not taken for what the next one answers."""
+    monkeypatch.setitem(look_at.__globals__, "SECONDS", 2)
+    slow = "import time\ndef dice(*inputs):\n    time.sleep(1.5)\n    return 0.\n"
+    right = next(cell.source for cell in assignment(SOURCE).cells if grade_id(cell) == "jaccard_from_dice")
+    with Sandbox([slow, right]) as sandbox:
+        said = [look_at(exercises()[name], sandbox.function(name)) for name in ("dice", "jaccard_from_dice")]
+    assert [box.kind for box in said] == ["wrong", "right"] and "stopped after 2 seconds" in said[0].text
+
+
+FORGED = """import json, os, struct
+def f():
+    head = json.dumps({"tree": 1, "changed": False, "flows": [], "arrays": [["<f8", [20_000_000]]] * 3}).encode()
+    for to in os.listdir("/proc/self/fd"):
+        try:
+            os.write(int(to), struct.pack("<q", len(head)) + head)
+            for _ in range(3):
+                os.write(int(to), bytes(160_000_000))
+        except OSError:
+            pass
+"""
+
+
+@sandboxed
+@pytest.mark.parametrize("code", [FORGED, "def f():\n    return 'x' * 20_000_000"], ids=["arrays", "words"])
+def test_no_answer_fills_the_memory_of_who_grades(code):
+    """An answer is limited as a whole: all its arrays together, and the words about them."""
+    with Sandbox([code]) as sandbox, pytest.raises(RuntimeError, match="more memory"):
+        sandbox.function("f")()
