@@ -34,7 +34,7 @@ class Sandbox:
     cells    code, in order
     seconds  for which one question, or all cells together, may be thought about
 
-    `failed` says of each cell that stopped with an error, by its number: [name, words, line]. Raises `MedtutorError`
+    `failed` says of each cell that stopped with an error, by its number: (name, words). Raises `MedtutorError`
     where there is no bubblewrap, and where it cannot make its room here.
     """
 
@@ -61,7 +61,12 @@ class Sandbox:
                 " Linux machine that allows user namespaces"
             )
         said, _ = self._ask("run", self._cells)
-        self.failed = {int(number): words for number, words in (said or {}).get("failed", {}).items()}
+        try:
+            failed = said["failed"].items() if said else ()
+            self.failed = {int(number): (str(words[0])[:60], str(words[1])[:200]) for number, words in failed}
+        except (AttributeError, IndexError, KeyError, TypeError, ValueError):  # the cells have answered themselves
+            said, self.why = None, "it ended itself"
+            self.close()
         self._endless = said is None  # the cells themselves: asking again would not help
 
     def __exit__(self, *_):

@@ -139,7 +139,7 @@ def test_a_class_is_graded(course, capsys):
         what: full | {"dice": 0.0} for what in HOSTILE
     }
     assert students["writes"][NAME]["to_read"] == ["in-your-own-words"]
-    assert (course / "grades.csv").read_text().splitlines()[0] == "student,lesson,score,of,to_read"
+    assert (course / "grades.csv").read_text().splitlines()[0] == "student,lesson,score,of,to_read,failed"
     feedback = (course / "feedback/wrong" / NAME / f"{NAME}.html").read_text(encoding="utf-8")
     assert "jaccard_from_dice: not yet" in feedback
     assert not Path("/tmp/full").exists()
@@ -231,3 +231,44 @@ def test_no_answer_fills_the_memory_of_who_grades(code):
     """An answer is limited as a whole: all its arrays together, and the words about them."""
     with Sandbox([code]) as sandbox, pytest.raises(RuntimeError, match="more memory"):
         sandbox.function("f")()
+
+
+@sandboxed
+def test_an_odd_hand_in_costs_nobody_else_a_grade(tmp_path):
+    """What cannot be graded is told in a sentence, and is no score of 0; a copied cell, and words from in there that
+    no file can hold, are no reason.
+    """
+    folder = tmp_path / "course"
+    build_course([SOURCE], folder)
+    for who in ("[a]*", "empty", "list", "renamed"):
+        hand_in(folder, who, solved)
+    file = f"{NAME}/{NAME}.ipynb"
+    (folder / "submitted/empty" / file).write_text("")
+    (folder / "submitted/list" / file).write_text("[]")
+    (folder / "submitted/renamed" / file).rename(folder / f"submitted/renamed/{NAME}/{NAME} (1).ipynb")
+    answers = "import json, os, struct\nhead = json.dumps({'failed': {'x': []}, 'arrays': []}).encode()\n"
+    answers += (
+        "for to in os.listdir('/proc/self/fd'):\n    try: os.write(int(to), struct.pack('<q', len(head)) + head)\n"
+    )
+    answers += "    except OSError: pass\n"
+    half = "def dice(*inputs):\n    raise ValueError(chr(0xd800))\n"
+    broken = "def dice(*inputs)\n    return 0\n"
+    for who, code in (("answers-itself", answers), ("half", half), ("broken", broken)):
+        hand_in(folder, who, lambda name, source, code=code: code if name == "dice" else solved(name, source))
+    hand_in(folder, "zz-copied", solved)
+    path = folder / "submitted/zz-copied" / file
+    notebook = json.loads(path.read_text(encoding="utf-8"))
+    copied = [cell for cell in notebook["cells"] if grade_id(cell) == "dice-check"]
+    notebook["cells"] += [cell | {"id": f"copy{number}"} for number, cell in enumerate(copied)]
+    path.write_text(json.dumps(notebook), encoding="utf-8")
+    found = {who: lessons[NAME] for who, lessons in grade(folder, progress=lambda line: None)["students"].items()}
+    said = {who: each["failed"] for who, each in found.items() if "failed" in each}
+    assert set(said) == {"[a]*", "empty", "list", "renamed"}
+    assert "rename the folder" in said["[a]*"] and f"no {NAME}.ipynb" in said["renamed"]
+    assert "damaged" in said["empty"] and "damaged" in said["list"]
+    scores = {who: each["score"] for who, each in found.items() if who not in said}
+    assert scores == {"answers-itself": 0, "half": 6, "broken": 6, "zz-copied": 8}
+    lines = (folder / "grades.csv").read_text(encoding="utf-8").splitlines()
+    assert next(line for line in lines if line.startswith("empty,")).startswith(f"empty,{NAME},,,0,its {NAME}.ipynb is")
+    feedback = (folder / "feedback/broken" / NAME / f"{NAME}.html").read_text(encoding="utf-8")
+    assert "Your cells stopped: SyntaxError" in feedback
