@@ -23,7 +23,6 @@ from .check import exercises, look_at
 from .gradebook import api_of, last_line
 from .sandbox import Sandbox
 
-
 # Lines that have no part in a submission's own code: in the sandbox there are no checks.
 CHECKS = re.compile(r"^(from medtutor\.course import check|check\.\w+\(.*\))[ \t]*$", re.M)
 
@@ -127,7 +126,7 @@ def _graded(api, folder, name, who):
             "failed": f"there is no {name}.ipynb in its folder; a notebook of another name is not read",
         }
     try:
-        nbformat.read(file, 4).cells
+        list(nbformat.read(file, 4).cells)
     except Exception:  # no JSON, or JSON of another shape
         return {"score": 0.0, "failed": f"its {name}.ipynb is damaged and no notebook; ask for it anew"}
     done = api.autograde(name, who)

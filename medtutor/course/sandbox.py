@@ -233,8 +233,11 @@ def command():
             "submissions are graded in a sandbox, which needs bubblewrap: apt-get install bubblewrap (Linux only)"
         )
     root = os.getuid() == 0
-    # Of the machine: the system's libraries, and Python with its own.
-    places = ["/usr", "/lib", "/lib64", "/bin", "/etc/ld.so.cache", sys.base_prefix, sys.prefix]
+    # Of the machine: the system's programs and libraries, and Python with its own. No whole /usr or prefix: a clone of
+    # the course may lie in one.
+    places = ["/usr/bin", "/usr/lib", "/usr/lib64", "/usr/local/lib", "/lib", "/lib64", "/bin", "/etc/ld.so.cache"]
+    parts = ("bin", "lib", "lib64", "pyvenv.cfg")
+    places += [str(Path(prefix, part)) for prefix in (sys.base_prefix, sys.prefix) for part in parts]
     line = [
         bwrap,
         "--unshare-pid",
@@ -252,8 +255,9 @@ def command():
     for place in places:
         line += ["--ro-bind", place, place]
     package = HERE.parents[1]
-    if any(package.is_relative_to(place) for place in places):  # medtutor among them
-        line += ["--tmpfs", str(package)]
+    for place in map(Path, places):  # medtutor may be seen in several, where one is a link to another
+        if package.is_relative_to(place.resolve()):
+            line += ["--tmpfs", str(place / package.relative_to(place.resolve()))]
     line += ["--ro-bind", str(HERE.with_name("sandboxed.py")), "/sandboxed.py"]
     line += ["--proc", "/proc", "--dev", "/dev", "--size", str(ROOM), "--perms", "1777", "--tmpfs", "/tmp"]
     line += ["--chdir", "/tmp", "--clearenv", "--setenv", "HOME", "/tmp", "--setenv", "OMP_NUM_THREADS", "1"]

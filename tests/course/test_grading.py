@@ -17,7 +17,7 @@ from medtutor.course.assignment import assignment, build_course
 from medtutor.course.builder import SOLUTION, sources
 from medtutor.course.check import exercises, look_at
 from medtutor.course.grading import grade
-from medtutor.course.sandbox import Sandbox
+from medtutor.course.sandbox import Sandbox, command
 from medtutor.errors import InputError, MedtutorError
 
 NOTEBOOKS = Path(__file__).parents[2] / "notebooks"
@@ -171,6 +171,22 @@ def test_the_sandbox_holds_nothing_of_the_course_and_nobody_s_files():
         user, *found = sandbox.function("seen")()
     assert user == "65534"
     assert [each for each in found if "course/lessons" in each or "notebooks" in each] == []
+
+
+def test_the_package_is_hidden_wherever_it_is_seen_from(monkeypatch, tmp_path):
+    """Through a link to the environment, too; and a clone in /usr/src is not even there."""
+    package = tmp_path / "real/lib/site-packages/medtutor"
+    package.mkdir(parents=True)
+    (tmp_path / "link").symlink_to(tmp_path / "real")
+    monkeypatch.setattr(shutil, "which", lambda name: "/usr/bin/bwrap")
+    monkeypatch.setattr("medtutor.course.sandbox.HERE", package / "course/sandbox.py")
+    monkeypatch.setattr("sys.prefix", str(tmp_path / "link"))
+    monkeypatch.setattr("sys.base_prefix", str(tmp_path / "real"))
+    line = command()
+    hidden = {line[number + 1] for number, word in enumerate(line) if word == "--tmpfs"}
+    assert {str(tmp_path / kind / "lib/site-packages/medtutor") for kind in ("real", "link")} <= hidden
+    seen = [Path(line[number + 1]) for number, word in enumerate(line) if word == "--ro-bind"]
+    assert not any(Path("/usr/src/clone").is_relative_to(place) for place in seen)
 
 
 @sandboxed
