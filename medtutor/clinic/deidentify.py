@@ -127,7 +127,7 @@ class Deidentifier:
             )
         if "EncapsulatedDocument" in dataset:
             raise InputError("it holds a document, whose pages cannot be cleaned; leave it out")
-        patient = str(dataset.get("PatientID", ""))
+        patient = _patient(dataset)
         names = _Names(dataset)
         made = self._copy(dataset, patient, names, 0)
         made.PatientID = made.PatientName = self._pseudonym(patient)
@@ -223,6 +223,14 @@ class Deidentifier:
                 code.CodeValue, code.CodingSchemeDesignator, code.CodeMeaning = value, "DCM", meaning
                 codes.append(code)
         made.DeidentificationMethodCodeSequence = Sequence(codes)
+
+
+def _patient(dataset):
+    """Whose it is: by the number, where there is none by the name, where there is neither by the study; two people
+    without a number do not become one.
+    """
+    given = [str(dataset.get(name) or "") for name in ("PatientID", "PatientName", "PatientBirthDate")]
+    return given[0] or (" ".join(given[1:]) if given[1] else str(dataset.get("StudyInstanceUID") or ""))
 
 
 class _Names:

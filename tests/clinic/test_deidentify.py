@@ -303,6 +303,16 @@ def test_a_full_disk_is_not_the_file_s_fault(folder, tmp_path, monkeypatch):
         deidentify_folder(folder, tmp_path / "out")
 
 
+def test_people_without_a_number_do_not_become_one():
+    pseudonyms = {}
+    deidentifier = Deidentifier()
+    for name, study in (("Ann^One", "1.2.1"), ("Bob^Two", "1.2.2"), ("Ann^One", "1.2.3"), ("", "1.2.4"), ("", "1.2.5")):
+        dataset = given(CT)
+        dataset.PatientID, dataset.PatientName, dataset.StudyInstanceUID = "", name, study
+        pseudonyms[study] = deidentifier.dataset(dataset).PatientID
+    assert pseudonyms["1.2.1"] == pseudonyms["1.2.3"] and len(set(pseudonyms.values())) == 4
+
+
 def test_a_link_is_left_out_and_told(tmp_path):
     (tmp_path / "in").mkdir()
     (tmp_path / "in" / "scan.dcm").symlink_to(CT)
