@@ -16,13 +16,14 @@ import uuid
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import date, timedelta
+from io import BytesIO
 from os import PathLike
 from pathlib import Path
 from typing import Any
 
 from ..checks import instance
-from ..errors import InputError
-from ..files import resolve
+from ..errors import InputError, MedtutorError
+from ..files import resolve, write_whole
 from .opening import only_our_words, open_dicom
 from .pixels import cleaned_pixels
 from .profile import action_of
@@ -126,7 +127,7 @@ class Deidentifier:
             )
         if "EncapsulatedDocument" in dataset:
             raise InputError("it holds a document, whose pages cannot be cleaned; leave it out")
-        patient = str(dataset.get("PatientID", ""))
+        patient = _patient(dataset)
         names = _Names(dataset)
         made = self._copy(dataset, patient, names, 0)
         made.PatientID = made.PatientName = self._pseudonym(patient)
@@ -224,6 +225,14 @@ class Deidentifier:
         made.DeidentificationMethodCodeSequence = Sequence(codes)
 
 
+def _patient(dataset):
+    """Whose it is: by the number, where there is none by the name, where there is neither by the study; two people
+    without a number do not become one.
+    """
+    given = [str(dataset.get(name) or "") for name in ("PatientID", "PatientName", "PatientBirthDate")]
+    return given[0] or (" ".join(given[1:]) if given[1] else str(dataset.get("StudyInstanceUID") or ""))
+
+
 class _Names:
     """Names and numbers of a data set, to be looked for in what stays of it."""
 
@@ -288,14 +297,14 @@ def _dummy(vr):
 def deidentify_folder(folder: str | PathLike, out: str | PathLike, *, key: bytes | None = None) -> Deidentified:
     """De-identify all files in a folder and below it; each becomes a file of `out`, named by its new identifier.
 
-    folder  DICOM files; others are left out, and the answer says so
+    folder  DICOM files; others, and links, are left out, and the answer says so
     out     a new or empty folder outside of it
     key     as `Deidentifier` takes it
 
     Pseudonyms, unique identifiers and the move of the dates are the same in all of them.
 
     Raises `InputError` for a folder that is not there or holds no file, and for an `out` that is not empty or lies
-    within it.
+    within it; `MedtutorError` where `out` cannot be written.
 
     >>> import tempfile
     >>> from pathlib import Path
@@ -314,32 +323,37 @@ def deidentify_folder(folder: str | PathLike, out: str | PathLike, *, key: bytes
         raise InputError("the folder for the output lies within the one that is read; give another")
     if target.exists() and (not target.is_dir() or any(target.iterdir())):
         raise InputError("the folder for the output is not empty; give a new one")
-    files = sorted(path for path in source.rglob("*") if path.is_file() and not path.is_symlink())
+    files = sorted(path for path in source.rglob("*") if path.is_file() or path.is_symlink())
     if not files:
         raise InputError("the folder to de-identify holds no file; give one that holds DICOM files")
-    target.mkdir(parents=True, exist_ok=True)
     deidentifier = Deidentifier(key)
     left_out: dict[int, str] = {}
     cleaned = 0
-    for place, path in enumerate(files, start=1):
-        try:
-            cleaned += _write_one(deidentifier, path, target)
-        except InputError as error:
-            left_out[place] = str(error)
+    try:
+        target.mkdir(parents=True, exist_ok=True)
+        for place, path in enumerate(files, start=1):
+            try:
+                cleaned += _write_one(deidentifier, path, target)
+            except InputError as error:
+                left_out[place] = str(error)
+    except OSError as error:  # what cannot be read is an `InputError`
+        why = error.strerror or type(error).__name__
+        raise MedtutorError(
+            f"the folder for the output cannot be written ({why}); make room, or give another"
+        ) from None
     return Deidentified(len(files) - len(left_out), cleaned, left_out)
 
 
 def _write_one(deidentifier: Deidentifier, path: Path, target: Path) -> bool:
     """Write the de-identified copy of one file; whether letters were blacked out in it."""
+    if path.is_symlink():
+        raise InputError("it is a link, which is not followed; give the file itself")
+    content = BytesIO()
     with only_our_words(UNREADABLE):
         made, black = deidentifier.cleaned(open_dicom(path))
-        name = target / f"{made.SOPInstanceUID}.dcm"
-        if name.exists():
-            raise InputError("another file before it has the same identifier; only the first is written")
-        partial = name.with_suffix(".part")
-        try:
-            made.save_as(partial, enforce_file_format=True)
-            partial.rename(name)
-        finally:
-            partial.unlink(missing_ok=True)
-        return black > 0
+        made.save_as(content, enforce_file_format=True)
+    name = target / f"{made.SOPInstanceUID}.dcm"
+    if name.exists():
+        raise InputError("another file before it has the same identifier; only the first is written")
+    write_whole(name, content.getvalue())
+    return black > 0

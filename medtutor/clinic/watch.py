@@ -29,7 +29,7 @@ from threading import Event
 from typing import Any
 
 from ..checks import flag, number
-from ..errors import InputError, shown
+from ..errors import InputError, MedtutorError, shown
 from ..files import resolve, write_whole
 from .intake import Arrived, Intake, check_folder, identified, new_series, remove, suffix_of, waiting
 from .journal import Journal
@@ -125,7 +125,13 @@ def watch(
             raise InputError(f"{target} cannot be written ({error.strerror or error}); choose another --out") from None
         with Journal(target, model) as journal:
             watcher = _Watcher(target, journal, process, archive, log, stop)
-            return watcher.run(source, modality, once, every, settle)
+            try:
+                return watcher.run(source, modality, once, every, settle)
+            except OSError as error:
+                why = error.strerror or type(error).__name__
+                raise MedtutorError(
+                    f"{target} cannot be written ({why}); make room and start again: what was taken is kept"
+                ) from None
 
 
 class _Unfit(Exception):

@@ -30,6 +30,13 @@ c.ClearSolutions.code_stub = {{"python": "raise NotImplementedError()"}}
 # A student's code runs in a sandbox, and is compared outside of it, on inputs that are drawn from this number. Keep it
 # to yourself, and this file.
 c.Judge.seed = {seed}
+c.Autograde.sanitize_preprocessors = [
+    "nbgrader.preprocessors.ClearOutput",
+    "medtutor.course.grading.Once",
+    "nbgrader.preprocessors.OverwriteKernelspec",
+    "nbgrader.preprocessors.OverwriteCells",
+    "nbgrader.preprocessors.CheckCellMetadata",
+]
 c.Autograde.autograde_preprocessors = [
     "medtutor.course.grading.Judge",
     "nbgrader.preprocessors.IgnorePattern",

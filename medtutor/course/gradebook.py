@@ -1,6 +1,7 @@
 """nbgrader's own interface to a course in a folder."""
 
 import os
+import re
 import sys
 from pathlib import Path
 
@@ -27,6 +28,10 @@ def api_of(folder):
 
 
 def last_line(done):
-    """What nbgrader said last of something that failed."""
-    said = (done.get("error") or done.get("log") or "").strip().splitlines()
+    """What went wrong, in nbgrader's words; in its log stands the error, and after it only that there was one."""
+    log, error = ((done.get(kind) or "").strip().splitlines() for kind in ("log", "error"))
+    named = [found for line in log if (found := re.fullmatch(r"\s*(?:\w+\.)*(\w+: .*)", line))]
+    if named:
+        return named[-1][1]
+    said = error or log
     return said[-1] if said else "it does not say why"

@@ -12,7 +12,8 @@ import time
 import warnings
 from pathlib import Path
 
-from nbgrader.preprocessors import NbGraderPreprocessor
+import nbformat
+from nbgrader.preprocessors import DeduplicateIds, NbGraderPreprocessor
 from traitlets import Float, Integer
 
 from ..errors import InputError
@@ -21,6 +22,22 @@ from .assignment import CHECK
 from .check import exercises, look_at
 from .gradebook import api_of, last_line
 from .sandbox import Sandbox
+
+# Lines that have no part in a submission's own code: in the sandbox there are no checks.
+CHECKS = re.compile(r"^(from medtutor\.course import check|check\.\w+\(.*\))[ \t]*$", re.M)
+
+
+class Once(DeduplicateIds):
+    """In nbgrader's place of finding copies of a cell, of which the last counts: the others are cells like any. With
+    nbgrader they keep an empty mark, for which it then refuses the notebook.
+    """
+
+    def preprocess_cell(self, cell, resources, cell_index):
+        """Take the mark from a cell whose mark another one after it has."""
+        cell, resources = super().preprocess_cell(cell, resources, cell_index)
+        if cell.metadata.get("nbgrader") == {}:
+            del cell.metadata["nbgrader"]
+        return cell, resources
 
 
 class Judge(NbGraderPreprocessor):
@@ -31,7 +48,7 @@ class Judge(NbGraderPreprocessor):
 
     def preprocess(self, nb, resources):
         """Judge a notebook of which nbgrader has restored the cells with checks."""
-        own = [cell.source for cell in nb.cells if cell.cell_type == "code" and not _points(cell)]
+        own = [CHECKS.sub("", cell.source) for cell in nb.cells if cell.cell_type == "code" and not _points(cell)]
         with Sandbox(own, self.seconds) as sandbox:
             for cell in nb.cells:
                 found = CHECK.search(cell.source) if cell.cell_type == "code" and _points(cell) else None
@@ -79,9 +96,8 @@ def grade(folder, lessons=None, progress=print):
             continue
         for who in sorted(api.get_submitted_students(name)):
             started = time.monotonic()
-            done = api.autograde(name, who)
+            found = _graded(api, folder, name, who)
             graded += 1
-            found = _scores(api, name, who) if done["success"] else {"score": 0.0, "failed": last_line(done)}
             found["seconds"] = round(time.monotonic() - started, 1)
             students.setdefault(who, {})[name] = found
             progress(f"{who}, {name}: " + (found.get("failed") or f"{found['score']:g} of {found['of']:g}"))
@@ -96,6 +112,25 @@ def grade(folder, lessons=None, progress=print):
     write_text(folder / "grades.json", json.dumps(grades, indent=1, ensure_ascii=False) + "\n")
     write_text(folder / "grades.csv", _table(students))
     return grades
+
+
+def _graded(api, folder, name, who):
+    """One submission: its scores, or why there are none. The others are graded whatever it is."""
+    if re.search(r"[*?\[\]]", who):
+        why = "the name of its folder holds one of * ? [ ], which nbgrader takes for a pattern; rename the folder"
+        return {"score": 0.0, "failed": why}
+    file = folder / "submitted" / who / name / f"{name}.ipynb"
+    if not file.is_file():
+        return {
+            "score": 0.0,
+            "failed": f"there is no {name}.ipynb in its folder; a notebook of another name is not read",
+        }
+    try:
+        list(nbformat.read(file, 4).cells)
+    except Exception:  # no JSON, or JSON of another shape
+        return {"score": 0.0, "failed": f"its {name}.ipynb is damaged and no notebook; ask for it anew"}
+    done = api.autograde(name, who)
+    return _scores(api, name, who) if done["success"] else {"score": 0.0, "failed": last_line(done)}
 
 
 def _scores(api, name, who):
@@ -119,14 +154,16 @@ def _table(students):
     """A line for each submission, as learning platforms read it."""
     text = io.StringIO()
     lines = csv.writer(text, lineterminator="\n")
-    lines.writerow(["student", "lesson", "score", "of", "to_read"])
+    lines.writerow(["student", "lesson", "score", "of", "to_read", "failed"])
     for who, lessons in students.items():
         for name, found in lessons.items():
             to_read = len(found.get("to_read", []))
-            lines.writerow([_plain(who), name, found["score"], found.get("of", ""), to_read])
+            failed = found.get("failed", "")
+            score = "" if failed else found["score"]  # nobody has looked at it: that is no score of 0
+            lines.writerow([_plain(who), name, score, found.get("of", ""), to_read, _plain(failed)])
     return text.getvalue()
 
 
 def _plain(word):
-    """A name that no spreadsheet takes for a formula."""
+    """Words that no spreadsheet takes for a formula."""
     return "'" + word if re.match(r"[=+\-@\t]", word) else word

@@ -22,8 +22,8 @@ import torch
 from ..errors import MedtutorError
 
 START, ROOM = 60, 64 * 2**20
-# The most that is taken as one answer.
-BYTES = 200_000_000
+# The most that is taken as one answer: all arrays together, and what is said of them.
+BYTES, HEAD = 200_000_000, 10_000_000
 NOBODY = "65534"
 HERE = Path(__file__).resolve()
 
@@ -34,7 +34,7 @@ class Sandbox:
     cells    code, in order
     seconds  for which one question, or all cells together, may be thought about
 
-    `failed` says of each cell that stopped with an error, by its number: [name, words, line]. Raises `MedtutorError`
+    `failed` says of each cell that stopped with an error, by its number: (name, words). Raises `MedtutorError`
     where there is no bubblewrap, and where it cannot make its room here.
     """
 
@@ -61,7 +61,12 @@ class Sandbox:
                 " Linux machine that allows user namespaces"
             )
         said, _ = self._ask("run", self._cells)
-        self.failed = {int(number): words for number, words in (said or {}).get("failed", {}).items()}
+        try:
+            failed = said["failed"].items() if said else ()
+            self.failed = {int(number): (str(words[0])[:60], str(words[1])[:200]) for number, words in failed}
+        except (AttributeError, IndexError, KeyError, TypeError, ValueError):  # the cells have answered themselves
+            said, self.why = None, "it ended itself"
+            self.close()
         self._endless = said is None  # the cells themselves: asking again would not help
 
     def __exit__(self, *_):
@@ -93,10 +98,14 @@ class Sandbox:
         try:
             self._process.stdin.write(struct.pack("<q", len(asked)) + asked)
             self._process.stdin.flush()
+            said, arrays = self._read(self.seconds)
         except OSError:
             self.why = "it ended itself"
             return None, []
-        said, arrays = self._read(self.seconds)
+        except BaseException:  # who asks has stopped waiting: what comes now would be taken for the next answer
+            self.why = "it took too long"
+            self.close()
+            raise
         if said is None:
             self.close()
         return said, arrays
@@ -105,13 +114,14 @@ class Sandbox:
         """One message. Whatever is no message, too long or too late ends the conversation."""
         until = time.monotonic() + seconds
         try:
-            said = json.loads(self._bytes(struct.unpack("<q", self._bytes(8, until))[0], until))
+            said = json.loads(self._bytes(struct.unpack("<q", self._bytes(8, until))[0], until, HEAD))
             kinds = [(np.dtype(str(kind)), tuple(map(int, shape))) for kind, shape in said.pop("arrays")]
             if any(kind.kind not in "biufc" or min(shape, default=0) < 0 for kind, shape in kinds):
                 raise ValueError("no numbers")
-            arrays = []
+            arrays, left = [], BYTES
             for kind, shape in kinds:
-                data = self._bytes(kind.itemsize * int(np.prod(shape, dtype=object)), until)
+                data = self._bytes(kind.itemsize * int(np.prod(shape, dtype=object)), until, left)
+                left -= len(data)
                 arrays.append(np.frombuffer(data, kind).reshape(shape).copy())
             return said, arrays
         except TimeoutError:
@@ -120,8 +130,8 @@ class Sandbox:
             self.why = "it ended itself, or took more memory or time than there is"
         return None, []
 
-    def _bytes(self, count, until):
-        if not 0 <= count <= BYTES:
+    def _bytes(self, count, until, most=8):
+        if not 0 <= count <= most:
             raise ValueError("too long")
         found, stream = bytearray(), self._process.stdout.fileno()
         while len(found) < count:
@@ -223,8 +233,11 @@ def command():
             "submissions are graded in a sandbox, which needs bubblewrap: apt-get install bubblewrap (Linux only)"
         )
     root = os.getuid() == 0
-    # Of the machine: the system's libraries, and Python with its own.
-    places = ["/usr", "/lib", "/lib64", "/bin", "/etc/ld.so.cache", sys.base_prefix, sys.prefix]
+    # Of the machine: the system's programs and libraries, and Python with its own. No whole /usr or prefix: a clone of
+    # the course may lie in one.
+    places = ["/usr/bin", "/usr/lib", "/usr/lib64", "/usr/local/lib", "/lib", "/lib64", "/bin", "/etc/ld.so.cache"]
+    parts = ("bin", "lib", "lib64", "pyvenv.cfg")
+    places += [str(Path(prefix, part)) for prefix in (sys.base_prefix, sys.prefix) for part in parts]
     line = [
         bwrap,
         "--unshare-pid",
@@ -242,8 +255,9 @@ def command():
     for place in places:
         line += ["--ro-bind", place, place]
     package = HERE.parents[1]
-    if any(package.is_relative_to(place) for place in places):  # medtutor among them
-        line += ["--tmpfs", str(package)]
+    for place in map(Path, places):  # medtutor may be seen in several, where one is a link to another
+        if package.is_relative_to(place.resolve()):
+            line += ["--tmpfs", str(place / package.relative_to(place.resolve()))]
     line += ["--ro-bind", str(HERE.with_name("sandboxed.py")), "/sandboxed.py"]
     line += ["--proc", "/proc", "--dev", "/dev", "--size", str(ROOM), "--perms", "1777", "--tmpfs", "/tmp"]
     line += ["--chdir", "/tmp", "--clearenv", "--setenv", "HOME", "/tmp", "--setenv", "OMP_NUM_THREADS", "1"]

@@ -140,7 +140,7 @@ def same(one, other):
 def in_words(error):
     """[name of an error, its words, the line of the student's code]."""
     lines = [frame.lineno for frame in traceback.extract_tb(error.__traceback__) if frame.filename == "<cell>"]
-    said = str(error).strip().splitlines()
+    said = str(error).encode(errors="replace").decode().strip().splitlines()  # a notebook holds no half of a character
     return [type(error).__name__, said[0][:200] if said else "", lines[-1] if lines else None]
 
 

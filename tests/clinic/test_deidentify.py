@@ -1,5 +1,6 @@
 """De-identification: of sixty planted identifiers none is left, in no byte and no pixel; what stays, stays useful."""
 
+import errno
 import io
 import os
 import re
@@ -19,7 +20,7 @@ from medtutor.clinic.beside import left_by_each
 from medtutor.clinic.pixels import _declared_bits
 from medtutor.clinic.planted import PLANTED, left_in, plant, read_off
 from medtutor.clinic.profile import action_of
-from medtutor.errors import InputError
+from medtutor.errors import InputError, MedtutorError
 
 LOOP, CT = "examples_ybr_color.dcm", "CT_small.dcm"
 
@@ -286,6 +287,37 @@ def test_no_folder_that_would_be_overwritten_or_read_again(folder, tmp_path):
     (tmp_path / "empty").mkdir()
     with pytest.raises(InputError, match="holds no file"):
         deidentify_folder(tmp_path / "empty", tmp_path / "out")
+
+
+def test_a_full_disk_is_not_the_file_s_fault(folder, tmp_path, monkeypatch):
+    """Nor is an output that cannot be written anything unexpected."""
+    with pytest.raises(MedtutorError, match="output cannot be written"):
+        deidentify_folder(folder, "/dev/null/out")
+
+    def full(*_):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr("medtutor.clinic.deidentify.write_whole", full)
+    monkeypatch.setattr(Path, "rename", full)
+    with pytest.raises(MedtutorError, match="No space left on device"):
+        deidentify_folder(folder, tmp_path / "out")
+
+
+def test_people_without_a_number_do_not_become_one():
+    pseudonyms = {}
+    deidentifier = Deidentifier()
+    for name, study in (("Ann^One", "1.2.1"), ("Bob^Two", "1.2.2"), ("Ann^One", "1.2.3"), ("", "1.2.4"), ("", "1.2.5")):
+        dataset = given(CT)
+        dataset.PatientID, dataset.PatientName, dataset.StudyInstanceUID = "", name, study
+        pseudonyms[study] = deidentifier.dataset(dataset).PatientID
+    assert pseudonyms["1.2.1"] == pseudonyms["1.2.3"] and len(set(pseudonyms.values())) == 4
+
+
+def test_a_link_is_left_out_and_told(tmp_path):
+    (tmp_path / "in").mkdir()
+    (tmp_path / "in" / "scan.dcm").symlink_to(CT)
+    done = deidentify_folder(tmp_path / "in", tmp_path / "out")
+    assert done.written == 0 and "it is a link" in done.left_out[1]
 
 
 def broken(change):

@@ -1,5 +1,6 @@
 """The watcher: loses nothing, does nothing twice, survives bad files, its own death, and a PACS that is away."""
 
+import errno
 import json
 import multiprocessing
 import os
@@ -535,6 +536,21 @@ def test_results_do_not_lie_in_the_folder_that_is_watched(inbox):
 def test_an_out_that_cannot_be_written_is_told(inbox):
     with pytest.raises(InputError, match="cannot be written"):
         watch(inbox, process, "/dev/null/out", once=True)
+
+
+def test_a_full_disk_is_told_and_loses_nothing(inbox, monkeypatch):
+    put(inbox)
+
+    def full(*_):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    with monkeypatch.context() as patch:
+        patch.setattr(module, "write_whole", full)
+        with pytest.raises(MedtutorError, match="cannot be written .No space left on device"):
+            once(inbox)
+    assert once(inbox)[0].done == 1
+    once(inbox)
+    assert len(list((inbox.with_name("out") / "results").glob("*/report.json"))) == 1
 
 
 def test_a_damaged_journal_is_told(inbox):

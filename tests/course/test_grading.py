@@ -17,7 +17,7 @@ from medtutor.course.assignment import assignment, build_course
 from medtutor.course.builder import SOLUTION, sources
 from medtutor.course.check import exercises, look_at
 from medtutor.course.grading import grade
-from medtutor.course.sandbox import Sandbox
+from medtutor.course.sandbox import Sandbox, command
 from medtutor.errors import InputError, MedtutorError
 
 NOTEBOOKS = Path(__file__).parents[2] / "notebooks"
@@ -139,7 +139,7 @@ def test_a_class_is_graded(course, capsys):
         what: full | {"dice": 0.0} for what in HOSTILE
     }
     assert students["writes"][NAME]["to_read"] == ["in-your-own-words"]
-    assert (course / "grades.csv").read_text().splitlines()[0] == "student,lesson,score,of,to_read"
+    assert (course / "grades.csv").read_text().splitlines()[0] == "student,lesson,score,of,to_read,failed"
     feedback = (course / "feedback/wrong" / NAME / f"{NAME}.html").read_text(encoding="utf-8")
     assert "jaccard_from_dice: not yet" in feedback
     assert not Path("/tmp/full").exists()
@@ -173,6 +173,22 @@ def test_the_sandbox_holds_nothing_of_the_course_and_nobody_s_files():
     assert [each for each in found if "course/lessons" in each or "notebooks" in each] == []
 
 
+def test_the_package_is_hidden_wherever_it_is_seen_from(monkeypatch, tmp_path):
+    """Through a link to the environment, too; and a clone in /usr/src is not even there."""
+    package = tmp_path / "real/lib/site-packages/medtutor"
+    package.mkdir(parents=True)
+    (tmp_path / "link").symlink_to(tmp_path / "real")
+    monkeypatch.setattr(shutil, "which", lambda name: "/usr/bin/bwrap")
+    monkeypatch.setattr("medtutor.course.sandbox.HERE", package / "course/sandbox.py")
+    monkeypatch.setattr("sys.prefix", str(tmp_path / "link"))
+    monkeypatch.setattr("sys.base_prefix", str(tmp_path / "real"))
+    line = command()
+    hidden = {line[number + 1] for number, word in enumerate(line) if word == "--tmpfs"}
+    assert {str(tmp_path / kind / "lib/site-packages/medtutor") for kind in ("real", "link")} <= hidden
+    seen = [Path(line[number + 1]) for number, word in enumerate(line) if word == "--ro-bind"]
+    assert not any(Path("/usr/src/clone").is_relative_to(place) for place in seen)
+
+
 @sandboxed
 def test_what_the_sandbox_cannot_hold_is_one_sentence():
     with Sandbox(["def same(x):\n    x += 1\n    return x", "def f(:", "def g():\n    return {1: 2}"]) as sandbox:
@@ -199,3 +215,76 @@ def test_wrong_folders_are_one_sentence(tmp_path, course):
     with pytest.raises(InputError, match="nothing was handed in"):
         grade(course, lessons=["99"])
     assert (tmp_path / "mine.txt").read_text() == "x"
+
+
+@sandboxed
+def test_a_function_that_is_too_slow_spoils_no_other(monkeypatch):
+    """What it answers after it was given up is not taken for what the next one answers."""
+    monkeypatch.setitem(look_at.__globals__, "SECONDS", 2)
+    slow = "import time\ndef dice(*inputs):\n    time.sleep(1.5)\n    return 0.\n"
+    right = next(cell.source for cell in assignment(SOURCE).cells if grade_id(cell) == "jaccard_from_dice")
+    with Sandbox([slow, right]) as sandbox:
+        said = [look_at(exercises()[name], sandbox.function(name)) for name in ("dice", "jaccard_from_dice")]
+    assert [box.kind for box in said] == ["wrong", "right"] and "stopped after 2 seconds" in said[0].text
+
+
+FORGED = """import json, os, struct
+def f():
+    head = json.dumps({"tree": 1, "changed": False, "flows": [], "arrays": [["<f8", [20_000_000]]] * 3}).encode()
+    for to in os.listdir("/proc/self/fd"):
+        try:
+            os.write(int(to), struct.pack("<q", len(head)) + head)
+            for _ in range(3):
+                os.write(int(to), bytes(160_000_000))
+        except OSError:
+            pass
+"""
+
+
+@sandboxed
+@pytest.mark.parametrize("code", [FORGED, "def f():\n    return 'x' * 20_000_000"], ids=["arrays", "words"])
+def test_no_answer_fills_the_memory_of_who_grades(code):
+    """An answer is limited as a whole: all its arrays together, and the words about them."""
+    with Sandbox([code]) as sandbox, pytest.raises(RuntimeError, match="more memory"):
+        sandbox.function("f")()
+
+
+@sandboxed
+def test_an_odd_hand_in_costs_nobody_else_a_grade(tmp_path):
+    """What cannot be graded is told in a sentence, and is no score of 0; a copied cell, and words from in there that
+    no file can hold, are no reason.
+    """
+    folder = tmp_path / "course"
+    build_course([SOURCE], folder)
+    for who in ("[a]*", "empty", "list", "renamed"):
+        hand_in(folder, who, solved)
+    file = f"{NAME}/{NAME}.ipynb"
+    (folder / "submitted/empty" / file).write_text("")
+    (folder / "submitted/list" / file).write_text("[]")
+    (folder / "submitted/renamed" / file).rename(folder / f"submitted/renamed/{NAME}/{NAME} (1).ipynb")
+    answers = "import json, os, struct\nhead = json.dumps({'failed': {'x': []}, 'arrays': []}).encode()\n"
+    answers += (
+        "for to in os.listdir('/proc/self/fd'):\n    try: os.write(int(to), struct.pack('<q', len(head)) + head)\n"
+    )
+    answers += "    except OSError: pass\n"
+    half = "def dice(*inputs):\n    raise ValueError(chr(0xd800))\n"
+    broken = "def dice(*inputs)\n    return 0\n"
+    for who, code in (("answers-itself", answers), ("half", half), ("broken", broken)):
+        hand_in(folder, who, lambda name, source, code=code: code if name == "dice" else solved(name, source))
+    hand_in(folder, "zz-copied", solved)
+    path = folder / "submitted/zz-copied" / file
+    notebook = json.loads(path.read_text(encoding="utf-8"))
+    copied = [cell for cell in notebook["cells"] if grade_id(cell) == "dice-check"]
+    notebook["cells"] += [cell | {"id": f"copy{number}"} for number, cell in enumerate(copied)]
+    path.write_text(json.dumps(notebook), encoding="utf-8")
+    found = {who: lessons[NAME] for who, lessons in grade(folder, progress=lambda line: None)["students"].items()}
+    said = {who: each["failed"] for who, each in found.items() if "failed" in each}
+    assert set(said) == {"[a]*", "empty", "list", "renamed"}
+    assert "rename the folder" in said["[a]*"] and f"no {NAME}.ipynb" in said["renamed"]
+    assert "damaged" in said["empty"] and "damaged" in said["list"]
+    scores = {who: each["score"] for who, each in found.items() if who not in said}
+    assert scores == {"answers-itself": 0, "half": 6, "broken": 6, "zz-copied": 8}
+    lines = (folder / "grades.csv").read_text(encoding="utf-8").splitlines()
+    assert next(line for line in lines if line.startswith("empty,")).startswith(f"empty,{NAME},,,0,its {NAME}.ipynb is")
+    feedback = (folder / "feedback/broken" / NAME / f"{NAME}.html").read_text(encoding="utf-8")
+    assert "Your cells stopped: SyntaxError" in feedback
