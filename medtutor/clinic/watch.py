@@ -119,8 +119,11 @@ def watch(
         if dry_run:
             return _rehearsed(source, process, modality, stop, log)
         try:
+            # Patients' files lie in it: where it is new, it is its owner's alone.
+            target.parent.mkdir(parents=True, exist_ok=True)
+            target.mkdir(mode=0o700, exist_ok=True)
             for name in FOLDERS:
-                (target / name).mkdir(parents=True, exist_ok=True)
+                (target / name).mkdir(exist_ok=True)
         except OSError as error:
             raise InputError(f"{target} cannot be written ({error.strerror or error}); choose another --out") from None
         with Journal(target, model) as journal:

@@ -312,7 +312,7 @@ def _written(record):
         yield f"**{PHANTOM}. These numbers say nothing about patients.**"
     versions = ", ".join(f"{name} {version}" for name, version in sorted(model["versions"].items())) or UNKNOWN
     yield (
-        f"## Model\n\n{model['name']}, {model['parameters']:,} parameters, {model['epochs']} epochs, seed"
+        f"## Model\n\n{model['name']}, {model['parameters']:,} parameters, epochs: {model['epochs']}, seed"
         f" {model['recipe']['seed']}; versions: {versions}"
     )
     yield f"## Intended use\n\n{record['intended_use']}"

@@ -601,3 +601,9 @@ def test_a_digest_tells_no_uid():
 def test_a_journal_elsewhere_cannot_be_had():
     with pytest.raises(MedtutorError, match="cannot be written"):
         Journal(Path("/dev/null/there"))
+
+
+def test_what_a_watcher_keeps_is_its_owner_s_alone(tmp_path):
+    (tmp_path / "in").mkdir()
+    watch(tmp_path / "in", lambda path: None, tmp_path / "new" / "out", once=True, settle=0, log=lambda line: None)
+    assert (tmp_path / "new" / "out").stat().st_mode & 0o077 == 0
