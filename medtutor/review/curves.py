@@ -20,7 +20,7 @@ class Curve:
     name       such as "plain"
     x          numbers, or names
     value      what was measured, a mean over draws of labels
-    low, high  its 95 % interval
+    low, high  its 95 % interval, within 0…1
     y_label    what it is, such as "test AUC"
     over       what the interval is over
     each       of each point the single trainings, (draws, trainings); () where they were not kept
@@ -84,6 +84,8 @@ def _curve(name, contrasts):
         (each["low"], each["high"]) if whole else contrast.interval or (contrast.mean, contrast.mean)
         for each, contrast in zip(keys, contrasts)
     ]
+    # All of them are shares, or areas of a unit square: so is what may be.
+    ends = [(max(0.0, low), min(1.0, high)) for low, high in ends]
     return Curve(
         name,
         tuple(each["x"] for each in keys),
