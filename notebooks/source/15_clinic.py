@@ -53,7 +53,6 @@ from medtutor.clinic import as_input, open_dicom, process, read_images
 from medtutor.clinic.wrapping import as_dicom, as_series
 from medtutor.course import Prediction, Quiz, check
 from medtutor.errors import InputError
-from medtutor.reports import Table
 
 # %% [markdown]
 # ## Letters at the border
@@ -76,8 +75,7 @@ print(f"elements: {len(loop)}; patient's name: {loop.PatientName}")
 figures.images(
     [grey(frames[0]), grey(frames[0, :36, :48])],
     ["the whole frame", "its top left corner"],
-    "A frame of a real ultrasound loop of a heart, and its corner. Letters "
-    "and numbers stand at the border; PLA at the top left.",
+    "An ultrasound image of a heart; letters at its border, PLA on top.",
 )
 
 # %%
@@ -143,6 +141,8 @@ header_only.PatientName, header_only.PatientID = "Anonymous", "1"
 Anonymizer().anonymize(by_dicognito)
 
 # %%
+from medtutor.reports import Table
+
 tries = {"name and number replaced": header_only,
          "dicognito": by_dicognito,
          "medtutor": Deidentifier().dataset(planted())}
@@ -296,6 +296,7 @@ refused = Prediction(
 refused
 
 # %%
+from contextlib import suppress
 from medtutor.clinic.broken import write_broken
 
 place = Path(tempfile.mkdtemp())
@@ -303,13 +304,11 @@ wrong_in = write_broken(place)
 
 
 def pydicom_reads(path):
-    try:
+    with suppress(Exception):
         return pydicom.dcmread(path, force=True).pixel_array is not None
-    except Exception:
-        return False
 
 
-read = {name: pydicom_reads(place / name) for name in wrong_in}
+read = {name: bool(pydicom_reads(place / name)) for name in wrong_in}
 refused.reconcile(sum(read.values()), "A reader reads. Whether a file is "
                   "fit for a model is for you to ask.")
 
@@ -397,7 +396,7 @@ found = process(unet, series, picture=False)
 by_dicom = found.masks.transpose(2, 1, 0)[::-1, ::-1]  # back to (R, A, S)
 truth = mri.val.masks[first].numpy()
 
-
+# %%
 def dice(mask):
     both = ((mask > 0) & (truth > 0)).sum()
     return 2 * both / ((mask > 0).sum() + (truth > 0).sum())
@@ -429,7 +428,8 @@ print(f"Dice of frame k with slice k: {both:.2f}")
 # installed (Binder, Colab), a folder takes its place here.
 
 # %%
-from medtutor.clinic.orthanc import missing
+from medtutor.clinic.orthanc import missing, orthanc
+from medtutor.clinic.pacs import connect
 from medtutor.clinic.watch import watch
 
 inbox, out = place / "in", place / "out"
@@ -465,14 +465,6 @@ replaced = Prediction(
 replaced
 
 # %%
-from urllib.parse import urlsplit
-
-from pynetdicom import AE
-
-from medtutor.clinic.orthanc import orthanc
-from medtutor.clinic.pacs import connect
-
-
 def sent_twice(archive):
     """What an archive says to the second, and what it holds then."""
     scan, pacs = as_dicom(image, xray.card, 98), connect(archive.dicom)
@@ -488,6 +480,11 @@ def sent_twice(archive):
 # without looking, as most senders do:
 
 # %%
+from urllib.parse import urlsplit
+
+from pynetdicom import AE
+
+
 def without_looking(archive, scan):
     sender = AE(ae_title="MEDTUTOR")
     sender.add_requested_context(scan.SOPClassUID, "1.2.840.10008.1.2.1")
@@ -497,7 +494,7 @@ def without_looking(archive, scan):
     line.release()
     return "success" if status.Status == 0 else hex(status.Status)
 
-
+# %%
 if missing() is None:
     with orthanc() as archive:
         said, held = sent_twice(archive)
