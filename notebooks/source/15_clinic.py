@@ -198,9 +198,10 @@ figures.images(
 
 # %%
 xray = mt.load("pneumoniamnist")
+DRAWN = "PHANTOM: " * xray.is_phantom
 recipe = mt.default_recipe(xray.card, epochs=3)
 run = mt.fit(mt.build("cnn", xray), xray, recipe)
-print(f"{'PHANTOM, ' * xray.is_phantom}val AUC {run.val.auc:.3f}")
+print(f"{DRAWN}val AUC {run.val.auc:.3f}")
 
 # %%
 negative = Prediction(
@@ -216,8 +217,8 @@ from medtutor.metrics import measure
 wrong = run.predict(255 - xray.val.images)
 turned = measure(xray.val.labels, wrong, xray.card.task)
 negative.reconcile(
-    turned.auc, "It still ranks: outlines stay outlines. Answers that look "
-    "reasonable are the danger; a crash would be found on the first day.",
+    turned.auc, f"{DRAWN}It still ranks: outlines stay outlines. Answers that "
+    "look reasonable are the danger; a crash would be found on the first day.",
 )
 
 # %%
@@ -344,7 +345,8 @@ for each in answer.measured:
     print(each.name, each.value, each.finding.system, each.finding.value)
 figures.images([grey(answer.objects[-1].pixel_array)], ["for viewers"],
                "The picture that goes to the archive: the X-ray, where the "
-               "network looked, and the words NOT FOR CLINICAL USE.")
+               "network looked, and the words NOT FOR CLINICAL USE.",
+               phantom=xray.is_phantom)
 
 # %%
 report = answer.fhir["entry"][0]["resource"]
@@ -403,8 +405,9 @@ def dice(mask):
 
 
 lower = dice(straight) - dice(by_dicom) > 0.005
-unit.reconcile("lower" if lower else "the same", f"{dice(straight):.3f} and "
-               f"{dice(by_dicom):.3f}: geometry survived, brightness did not.")
+unit.reconcile("lower" if lower else "the same",
+               f"{DRAWN}{dice(straight):.3f} and {dice(by_dicom):.3f}: "
+               "geometry survived, brightness did not.")
 
 # %% [markdown]
 # And the geometry? Frames of a SEG may stand in any order, which each frame
@@ -418,7 +421,7 @@ print(f"{len(seg.pixel_array)} frames for {len(found.masks)} slices; "
       f"the first lie at {heights[:4]} mm")
 naive, mask = seg.pixel_array[:len(found.masks)] > 0, found.masks > 0
 both = 2 * (naive & mask).sum() / (naive.sum() + mask.sum())
-print(f"Dice of frame k with slice k: {both:.2f}")
+print(f"{DRAWN}Dice of frame k with slice k: {both:.2f}")
 
 # %% [markdown]
 # ## An archive
@@ -584,7 +587,7 @@ monitor(run, xray)
 from medtutor.clinic.monitoring import silent_run
 
 scores = run.predict(xray.val.images)[:, 1].numpy()
-print(silent_run(scores, xray.val.labels.numpy()))
+print(f"{DRAWN}{silent_run(scores, xray.val.labels.numpy())}")
 
 # %% [markdown]
 # An alarm says that something is otherwise. Not what: a rise of the mean score is
