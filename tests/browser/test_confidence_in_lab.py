@@ -28,7 +28,7 @@ def test_confidence_by_keyboard(notebook, record_property):
     before = [png(each.get_attribute("src")) for each in shown]
 
     page.tab_to(page.output.get_by_role("slider").first)
-    moves = page.latencies(curves, "ArrowRight", 12)
+    moves = page.latencies(curves, "ArrowLeft", 8)
     record_property("milliseconds", ["temperature", statistics.median(moves)])
     assert statistics.median(moves) < 1000
     assert png(curves.get_attribute("src")) != before[0]

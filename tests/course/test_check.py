@@ -106,6 +106,7 @@ THE_SAME = {
     "cross_correlate": ["kernel[None, None])[-1, 0]", "kernel[None, None])[0, -1]"],
     "equalised_odds": ["groups != group", "abs(other - one)", "zip(second, first)"],
     "cusum_alarm": ["total >= threshold", "- slack, 0.0)"],
+    "expected_error": ["right[here].double().mean() - confidence[here].mean()"],
     "fill_lost": ["nonzero()[:, -1]", "else 1.0", "else -1.0", "seen[seen <= t]", "seen[seen >= t]"],
     "fuzzy_memberships": ["2 / (values[:, None] - centres) ** 2", "1 / (centres - values[:, None]) ** 2"],
     "most_alike": ["keepdim=True) - pixels"],

@@ -103,3 +103,13 @@ def by_the_lowest_point(values, mean, slack, threshold):
     plain = np.concatenate([[0], np.cumsum(np.asarray(values, dtype=float) - mean - slack)])
     above = np.flatnonzero((plain - np.minimum.accumulate(plain))[1:] > threshold)
     return int(above[0]) if len(above) else -1
+
+
+@right("cusum_alarm")
+def by_counting_backwards(values, mean, slack, threshold):
+    """At each value: is there a stretch that ends here and whose sum lies above the threshold?"""
+    steps = [float(value) - mean - slack for value in values]
+    for end in range(len(steps)):
+        if max(accumulate(reversed(steps[: end + 1]))) > threshold:
+            return end
+    return -1
