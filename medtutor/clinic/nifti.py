@@ -2,8 +2,6 @@
 
 import gzip
 import io
-import struct
-import zlib
 
 import numpy as np
 
@@ -13,21 +11,6 @@ from .readings import Reading
 
 TO_LPS = np.diag([-1.0, -1.0, 1.0, 1.0])
 UNITS = {1: 1000.0, 3: 0.001}  # metres and micrometres in millimetres; nibabel leaves them as they are
-
-
-def is_nifti(content: bytes) -> bool:
-    """Whether a file's bytes begin as those of a NIfTI file, packed by gzip or not.
-
-    >>> is_nifti(b"no picture")
-    False
-    """
-    if content.startswith(b"\x1f\x8b"):
-        try:
-            content = gzip.GzipFile(fileobj=io.BytesIO(content)).read(352)
-        except (OSError, EOFError, zlib.error):
-            return False
-    lengths = [struct.pack(order + "i", length) for order in "<>" for length in (348, 540)]
-    return content[:4] in lengths and (content[344:346] == b"n+" or content[4:6] == b"n+")
 
 
 def read_nifti(content: bytes) -> Reading:

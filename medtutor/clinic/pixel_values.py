@@ -5,10 +5,8 @@ from typing import Any
 
 import numpy as np
 
+from ..data.sources.dicom import GREY, decoded, decodes
 from ..errors import InputError
-
-RLE = "1.2.840.10008.1.2.5"
-GREY = ("MONOCHROME1", "MONOCHROME2")
 
 
 @dataclass(frozen=True, eq=False)
@@ -33,22 +31,14 @@ class Values:
 
 def values_of(dataset: Any) -> Values:
     """The `Values` of a data set with pixels, decoded. Raises `InputError` where nothing here decodes them."""
-    from pydicom.pixels import get_decoder, pixel_array
-
     syntax = dataset.file_meta.TransferSyntaxUID
-    try:
-        decodes = get_decoder(syntax).is_available
-    except NotImplementedError:
-        decodes = False
-    if not decodes:
+    if not decodes(syntax):
         raise InputError(
             f"the file is compressed ({syntax.name}), and nothing here decodes that; install medtutor[clinic], or"
             " export it uncompressed"
         )
     many = int(dataset.get("NumberOfFrames") or 1) > 1
-    # pydicom's own for RLE: that of pylibjpeg panics on a damaged frame, which no `except Exception` catches.
-    plugin = "pydicom" if syntax == RLE else ""
-    stored = pixel_array(dataset, decoding_plugin=plugin)  # of YBR already RGB, though the tag still says YBR
+    stored = decoded(dataset)  # of YBR already RGB, though the tag still says YBR
     stored = stored if many or stored.ndim == (4 if dataset.SamplesPerPixel > 1 else 3) else stored[None]
     if str(dataset.PhotometricInterpretation) not in GREY:
         return _colours(dataset, stored)

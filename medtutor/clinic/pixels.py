@@ -4,9 +4,9 @@ from typing import Any
 
 import numpy as np
 
+from ..data.sources.dicom import decoded
 from ..errors import InputError
 from .burned_in import find_letters
-from .pixel_values import RLE
 
 MOST = 2 << 30  # bytes of one object's pixels
 BITS = {"PixelData": 0, "FloatPixelData": 32, "DoubleFloatPixelData": 64}  # of a number; 0: as the object declares
@@ -22,7 +22,6 @@ def cleaned_pixels(dataset: Any, made: Any) -> float | None:
 
     Raises `InputError` for pixels that cannot be decoded, or are more than two gigabytes.
     """
-    from pydicom.pixels import pixel_array
     from pydicom.uid import UncompressedTransferSyntaxes
 
     kind = next((name for name in BITS if name in dataset), None)
@@ -36,8 +35,7 @@ def cleaned_pixels(dataset: Any, made: Any) -> float | None:
         setattr(made, kind, _even(bytes(dataset[kind].value)[:declared]))
         return None
     try:
-        # pydicom's own decoder for RLE: another one panics on a damaged frame, which is no Exception.
-        pixels = pixel_array(dataset, decoding_plugin="pydicom" if syntax == RLE else "")
+        pixels = decoded(dataset)
     except Exception as error:
         raise InputError(f"its pixels cannot be decoded ({type(error).__name__}); decompress it first") from None
     rows, columns, samples = int(dataset.Rows), int(dataset.Columns), int(dataset.SamplesPerPixel)

@@ -11,10 +11,11 @@ from typing import Any
 
 import numpy as np
 
+from ..data.sources.nifti import is_nifti
 from ..errors import InputError
 from ..files import resolve
 from .geometry import flat_spacing, grid, ordered, place_of
-from .nifti import is_nifti, read_nifti
+from .nifti import read_nifti
 from .opening import PIXELS, VALUES, check_dataset, content_of, only_our_words, open_dicom
 from .pixel_values import re_safe, values_of
 from .readings import Reading

@@ -9,10 +9,10 @@ import torch
 from PIL import Image, ImageOps
 
 from ..data.card import Card
-from ..data.sources.nifti import LARGEST
+from ..data.sources.nifti import LARGEST, is_nifti
 from ..errors import InputError
 from ..files import resolve
-from .own_scan import dicom_frame, eight_bits, is_dicom, is_nifti, nifti_slice, nifti_volume
+from .own_scan import dicom_frame, eight_bits, is_dicom, nifti_slice, nifti_volume
 
 SEE_THROUGH = ("LA", "PA", "RGBA", "La", "RGBa")  # Pillow's modes that say how transparent each pixel is
 

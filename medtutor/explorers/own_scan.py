@@ -1,21 +1,18 @@
 """DICOM and NIfTI files of the user's own, as grey levels or colours of 8 bits, with words on what was done to them."""
 
-import gzip
 import io
-import struct
 import warnings
-import zlib
 
 import numpy as np
 import torch
 from torch.nn import functional
 
+from ..data.sources.dicom import GREY, decoded, decodes
 from ..data.sources.nifti import read_volume
 from ..errors import InputError
 
 VOXELS = 2**26  # of a NIfTI file: 400 x 400 x 400, which become at most 512 MB in memory
 PIXELS = 2**25  # of a frame of a DICOM file: a large mammogram has 24 million
-GREY = ("MONOCHROME1", "MONOCHROME2")
 
 
 def is_dicom(content: bytes) -> bool:
@@ -25,21 +22,6 @@ def is_dicom(content: bytes) -> bool:
     (True, False)
     """
     return content[128:132] == b"DICM"
-
-
-def is_nifti(content: bytes) -> bool:
-    """Whether a file's bytes begin as those of a NIfTI file, packed by gzip or not.
-
-    >>> is_nifti(b"no picture")
-    False
-    """
-    if content.startswith(b"\x1f\x8b"):
-        try:
-            content = gzip.GzipFile(fileobj=io.BytesIO(content)).read(352)
-        except (OSError, EOFError, zlib.error):
-            return False
-    lengths = [struct.pack(order + "i", length) for order in "<>" for length in (348, 540)]
-    return content[:4] in lengths and (content[344:346] == b"n+" or content[4:6] == b"n+")
 
 
 def dicom_frame(content: bytes, name: str) -> tuple[np.ndarray, str, list[str]]:
@@ -157,16 +139,12 @@ def _check_packed(content, name):
 
 
 def _frame(file, name):
-    from pydicom.pixels import apply_color_lut, apply_modality_lut, get_decoder, pixel_array
+    from pydicom.pixels import apply_color_lut, apply_modality_lut
 
     if not any(word in file for word in ("PixelData", "FloatPixelData", "DoubleFloatPixelData")):
         raise InputError(f"{name} is a DICOM file without an image; give one that holds a picture")
     syntax = file.file_meta.TransferSyntaxUID
-    try:
-        decodes = get_decoder(syntax).is_available
-    except NotImplementedError:
-        decodes = False
-    if not decodes:
+    if not decodes(syntax):
         raise InputError(
             f"{name} is compressed ({syntax.name}), and nothing here decodes that; export it uncompressed, or as PNG"
         )
@@ -176,7 +154,7 @@ def _frame(file, name):
     frames, done = int(file.get("NumberOfFrames") or 1), []
     if frames > 1:
         done.append(f"taken as its middle frame ({frames // 2 + 1} of {frames})")
-    colours, values = str(file.PhotometricInterpretation), pixel_array(file, index=frames // 2)
+    colours, values = str(file.PhotometricInterpretation), decoded(file, index=frames // 2)
     spacing = file.get("PixelSpacing") or (1, 1)
     done += _as_cubes([float(mm) for mm in spacing], "pixels", "squares")
     if colours == "PALETTE COLOR":

@@ -3,6 +3,7 @@
 import gzip
 import io
 import math
+import struct
 import zlib
 from os import PathLike
 from pathlib import Path
@@ -17,6 +18,21 @@ from ...files import resolve
 SHAPE = (48, 56, 40)  # voxels from left to right, from back to front, from below to above
 SPACING = (1.0, 1.0, 1.0)  # mm between voxels along each of them
 LARGEST = 2**28  # bytes of a file, unpacked: 256 MB hold a whole head, and no more is read into memory
+
+
+def is_nifti(content: bytes) -> bool:
+    """Whether a file's bytes begin as those of a NIfTI file, packed by gzip or not.
+
+    >>> is_nifti(b"no picture")
+    False
+    """
+    if content.startswith(b"\x1f\x8b"):
+        try:
+            content = gzip.GzipFile(fileobj=io.BytesIO(content)).read(352)
+        except (OSError, EOFError, zlib.error):
+            return False
+    lengths = [struct.pack(order + "i", length) for order in "<>" for length in (348, 540)]
+    return content[:4] in lengths and (content[344:346] == b"n+" or content[4:6] == b"n+")
 
 
 def read_pair(
