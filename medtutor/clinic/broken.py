@@ -12,6 +12,7 @@ import numpy as np
 from ..errors import InputError
 from ..files import resolve, write_whole
 from .uids import as_bytes, uid_of
+from .wrapping import blank, fill
 
 SIDE = 128
 DEEP = 400  # sequences within each other
@@ -28,24 +29,15 @@ def x_ray(pixels: np.ndarray, name: str, modality: str = "DX") -> Any:
     >>> x_ray(np.zeros((64, 48), np.uint16), "an example").Rows
     64
     """
-    from pydicom.dataset import Dataset, FileMetaDataset
-    from pydicom.uid import UID, DigitalXRayImageStorageForPresentation, ExplicitVRLittleEndian
+    from pydicom.uid import UID, DigitalXRayImageStorageForPresentation
 
-    made = Dataset()
-    made.file_meta = FileMetaDataset()
-    made.file_meta.TransferSyntaxUID = ExplicitVRLittleEndian
-    made.SOPClassUID = made.file_meta.MediaStorageSOPClassUID = DigitalXRayImageStorageForPresentation
-    made.SOPInstanceUID = made.file_meta.MediaStorageSOPInstanceUID = UID(uid_of("drawn instance", name))
-    made.StudyInstanceUID, made.SeriesInstanceUID = uid_of("drawn study"), uid_of("drawn series", name)
-    made.PatientName, made.PatientID, made.PatientBirthDate, made.PatientSex = "Drawn^Nobody", "DRAWN", "", "O"
-    made.StudyDate, made.StudyTime, made.ContentDate, made.ContentTime = "20260101", "120000", "20260101", "120000"
-    made.AccessionNumber, made.StudyID, made.ReferringPhysicianName, made.Manufacturer = "", "1", "", "drawn"
-    made.Modality, made.SeriesNumber, made.InstanceNumber = modality, 1, 1
+    own = UID(uid_of("drawn instance", name))
+    kind, study = DigitalXRayImageStorageForPresentation, uid_of("drawn study")
+    made = blank(kind, modality, own, study, uid_of("drawn series", name))
+    made.PatientName, made.PatientID, made.PatientSex, made.Manufacturer = "Drawn^Nobody", "DRAWN", "O", "drawn"
     made.ImageType, made.PresentationIntentType = ["ORIGINAL", "PRIMARY", ""], "FOR PRESENTATION"
-    made.Rows, made.Columns = pixels.shape
-    made.SamplesPerPixel, made.PhotometricInterpretation, made.PixelRepresentation = 1, "MONOCHROME2", 0
-    made.BitsAllocated, made.BitsStored, made.HighBit = 16, 12, 11
-    made.PixelData = np.ascontiguousarray(pixels, dtype=np.uint16).tobytes()
+    made.PhotometricInterpretation = "MONOCHROME2"
+    fill(made, pixels.astype(np.uint16), stored=12)
     return made
 
 

@@ -42,7 +42,7 @@ def as_dicom(
         raise InputError("as_dicom takes one grey image of 8 bits, uint8 (H, W)")
     made = _object("CR", card, f"image {whole('number', number, 0)}", 1, text("name", name))
     made.BodyPartExamined, made.ViewPosition, made.PatientOrientation = "CHEST", "PA", ["L", "F"]
-    _fill(made, 255 - pixels if negative else pixels)
+    fill(made, 255 - pixels if negative else pixels)
     made.PhotometricInterpretation = "MONOCHROME1" if negative else "MONOCHROME2"
     return made
 
@@ -73,40 +73,64 @@ def as_series(volume: ArrayLike, card: Card, number: int = 0) -> list[Any]:
         made.FrameOfReferenceUID, made.PositionReferenceIndicator = uid_of("frame", card.name, str(number)), ""
         made.ScanningSequence, made.SequenceVariant, made.ScanOptions, made.MRAcquisitionType = "GR", "NONE", "", "3D"
         made.RepetitionTime = made.EchoTime = made.EchoTrainLength = None
-        _fill(made, pixels)
+        fill(made, pixels)
         made.PhotometricInterpretation = "MONOCHROME2"
         slices.append(made)
     return slices
 
 
-def _object(modality, card, which, instance, name):
-    """The header that all have in common."""
+def blank(kind: str, modality: str, instance: str, study: str, series: str) -> Any:
+    """The head that every made-up object has, without pixels: a pydicom `Dataset` of nobody.
+
+    kind                    the UID of its SOP class
+    modality                what it says of itself
+    instance, study, series its own UIDs
+
+    >>> blank(CLASSES["MR"], "MR", "2.25.1", "2.25.2", "2.25.3").StudyDate
+    '20260101'
+    """
     from pydicom.dataset import Dataset, FileMetaDataset
     from pydicom.uid import ExplicitVRLittleEndian
 
-    made = Dataset()
-    facts = (modality, card.name, which)
-    made.SOPClassUID, made.SOPInstanceUID = CLASSES[modality], uid_of("instance", *facts, str(instance), name)
-    made.StudyInstanceUID, made.SeriesInstanceUID = uid_of("study", *facts), uid_of("series", *facts)
+    made: Any = Dataset()
     made.file_meta = FileMetaDataset()
     made.file_meta.TransferSyntaxUID = ExplicitVRLittleEndian
-    made.file_meta.MediaStorageSOPClassUID = made.SOPClassUID
-    made.file_meta.MediaStorageSOPInstanceUID = made.SOPInstanceUID
-    made.PatientName, made.PatientID, made.PatientBirthDate, made.PatientSex = name, f"{card.name} {which}", "", ""
-    made.StudyDate = made.SeriesDate = made.ContentDate = "20260101"
-    made.StudyTime = made.SeriesTime = made.ContentTime = "120000"
-    made.AccessionNumber, made.StudyID, made.ReferringPhysicianName = "", "1", ""
-    made.Modality, made.SeriesNumber, made.InstanceNumber = modality, 1, instance
+    made.SOPClassUID = made.file_meta.MediaStorageSOPClassUID = kind
+    made.SOPInstanceUID = made.file_meta.MediaStorageSOPInstanceUID = instance
+    made.StudyInstanceUID, made.SeriesInstanceUID = study, series
+    made.StudyDate = made.ContentDate = "20260101"
+    made.StudyTime = made.ContentTime = "120000"
+    made.PatientBirthDate = made.PatientSex = made.AccessionNumber = made.ReferringPhysicianName = ""
+    made.StudyID, made.Modality, made.SeriesNumber, made.InstanceNumber = "1", modality, 1, 1
+    return made
+
+
+def fill(made: Any, pixels: np.ndarray, stored: int | None = None) -> None:
+    """Put grey pixels, uint8 or uint16 (H, W), into a pydicom `Dataset`.
+
+    stored  how many bits of each are used; left out: all
+
+    >>> made = blank(CLASSES["CR"], "CR", "2.25.1", "2.25.2", "2.25.3")
+    >>> fill(made, np.zeros((3, 5), np.uint8))
+    >>> made.Rows, made.Columns, len(made.PixelData)
+    (3, 5, 16)
+    """
+    made.Rows, made.Columns = pixels.shape
+    made.SamplesPerPixel, made.PixelRepresentation, made.BitsAllocated = 1, 0, 8 * pixels.itemsize
+    made.BitsStored = stored or made.BitsAllocated
+    made.HighBit = made.BitsStored - 1
+    data = np.ascontiguousarray(pixels).tobytes()
+    made.PixelData = data + b"\0" * (len(data) % 2)
+
+
+def _object(modality, card, which, instance, name):
+    """An object of a set: real pixels, or a phantom's, and nobody's name."""
+    facts = (modality, card.name, which)
+    own = uid_of("instance", *facts, str(instance), name)
+    made = blank(CLASSES[modality], modality, own, uid_of("study", *facts), uid_of("series", *facts))
+    made.PatientName, made.PatientID, made.InstanceNumber = name, f"{card.name} {which}", instance
+    made.SeriesDate, made.SeriesTime = made.StudyDate, made.StudyTime
     made.Manufacturer = "medtutor"
     made.ImageType = ["DERIVED", "SECONDARY"] + (["OTHER"] if modality == "MR" else [])
     made.ImageComments = f"Made from {card.title}, for teaching. NOT FOR CLINICAL USE"
     return made
-
-
-def _fill(made, pixels):
-    made.Rows, made.Columns = pixels.shape
-    bits = 8 * pixels.itemsize
-    made.SamplesPerPixel, made.PixelRepresentation = 1, 0
-    made.BitsAllocated, made.BitsStored, made.HighBit = bits, bits, bits - 1
-    data = np.ascontiguousarray(pixels).tobytes()
-    made.PixelData = data + b"\0" * (len(data) % 2)
