@@ -1,3 +1,44 @@
 """What a network costs, and what makes it cheaper: measured, pruned, quantised, distilled, exported."""
 
-__all__: list[str] = []
+from .distillation import distil, distillation_loss
+from .early_exit import EarlyExit
+from .exporting import OnnxNetwork, changed, export_onnx, quantise_onnx
+from .measuring import (
+    Cost,
+    Latency,
+    energy,
+    file_bytes,
+    forward_flops,
+    latency,
+    measure_network,
+    model_latency,
+    peak_memory,
+)
+from .pruning import prune_weights, remove_channels, zeros
+from .quantisation import dequantise, quantise, rounded_weights, scale_and_zero_point
+
+__all__ = [
+    "Cost",
+    "EarlyExit",
+    "Latency",
+    "OnnxNetwork",
+    "changed",
+    "dequantise",
+    "distil",
+    "distillation_loss",
+    "energy",
+    "export_onnx",
+    "file_bytes",
+    "forward_flops",
+    "latency",
+    "measure_network",
+    "model_latency",
+    "peak_memory",
+    "prune_weights",
+    "quantise",
+    "quantise_onnx",
+    "remove_channels",
+    "rounded_weights",
+    "scale_and_zero_point",
+    "zeros",
+]
