@@ -4,8 +4,8 @@ from .distillation import distil, distillation_loss
 from .early_exit import EarlyExit
 from .exporting import OnnxNetwork, changed, export_onnx, quantise_onnx
 from .measuring import (
-    Cost,
     Latency,
+    NetworkCost,
     energy,
     file_bytes,
     forward_flops,
@@ -18,9 +18,9 @@ from .pruning import prune_weights, remove_channels, zeros
 from .quantisation import dequantise, quantise, rounded_weights, scale_and_zero_point
 
 __all__ = [
-    "Cost",
     "EarlyExit",
     "Latency",
+    "NetworkCost",
     "OnnxNetwork",
     "changed",
     "dequantise",

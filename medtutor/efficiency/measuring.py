@@ -50,7 +50,7 @@ class Latency:
         return f"median {self.median:.2f} ms, p99 {self.p99:.2f} ms (first {self.first:.1f} ms)"
 
 
-class Cost(NamedTuple):
+class NetworkCost(NamedTuple):
     """What a network costs.
 
     parameters  trained numbers, as of `parameter_count`
@@ -130,8 +130,8 @@ def model_latency(model: nn.Module, images: torch.Tensor, repeats: int = 100, wa
         return latency(lambda: model(x), repeats, warm_up)
 
 
-def measure_network(model: nn.Module, card: Any, batch: int = 1, repeats: int = 100) -> Cost:
-    """The `Cost` of a network on cases of a card.
+def measure_network(model: nn.Module, card: Any, batch: int = 1, repeats: int = 100) -> NetworkCost:
+    """The `NetworkCost` of a network on cases of a card.
 
     batch  cases that are answered at once, of noise: the time does not depend on what is seen
 
@@ -144,7 +144,7 @@ def measure_network(model: nn.Module, card: Any, batch: int = 1, repeats: int = 
     batch = checks.whole("batch", batch, 1)
     x = torch.randn(batch, *case_shape(card), generator=torch.Generator().manual_seed(0))
     spent = model_latency(model, x, repeats)
-    return Cost(parameter_count(model), forward_flops(model, card), file_bytes(model), spent)
+    return NetworkCost(parameter_count(model), forward_flops(model, card), file_bytes(model), spent)
 
 
 def peak_memory() -> int | None:

@@ -3,7 +3,7 @@
 import numpy as np
 import torch
 import torch.nn.functional as F
-from torch.nn.utils.prune import global_unstructured, L1Unstructured
+from torch.nn.utils.prune import L1Unstructured, global_unstructured
 
 from . import right
 
