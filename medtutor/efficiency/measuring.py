@@ -3,7 +3,7 @@
 import statistics
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -92,28 +92,39 @@ def file_bytes(model: nn.Module) -> int:
     return len(save({name: tensor.contiguous() for name, tensor in model.state_dict().items()}))
 
 
-def latency(work: Callable[[], object], repeats: int = 100, warm_up: int = 5) -> Latency:
-    """How long a function of no arguments takes, on one thread of torch.
+def latencies(works: Mapping[str, Callable[[], object]], repeats: int = 100, warm_up: int = 5) -> dict[str, Latency]:
+    """How long each of several functions of no arguments takes, on one thread of torch: {name: `Latency`}.
 
-    repeats  times it is measured, from 1; below 100 the 99th percentile is the slowest
-    warm_up  times it runs before that, from 1
+    repeats  times each is measured, from 1; below 100 the 99th percentile is the slowest
+    warm_up  times each runs before that, from 1
 
-    Wall clock: what else the machine does counts, as it would in service. Compare what was measured in one run.
-    Raises `InputError` for numbers that cannot be.
+    They take turns, so that what else the machine does meets all alike. Wall clock: it counts, as it would in service.
+    Compare what was measured in one call. Raises `InputError` for numbers that cannot be.
 
-    >>> from medtutor.efficiency import latency
-    >>> spent = latency(lambda: sum(range(1000)), repeats=20)
-    >>> len(spent.times), spent.median <= spent.p99
-    (20, True)
+    >>> from medtutor.efficiency import latencies
+    >>> spent = latencies({"short": lambda: sum(range(10)), "long": lambda: sum(range(100_000))}, repeats=20)
+    >>> spent["short"].median < spent["long"].median
+    True
     """
     repeats, warm_up = checks.whole("repeats", repeats, 1), checks.whole("warm_up", warm_up, 1)
-    spent = []
+    spent: dict[str, list[float]] = {name: [] for name in works}
     with one_thread():
         for _ in range(warm_up + repeats):
-            start = time.perf_counter()
-            work()
-            spent.append(1000 * (time.perf_counter() - start))
-    return Latency(spent[0], tuple(spent[warm_up:]))
+            for name, work in works.items():
+                start = time.perf_counter()
+                work()
+                spent[name].append(1000 * (time.perf_counter() - start))
+    return {name: Latency(times[0], tuple(times[warm_up:])) for name, times in spent.items()}
+
+
+def latency(work: Callable[[], object], repeats: int = 100, warm_up: int = 5) -> Latency:
+    """The `Latency` of one function, see `latencies`.
+
+    >>> from medtutor.efficiency import latency
+    >>> len(latency(lambda: sum(range(1000)), repeats=20).times)
+    20
+    """
+    return latencies({"": work}, repeats, warm_up)[""]
 
 
 def model_latency(model: nn.Module, images: torch.Tensor, repeats: int = 100, warm_up: int = 5) -> Latency:

@@ -30,28 +30,26 @@ def by_a_loop(values, low, high, bits):
 
 
 @right("without_the_smallest")
-def by_torchs_own(layers, share):
-    holders = [torch.nn.Module() for _ in layers]
-    for holder, layer in zip(holders, layers):
+def by_torchs_own(first, second, share):
+    holders = [torch.nn.Module(), torch.nn.Module()]
+    for holder, layer in zip(holders, (first, second)):
         holder.weight = torch.nn.Parameter(layer.clone())
     global_unstructured([(holder, "weight") for holder in holders], L1Unstructured, amount=share)
     return [holder.weight.detach() for holder in holders]
 
 
 @right("without_the_smallest")
-def by_quantile(layers, share):
-    sizes = torch.cat([layer.flatten() for layer in layers]).abs()
-    count = round(share * sizes.numel())
-    limit = sizes.topk(sizes.numel() - count).values.min()
-    return [torch.where(layer.abs() >= limit, layer, 0.0) for layer in layers]
+def by_the_largest_that_stay(first, second, share):
+    sizes = torch.cat([first.flatten(), second.flatten()]).abs()
+    limit = sizes.topk(sizes.numel() - round(share * sizes.numel())).values.min()
+    return torch.where(first.abs() >= limit, first, 0.0), torch.where(second.abs() >= limit, second, 0.0)
 
 
 @right("without_the_smallest")
-def by_numpy(layers, share):
-    flat = np.concatenate([np.asarray(layer).ravel() for layer in layers])
+def by_numpy(first, second, share):
+    flat = np.concatenate([np.asarray(first).ravel(), np.asarray(second).ravel()])
     flat[np.argsort(np.abs(flat))[: round(share * flat.size)]] = 0
-    ends = np.cumsum([layer.numel() for layer in layers])[:-1]
-    return [part.reshape(layer.shape) for part, layer in zip(np.split(flat, ends), layers)]
+    return flat[: first.numel()].reshape(first.shape), flat[first.numel() :].reshape(second.shape)
 
 
 @right("taught")

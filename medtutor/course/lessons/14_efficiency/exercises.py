@@ -63,53 +63,49 @@ def _never_back(values, low, high, bits):
     return (values / scale + round(-low / scale)).round().clamp(0, 2**bits - 1)
 
 
-def without_the_smallest(layers, share):
-    """The weights of several layers with a share of all of them zero: those of the smallest size.
+def without_the_smallest(first, second, share):
+    """The weights of two layers with a share of all of them zero: those of the smallest size.
 
-    layers, tensors of any shape; share * their number is whole -> tensors of the same shapes
+    first, second: tensors of any shape; share * their number is whole -> tensors of the same shapes
     """
-    sizes = torch.cat([layer.abs().flatten() for layer in layers])
-    count = round(share * len(sizes))
-    limit = sizes.sort().values[count - 1]
-    return [layer * (layer.abs() > limit) for layer in layers]
+    sizes = torch.cat([first.abs().flatten(), second.abs().flatten()])
+    limit = sizes.sort().values[round(share * len(sizes)) - 1]
+    return first * (first.abs() > limit), second * (second.abs() > limit)
 
 
 def _layers(generator):
     """A layer of small weights and one of large ones: forty together, no two of one size."""
     sizes = 0.05 + generator.permutation(40) / 40
-    signs = generator.choice([-1, 1], size=40)
-    weights = torch.tensor(sizes * signs)
-    first, second = weights[:24].view(4, 6) * 0.5, weights[24:].view(4, 2, 2)
-    return [first, second], float(generator.choice([0.25, 0.4, 0.7, 0.9]))
+    weights = torch.tensor(sizes * generator.choice([-1, 1], size=40))
+    return weights[:24].view(4, 6) * 0.4717, weights[24:].view(4, 2, 2), float(generator.choice([0.25, 0.4, 0.7, 0.9]))
 
 
-def _each_layer_alone(layers, share):
+def _each_layer_alone(first, second, share):
     kept = []
-    for layer in layers:
+    for layer in (first, second):
         count = max(1, round(share * layer.numel()))
-        limit = layer.abs().flatten().sort().values[count - 1]
-        kept.append(layer * (layer.abs() > limit))
-    return kept
+        kept.append(layer * (layer.abs() > layer.abs().flatten().sort().values[count - 1]))
+    return tuple(kept)
 
 
-def _by_sign(layers, share):
-    sizes = torch.cat([layer.flatten() for layer in layers])
-    limit = sizes.sort().values[round(share * len(sizes)) - 1]
-    return [layer * (layer > limit) for layer in layers]
+def _by_sign(first, second, share):
+    values = torch.cat([first.flatten(), second.flatten()])
+    limit = values.sort().values[round(share * len(values)) - 1]
+    return first * (first > limit), second * (second > limit)
 
 
-def _the_largest(layers, share):
-    sizes = torch.cat([layer.abs().flatten() for layer in layers])
+def _the_largest(first, second, share):
+    sizes = torch.cat([first.abs().flatten(), second.abs().flatten()])
     limit = sizes.sort(descending=True).values[round(share * len(sizes)) - 1]
-    return [layer * (layer.abs() < limit) for layer in layers]
+    return first * (first.abs() < limit), second * (second.abs() < limit)
 
 
-def _share_is_kept(layers, share):
-    return without_the_smallest(layers, 1 - share)
+def _share_is_kept(first, second, share):
+    return without_the_smallest(first, second, 1 - share)
 
 
-def _masks(layers, share):
-    return [(layer != 0).to(layer.dtype) for layer in without_the_smallest(layers, share)]
+def _masks(first, second, share):
+    return tuple((layer != 0).to(layer.dtype) for layer in without_the_smallest(first, second, share))
 
 
 def taught(student, teacher, labels, temperature, weight):
