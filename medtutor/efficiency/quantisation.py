@@ -17,8 +17,8 @@ def scale_and_zero_point(low: float, high: float, bits: int = 8) -> tuple[float,
     for a range that is none, and for bits outside 2…16.
 
     >>> from medtutor.efficiency import scale_and_zero_point
-    >>> scale_and_zero_point(-1.0, 4.1)
-    (0.02, 50)
+    >>> scale_and_zero_point(-64.0, 63.5)
+    (0.5, 128)
     """
     bits = checks.whole("bits", bits, 2, 16)
     low, high = min(0.0, checks.number("low", low)), max(0.0, checks.number("high", high))
