@@ -16,6 +16,7 @@ FLOORS = [
     ["data", "models"],
     ["metrics"],
     ["training"],
+    ["efficiency"],
     ["explanation", "reports"],
     ["figures"],
     ["widgets"],

@@ -17,6 +17,7 @@ ROOMS = (
     "models",
     "metrics",
     "training",
+    "efficiency",
     "explanation",
     "reports",
     "figures",

@@ -24,7 +24,9 @@ def conda(path):
 
 def test_environments_give_what_pyproject_asks_for():
     extras = {name: ranges(lines) for name, lines in PROJECT["optional-dependencies"].items()}
-    needed = ranges(PROJECT["dependencies"]) | extras["lab"] | extras["privacy"] | extras["clinic"]
+    needed = (
+        ranges(PROJECT["dependencies"]) | extras["lab"] | extras["privacy"] | extras["efficiency"] | extras["clinic"]
+    )
     developer = needed | extras["page"] | extras["course"] | extras["dev"]
     for path, wanted in (("environment.yml", developer), ("binder/environment.yml", needed)):
         given = conda(path)

@@ -8,13 +8,13 @@ from dataclasses import dataclass
 from functools import partial
 
 import torch
-from torch.utils.flop_counter import FlopCounterMode
 
 from .. import checks
 from ..data.dataset import Dataset
 from ..data.images import case_shape
+from ..efficiency.measuring import forward_flops
 from ..models import build, parameter_count
-from ..models.inference import device_of, evaluating
+from ..models.inference import device_of
 from ..models.randomness import seeded
 
 REPEATS = 5
@@ -37,17 +37,6 @@ class Cost:
     train_ms: float | None = None
     predict_ms: float | None = None
     threads: int | None = None
-
-
-def forward_flops(model, card):
-    """Floating-point operations of one case, forward; training costs about three times as many.
-
-    torch's own counter: convolutions and matrix products, which are all but a few
-    per cent of these models. Recurrent layers it does not see. The model is left as it was.
-    """
-    with FlopCounterMode(display=False) as counter, torch.no_grad(), evaluating(model):
-        model(torch.zeros(1, *case_shape(card), device=device_of(model)))
-    return counter.get_total_flops()
 
 
 # Smaller than the defaults, and all of 66 to 80 thousand parameters: trainings are many.

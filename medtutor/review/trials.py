@@ -22,6 +22,7 @@ from .experiments.autoencoders import drawn_again, features_without_labels, reco
 from .experiments.clinic import drift_in_time
 from .experiments.clinic_standards import read_by_others
 from .experiments.cnn_classification import cnn_against_mlp, moved_auc, moved_scores, resnet18_against_cnn
+from .experiments.efficiency import compressed, frames_of_a_loop, students
 from .experiments.fairness import groups_served
 from .experiments.gan import drawn_or_real, few_shot_augmentation
 from .experiments.hybrids_and_fusion import cine_of_parts, organ_first, parts_of_a_cohort, transformer_at_the_bottom
@@ -66,6 +67,9 @@ TRIALS = {
     "private_training": (private_training, 1),
     "federated_training": (federated_training, 1),
     "read_by_others": (read_by_others, 1),
+    "frames_of_a_loop": (frames_of_a_loop, 1),
+    "compressed": (compressed, 1),
+    "students": (students, 1),
 }
 
 
