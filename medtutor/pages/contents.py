@@ -11,13 +11,27 @@ from ..data import Dataset, normalise
 from ..errors import InputError
 from ..explanation import METHODS, explain, explain_batch
 from ..explanation.draws import generator
+from ..explanation.familiar import Known, known, limit_of
 from ..explanation.subject import Subject
+from ..explorers.attribution_cases import SHARE, likeness
 from ..explorers.cases import case_of, label_of
 from ..training.run import Run
 
 # Those that the page computes itself.
-LIVE = ("integrated_gradients", "saliency", "input_x_gradient", "smoothgrad", "gradient_shap", "grad_cam", "occlusion")
+LIVE = (
+    "integrated_gradients",
+    "saliency",
+    "input_x_gradient",
+    "smoothgrad",
+    "gradient_shap",
+    "grad_cam",
+    "guided_backprop",
+    "occlusion",
+    "kernel_shap",
+    "rise",
+)
 MOST_VAL = 4000  # scores of the validation split that a page holds
+MOST_KNOWN = 150_000  # bytes of features of validation images that a page holds
 
 
 def choose(run: Run, count: int) -> list[tuple[str, int]]:
@@ -116,3 +130,26 @@ def validation(run: Run) -> tuple[np.ndarray, np.ndarray]:
         said, labels = said[some], labels[some]
     has = labels if labels.dim() == 2 else torch.nn.functional.one_hot(labels, said.shape[1])
     return np.rint(said.double().clamp(0, 1).numpy() * 65535).astype("<u2"), has.numpy().astype(np.uint8)
+
+
+def familiar(run: Run, dataset: Dataset) -> tuple[dict[str, Any], Known | None]:
+    """What a page says of a picture of the user's own: is it like validation images, in the network's own features?
+
+    The facts hold the distance beyond which it is not, and the sentences of the attribution explorer, in which (0) and
+    (inf) stand for the distance; or one sentence where it cannot be said.
+    """
+    images = dataset.val.images
+    try:
+        found = known(run, images[:2])
+        most = max(2, MOST_KNOWN // (4 * found.features.shape[1]))
+        some = torch.randperm(len(images), generator=generator(0))[:most]
+        found = known(run, images[some])
+    except InputError as error:
+        return {"missing": f"Whether the model has seen anything like it cannot be said: {error}."}, None
+    limit, _ = limit_of(found.usual, SHARE)
+    return {
+        "limit": limit,
+        "near": likeness(0, found.usual),
+        "far": likeness(float("inf"), found.usual),
+        "features": found.features.shape[1],
+    }, found

@@ -12,8 +12,11 @@ from ..explanation.anatomy import replace
 aten = torch.ops.aten
 
 
-def rules() -> dict[Any, Any]:
-    """What `make_fx` puts in place of an operation: {operation: function}."""
+def rules(guided: bool = False) -> dict[Any, Any]:
+    """What `make_fx` puts in place of an operation: {operation: function}.
+
+    guided  whether a ReLU lets nothing negative back, as guided backpropagation has it
+    """
     from torch._decomp import core_aten_decompositions, get_decompositions
 
     known = get_decompositions(
@@ -35,7 +38,7 @@ def rules() -> dict[Any, Any]:
     found.pop(aten.convolution.default, None)
     return found | {
         aten.convolution_backward.default: convolution,
-        aten.threshold_backward.default: threshold,
+        aten.threshold_backward.default: guided_threshold if guided else threshold,
         aten.max_pool2d_with_indices_backward.default: max_pool,
         aten.adaptive_max_pool2d.default: global_max,
         aten.adaptive_max_pool2d_backward.default: global_max_backward,
@@ -52,13 +55,32 @@ class Swish(nn.Module):
         return x * torch.sigmoid(x)
 
 
+class Scaled(nn.Module):
+    """A batch normalisation that has learned: each channel times a number, plus a number."""
+
+    def __init__(self, norm):
+        super().__init__()
+        self.weight, self.bias, self.eps = norm.weight, norm.bias, norm.eps
+        self.register_buffer("running_mean", norm.running_mean)
+        self.register_buffer("running_var", norm.running_var)
+
+    def forward(self, x):
+        scale = self.weight * torch.rsqrt(self.running_var + self.eps)
+        each = (-1, *[1] * (x.dim() - 2))
+        return x * scale.view(each) + (self.bias - self.running_mean * scale).view(each)
+
+
 def write_out(net: nn.Module) -> None:
-    """Put the formula in place of modules of a copied network whose own passes write into memory."""
+    """Put the formula in place of modules of a copied network whose own passes write into memory, or that torch
+    writes down in another way in each of its versions.
+    """
     for name, module in list(net.named_modules()):
         if isinstance(module, nn.AdaptiveAvgPool2d) and module.output_size in (1, (1, 1)):
             replace(net, name, GlobalMean())
         elif isinstance(module, nn.SiLU):
             replace(net, name, Swish())
+        elif isinstance(module, nn.modules.batchnorm._BatchNorm) and module.affine and module.track_running_stats:
+            replace(net, name, Scaled(module))
 
 
 def convolution(gradient, x, weight, bias_sizes, stride, padding, dilation, transposed, output_padding, groups, wanted):
@@ -89,6 +111,11 @@ def convolution(gradient, x, weight, bias_sizes, stride, padding, dilation, tran
 def threshold(gradient, x, value):
     """Of a ReLU."""
     return aten.where(x > value, gradient, torch.zeros_like(gradient))
+
+
+def guided_threshold(gradient, x, value):
+    """Of a ReLU in guided backpropagation: what is negative is cut off."""
+    return aten.relu(threshold(gradient, x, value))
 
 
 def max_pool(gradient, x, kernel, stride, padding, dilation, ceil_mode, indices):
