@@ -121,7 +121,7 @@ const breathe = () => new Promise(done => {
 });
 
 class Network {
-  /** `graphs` are the ONNX files gradient, forward and guided; `weights` is a function that gives their numbers. */
+  /** `graphs` gives the ONNX file gradient, forward or guided; `weights` their numbers. */
   constructor(ort, facts, graphs, weights) {
     Object.assign(this, {ort, facts, graphs, weights, sessions: {}, stopped: () => false});
     this.size = facts.channels * facts.height * facts.width;
@@ -132,7 +132,7 @@ class Network {
     if (!this.sessions[kind]) {
       this.bytes ??= await this.weights();
       const externalData = [{path: 'weights', data: this.bytes}];
-      this.sessions[kind] = await this.ort.InferenceSession.create(this.graphs[kind], {externalData});
+      this.sessions[kind] = await this.ort.InferenceSession.create(await this.graphs(kind), {externalData});
     }
     return this.sessions[kind];
   }

@@ -159,16 +159,14 @@ def _write(target, run, dataset, count):
         "val": len(scores),
         "known": likeness,
     }
+    home = files(__package__)
+    runtime = home / "onnxruntime_web"
     # As they are, and not packed, so that the first picture need not wait: the images, and the maps of one method.
-    early = {
-        "first": pictures.numpy().tobytes() + maps[0].tobytes(),
+    first = block("first", pictures.numpy().tobytes() + maps[0].tobytes())
+    late = {
         "others": zipped(maps[1:].tobytes()),
         "val-scores": zipped(scores.tobytes()),
         "val-labels": zipped(labels.tobytes()),
-    }
-    home = files(__package__)
-    runtime = home / "onnxruntime_web"
-    late = {
         "runtime": (runtime / "ort.wasm.bundle.min.mjs.gz").read_bytes(),
         "wasm": (runtime / "ort-wasm-simd-threaded.wasm.gz").read_bytes(),
         "gradient": zipped(graph.gradient),
@@ -184,7 +182,7 @@ def _write(target, run, dataset, count):
         style=(home / "page.css").read_text(encoding="utf-8"),
         script="\n".join((home / name).read_text(encoding="utf-8") for name in SCRIPTS),
         facts=json.dumps(facts, allow_nan=False, separators=(",", ":")).replace("<", "\\u003c"),
-        early="\n".join(block(name, content) for name, content in early.items()),
+        first=first,
         late="\n".join(block(name, content) for name, content in late.items()),
     )
     length = len(text.encode())

@@ -174,6 +174,7 @@ async function compute(job) {
     paintAll();
   }
   const live = PAGE.live.get(keyOf('trained'));
+  PAGE.ties ??= new Uint32Array((await block('ties')).buffer);
   live.curves ??= await curvesOf(PAGE.networks.trained, x, live.map, target(), PAGE.ties);
   drawCurves(live.curves);
 }
@@ -190,17 +191,16 @@ function drawCurves(curves) {
 
 async function start() {
   if (typeof WebAssembly !== 'object') throw new Error('it does not run WebAssembly');
-  if (document.readyState === 'loading') await new Promise(done => document.addEventListener('DOMContentLoaded', done));
-  const [code, binary, gradient, forward, guided] = await Promise.all(['runtime', 'wasm', 'gradient', 'forward', 'guided'].map(block));
+  const [code, binary] = await Promise.all(['runtime', 'wasm'].map(block));
   const address = URL.createObjectURL(new Blob([code], {type: 'text/javascript'}));
   const ort = await import(address);
   URL.revokeObjectURL(address);
   ort.env.wasm.numThreads = 1;  // more need headers that a file does not send
-  ort.env.wasm.wasmBinary = binary;
   ort.env.logLevel = 'error';
-  PAGE.ties = new Uint32Array((await block('ties')).buffer);
+  ort.env.wasm.wasmBinary = binary;
+  const files = {}, graphs = kind => files[kind] ??= block(kind);  // both networks share them
   const weights = which => async () => joined(await block(`${which}-weights`));
-  return Object.fromEntries(NETWORKS.map(which => [which, new Network(ort, FACTS, {gradient, forward, guided}, weights(which))]));
+  return Object.fromEntries(NETWORKS.map(which => [which, new Network(ort, FACTS, graphs, weights(which))]));
 }
 
 const say = words => { $('status').textContent = words; };
@@ -330,6 +330,7 @@ async function lookAt(file) {
     own = await ownPicture(file, FACTS);
   } catch (error) {
     $('own-said').textContent = error.message;
+    $('own-said').classList.add('unlike');
     return;
   }
   ++PAGE.job;  // what is under way is of another image
@@ -348,6 +349,7 @@ async function lookAt(file) {
   PAGE.own = own;
   PAGE.live.clear();
   STATE.case = OWN;
+  PAGE.known ??= new Float32Array(joined(await block('known')).buffer);
   const {words, unlike} = likenessOf(own.features);
   $('own-said').textContent = `${own.said} ${words} It stays in this page.`;
   $('own-said').classList.toggle('unlike', unlike);
@@ -426,6 +428,9 @@ async function main() {
   drawCase();
   update();
   performance.mark('medtutor-painted');
+  if (document.readyState === 'loading') await new Promise(done => document.addEventListener('DOMContentLoaded', done));
+  const starting = start();
+  starting.catch(() => {});  // it is waited for below
   PAGE.maps.set(new Int8Array((await block('others')).buffer), 2 * count * size);
   PAGE.scores = new Uint16Array((await block('val-scores')).buffer);
   PAGE.labels = await block('val-labels');
@@ -435,7 +440,7 @@ async function main() {
   drawOwn();
   say('Starting the network in this page …');
   try {
-    PAGE.networks = await start();
+    PAGE.networks = await starting;
   } catch (error) {
     PAGE.failed = true;
     say(`This browser cannot compute here (${error.message}). The maps that were computed beforehand stay: of every method that is not slow, for the predicted class, with its usual settings.`);
@@ -444,7 +449,6 @@ async function main() {
     return;
   }
   say('Live: maps are computed in this page. Nothing leaves it.');
-  PAGE.known = new Float32Array(joined(await block('known')).buffer);
   document.addEventListener('paste', event => {
     const file = [...event.clipboardData.files].find(({type}) => type.startsWith('image/'));
     if (file) lookAt(file);
@@ -464,7 +468,8 @@ window.medtutor = {
       return METHODS[name](net, floats(pixels(index)), target, options);
     });
   },
-  curves: (index, map, target) => inTurn(() => {
+  curves: (index, map, target) => inTurn(async () => {
+    PAGE.ties ??= new Uint32Array((await block('ties')).buffer);
     PAGE.networks.trained.stopped = () => false;
     return curvesOf(PAGE.networks.trained, floats(pixels(index)), Float32Array.from(map), target, PAGE.ties);
   }),
