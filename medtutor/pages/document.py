@@ -19,6 +19,8 @@ from ..errors import InputError
 from ..explanation import randomised
 from ..explanation.anatomy import covered, feature_maps, last_feature_map, trace
 from ..explanation.methods.cam import GRAD_CAM
+from ..explanation.methods.gradients import GUIDED_BACKPROP
+from ..explanation.scores import order_of_ties
 from ..explanation.subject import Subject
 from ..explorers.cases import check_has_predictions, own_dataset
 from ..files import resolve, write_text
@@ -31,9 +33,10 @@ MOST = 6_000_000  # bytes of a page: what still goes by mail, and opens on a pho
 # Bits after the point that random weights keep, of 23: they are as random. The trained ones keep all of theirs: at the
 # kinks of ReLU and maximum the last bit may turn a gradient.
 RANDOM_BITS = 7
+SCRIPTS = ("compute.mjs", "trust.mjs", "picture.mjs", "page.mjs")
 RUNTIME = 4_440_000  # bytes of a page that are the runtime and the page itself
 A_WEIGHT = 4.2 + 1.7  # bytes of a page for each weight of the trained and of the random network
-A_MAP, AN_IMAGE = 0.87, 1.23  # bytes for each pixel of a map, and of a channel of an image
+A_MAP, AN_IMAGE = 0.85, 1.23  # bytes for each pixel of a map, and of a channel of an image
 
 
 def page(run: Run, dataset: Dataset | None = None, out: str | os.PathLike = "page.html", *, images: int = 40) -> Path:
@@ -108,7 +111,7 @@ def _check_size(run, count):
     """Raises `InputError` for what would not fit, before the work is done."""
     weights = sum(weight.numel() for weight in run.model.state_dict().values())
     fixed = RUNTIME + A_WEIGHT * weights
-    each = (2 * len(contents.LIVE) * A_MAP + run.card.channels * AN_IMAGE) * torch.Size(run.card.shape).numel()
+    each = (2 * len(contents.BEFORE) * A_MAP + run.card.channels * AN_IMAGE) * torch.Size(run.card.shape).numel()
     room = int((MOST - fixed) / each)
     if room < 2:
         raise InputError(
@@ -124,7 +127,15 @@ def _write(target, run, dataset, count):
     layer = _layer(run)
     card = run.card
     shape = (card.channels, *card.shape)
-    graph = export(run.model, shape, len(card.classes), *(layer["name"], layer["features"]) if layer else (None, None))
+    likeness, known = contents.familiar(run, dataset)
+    graph = export(
+        run.model,
+        shape,
+        len(card.classes),
+        *(layer["name"], layer["features"]) if layer else (None, None),
+        known=known and known.layer,
+        guided=_guided(run),
+    )
     chosen = contents.choose(run, count)
     pictures = torch.stack([getattr(dataset, split).images[index] for split, index in chosen])
     cases = contents.cases(run, other, dataset, chosen)
@@ -146,6 +157,7 @@ def _write(target, run, dataset, count):
         "scales": scales,
         "cases": cases,
         "val": len(scores),
+        "known": likeness,
     }
     # As they are, and not packed, so that the first picture need not wait: the images, and the maps of one method.
     early = {
@@ -161,13 +173,16 @@ def _write(target, run, dataset, count):
         "wasm": (runtime / "ort-wasm-simd-threaded.wasm.gz").read_bytes(),
         "gradient": zipped(graph.gradient),
         "forward": zipped(graph.forward),
+        "guided": zipped(graph.guided or b""),
+        "ties": zipped(order_of_ties(torch.Size(card.shape).numel()).astype("<u4").tobytes()),
+        "known": zipped(planes(known.features.numpy().tobytes()) if known else b""),
         "trained-weights": zipped(planes(graph.weights(run.model))),
         "random-weights": zipped(planes(graph.weights(other.model))),
     }
     text = Template((home / "page.html").read_text(encoding="utf-8")).substitute(
         _words(run, dataset),
         style=(home / "page.css").read_text(encoding="utf-8"),
-        script="\n".join((home / name).read_text(encoding="utf-8") for name in ("compute.mjs", "page.mjs")),
+        script="\n".join((home / name).read_text(encoding="utf-8") for name in SCRIPTS),
         facts=json.dumps(facts, allow_nan=False, separators=(",", ":")).replace("<", "\\u003c"),
         early="\n".join(block(name, content) for name, content in early.items()),
         late="\n".join(block(name, content) for name, content in late.items()),
@@ -190,13 +205,26 @@ def unlearned(run: Run) -> Run:
     return other
 
 
+def _works(method, seen):
+    """Whether a method works on a network."""
+    try:
+        method.guard(seen, 2)
+    except InputError:
+        return False
+    return True
+
+
+def _guided(run):
+    """Whether guided backpropagation works on the network."""
+    subject = Subject.of(run)
+    return _works(GUIDED_BACKPROP, trace(subject.net, subject.blank()))
+
+
 def _layer(run):
     """What Grad-CAM looks at: {name, features: (c, h, w), covers: (H, W)}; None where there is nothing to look at."""
     subject = Subject.of(run)
     seen = trace(subject.net, subject.blank())
-    try:
-        GRAD_CAM.guard(seen, 2)
-    except InputError:
+    if not _works(GRAD_CAM, seen):
         return None
     name = last_feature_map(seen, 2)
     return {
