@@ -11,7 +11,7 @@ import medtutor as mt
 from medtutor.data import card, phantoms
 from medtutor.explanation import METHODS, explain
 from medtutor.pages import contents, page
-from medtutor.pages.document import unlearned
+from medtutor.pages.classification import unlearned
 
 from .test_faults_in_lab import FAULTS
 

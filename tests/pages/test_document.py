@@ -15,7 +15,7 @@ from medtutor import cli
 from medtutor.data import card, phantoms
 from medtutor.errors import InputError
 from medtutor.pages import contents, page
-from medtutor.pages.document import MOST
+from medtutor.pages.kind import MOST
 from medtutor.pages.packing import ALPHABET, as_text, planes, rounded
 
 
@@ -110,7 +110,7 @@ def test_random_weights_are_rounded_to_bfloat16():
     ],
 )
 def test_what_is_wrong_is_one_sentence_before_work_starts(made, tmp_path, monkeypatch, change, words):
-    monkeypatch.setattr("medtutor.pages.document.export", None)  # no work
+    monkeypatch.setattr("medtutor.pages.classification.export", None)  # no work
     given = {"run": made[0], "dataset": made[1], "out": tmp_path / "x.html"} | change
     with pytest.raises(InputError, match=words) as refused:
         page(**given)
@@ -118,7 +118,7 @@ def test_what_is_wrong_is_one_sentence_before_work_starts(made, tmp_path, monkey
 
 
 def test_a_network_that_is_too_large_is_refused_at_once(tmp_path, monkeypatch):
-    monkeypatch.setattr("medtutor.pages.document.export", None)
+    monkeypatch.setattr("medtutor.pages.classification.export", None)
     few = phantoms.draw(card("breastmnist"), {"train": 8, "val": 8, "test": 8})
     wide = mt.build("mlp", few, width=2000)
     run = mt.Run(

@@ -1,10 +1,9 @@
-/* A Run as one page: a trained network that explains itself, beside the same network with random weights.
+/* The page of a classification: a trained network that explains itself, beside the same network with random weights.
  *
  * What was computed beforehand with captum is painted at once. Then ONNX Runtime, which the page holds, computes the
  * same here, and whatever else is asked (compute.mjs). Nothing leaves the page.
  */
 
-const FACTS = JSON.parse(document.getElementById('facts').textContent);
 const BEFORE = FACTS.methods.filter(({before}) => before);  // of which there are maps from beforehand
 const NETWORKS = ['trained', 'random'];
 const FOR = [213, 94, 0], AGAINST = [0, 114, 178];  // vermilion and blue, which colour-blind readers tell apart
@@ -13,24 +12,12 @@ const FILLS = {mean: 'grey, the mean', blurred: 'blurred', black: 'black'};
 const OWN = 'own';  // in place of the number of an image
 const OUTCOMES = ['true positive', 'false negative', 'false positive', 'true negative'];
 
-const $ = id => document.getElementById(id);
 const PAGE = {images: null, maps: null, scores: null, labels: null, networks: null, live: new Map(), job: 0, shown: {}, own: null};
 const STATE = {
   case: 0, method: FACTS.methods[0].name, target: null, sign: 'both', opacity: 0.7, positive: FACTS.positive, threshold: 0.5,
   outcome: null, split: FACTS.cases[0].split, cover: {on: false, left: 0, top: 0, side: FACTS.cover, fill: 'mean'},
   options: Object.fromEntries(FACTS.methods.map(({name, options}) => [name, Object.fromEntries(options.map(o => [o.name, o.default]))])),
 };
-
-/** An element with attributes and children; a function as an attribute listens. */
-function make(tag, attributes = {}, ...children) {
-  const element = document.createElement(tag);
-  for (const [name, value] of Object.entries(attributes)) {
-    if (typeof value === 'function') element.addEventListener(name, value);
-    else if (value !== false && value !== undefined) element.setAttribute(name, value === true ? '' : value);
-  }
-  element.append(...children);
-  return element;
-}
 
 const method = () => FACTS.methods.find(({name}) => name === STATE.method);
 const chosen = () => STATE.case === OWN ? PAGE.own : FACTS.cases[STATE.case];
@@ -39,10 +26,6 @@ const target = () => STATE.target ?? best(chosen().logits.trained);
 const pixels = index => index === OWN ? PAGE.own.image : PAGE.images.subarray(index * PAGE.size, (index + 1) * PAGE.size);
 const nameOf = ({split, number}) => split ? `image ${number} of the ${split} split` : 'your own picture';
 const phantom = () => FACTS.phantom && STATE.case !== OWN ? 'Phantom image: ' : '';
-const shown = value => value.toFixed(2);
-
-const floats = bytes => Float32Array.from(bytes, value => value / 127.5 - 1);
-
 /** The image as the network sees it, with what covers it. */
 function seen() {
   const x = floats(pixels(STATE.case)), {on, left, top, side, fill} = STATE.cover;
@@ -71,7 +54,6 @@ function paint(canvas, image, map) {
   canvas.getContext('2d').putImageData(data, 0, 0);
 }
 
-const toBytes = x => Uint8Array.from(x, value => Math.round((value + 1) * 127.5));
 const keyOf = which => JSON.stringify([which, STATE.case, STATE.method, target(), STATE.options[STATE.method], STATE.cover.on && STATE.cover]);
 
 /** The map that was computed beforehand, where it is of what is asked; else null. */
@@ -141,19 +123,6 @@ async function update() {
   }
 }
 
-/** Do some work when whatever else asks the networks is done: one at a time. */
-async function inTurn(work) {
-  const before = PAGE.busy;
-  let done;
-  PAGE.busy = new Promise(resolve => { done = resolve; });
-  await before;
-  try {
-    return await work();
-  } finally {
-    done();
-  }
-}
-
 async function compute(job) {
   const x = seen(), now = {};
   for (const which of NETWORKS) {
@@ -174,7 +143,6 @@ async function compute(job) {
     paintAll();
   }
   const live = PAGE.live.get(keyOf('trained'));
-  PAGE.ties ??= new Uint32Array((await block('ties')).buffer);
   live.curves ??= await curvesOf(PAGE.networks.trained, x, live.map, target(), PAGE.ties);
   drawCurves(live.curves);
 }
@@ -189,40 +157,7 @@ function drawCurves(curves) {
     : `${phantom()}The probability of ${FACTS.classes[target()]} while the pixels that ${method().title} calls important are blurred: ${way(curves.deletion)}; while they are given back: ${way(curves.insertion)}.`);
 }
 
-async function start() {
-  if (typeof WebAssembly !== 'object') throw new Error('it does not run WebAssembly');
-  const [code, binary] = await Promise.all(['runtime', 'wasm'].map(block));
-  const address = URL.createObjectURL(new Blob([code], {type: 'text/javascript'}));
-  const ort = await import(address);
-  URL.revokeObjectURL(address);
-  ort.env.wasm.numThreads = 1;  // more need headers that a file does not send
-  ort.env.logLevel = 'error';
-  ort.env.wasm.wasmBinary = binary;
-  const files = {}, graphs = kind => files[kind] ??= block(kind);  // both networks share them
-  const weights = which => async () => joined(await block(`${which}-weights`));
-  return Object.fromEntries(NETWORKS.map(which => [which, new Network(ort, FACTS, graphs, weights(which))]));
-}
-
-const say = words => { $('status').textContent = words; };
-function fail(words) {
-  $('alert').textContent = words;
-  $('alert').hidden = false;
-}
-
 // --- controls ----------------------------------------------------------------------------------------------------------
-
-function select(id, label, choices, value, change) {
-  const list = make('select', {id, change: event => change(event.target.value)});
-  for (const [key, words] of choices) list.append(new Option(words, key, false, String(key) === String(value)));
-  return make('div', {class: 'control'}, make('label', {for: id}, label), list);
-}
-
-function slider(id, label, {low, high, step}, value, change, tip) {
-  const output = make('output', {for: id}, String(value));
-  const input = make('input', {type: 'range', id, min: low, max: high, step, value, title: tip,
-    input: event => { output.textContent = event.target.value; change(Number(event.target.value)); }});
-  return make('div', {class: 'control'}, make('label', {for: id}, label, output), input);
-}
 
 function drawControls() {
   const classes = FACTS.classes.map((name, i) => [i, name]);
@@ -297,21 +232,9 @@ function drawThumbnails() {
 function choose(index, button) {
   STATE.case = index;
   $('own-said').textContent = '';
-  for (const other of $('thumbnails').querySelectorAll('button')) {
-    other.setAttribute('aria-pressed', String(other === button));
-    other.tabIndex = other === button ? 0 : -1;
-  }
-  button.focus();
+  press($('thumbnails'), button);
   drawCase();
   update();
-}
-
-function walk(event) {
-  const step = {ArrowRight: 1, ArrowDown: 1, ArrowLeft: -1, ArrowUp: -1}[event.key];
-  const buttons = [...$('thumbnails').querySelectorAll('button')], to = buttons[buttons.indexOf(document.activeElement) + step];
-  if (!to) return;
-  event.preventDefault();
-  to.click();
 }
 
 function drawCase() {
@@ -411,11 +334,17 @@ function drawThreshold() {
   for (const name of OUTCOMES)
     $(name.replace(' ', '-')).addEventListener('click', () => { STATE.outcome = STATE.outcome === name ? null : name; again(); });
   const splits = [...new Set(FACTS.cases.map(({split}) => split))].map(name => [name, name]);
-  $('thumbnails').addEventListener('keydown', walk);
+  $('thumbnails').addEventListener('keydown', walked);
   $('which').replaceChildren(select('split', 'Split', [...splits, ['', 'both']], STATE.split, value => { STATE.split = value; drawThumbnails(); }));
 }
 
 // --- begin -------------------------------------------------------------------------------------------------------------
+
+async function start() {
+  const ort = await runtime(), graphs = await graphsOf('gradient', 'forward', 'guided');
+  PAGE.ties = new Uint32Array((await block('ties')).buffer);
+  PAGE.networks = Object.fromEntries(NETWORKS.map(which => [which, new Network(ort, FACTS, graphs, weightsOf(which))]));
+}
 
 async function main() {
   const count = FACTS.cases.length, size = pixelsOf(FACTS), first = raw('first');
@@ -440,9 +369,10 @@ async function main() {
   drawOwn();
   say('Starting the network in this page …');
   try {
-    PAGE.networks = await starting;
+    await starting;
   } catch (error) {
     PAGE.failed = true;
+    if (error instanceof Damaged) fail(`This page is damaged (${error.message}): what was computed beforehand stays; make it again with medtutor page.`);
     say(`This browser cannot compute here (${error.message}). The maps that were computed beforehand stay: of every method that is not slow, for the predicted class, with its usual settings.`);
     drawOptions();
     paintAll();
@@ -468,13 +398,11 @@ window.medtutor = {
       return METHODS[name](net, floats(pixels(index)), target, options);
     });
   },
-  curves: (index, map, target) => inTurn(async () => {
-    PAGE.ties ??= new Uint32Array((await block('ties')).buffer);
+  curves: (index, map, target) => inTurn(() => {
     PAGE.networks.trained.stopped = () => false;
     return curvesOf(PAGE.networks.trained, floats(pixels(index)), Float32Array.from(map), target, PAGE.ties);
   }),
   look: lookAt, own: () => PAGE.own,
   before: packedMap,
-  idle: async () => { while (PAGE.idle !== PAGE.busy) await (PAGE.idle = PAGE.busy); },
-  ready: main().catch(error => fail(`This page is damaged and cannot be shown (${error.message}); make it again with medtutor page.`)),
+  idle, ready: begun(main),
 };
