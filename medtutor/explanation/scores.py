@@ -132,11 +132,16 @@ def _ranks(values):
     Else a flat map would be read from the top left corner on, as if it said so.
     """
     flat = values.flatten()
-    shuffled = torch.from_numpy(np.random.default_rng(0).permutation(flat.numel()))
+    shuffled = torch.from_numpy(order_of_ties(flat.numel()))
     order = shuffled[torch.argsort(flat[shuffled], descending=True, stable=True)]
     ranks = torch.empty_like(order)
     ranks[order] = torch.arange(len(order))
     return ranks.view(values.shape)
+
+
+def order_of_ties(size):
+    """In which order pixels with equal values are taken away: their numbers, int64 (size,)."""
+    return np.random.default_rng(0).permutation(size)
 
 
 def infidelity(

@@ -21,10 +21,14 @@ function bytesOf(text, length) {
   return out;
 }
 
+class Damaged extends Error {}
+
 /** The bytes of the element with that id; its text is let go. */
 function raw(id) {
-  const element = document.getElementById(id), text = element.textContent, length = Number(element.dataset.bytes);
-  if (text.length !== 2 * Math.ceil(length * 8 / 13)) throw new Error(`its part "${id}" is not whole`);
+  const element = document.getElementById(id);
+  if (!element) throw new Damaged(`its part "${id}" is missing`);
+  const text = element.textContent, length = Number(element.dataset.bytes);
+  if (text.length !== 2 * Math.ceil(length * 8 / 13)) throw new Damaged(`its part "${id}" is not whole`);
   element.textContent = '';
   return bytesOf(text, length);
 }
@@ -32,7 +36,11 @@ function raw(id) {
 /** The same, unpacked. */
 async function block(id) {
   const stream = new Blob([raw(id)]).stream().pipeThrough(new DecompressionStream('gzip'));
-  return new Uint8Array(await new Response(stream).arrayBuffer());
+  try {
+    return new Uint8Array(await new Response(stream).arrayBuffer());
+  } catch {
+    throw new Damaged(`its part "${id}" cannot be unpacked`);
+  }
 }
 
 /** Numbers of four bytes, all first bytes first: back in their order. */
@@ -71,11 +79,25 @@ class Twister {  // mt19937
     return (y ^ (y >>> 18)) >>> 0;
   }
 
+  wide() { return ((this.next() & 0x1fffff) * 0x100000000 + this.next()) / 9007199254740992; }  // torch, float64
   single() { return (this.next() & 0xffffff) / 0x1000000; }  // torch, float32
   double() { return ((this.next() >>> 5) * 67108864 + (this.next() >>> 6)) / 9007199254740992; }  // numpy
 
-  /** Standard normal numbers, sixteen at a time (Box and Muller), as torch fills a tensor. */
+  /** One standard normal number (Box and Muller); of a pair the second waits until it is asked. */
+  normal() {
+    if (this.spare !== undefined) {
+      const found = this.spare;
+      this.spare = undefined;
+      return found;
+    }
+    const angle = 2 * Math.PI * this.wide(), radius = Math.sqrt(-2 * Math.log1p(-this.wide()));
+    this.spare = radius * Math.sin(angle);
+    return radius * Math.cos(angle);
+  }
+
+  /** Standard normal numbers, as torch fills a tensor: sixteen at a time, fewer one by one. */
   normals(count) {
+    if (count < 16) return Float32Array.from({length: count}, () => this.normal());
     const out = Float32Array.from({length: count}, () => this.single());
     const turn = start => {
       for (let i = start; i < start + 8; i++) {
@@ -107,7 +129,7 @@ const breathe = () => new Promise(done => {
 });
 
 class Network {
-  /** `graphs` are the ONNX files gradient and forward; `weights` is a function that gives their numbers. */
+  /** `graphs` are the ONNX files gradient, forward and guided; `weights` is a function that gives their numbers. */
   constructor(ort, facts, graphs, weights) {
     Object.assign(this, {ort, facts, graphs, weights, sessions: {}, stopped: () => false});
     this.size = facts.channels * facts.height * facts.width;
@@ -149,6 +171,7 @@ class Network {
   }
 
   gradients(count, fill, target, take) { return this.#run('gradient', count, fill, target, take); }
+  guided(x, target, take) { return this.#run('guided', 1, (_, into) => into.set(x), target, (_, found) => take(found)); }
   logits(count, fill, take) { return this.#run('forward', count, fill, null, take); }
 
   /** The scores of one image. */
@@ -241,6 +264,12 @@ const METHODS = {
     return summed(total.map(sum => sum / samples), net.facts);
   },
 
+  async guided_backprop(net, x, target) {
+    let map;
+    await net.guided(x, target, ({gradient}) => { map = summed(gradient, net.facts); });
+    return map;
+  },
+
   async grad_cam(net, x, target) {
     const {features: [channels, height, width], covers} = net.facts.layer, coarse = new Float32Array(height * width);
     await net.gradients(1, (_, into) => into.set(x), target, (_, {features, feature_gradient: gradient}) => {
@@ -271,7 +300,83 @@ const METHODS = {
     }));
     return Float32Array.from(falls, (sum, i) => sum / times[i]);
   },
+
+  async kernel_shap(net, x, target, {patch, samples, baseline, seed}) {
+    const {height, width} = net.facts, across = Math.ceil(width / patch), size = height * width;
+    const patchOf = Uint32Array.from({length: size}, (_, i) => Math.floor(Math.floor(i / width) / patch) * across + Math.floor(i % width / patch));
+    const count = across * Math.ceil(height / patch), left = coalitions(count, samples, new Twister(seed));
+    const cover = BASELINES[baseline](x, net.facts), scores = new Float32Array(left.length), pixels = new Uint32Array(count);
+    const mixed = (sample, into) => { for (let i = 0; i < x.length; i++) into[i] = left[sample][patchOf[i % size]] ? x[i] : cover[i]; };
+    await net.logits(left.length, mixed, (sample, {logits}) => { scores[sample] = logits[target]; });
+    const shares = fitted(left, scores);
+    for (const at of patchOf) pixels[at]++;
+    return Float32Array.from(patchOf, at => shares[at] / pixels[at]);
+  },
+
+  async rise(net, x, target, {samples, cells, share, baseline, seed}) {
+    const {facts} = net, draws = new Twister(seed), cover = BASELINES[baseline](x, facts), size = pixelsOf(facts);
+    const sides = [facts.height, facts.width].map(side => Math.ceil(side / cells));  // of a cell, in pixels
+    const left = Array.from({length: samples}, () => Float32Array.from({length: cells * cells}, () => draws.single() < Math.fround(share)));
+    const starts = Array.from({length: samples}, () => sides.map(side => Math.floor(Math.fround(draws.single() * side))));
+    const large = sides.map(side => (cells + 1) * side);
+    const mask = sample => enlarged(left[sample], [cells, cells], large, facts, starts[sample]);
+    const scores = new Float64Array(samples), total = new Float64Array(size);
+    const mixed = (sample, into) => {
+      const open = mask(sample);
+      for (let i = 0; i < x.length; i++) into[i] = open[i % size] * x[i] + (1 - open[i % size]) * cover[i];
+    };
+    await net.logits(samples, mixed, (sample, {logits}) => { scores[sample] = logits[target]; });
+    const mean = scores.reduce((sum, score) => sum + score, 0) / samples;
+    for (let sample = 0; sample < samples; sample++) {
+      const open = mask(sample), above = scores[sample] - mean;
+      for (let i = 0; i < size; i++) total[i] += above * open[i];
+    }
+    return Float32Array.from(total, sum => sum / (samples * share));
+  },
 };
+
+/** Which patches are left in each sample, 0 or 1, as Kernel SHAP draws them: first all, then none. */
+function coalitions(count, samples, twister) {
+  const left = [new Uint8Array(count).fill(1), new Uint8Array(count)];
+  if (count === 1) return left;
+  const weights = Float32Array.from({length: count}, (_, size) => size && (count - 1) / (size * (count - size)));
+  const sum = weights.reduce((total, weight) => total + weight);
+  while (left.length < samples) {
+    let size = 0, most = -1;
+    weights.forEach((weight, i) => {
+      const found = Math.fround(Math.fround(weight / sum) / Math.fround(-Math.log1p(-twister.wide())));
+      if (found > most) [size, most] = [i, found];
+    });
+    const values = twister.normals(count), limit = values.slice().sort()[count - size - 1];
+    left.push(Uint8Array.from(values, value => value > limit));
+  }
+  return left;
+}
+
+/** Shares that add up to the scores as well as can be; to the first two almost exactly. The smallest such shares. */
+function fitted(left, scores) {
+  const count = left[0].length, rows = left.length, found = new Float64Array(count);
+  if (Math.min(...scores) === Math.max(...scores)) return found;
+  const weights = Float64Array.from({length: rows}, (_, i) => i < 2 ? 1e6 : 1), total = 2e6 + rows - 2;
+  const means = new Float64Array(count), mean = weights.reduce((sum, weight, i) => sum + weight * scores[i], 0) / total;
+  left.forEach((row, i) => row.forEach((value, k) => { means[k] += weights[i] * value / total; }));
+  const matrix = left.map((row, i) => Float64Array.from(row, (value, k) => Math.sqrt(weights[i]) * (value - means[k])));
+  const dot = (a, b) => { let sum = 0; for (let i = 0; i < a.length; i++) sum += a[i] * b[i]; return sum; };
+  const back = rest => matrix.reduce((sum, row, i) => { for (let k = 0; k < count; k++) sum[k] += rest[i] * row[k]; return sum; }, new Float64Array(count));
+  // Conjugate gradients on the normal equations: from zero they lead to the smallest of all solutions.
+  const rest = Float64Array.from(scores, (score, i) => Math.sqrt(weights[i]) * (score - mean));
+  let slope = back(rest), way = slope.slice(), steep = dot(slope, slope);
+  for (let step = 0, least = 1e-24 * steep; step < 20 * count && steep > least; step++) {
+    const ahead = matrix.map(row => dot(row, way)), length = steep / dot(ahead, ahead);
+    for (let k = 0; k < count; k++) found[k] += length * way[k];
+    for (let i = 0; i < rows; i++) rest[i] -= length * ahead[i];
+    slope = back(rest);
+    const next = dot(slope, slope);
+    for (let k = 0; k < count; k++) way[k] = slope[k] + next / steep * way[k];
+    steep = next;
+  }
+  return found;
+}
 
 /** Noise of every sample; torch draws it for as many at once as go through its network. */
 function drawn(twister, samples, {facts, size}) {
@@ -283,18 +388,21 @@ function drawn(twister, samples, {facts, size}) {
   return found;
 }
 
-/** A coarse map enlarged bilinearly to the pixels that it covers, as torch does, and cut to the image. */
-function enlarged(coarse, [rows, columns], [tall, wide], {height, width}) {
+/** A coarse map enlarged bilinearly to the pixels that it covers, as torch does, and cut to the image, from a start on. */
+function enlarged(coarse, [rows, columns], [tall, wide], {height, width}, [above = 0, before = 0] = []) {
   const place = (at, side, large) => {
     const exact = Math.max((at + 0.5) * side / large - 0.5, 0), first = Math.floor(exact);
     return [first, Math.min(first + 1, side - 1), exact - first];
   };
-  return Float32Array.from({length: height * width}, (_, i) => {
-    const [top, bottom, down] = place(Math.floor(i / width), rows, tall);
-    const [left, right, across] = place(i % width, columns, wide);
-    const row = r => coarse[r * columns + left] * (1 - across) + coarse[r * columns + right] * across;
-    return row(top) * (1 - down) + row(bottom) * down;
-  });
+  const across = Array.from({length: width}, (_, column) => place(before + column, columns, wide)), found = new Float32Array(height * width);
+  for (let r = 0, i = 0; r < height; r++) {
+    const [top, bottom, down] = place(above + r, rows, tall);
+    for (const [left, right, share] of across) {
+      const row = at => coarse[at * columns + left] * (1 - share) + coarse[at * columns + right] * share;
+      found[i++] = row(top) * (1 - down) + row(bottom) * down;
+    }
+  }
+  return found;
 }
 
 // --- numbers about maps and scores ---------------------------------------------------------------------------------

@@ -1,6 +1,7 @@
 """What a page shows of a Run: some of its images, what was said of them, and maps that captum computed."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from itertools import zip_longest
 from typing import Any
 
@@ -11,13 +12,30 @@ from ..data import Dataset, normalise
 from ..errors import InputError
 from ..explanation import METHODS, explain, explain_batch
 from ..explanation.draws import generator
+from ..explanation.familiar import Known, known, limit_of, nearest
 from ..explanation.subject import Subject
+from ..explorers.attribution_cases import SHARE, likeness
 from ..explorers.cases import case_of, label_of
 from ..training.run import Run
+from .packing import rounded
 
-# Those that the page computes itself.
-LIVE = ("integrated_gradients", "saliency", "input_x_gradient", "smoothgrad", "gradient_shap", "grad_cam", "occlusion")
+# Those that the page computes itself: that with which it begins, of one gradient, first; those that take long last.
+LIVE = (
+    "saliency",
+    "input_x_gradient",
+    "integrated_gradients",
+    "smoothgrad",
+    "gradient_shap",
+    "grad_cam",
+    "guided_backprop",
+    "occlusion",
+    "kernel_shap",
+    "rise",
+)
+FEATURE_BITS = 7  # after the point, of 23
+BEFORE = tuple(name for name in LIVE if METHODS[name].live)  # of which it holds maps
 MOST_VAL = 4000  # scores of the validation split that a page holds
+MOST_KNOWN = 12_500  # numbers that are features of validation images, such as 64 for each
 
 
 def choose(run: Run, count: int) -> list[tuple[str, int]]:
@@ -63,19 +81,21 @@ def maps(
 ) -> tuple[list[dict[str, Any]], np.ndarray, list[float], dict[str, str]]:
     """What each method says of every image: (methods, int8 maps, their scales, why other methods are missing).
 
-    The maps are (methods, 2, N, H, W), of the trained and of the random network, in 127ths of their largest value.
+    The maps are (methods, 2, N, H, W), of the trained and of the random network, in 127ths of their largest value. Of
+    methods that take long the page computes them when they are asked; they stand behind the others.
     """
     methods, packed, scales, missing = [], [], [], {}
     for name in LIVE:
         how = METHODS[name]
-        try:
-            found = [one.map.numpy() for each in (run, other) for one in _explained(each, images, name, predicted)]
-        except InputError as error:
-            missing[name] = str(error)
-            continue
-        sizes = [float(np.abs(values).max()) for values in found]
-        packed.append([np.rint(values / (size or 1) * 127) for values, size in zip(found, sizes)])
-        scales += sizes
+        if name in BEFORE:
+            try:
+                found = [one.map.numpy() for each in (run, other) for one in _explained(each, images, name, predicted)]
+            except InputError as error:
+                missing[name] = str(error)
+                continue
+            sizes = [float(np.abs(values).max()) for values in found]
+            packed.append([np.rint(values / (size or 1) * 127) for values, size in zip(found, sizes)])
+            scales += sizes
         usual = how.complete({}, tuple(images.shape[2:]))
         options = [
             {
@@ -96,6 +116,7 @@ def maps(
                 "computes": how.computes,
                 "paper": how.paper,
                 "signed": how.signed,
+                "before": name in BEFORE,
                 "options": options,
             }
         )
@@ -116,3 +137,28 @@ def validation(run: Run) -> tuple[np.ndarray, np.ndarray]:
         said, labels = said[some], labels[some]
     has = labels if labels.dim() == 2 else torch.nn.functional.one_hot(labels, said.shape[1])
     return np.rint(said.double().clamp(0, 1).numpy() * 65535).astype("<u2"), has.numpy().astype(np.uint8)
+
+
+def familiar(run: Run, dataset: Dataset) -> tuple[dict[str, Any], Known | None]:
+    """What a page says of a picture of the user's own: is it like validation images, in the network's own features?
+
+    The facts hold the distance beyond which it is not, and the sentences of the attribution explorer, in which (0) and
+    (inf) stand for the distance; or one sentence where it cannot be said.
+    """
+    images = dataset.val.images
+    try:
+        found = known(run, images[:2])
+        most = max(2, MOST_KNOWN // found.features.shape[1])
+        some = torch.randperm(len(images), generator=generator(0))[:most]
+        found = known(run, images[some])
+    except InputError as error:
+        return {"missing": f"Whether the model has seen anything like it cannot be said: {error}."}, None
+    features = rounded(found.features, FEATURE_BITS)
+    found = replace(found, features=features, usual=nearest(features, features, to_others=True))
+    limit, _ = limit_of(found.usual, SHARE)
+    return {
+        "limit": limit,
+        "near": likeness(0, found.usual),
+        "far": likeness(float("inf"), found.usual),
+        "features": found.features.shape[1],
+    }, found

@@ -7,33 +7,22 @@ from importlib.metadata import version
 from importlib.resources import files
 from pathlib import Path
 from string import Template
-from typing import Any, cast
-
-import torch
+from typing import Any
 
 from ..checks import whole
 from ..data import Dataset
 from ..data.card import NOT_CLINICAL
 from ..data.dataset import PROVENANCES
 from ..errors import InputError
-from ..explanation import randomised
-from ..explanation.anatomy import covered, feature_maps, last_feature_map, trace
-from ..explanation.methods.cam import GRAD_CAM
-from ..explanation.subject import Subject
 from ..explorers.cases import check_has_predictions, own_dataset
 from ..files import resolve, write_text
 from ..training.run import Run
-from . import contents
-from .graph import check_installed, export
-from .packing import block, planes, rounded, zipped
+from .classification import CLASSIFICATION
+from .graph import check_installed
+from .kind import MOST, Kind
+from .packing import block
 
-MOST = 6_000_000  # bytes of a page: what still goes by mail, and opens on a phone
-# Bits after the point that random weights keep, of 23: they are as random. The trained ones keep all of theirs: at the
-# kinks of ReLU and maximum the last bit may turn a gradient.
-RANDOM_BITS = 7
-RUNTIME = 4_440_000  # bytes of a page that are the runtime and the page itself
-A_WEIGHT = 4.2 + 1.7  # bytes of a page for each weight of the trained and of the random network
-A_MAP, AN_IMAGE = 0.87, 1.23  # bytes for each pixel of a map, and of a channel of an image
+SHARED = ("compute.mjs", "shared.mjs")  # scripts of every page
 
 
 def page(run: Run, dataset: Dataset | None = None, out: str | os.PathLike = "page.html", *, images: int = 40) -> Path:
@@ -64,10 +53,12 @@ def page(run: Run, dataset: Dataset | None = None, out: str | os.PathLike = "pag
     """
     target = checked_file(out)
     check_installed()
-    dataset = _checked(run, dataset)
+    kind = _kind_of(run)
+    check_has_predictions(run, "val")
+    dataset = own_dataset(run, dataset)
     count = whole("images", images, 2, 400)
-    _check_size(run, count)
-    return _write(target, run, dataset, count)
+    kind.check_size(run, count)
+    return _write(target, kind, run, dataset, count)
 
 
 def checked_file(out: str | os.PathLike) -> Path:
@@ -84,8 +75,8 @@ def checked_file(out: str | os.PathLike) -> Path:
     return target
 
 
-def _checked(run, dataset):
-    """The run's data set; or an `InputError` for a run that a page cannot show."""
+def _kind_of(run) -> Kind:
+    """The kind of page that shows a run; or an `InputError` for a run that none shows."""
     if not isinstance(run, Run):
         raise InputError(f"page takes a Run, not {type(run).__name__}; train one with fit(…)")
     card = run.card
@@ -100,77 +91,37 @@ def _checked(run, dataset):
     )
     if other:
         raise InputError(f"a page shows classifications of images, but the run {other}; explorers show it")
-    check_has_predictions(run, "val")
-    return own_dataset(run, dataset)
+    return CLASSIFICATION
 
 
-def _check_size(run, count):
-    """Raises `InputError` for what would not fit, before the work is done."""
-    weights = sum(weight.numel() for weight in run.model.state_dict().values())
-    fixed = RUNTIME + A_WEIGHT * weights
-    each = (2 * len(contents.LIVE) * A_MAP + run.card.channels * AN_IMAGE) * torch.Size(run.card.shape).numel()
-    room = int((MOST - fixed) / each)
-    if room < 2:
-        raise InputError(
-            f"{run.model.name} with {weights:,} weights on images of {run.card.size} pixels does not fit into a page of"
-            f" {MOST // 10**6} MB; choose a smaller one, such as cnn on 28 pixels, or narrower widths"
-        )
-    if count > room:
-        raise InputError(f"{count} images do not fit into a page of {MOST // 10**6} MB; give images={room}")
-
-
-def _write(target, run, dataset, count):
-    other = unlearned(run)
-    layer = _layer(run)
+def _write(target, kind, run, dataset, count):
     card = run.card
-    shape = (card.channels, *card.shape)
-    graph = export(run.model, shape, len(card.classes), *(layer["name"], layer["features"]) if layer else (None, None))
-    chosen = contents.choose(run, count)
-    pictures = torch.stack([getattr(dataset, split).images[index] for split, index in chosen])
-    cases = contents.cases(run, other, dataset, chosen)
-    predicted = [max(range(len(card.classes)), key=each["logits"]["trained"].__getitem__) for each in cases]
-    methods, maps, scales, missing = contents.maps(run, other, pictures, predicted)
-    scores, labels = contents.validation(run)
-    facts = {
+    content = kind.content(run, dataset, count)
+    usual = {
         "task": card.task,
         "classes": card.classes,
         "channels": card.channels,
         "height": card.shape[0],
         "width": card.shape[1],
         "phantom": dataset.is_phantom,
-        "positive": 1 if card.task == "binary" else 0,
-        "cover": max(1, min(card.shape) // 4),
-        "layer": layer,
-        "methods": methods,
-        "missing": missing,
-        "scales": scales,
-        "cases": cases,
-        "val": len(scores),
-    }
-    # As they are, and not packed, so that the first picture need not wait: the images, and the maps of one method.
-    early = {
-        "first": pictures.numpy().tobytes() + maps[0].tobytes(),
-        "others": zipped(maps[1:].tobytes()),
-        "val-scores": zipped(scores.tobytes()),
-        "val-labels": zipped(labels.tobytes()),
     }
     home = files(__package__)
     runtime = home / "onnxruntime_web"
     late = {
         "runtime": (runtime / "ort.wasm.bundle.min.mjs.gz").read_bytes(),
         "wasm": (runtime / "ort-wasm-simd-threaded.wasm.gz").read_bytes(),
-        "gradient": zipped(graph.gradient),
-        "forward": zipped(graph.forward),
-        "trained-weights": zipped(planes(graph.weights(run.model))),
-        "random-weights": zipped(planes(graph.weights(other.model))),
+        **content.late,
     }
     text = Template((home / "page.html").read_text(encoding="utf-8")).substitute(
         _words(run, dataset),
+        question=kind.question,
+        note=kind.note,
+        main=(home / f"{kind.name}.html").read_text(encoding="utf-8"),
         style=(home / "page.css").read_text(encoding="utf-8"),
-        script="\n".join((home / name).read_text(encoding="utf-8") for name in ("compute.mjs", "page.mjs")),
-        facts=json.dumps(facts, allow_nan=False, separators=(",", ":")).replace("<", "\\u003c"),
-        early="\n".join(block(name, content) for name, content in early.items()),
-        late="\n".join(block(name, content) for name, content in late.items()),
+        script="\n".join((home / name).read_text(encoding="utf-8") for name in (*SHARED, *kind.scripts)),
+        facts=json.dumps(usual | content.facts, allow_nan=False, separators=(",", ":")).replace("<", "\\u003c"),
+        early="\n".join(block(name, each) for name, each in content.early.items()),
+        late="\n".join(block(name, each) for name, each in late.items()),
     )
     length = len(text.encode())
     if length > MOST:
@@ -179,31 +130,6 @@ def _write(target, run, dataset, count):
         )
     write_text(target, text)
     return target
-
-
-def unlearned(run: Run) -> Run:
-    """The run with random weights in place of what it learned, as a page holds them: rounded to bfloat16."""
-    other = cast(Run, randomised(run))
-    state = other.model.state_dict()  # of a copy of the run's model, so it may be changed
-    state = {name: rounded(each, RANDOM_BITS) if each.is_floating_point() else each for name, each in state.items()}
-    other.model.load_state_dict(state)
-    return other
-
-
-def _layer(run):
-    """What Grad-CAM looks at: {name, features: (c, h, w), covers: (H, W)}; None where there is nothing to look at."""
-    subject = Subject.of(run)
-    seen = trace(subject.net, subject.blank())
-    try:
-        GRAD_CAM.guard(seen, 2)
-    except InputError:
-        return None
-    name = last_feature_map(seen, 2)
-    return {
-        "name": name,
-        "features": feature_maps(seen, 2)[name],
-        "covers": covered(subject.net, tuple(run.card.shape)),
-    }
 
 
 def _words(run, dataset):

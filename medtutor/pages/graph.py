@@ -17,6 +17,7 @@ from torch import nn
 
 from ..errors import InputError
 from ..explanation.anatomy import copied, title_of
+from ..explanation.familiar import hooked
 from .rules import rules, write_out
 
 WEIGHTS = "weights"  # what the graphs call the file that holds their numbers
@@ -29,12 +30,16 @@ class Graph:
     gradient  ONNX file, (x, weights) -> (logits, gradient), and with a layer also features and feature_gradient:
               x (b, C, H, W) in -1…1; weights (b, classes), of which sum of logits the gradients are; features (b, c, h,
               w), the feature maps of the layer, and the gradient with respect to them
-    forward   ONNX file, x -> logits: the part of it that needs no gradient
+    forward   ONNX file, x -> logits: the part of it that needs no gradient; where a layer was named for them, also
+              known, (b, f): what goes into that layer, the mean over all places, by which images are compared
+    guided    ONNX file, (x, weights) -> (logits, gradient), with the gradient of guided backpropagation; None where it
+              was not asked for
     names     the tensors of the network's `state_dict` whose numbers the graphs refer to, in order
     """
 
     gradient: bytes
     forward: bytes
+    guided: bytes | None
     names: tuple[str, ...]
 
     def weights(self, model: nn.Module) -> bytes:
@@ -45,35 +50,33 @@ class Graph:
 
 class WithGradient(nn.Module):
     """(x, weights) -> logits and the gradient of their weighted sum; of a layer also its output, and the gradient with
-    respect to that.
+    respect to that; of another what goes into it.
     """
 
-    def __init__(self, net, layer, shape):
+    def __init__(self, net, layer=None, shape=(), known=None):
         super().__init__()
-        self.net, self.layer, self.shape = net, layer, shape
+        self.net, self.layer, self.shape, self.known = net, layer, shape, known
 
     def forward(self, x, weights):
-        if self.layer is None:
-            logits, back = torch.func.vjp(self.net, x)
-            return logits, back(weights)[0]
-        module, seen = self.net.get_submodule(self.layer), []
+        # The gradient with respect to feature maps is that with respect to nothing, added to them.
+        nothing = [] if self.layer is None else [x.new_zeros(x.shape[0], *self.shape)]
+        logits, back, (features, known) = torch.func.vjp(self._answered, x, *nothing, has_aux=True)
+        gradient, *of_features = back(weights)
+        return logits, gradient, *features, *of_features, *known
 
-        def nudged(x, nothing):
-            # The gradient with respect to feature maps is that with respect to nothing, added to them.
-            def add(module, inputs, output):
-                seen.append(output)
-                return output + nothing
+    def _answered(self, x, *nothing):
+        features, known = [], []
 
-            handle = module.register_forward_hook(add)
-            try:
-                return self.net(x), seen.pop()
-            finally:
-                handle.remove()
+        def add(module, inputs, output):
+            features.append(output)
+            return output + nothing[0]
 
-        nothing = x.new_zeros(x.shape[0], *self.shape)
-        logits, back, features = torch.func.vjp(nudged, x, nothing, has_aux=True)
-        gradient, feature_gradient = back(weights)
-        return logits, gradient, features, feature_gradient
+        def listen(module, inputs, output):
+            known.append(inputs[0].flatten(2).mean(2) if inputs[0].dim() > 2 else inputs[0])
+
+        with hooked(self.net, {self.layer: add} if self.layer else {}):
+            with hooked(self.net, {self.known: listen} if self.known else {}):
+                return self.net(x), (features, known)
 
 
 def check_installed() -> None:
@@ -93,12 +96,16 @@ def export(
     classes: int,
     layer: str | None = None,
     layer_shape: tuple[int, ...] | None = None,
+    known: str | None = None,
+    guided: bool = False,
 ) -> Graph:
-    """A classifier of images and its gradient as a `Graph`. About ten seconds.
+    """A classifier of images and its gradient as a `Graph`. About ten seconds; with guided backpropagation twice that.
 
     model        takes (b, C, H, W), b of any size, and returns (b, classes); it is left as it is
     shape        (C, H, W)
     layer        whose feature maps Grad-CAM looks at, of shape `layer_shape`, (c, h, w); None: no such maps
+    known        whose input tells how near images are to each other; None: no such features
+    guided       whether guided backpropagation is exported, too
 
     Raises `InputError` where the network computes what has no ONNX form here, or knows one size of batch alone.
     """
@@ -108,11 +115,11 @@ def export(
     # Sizes that are equal share a symbol, so the batch has one that nothing else has.
     batch = next(size for size in (5, 7, 11, 13, 17, 19) if size not in {*shape, classes, *(layer_shape or ())})
     asked = (torch.zeros(batch, *shape), torch.zeros(batch, classes))
-    outputs = ["logits", "gradient"] + (["features", "feature_gradient"] if layer else [])
+    more = [*(("features", "feature_gradient") if layer else ()), *(("known",) if known else ())]
     try:
         with quiet():
-            traced = _traced(WithGradient(net, layer, layer_shape), asked)
-            whole = _as_onnx(traced, asked, outputs)
+            whole, homes = _written(net, WithGradient(net, layer, layer_shape, known), rules(), asked, more)
+            other, others = _written(net, WithGradient(net), rules(guided=True), asked, []) if guided else (None, {})
     except Exception as error:
         if isinstance(error, (InputError, MemoryError)):
             raise
@@ -121,13 +128,16 @@ def export(
             f"{title_of(model)} cannot be exported with its gradient ({reason}); choose cnn, lenet, mlp or"
             " bag_of_patches"
         ) from error
-    place = {tensor.data_ptr(): name for name, tensor in net.state_dict().items()}
-    homes = {
-        node.target: place.get(getattr(traced, node.target).data_ptr())
-        for node in traced.graph.nodes
-        if node.op == "get_attr"
-    }
-    return _without_weights(whole, homes)
+    places = _places(net)
+    for each, of in ((whole, homes), (other, others)):
+        if each is not None:
+            _without_weights(each, of, places)
+    from onnx.utils import Extractor
+
+    forward = Extractor(whole).extract_model(["x"], ["logits", *(("known",) if known else ())])
+    return Graph(
+        whole.SerializeToString(), forward.SerializeToString(), other and other.SerializeToString(), tuple(places)
+    )
 
 
 @contextmanager
@@ -143,49 +153,63 @@ def quiet() -> Iterator[None]:
             logging.disable(before)
 
 
-def _traced(module, asked):
-    """What the module computes, as a graph of plain operations."""
+def _written(net, module, decompositions, asked, more):
+    """(ONNX model of a module around a network, {initialiser: name in the network's state_dict})."""
     from torch.fx.experimental.proxy_tensor import make_fx
 
-    traced = make_fx(module.eval(), decomposition_table=rules(), tracing_mode="symbolic", _allow_non_fake_inputs=True)(
-        *asked
-    )
+    # A graph of plain operations.
+    traced = make_fx(
+        module.eval(), decomposition_table=decompositions, tracing_mode="symbolic", _allow_non_fake_inputs=True
+    )(*asked)
     traced.graph.eliminate_dead_code()
     traced.recompile()
-    return traced
-
-
-def _as_onnx(traced, asked, outputs):
     batches = {0: torch.export.Dim("batch", min=1, max=4096)}
     program = torch.export.export(traced, asked, dynamic_shapes=(batches, batches))
     # Not optimised: the optimiser would merge weights that are equal, and those of another network need not be.
     found = torch.onnx.export(
-        program, (), dynamo=True, input_names=["x", "weights"], output_names=outputs, verbose=False, optimize=False
+        program,
+        (),
+        dynamo=True,
+        input_names=["x", "weights"],
+        output_names=["logits", "gradient", *more],
+        verbose=False,
+        optimize=False,
     )
-    return found.model_proto
+    place = {tensor.data_ptr(): name for name, tensor in net.state_dict().items()}
+    homes = {
+        node.target: place.get(getattr(traced, node.target).data_ptr())
+        for node in traced.graph.nodes
+        if node.op == "get_attr"
+    }
+    return found.model_proto, homes
 
 
-def _without_weights(whole, homes):
-    """The `Graph` of an ONNX model, whose numbers come from elsewhere: {initialiser: name in the state_dict}."""
+def _places(net):
+    """Where the numbers of a network lie in the file of weights: {name in the state_dict: first byte}."""
+    places, offset = {}, 0
+    for name, tensor in net.state_dict().items():
+        if tensor.is_floating_point():
+            places[name] = offset
+            offset += 4 * tensor.numel()
+    return places
+
+
+def _without_weights(whole, homes, places):
+    """Make an ONNX model refer to the file of weights: {initialiser: name in the state_dict}, {name: first byte}."""
     import onnx
-    from onnx.utils import Extractor
 
-    names, offset = [], 0
     for tensor in whole.graph.initializer:
         if homes.get(tensor.name) is None:
             continue  # a constant, the same in every network of this architecture
         length = len(tensor.raw_data)
-        names.append(homes[tensor.name])
         tensor.ClearField("raw_data")
         tensor.data_location = onnx.TensorProto.EXTERNAL
-        for key, value in {"location": WEIGHTS, "offset": offset, "length": length}.items():
+        where = {"location": WEIGHTS, "offset": places[homes[tensor.name]], "length": length}
+        for key, value in where.items():
             tensor.external_data.add(key=key, value=str(value))
-        offset += length
     for node in whole.graph.node:  # where in Python an operation came from: most of the file
         node.doc_string = ""
         del node.metadata_props[:]
     for value in [*whole.graph.value_info, *whole.graph.initializer]:
         del value.metadata_props[:]
     del whole.metadata_props[:], whole.graph.metadata_props[:]
-    forward = Extractor(whole).extract_model(["x"], ["logits"])
-    return Graph(whole.SerializeToString(), forward.SerializeToString(), tuple(names))

@@ -1,5 +1,6 @@
 """The backward passes that ONNX has no name for, written with operations that it has."""
 
+from math import sqrt
 from typing import Any
 
 import torch
@@ -8,12 +9,16 @@ from torch import nn
 
 from ..errors import InputError
 from ..explanation.anatomy import replace
+from ..models.vit import Attention
 
 aten = torch.ops.aten
 
 
-def rules() -> dict[Any, Any]:
-    """What `make_fx` puts in place of an operation: {operation: function}."""
+def rules(guided: bool = False) -> dict[Any, Any]:
+    """What `make_fx` puts in place of an operation: {operation: function}.
+
+    guided  whether a ReLU lets nothing negative back, as guided backpropagation has it
+    """
     from torch._decomp import core_aten_decompositions, get_decompositions
 
     known = get_decompositions(
@@ -35,7 +40,7 @@ def rules() -> dict[Any, Any]:
     found.pop(aten.convolution.default, None)
     return found | {
         aten.convolution_backward.default: convolution,
-        aten.threshold_backward.default: threshold,
+        aten.threshold_backward.default: guided_threshold if guided else threshold,
         aten.max_pool2d_with_indices_backward.default: max_pool,
         aten.adaptive_max_pool2d.default: global_max,
         aten.adaptive_max_pool2d_backward.default: global_max_backward,
@@ -52,13 +57,70 @@ class Swish(nn.Module):
         return x * torch.sigmoid(x)
 
 
+class Scaled(nn.Module):
+    """A batch normalisation that has learned: each channel times a number, plus a number."""
+
+    def __init__(self, norm):
+        super().__init__()
+        self.weight, self.bias, self.eps = norm.weight, norm.bias, norm.eps
+        self.register_buffer("running_mean", norm.running_mean)
+        self.register_buffer("running_var", norm.running_var)
+
+    def forward(self, x):
+        scale = self.weight * torch.rsqrt(self.running_var + self.eps)
+        each = (-1, *[1] * (x.dim() - 2))
+        return x * scale.view(each) + (self.bias - self.running_mean * scale).view(each)
+
+
+class Rows(nn.Module):
+    """A linear layer on the rows of whatever comes: torch's own asks for the size of a batch of tokens."""
+
+    def __init__(self, linear):
+        super().__init__()
+        self.weight, self.bias = linear.weight, linear.bias
+
+    def forward(self, x):
+        rows = x.reshape(-1, x.shape[-1]) @ self.weight.T
+        return (rows if self.bias is None else rows + self.bias).reshape(*x.shape[:-1], self.weight.shape[0])
+
+
+class Heads(nn.Module):
+    """`Attention` with its products as batches of matrices; matmul asks for the size of the batch."""
+
+    def __init__(self, attention):
+        super().__init__()
+        self.heads, self.softmax = attention.heads, attention.softmax
+        self.queries_keys_values, self.mix = attention.queries_keys_values, attention.mix
+
+    def forward(self, x, attn_mask=None):
+        tokens = x.shape[1]
+        parts = self.queries_keys_values(x).unflatten(2, (3, self.heads, -1)).permute(2, 0, 3, 1, 4)
+        queries, keys, values = (part.reshape(-1, tokens, part.shape[-1]) for part in parts)  # (B * heads, N, d)
+        scores = torch.bmm(queries, keys.transpose(1, 2)).reshape(-1, self.heads, tokens, tokens)
+        scores = scores / sqrt(queries.shape[-1])
+        if attn_mask is not None:
+            scores = scores.masked_fill(attn_mask, float("-inf"))
+        weights = self.softmax(scores).reshape(-1, tokens, tokens)
+        gathered = torch.bmm(weights, values).reshape(-1, self.heads, tokens, values.shape[-1])
+        return self.mix(gathered.transpose(1, 2).reshape(-1, tokens, self.heads * values.shape[-1]))
+
+
 def write_out(net: nn.Module) -> None:
-    """Put the formula in place of modules of a copied network whose own passes write into memory."""
+    """Put the formula in place of modules of a copied network whose own passes write into memory, ask for the size of
+    a batch, or that torch writes down in another way in each of its versions.
+    """
     for name, module in list(net.named_modules()):
         if isinstance(module, nn.AdaptiveAvgPool2d) and module.output_size in (1, (1, 1)):
             replace(net, name, GlobalMean())
         elif isinstance(module, nn.SiLU):
             replace(net, name, Swish())
+        elif isinstance(module, nn.modules.batchnorm._BatchNorm) and module.affine and module.track_running_stats:
+            replace(net, name, Scaled(module))
+        elif isinstance(module, nn.Linear):
+            replace(net, name, Rows(module))
+    for name, module in list(net.named_modules()):
+        if isinstance(module, Attention):
+            replace(net, name, Heads(module))
 
 
 def convolution(gradient, x, weight, bias_sizes, stride, padding, dilation, transposed, output_padding, groups, wanted):
@@ -75,6 +137,12 @@ def convolution(gradient, x, weight, bias_sizes, stride, padding, dilation, tran
             None,
             None,
         )
+    if groups == 1 and all(each == 1 for each in (*stride, *dilation)):
+        # As a convolution with the weights turned round, which runtimes compute faster.
+        around = [size - 1 - pad for size, pad in zip(weight.shape[2:], padding)]
+        if min(around) >= 0:
+            turned = weight.transpose(0, 1).flip(list(range(2, 2 + dims)))
+            return aten.convolution(gradient, turned, None, stride, around, dilation, False, [0] * dims, 1), None, None
     # What a stride leaves over at the far edge.
     over = [
         int(
@@ -87,8 +155,13 @@ def convolution(gradient, x, weight, bias_sizes, stride, padding, dilation, tran
 
 
 def threshold(gradient, x, value):
-    """Of a ReLU."""
-    return aten.where(x > value, gradient, torch.zeros_like(gradient))
+    """Of a ReLU; a product, since runtimes take four times as long to choose between two numbers."""
+    return gradient * (x > value).to(gradient.dtype)
+
+
+def guided_threshold(gradient, x, value):
+    """Of a ReLU in guided backpropagation: what is negative is cut off."""
+    return aten.relu(threshold(gradient, x, value))
 
 
 def max_pool(gradient, x, kernel, stride, padding, dilation, ceil_mode, indices):

@@ -348,6 +348,7 @@ CHEAP = {
     "smoothgrad": {"samples": 2},
     "gradient_shap": {"samples": 2},
     "kernel_shap": {"samples": 20, "patch": 7},
+    "rise": {"samples": 20, "cells": 3},
     "occlusion": {"window": 7, "stride": 7},
 }
 REFUSED = {

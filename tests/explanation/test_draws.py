@@ -35,6 +35,7 @@ CHEAP = {
     "smoothgrad": {"samples": 2},
     "gradient_shap": {"samples": 2},
     "kernel_shap": {"samples": 20, "patch": 4},
+    "rise": {"samples": 20, "cells": 3},
     "occlusion": {"window": 6, "stride": 6},
 }
 IMAGES = torch.randint(0, 256, (2, 1, 12, 12), dtype=torch.uint8, generator=torch.Generator().manual_seed(0))
@@ -140,7 +141,7 @@ def test_a_training_with_dropout_beside_an_explanation_ends_at_the_same_weights(
 
     def explained():
         while not done.is_set():
-            for method in ("smoothgrad", "gradient_shap", "kernel_shap"):
+            for method in ("smoothgrad", "gradient_shap", "kernel_shap", "rise"):
                 explain(model, IMAGES[0], method, **CHEAP[method])
             randomised(model)
 

@@ -41,10 +41,11 @@ CHEAP = {
     "smoothgrad": {"samples": 2},
     "gradient_shap": {"samples": 2},
     "kernel_shap": {"samples": 20, "patch": 4},
+    "rise": {"samples": 20, "cells": 3},
     "occlusion": {"window": 6, "stride": 6},
 }
 OF_A_CNN = [name for name in METHODS if name != "attention_rollout"]
-FORWARD_ONLY = ["occlusion", "kernel_shap"]
+FORWARD_ONLY = ["occlusion", "kernel_shap", "rise"]
 
 
 def image(channels=1, side=12):

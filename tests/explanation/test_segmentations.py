@@ -154,7 +154,11 @@ def test_grad_cam_looks_at_the_coarsest_maps():
 @pytest.mark.parametrize("shape", [(16, 20), (6, 16, 20)])
 def test_every_method_works_on_a_unet_or_says_why_not(shape):
     run, data = run_of(lambda: mt.build("unet", run_of(Beside, shape)[1], widths=(4, 6)), shape)
-    cheap = {"occlusion": {"window": 4, "stride": 4}, "kernel_shap": {"patch": 4, "samples": 30}}
+    cheap = {
+        "occlusion": {"window": 4, "stride": 4},
+        "kernel_shap": {"patch": 4, "samples": 30},
+        "rise": {"samples": 30},
+    }
     box = tuple([1] * len(shape) + [3] * len(shape))
     for method in METHODS:
         if method not in methods_for(run):

@@ -15,7 +15,7 @@ from medtutor import cli
 from medtutor.data import card, phantoms
 from medtutor.errors import InputError
 from medtutor.pages import contents, page
-from medtutor.pages.document import MOST
+from medtutor.pages.kind import MOST
 from medtutor.pages.packing import ALPHABET, as_text, planes, rounded
 
 
@@ -110,7 +110,7 @@ def test_random_weights_are_rounded_to_bfloat16():
     ],
 )
 def test_what_is_wrong_is_one_sentence_before_work_starts(made, tmp_path, monkeypatch, change, words):
-    monkeypatch.setattr("medtutor.pages.document.export", None)  # no work
+    monkeypatch.setattr("medtutor.pages.classification.export", None)  # no work
     given = {"run": made[0], "dataset": made[1], "out": tmp_path / "x.html"} | change
     with pytest.raises(InputError, match=words) as refused:
         page(**given)
@@ -118,7 +118,7 @@ def test_what_is_wrong_is_one_sentence_before_work_starts(made, tmp_path, monkey
 
 
 def test_a_network_that_is_too_large_is_refused_at_once(tmp_path, monkeypatch):
-    monkeypatch.setattr("medtutor.pages.document.export", None)
+    monkeypatch.setattr("medtutor.pages.classification.export", None)
     few = phantoms.draw(card("breastmnist"), {"train": 8, "val": 8, "test": 8})
     wide = mt.build("mlp", few, width=2000)
     run = mt.Run(
@@ -126,6 +126,32 @@ def test_a_network_that_is_too_large_is_refused_at_once(tmp_path, monkeypatch):
     )
     with pytest.raises(InputError, match="does not fit into a page of 6 MB"):
         page(replace(run, labels={}), few, tmp_path / "x.html")
+
+
+def test_images_that_are_too_large_are_refused_at_once(tmp_path, monkeypatch):
+    monkeypatch.setattr("medtutor.pages.classification.export", None)
+    large = torch.zeros(6, 224, 224, dtype=torch.uint8)
+    data = mt.from_arrays(*[(large, torch.arange(6) % 2)] * 3)
+    said = torch.tensor([[0.5, 0.5]] * 6)
+    run = mt.Run(mt.build("cnn", data), data.card, mt.Recipe(epochs=1), "arrays", predictions={"val": said})
+    with pytest.raises(InputError, match="on images of 224 pixels does not fit into a page of 6 MB; choose"):
+        page(replace(run, labels={}), data, tmp_path / "x.html")
+
+
+def test_features_of_known_images_are_few_and_the_sentence_is_of_them(made, facts):
+    """What the page says of an own picture is of these: the distances are those of the rounded features."""
+    run, few, *_ = made
+    said, found = contents.familiar(run, few)
+    assert said == facts["known"] and len(found.features) == 20
+    assert torch.equal(rounded(found.features, contents.FEATURE_BITS), found.features)
+    assert said["limit"] <= found.usual.max() and "(inf)" in said["far"] and "(0)" in said["near"]
+
+
+def test_where_likeness_cannot_be_said_there_is_a_reason(made):
+    run, few, *_ = made
+    bare = torch.nn.Sequential(torch.nn.Flatten(), torch.nn.Linear(784, 2))
+    said, found = contents.familiar(replace(run, model=bare), few)
+    assert found is None and "makes no features of its own" in said["missing"]
 
 
 def test_without_the_libraries_it_says_how_to_get_them(made, tmp_path, monkeypatch):

@@ -4,11 +4,13 @@ import numpy as np
 import onnxruntime
 import pytest
 import torch
+from captum.attr import GuidedBackprop
 from torch import nn
 
 from medtutor.errors import InputError
 from medtutor.explanation import randomised
 from medtutor.explanation.anatomy import feature_maps, last_feature_map, trace
+from medtutor.explanation.familiar import pooled, weighted
 from medtutor.models.cnn import CNN, MLP, VGG, BagOfPatches, LeNet, SwishCNN
 from medtutor.models.vit import ViT
 from medtutor.pages.graph import WEIGHTS, export
@@ -51,7 +53,7 @@ def close(found, expected):
 
 @pytest.fixture(scope="module", params=NETWORKS)
 def exported(request):
-    """(network, its graph, shape of an image, classes, layer)."""
+    """(network, its graph, shape of an image, classes, layer, last layer)."""
     torch.manual_seed(0)
     net = lively(NETWORKS[request.param]())
     shape = {"cnn": (3, 28, 28), "lenet": (1, 30, 21)}.get(request.param, (1, 28, 28))
@@ -60,26 +62,31 @@ def exported(request):
     layer = last_feature_map(seen, 2)
     maps = feature_maps(seen, 2).get(layer)
     classes = net(blank).shape[1]
-    return net, export(net, shape, classes, layer, maps), shape, classes, layer
+    last = weighted(seen)[-1] if len(weighted(seen)) > 1 else None
+    guided = any(isinstance(module, nn.ReLU) for module in net.modules())
+    graph = export(net, shape, classes, layer, maps, known=last, guided=guided)
+    return net, graph, shape, classes, layer, last
 
 
 @pytest.mark.parametrize("learned", [True, False], ids=["trained", "twin"])
 def test_scores_and_gradients_are_those_of_autograd(exported, tmp_path, learned):
     """Of the network, and of another one in the same graph; with batches of several sizes."""
-    net, graph, shape, classes, layer = exported
+    net, graph, shape, classes, layer, last = exported
     net = net if learned else randomised(net, seed=3)
     weights = graph.weights(net)
     gradient, forward = (session(graph, weights, kind, tmp_path) for kind in ("gradient", "forward"))
     kept = {}
     if layer:
         net.get_submodule(layer).register_forward_hook(lambda module, inputs, output: kept.update(maps=output))
+    net.get_submodule(last).register_forward_hook(lambda *call: kept.update(known=pooled(*call)))
     for batch in (1, 4, 7):
         x = torch.rand(batch, *shape, generator=torch.Generator().manual_seed(batch)) * 2 - 1
         asked = torch.zeros(batch, classes)
         asked[range(batch), torch.arange(batch) % classes] = 1
         found = gradient.run(None, {"x": x.numpy(), "weights": asked.numpy()})
         scores = net(x.requires_grad_())
-        assert close(found[0], scores) and close(forward.run(None, {"x": x.detach().numpy()})[0], scores)
+        logits, known = forward.run(["logits", "known"], {"x": x.detach().numpy()})
+        assert close(found[0], scores) and close(logits, scores) and close(known, kept["known"])
         wanted = [x, kept["maps"]] if layer else [x]
         gradients = torch.autograd.grad((scores * asked).sum(), wanted)
         assert close(found[1], gradients[0])
@@ -87,6 +94,22 @@ def test_scores_and_gradients_are_those_of_autograd(exported, tmp_path, learned)
             assert close(found[2], kept["maps"])
             # Where a maximum is shared, torch gives all to the first place; Grad-CAM asks for the mean over places.
             assert close(found[3].mean(axis=(2, 3)), gradients[1].mean(dim=(2, 3)))
+
+
+@pytest.mark.parametrize("learned", [True, False], ids=["trained", "twin"])
+def test_guided_backpropagation_is_that_of_captum(exported, tmp_path, learned):
+    net, graph, shape, classes, *_ = exported
+    if graph.guided is None:
+        assert not any(isinstance(module, nn.ReLU) for module in net.modules())
+        return
+    net = net if learned else randomised(net, seed=3)
+    guided = session(graph, graph.weights(net), "guided", tmp_path)
+    for batch in (1, 4):
+        x = torch.rand(batch, *shape, generator=torch.Generator().manual_seed(batch)) * 2 - 1
+        targets = torch.arange(batch) % classes
+        asked = nn.functional.one_hot(targets, classes).float()
+        found = guided.run(["gradient"], {"x": x.numpy(), "weights": asked.numpy()})[0]
+        assert close(found, GuidedBackprop(net).attribute(x.requires_grad_(), target=targets))
 
 
 def test_the_graphs_hold_no_weights(exported):

@@ -4,7 +4,7 @@ from torch import nn
 
 from ...training.run import Run
 from ..attention import is_transformer
-from . import cam, gradients, lrp, occlusion, rollout, shap
+from . import cam, gradients, lrp, occlusion, rise, rollout, shap
 from .method import BASELINES, METHODS, Method, Option, baseline
 
 __all__ = ["BASELINES", "METHODS", "Method", "Option", "baseline", "methods_for"]
@@ -21,6 +21,7 @@ METHODS.update(
     guided_backprop=gradients.GUIDED_BACKPROP,
     occlusion=occlusion.OCCLUSION,
     kernel_shap=shap.KERNEL_SHAP,
+    rise=rise.RISE,
     attention_rollout=rollout.ATTENTION_ROLLOUT,
 )
 

@@ -98,10 +98,11 @@ def _kernel_shap(seen, x, target, layer, options):
         with torch.no_grad():
             for part in left.to(x.device).split(at_once(x)):
                 scores.append(seen.net(torch.where(part[:, patches].unsqueeze(1), image, cover))[:, label].flatten())
-        scores = torch.cat(scores).float().cpu().numpy()
+        scores = torch.cat(scores).double().cpu().numpy()
         # All patches, and none, must be met: what the patches get then adds up to what the image adds to its cover.
-        weights = np.float32([1e6, 1e6] + [1.0] * (len(left) - 2))
-        shares = LinearRegression().fit(left.float().numpy(), scores, sample_weight=weights).coef_
+        # In float64: with weights so unlike each other, float32 would lose a thousandth of the map and more.
+        weights = np.float64([1e6, 1e6] + [1.0] * (len(left) - 2))
+        shares = LinearRegression().fit(left.double().numpy(), scores, sample_weight=weights).coef_
         if scores.min() == scores.max():
             shares = np.zeros_like(shares)  # not the rounding of the fit, which would look like a map
         values = torch.from_numpy(shares).to(x)[patches] / sizes
@@ -124,7 +125,9 @@ def _coalitions(count, samples, draws):
         sizes = torch.arange(1, count, dtype=torch.float32)
         weights = torch.cat([torch.zeros(1), (count - 1) / (sizes * (count - sizes))])
         for _ in range(samples - 2):
-            size = torch.multinomial(weights / weights.sum(), 1, True, generator=draws).item()
+            # As torch.multinomial draws; written out, since that draws otherwise where the processor is Intel's.
+            waits = -torch.log1p(-torch.rand(count, dtype=torch.float64, generator=draws)).float()
+            size = int((weights / weights.sum() / waits).argmax())
             values = torch.randn(count, generator=draws)
             left.append(values > values.kthvalue(count - size).values)
     return torch.stack(left)

@@ -1,46 +1,34 @@
-/* A Run as one page: a trained network that explains itself, beside the same network with random weights.
+/* The page of a classification: a trained network that explains itself, beside the same network with random weights.
  *
  * What was computed beforehand with captum is painted at once. Then ONNX Runtime, which the page holds, computes the
  * same here, and whatever else is asked (compute.mjs). Nothing leaves the page.
  */
 
-const FACTS = JSON.parse(document.getElementById('facts').textContent);
+const BEFORE = FACTS.methods.filter(({before}) => before);  // of which there are maps from beforehand
 const NETWORKS = ['trained', 'random'];
 const FOR = [213, 94, 0], AGAINST = [0, 114, 178];  // vermilion and blue, which colour-blind readers tell apart
+const GRAPHS = {occlusion: 'forward', kernel_shap: 'forward', rise: 'forward', guided_backprop: 'guided'};  // the others ask for the gradient
 const FILLS = {mean: 'grey, the mean', blurred: 'blurred', black: 'black'};
+const OWN = 'own';  // in place of the number of an image
 const OUTCOMES = ['true positive', 'false negative', 'false positive', 'true negative'];
 
-const $ = id => document.getElementById(id);
-const PAGE = {images: null, maps: null, scores: null, labels: null, networks: null, live: new Map(), job: 0, shown: {}};
+const PAGE = {images: null, maps: null, scores: null, labels: null, networks: null, live: new Map(), job: 0, shown: {}, own: null};
 const STATE = {
   case: 0, method: FACTS.methods[0].name, target: null, sign: 'both', opacity: 0.7, positive: FACTS.positive, threshold: 0.5,
   outcome: null, split: FACTS.cases[0].split, cover: {on: false, left: 0, top: 0, side: FACTS.cover, fill: 'mean'},
   options: Object.fromEntries(FACTS.methods.map(({name, options}) => [name, Object.fromEntries(options.map(o => [o.name, o.default]))])),
 };
 
-/** An element with attributes and children; a function as an attribute listens. */
-function make(tag, attributes = {}, ...children) {
-  const element = document.createElement(tag);
-  for (const [name, value] of Object.entries(attributes)) {
-    if (typeof value === 'function') element.addEventListener(name, value);
-    else if (value !== false && value !== undefined) element.setAttribute(name, value === true ? '' : value);
-  }
-  element.append(...children);
-  return element;
-}
-
 const method = () => FACTS.methods.find(({name}) => name === STATE.method);
-const chosen = () => FACTS.cases[STATE.case];
+const chosen = () => STATE.case === OWN ? PAGE.own : FACTS.cases[STATE.case];
 const best = values => values.indexOf(Math.max(...values));
 const target = () => STATE.target ?? best(chosen().logits.trained);
-const pixels = index => PAGE.images.subarray(index * PAGE.size, (index + 1) * PAGE.size);
-const nameOf = ({split, number}) => `image ${number} of the ${split} split`;
-const phantom = FACTS.phantom ? 'Phantom image: ' : '';
-const shown = value => value.toFixed(2);
-
+const pixels = index => index === OWN ? PAGE.own.image : PAGE.images.subarray(index * PAGE.size, (index + 1) * PAGE.size);
+const nameOf = ({split, number}) => split ? `image ${number} of the ${split} split` : 'your own picture';
+const phantom = () => FACTS.phantom && STATE.case !== OWN ? 'Phantom image: ' : '';
 /** The image as the network sees it, with what covers it. */
 function seen() {
-  const x = Float32Array.from(pixels(STATE.case), value => value / 127.5 - 1), {on, left, top, side, fill} = STATE.cover;
+  const x = floats(pixels(STATE.case)), {on, left, top, side, fill} = STATE.cover;
   if (!on) return x;
   const ground = BASELINES[fill](x, FACTS), {height, width, channels} = FACTS;
   for (let c = 0; c < channels; c++)
@@ -66,18 +54,18 @@ function paint(canvas, image, map) {
   canvas.getContext('2d').putImageData(data, 0, 0);
 }
 
-const toBytes = x => Uint8Array.from(x, value => Math.round((value + 1) * 127.5));
 const keyOf = which => JSON.stringify([which, STATE.case, STATE.method, target(), STATE.options[STATE.method], STATE.cover.on && STATE.cover]);
 
 /** The map that was computed beforehand, where it is of what is asked; else null. */
 function beforehand(which) {
   const usual = Object.fromEntries(method().options.map(option => [option.name, option.default]));
-  if (STATE.cover.on || target() !== best(chosen().logits.trained) || JSON.stringify(usual) !== JSON.stringify(STATE.options[STATE.method])) return null;
+  if (STATE.case === OWN || STATE.cover.on || target() !== best(chosen().logits.trained) || JSON.stringify(usual) !== JSON.stringify(STATE.options[STATE.method])) return null;
   return packedMap(STATE.method, which, STATE.case);
 }
 
 function packedMap(name, which, index) {
-  const size = pixelsOf(FACTS), place = FACTS.methods.findIndex(each => each.name === name);
+  const size = pixelsOf(FACTS), place = BEFORE.findIndex(each => each.name === name);
+  if (place < 0) return null;
   const at = (place * 2 + NETWORKS.indexOf(which)) * FACTS.cases.length + index, scale = FACTS.scales[at] / 127;
   return Float32Array.from(PAGE.maps.subarray(at * size, (at + 1) * size), value => value * scale);
 }
@@ -86,7 +74,7 @@ function paintAll() {
   const x = seen(), image = toBytes(x), {title, signed} = method(), name = FACTS.classes[target()];
   paint($('image'), image, null);
   const covering = STATE.cover.on ? `, a square of ${STATE.cover.side} pixels covered` : '';
-  $('image').setAttribute('aria-label', `${phantom}${nameOf(chosen())}, label ${chosen().label}${covering}`);
+  $('image').setAttribute('aria-label', `${phantom()}${nameOf(chosen())}, label ${chosen().label}${covering}`);
   for (const which of NETWORKS) {
     const live = PAGE.live.get(keyOf(which)), map = live?.map ?? beforehand(which);
     if (map) PAGE.shown[which] = {map, of: STATE.case};
@@ -94,7 +82,7 @@ function paintAll() {
     const now = PAGE.shown[which];
     paint($(which), image, now?.map);
     const who = which === 'trained' ? 'the trained network' : 'the network with random weights';
-    $(which).setAttribute('aria-label', `${phantom}${title} of ${who} for ${name}, ${nameOf(chosen())}. ${now ? whereStrong(now.map, FACTS) : ''}`);
+    $(which).setAttribute('aria-label', `${phantom()}${title} of ${who} for ${name}, ${nameOf(chosen())}. ${now ? whereStrong(now.map, FACTS) : ''}`);
     $(`${which}-how`).textContent = !map ? (PAGE.networks ? 'computing …' : PAGE.failed ? 'needs WebAssembly' : 'waits for the runtime …')
       : live ? `live, ${live.milliseconds < 10 ? live.milliseconds.toFixed(1) : Math.round(live.milliseconds)} ms` : 'computed beforehand';
   }
@@ -125,72 +113,51 @@ function answers(now) {
 async function update() {
   const job = ++PAGE.job;
   paintAll();
+  drawCurves(PAGE.live.get(keyOf('trained'))?.curves);
   if (!PAGE.networks || !STATE.cover.on) answers(null);
   if (!PAGE.networks) return;
-  const before = PAGE.busy;
-  let done;
-  PAGE.busy = new Promise(resolve => { done = resolve; });
-  await before;
   try {
-    const x = seen(), now = {};
-    for (const which of NETWORKS) {
-      const net = PAGE.networks[which], key = keyOf(which);
-      net.stopped = () => job !== PAGE.job;
-      if (net.stopped()) return;
-      if (STATE.cover.on) {
-        now[which] = await net.answer(x);
-        answers(now);
-      }
-      if (!PAGE.live.has(key)) {
-        await net.open(STATE.method === 'occlusion' ? 'forward' : 'gradient');  // once, and not part of the time below
-        const start = performance.now(), map = await METHODS[STATE.method](net, x, target(), STATE.options[STATE.method]);
-        if (PAGE.live.size > 400) PAGE.live.clear();
-        PAGE.live.set(key, {map, milliseconds: performance.now() - start});
-        performance.mark('medtutor-live');
-      }
-      paintAll();
-    }
+    await inTurn(() => compute(job));
   } catch (error) {
     if (!(error instanceof Stopped)) fail(`The map could not be computed here (${error.message}); choose another method.`);
-  } finally {
-    done();
   }
 }
 
-async function start() {
-  if (typeof WebAssembly !== 'object') throw new Error('it does not run WebAssembly');
-  if (document.readyState === 'loading') await new Promise(done => document.addEventListener('DOMContentLoaded', done));
-  const [code, binary, gradient, forward] = await Promise.all(['runtime', 'wasm', 'gradient', 'forward'].map(block));
-  const address = URL.createObjectURL(new Blob([code], {type: 'text/javascript'}));
-  const ort = await import(address);
-  URL.revokeObjectURL(address);
-  ort.env.wasm.numThreads = 1;  // more need headers that a file does not send
-  ort.env.wasm.wasmBinary = binary;
-  ort.env.logLevel = 'error';
-  const weights = which => async () => joined(await block(`${which}-weights`));
-  return Object.fromEntries(NETWORKS.map(which => [which, new Network(ort, FACTS, {gradient, forward}, weights(which))]));
+async function compute(job) {
+  const x = seen(), now = {};
+  for (const which of NETWORKS) {
+    const net = PAGE.networks[which], key = keyOf(which);
+    net.stopped = () => job !== PAGE.job;
+    if (net.stopped()) return;
+    if (STATE.cover.on) {
+      now[which] = await net.answer(x);
+      answers(now);
+    }
+    if (!PAGE.live.has(key)) {
+      await net.open(GRAPHS[STATE.method] ?? 'gradient');  // once, and not part of the time below
+      const start = performance.now(), map = await METHODS[STATE.method](net, x, target(), STATE.options[STATE.method]);
+      if (PAGE.live.size > 400) PAGE.live.clear();
+      PAGE.live.set(key, {map, milliseconds: performance.now() - start});
+      performance.mark('medtutor-live');
+    }
+    paintAll();
+  }
+  const live = PAGE.live.get(keyOf('trained'));
+  live.curves ??= await curvesOf(PAGE.networks.trained, x, live.map, target(), PAGE.ties);
+  drawCurves(live.curves);
 }
 
-const say = words => { $('status').textContent = words; };
-function fail(words) {
-  $('alert').textContent = words;
-  $('alert').hidden = false;
+/** Deletion and insertion; without curves what was drawn goes. */
+function drawCurves(curves) {
+  for (const name of ['deletion', 'insertion']) $(name).textContent = curves ? shown(curves[name].auc) : '…';
+  const line = name => `<polyline class="${name}" points="${curves.share.map((share, i) => `${250 * share},${94 - 92 * curves[name].value[i]}`).join(' ')}"/>`;
+  $('curves').innerHTML = curves ? line('deletion') + line('insertion') : '';
+  const way = ({value, auc}) => `from ${shown(value[0])} to ${shown(value.at(-1))}, half-way ${shown(value[value.length >> 1])}, area ${shown(auc)}`;
+  $('curves').setAttribute('aria-label', !curves ? 'Deletion and insertion: not computed yet.'
+    : `${phantom()}The probability of ${FACTS.classes[target()]} while the pixels that ${method().title} calls important are blurred: ${way(curves.deletion)}; while they are given back: ${way(curves.insertion)}.`);
 }
 
 // --- controls ----------------------------------------------------------------------------------------------------------
-
-function select(id, label, choices, value, change) {
-  const list = make('select', {id, change: event => change(event.target.value)});
-  for (const [key, words] of choices) list.append(new Option(words, key, false, String(key) === String(value)));
-  return make('div', {class: 'control'}, make('label', {for: id}, label), list);
-}
-
-function slider(id, label, {low, high, step}, value, change, tip) {
-  const output = make('output', {for: id}, String(value));
-  const input = make('input', {type: 'range', id, min: low, max: high, step, value, title: tip,
-    input: event => { output.textContent = event.target.value; change(Number(event.target.value)); }});
-  return make('div', {class: 'control'}, make('label', {for: id}, label, output), input);
-}
 
 function drawControls() {
   const classes = FACTS.classes.map((name, i) => [i, name]);
@@ -250,7 +217,7 @@ function drawThumbnails() {
     const canvas = make('canvas', {width: FACTS.width, height: FACTS.height, 'aria-hidden': 'true'});
     const outcome = of(each), wrong = outcome.startsWith('false');
     const button = make('button', {type: 'button', 'aria-pressed': String(index === STATE.case), title: `${nameOf(each)}: ${each.label}, ${outcome}`,
-      'aria-label': `${phantom}${nameOf(each)}, label ${each.label}, ${outcome}`, class: wrong ? 'wrong' : '',
+      'aria-label': `${FACTS.phantom ? 'Phantom image: ' : ''}${nameOf(each)}, label ${each.label}, ${outcome}`, class: wrong ? 'wrong' : '',
       tabindex: -1, click: () => choose(index, button)},
       canvas, make('span', {'aria-hidden': 'true'}, wrong ? '✗' : '✓'));
     paint(canvas, pixels(index), null);
@@ -264,27 +231,74 @@ function drawThumbnails() {
 /** Show another image; of all thumbnails the chosen one is reached by Tab, the others by arrow keys. */
 function choose(index, button) {
   STATE.case = index;
-  for (const other of $('thumbnails').querySelectorAll('button')) {
-    other.setAttribute('aria-pressed', String(other === button));
-    other.tabIndex = other === button ? 0 : -1;
-  }
-  button.focus();
+  $('own-said').textContent = '';
+  press($('thumbnails'), button);
   drawCase();
   update();
 }
 
-function walk(event) {
-  const step = {ArrowRight: 1, ArrowDown: 1, ArrowLeft: -1, ArrowUp: -1}[event.key];
-  const buttons = [...$('thumbnails').querySelectorAll('button')], to = buttons[buttons.indexOf(document.activeElement) + step];
-  if (!to) return;
-  event.preventDefault();
-  to.click();
-}
-
 function drawCase() {
   const each = chosen(), said = probabilitiesOf(each.logits.trained, FACTS.task), first = best(said);
-  $('case').textContent = `Image ${each.number}, ${each.split}`;
-  $('label').textContent = `label: ${each.label} · the network says: ${FACTS.classes[first]}, ${shown(said[first])}`;
+  $('case').textContent = each.split ? `Image ${each.number}, ${each.split}` : 'Your own picture';
+  $('label').textContent = `${each.split ? `label: ${each.label}` : 'no label'} · the network says: ${FACTS.classes[first]}, ${shown(said[first])}`;
+}
+
+// --- a picture of one's own --------------------------------------------------------------------------------------------
+
+/** A file chosen, or a picture pasted: it is shown in place of an image, and never leaves the page. */
+async function lookAt(file) {
+  if (!PAGE.networks) return;
+  let own;
+  try {
+    own = await ownPicture(file, FACTS);
+  } catch (error) {
+    $('own-said').textContent = error.message;
+    $('own-said').classList.add('unlike');
+    return;
+  }
+  ++PAGE.job;  // what is under way is of another image
+  await inTurn(async () => {
+    own.logits = {};
+    for (const which of NETWORKS) {
+      const net = PAGE.networks[which];
+      net.stopped = () => false;
+      await net.logits(1, (_, into) => into.set(floats(own.image)), (_, {logits, known}) => {
+        own.logits[which] = Array.from(logits);
+        if (which === 'trained') own.features = known?.slice();
+      });
+    }
+  });
+  own.label = 'none';
+  PAGE.own = own;
+  PAGE.live.clear();
+  STATE.case = OWN;
+  PAGE.known ??= new Float32Array(joined(await block('known')).buffer);
+  const {words, unlike} = likenessOf(own.features);
+  $('own-said').textContent = `${own.said} ${words} It stays in this page.`;
+  $('own-said').classList.toggle('unlike', unlike);
+  for (const each of $('thumbnails').querySelectorAll('button')) each.setAttribute('aria-pressed', 'false');
+  drawCase();
+  await update();
+}
+
+/** Whether the network has seen anything like it, in the words of the explorer. */
+function likenessOf(features) {
+  const {limit, near, far, missing} = FACTS.known;
+  if (missing) return {words: missing, unlike: false};
+  const distance = nearest(features, PAGE.known), unlike = limit > 0 && distance > limit;
+  const away = distance > 1e-4 * limit ? String(Number(distance.toPrecision(3))) : '0';
+  return {words: unlike ? far.replace('(inf)', `(${away})`) : near.replace('(0)', `(${away})`), unlike};
+}
+
+function drawOwn() {
+  $('own').replaceChildren(
+    make('label', {for: 'own-file'}, 'A picture of your own'),
+    make('input', {type: 'file', id: 'own-file', accept: 'image/*', disabled: !PAGE.networks, change: event => {
+      const [file] = event.target.files;
+      event.target.value = '';  // so that the same file can be given again
+      if (file) lookAt(file);
+    }}),
+    make('span', {class: 'note'}, PAGE.networks ? 'or paste one; it never leaves this page' : 'needs the network, which is not running'));
 }
 
 /** The matrix over the whole validation split, and the scores behind it. */
@@ -320,40 +334,56 @@ function drawThreshold() {
   for (const name of OUTCOMES)
     $(name.replace(' ', '-')).addEventListener('click', () => { STATE.outcome = STATE.outcome === name ? null : name; again(); });
   const splits = [...new Set(FACTS.cases.map(({split}) => split))].map(name => [name, name]);
-  $('thumbnails').addEventListener('keydown', walk);
+  $('thumbnails').addEventListener('keydown', walked);
   $('which').replaceChildren(select('split', 'Split', [...splits, ['', 'both']], STATE.split, value => { STATE.split = value; drawThumbnails(); }));
 }
 
 // --- begin -------------------------------------------------------------------------------------------------------------
 
+async function start() {
+  const ort = await runtime(), graphs = await graphsOf('gradient', 'forward', 'guided');
+  PAGE.ties = new Uint32Array((await block('ties')).buffer);
+  PAGE.networks = Object.fromEntries(NETWORKS.map(which => [which, new Network(ort, FACTS, graphs, weightsOf(which))]));
+}
+
 async function main() {
   const count = FACTS.cases.length, size = pixelsOf(FACTS), first = raw('first');
   PAGE.size = FACTS.channels * size;
   PAGE.images = first.subarray(0, count * PAGE.size);
-  PAGE.maps = new Int8Array(FACTS.methods.length * 2 * count * size);  // of the first method at once, of the others below
+  PAGE.maps = new Int8Array(BEFORE.length * 2 * count * size);  // of the first method at once, of the others below
   PAGE.maps.set(new Int8Array(first.buffer, count * PAGE.size));
   for (const id of ['image', ...NETWORKS]) Object.assign($(id), {width: FACTS.width, height: FACTS.height});
   drawControls();
   drawCase();
   update();
   performance.mark('medtutor-painted');
+  if (document.readyState === 'loading') await new Promise(done => document.addEventListener('DOMContentLoaded', done));
+  const starting = start();
+  starting.catch(() => {});  // it is waited for below
   PAGE.maps.set(new Int8Array((await block('others')).buffer), 2 * count * size);
   PAGE.scores = new Uint16Array((await block('val-scores')).buffer);
   PAGE.labels = await block('val-labels');
   drawThreshold();
   drawMatrix();
   drawThumbnails();
+  drawOwn();
   say('Starting the network in this page …');
   try {
-    PAGE.networks = await start();
+    await starting;
   } catch (error) {
     PAGE.failed = true;
-    say(`This browser cannot compute here (${error.message}). The maps that were computed beforehand stay: every method, for the predicted class, with its usual settings.`);
+    if (error instanceof Damaged) fail(`This page is damaged (${error.message}): what was computed beforehand stays; make it again with medtutor page.`);
+    say(`This browser cannot compute here (${error.message}). The maps that were computed beforehand stay: of every method that is not slow, for the predicted class, with its usual settings.`);
     drawOptions();
     paintAll();
     return;
   }
   say('Live: maps are computed in this page. Nothing leaves it.');
+  document.addEventListener('paste', event => {
+    const file = [...event.clipboardData.files].find(({type}) => type.startsWith('image/'));
+    if (file) lookAt(file);
+  });
+  drawOwn();
   drawOptions();
   await update();
 }
@@ -362,12 +392,17 @@ async function main() {
 window.medtutor = {
   facts: FACTS, methods: METHODS,
   map: async (which, index, name, target, options) => {
-    await PAGE.busy;
     const net = PAGE.networks[which];
-    net.stopped = () => false;
-    return METHODS[name](net, Float32Array.from(pixels(index), value => value / 127.5 - 1), target, options);
+    return inTurn(() => {
+      net.stopped = () => false;
+      return METHODS[name](net, floats(pixels(index)), target, options);
+    });
   },
+  curves: (index, map, target) => inTurn(() => {
+    PAGE.networks.trained.stopped = () => false;
+    return curvesOf(PAGE.networks.trained, floats(pixels(index)), Float32Array.from(map), target, PAGE.ties);
+  }),
+  look: lookAt, own: () => PAGE.own,
   before: packedMap,
-  idle: async () => { while (PAGE.idle !== PAGE.busy) await (PAGE.idle = PAGE.busy); },
-  ready: main().catch(error => fail(`This page is damaged and cannot be shown (${error.message}); make it again with medtutor page.`)),
+  idle, ready: begun(main),
 };
