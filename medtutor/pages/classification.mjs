@@ -253,6 +253,7 @@ async function lookAt(file) {
     own = await ownPicture(file, FACTS);
   } catch (error) {
     $('own-said').textContent = error.message;
+    $('own-said').classList.add('unlike');
     return;
   }
   ++PAGE.job;  // what is under way is of another image
@@ -271,6 +272,7 @@ async function lookAt(file) {
   PAGE.own = own;
   PAGE.live.clear();
   STATE.case = OWN;
+  PAGE.known ??= new Float32Array(joined(await block('known')).buffer);
   const {words, unlike} = likenessOf(own.features);
   $('own-said').textContent = `${own.said} ${words} It stays in this page.`;
   $('own-said').classList.toggle('unlike', unlike);
@@ -355,6 +357,9 @@ async function main() {
   drawCase();
   update();
   performance.mark('medtutor-painted');
+  if (document.readyState === 'loading') await new Promise(done => document.addEventListener('DOMContentLoaded', done));
+  const starting = start();
+  starting.catch(() => {});  // it is waited for below
   PAGE.maps.set(new Int8Array((await block('others')).buffer), 2 * count * size);
   PAGE.scores = new Uint16Array((await block('val-scores')).buffer);
   PAGE.labels = await block('val-labels');
@@ -364,16 +369,16 @@ async function main() {
   drawOwn();
   say('Starting the network in this page …');
   try {
-    await start();
+    await starting;
   } catch (error) {
     PAGE.failed = true;
+    if (error instanceof Damaged) fail(`This page is damaged (${error.message}): what was computed beforehand stays; make it again with medtutor page.`);
     say(`This browser cannot compute here (${error.message}). The maps that were computed beforehand stay: of every method that is not slow, for the predicted class, with its usual settings.`);
     drawOptions();
     paintAll();
     return;
   }
   say('Live: maps are computed in this page. Nothing leaves it.');
-  PAGE.known = new Float32Array(joined(await block('known')).buffer);
   document.addEventListener('paste', event => {
     const file = [...event.clipboardData.files].find(({type}) => type.startsWith('image/'));
     if (file) lookAt(file);

@@ -73,13 +73,11 @@ def content(run: Run, dataset: Dataset, count: int) -> Content:
         "known": likeness,
     }
     # As they are, and not packed, so that the first picture need not wait: the images, and the maps of one method.
-    early = {
-        "first": pictures.numpy().tobytes() + maps[0].tobytes(),
+    early = {"first": pictures.numpy().tobytes() + maps[0].tobytes()}
+    late = {
         "others": zipped(maps[1:].tobytes()),
         "val-scores": zipped(scores.tobytes()),
         "val-labels": zipped(labels.tobytes()),
-    }
-    late = {
         "gradient": zipped(graph.gradient),
         "forward": zipped(graph.forward),
         "guided": zipped(graph.guided or b""),

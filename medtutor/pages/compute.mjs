@@ -21,10 +21,14 @@ function bytesOf(text, length) {
   return out;
 }
 
+class Damaged extends Error {}
+
 /** The bytes of the element with that id; its text is let go. */
 function raw(id) {
-  const element = document.getElementById(id), text = element.textContent, length = Number(element.dataset.bytes);
-  if (text.length !== 2 * Math.ceil(length * 8 / 13)) throw new Error(`its part "${id}" is not whole`);
+  const element = document.getElementById(id);
+  if (!element) throw new Damaged(`its part "${id}" is missing`);
+  const text = element.textContent, length = Number(element.dataset.bytes);
+  if (text.length !== 2 * Math.ceil(length * 8 / 13)) throw new Damaged(`its part "${id}" is not whole`);
   element.textContent = '';
   return bytesOf(text, length);
 }
@@ -32,7 +36,11 @@ function raw(id) {
 /** The same, unpacked. */
 async function block(id) {
   const stream = new Blob([raw(id)]).stream().pipeThrough(new DecompressionStream('gzip'));
-  return new Uint8Array(await new Response(stream).arrayBuffer());
+  try {
+    return new Uint8Array(await new Response(stream).arrayBuffer());
+  } catch {
+    throw new Damaged(`its part "${id}" cannot be unpacked`);
+  }
 }
 
 /** Numbers of four bytes, all first bytes first: back in their order. */

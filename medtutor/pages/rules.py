@@ -189,6 +189,12 @@ def convolution(gradient, x, weight, bias_sizes, stride, padding, dilation, tran
             None,
             None,
         )
+    if groups == 1 and all(each == 1 for each in (*stride, *dilation)):
+        # As a convolution with the weights turned round, which runtimes compute faster.
+        around = [size - 1 - pad for size, pad in zip(weight.shape[2:], padding)]
+        if min(around) >= 0:
+            turned = weight.transpose(0, 1).flip(list(range(2, 2 + dims)))
+            return aten.convolution(gradient, turned, None, stride, around, dilation, False, [0] * dims, 1), None, None
     # What a stride leaves over at the far edge.
     over = [
         int(
@@ -201,8 +207,8 @@ def convolution(gradient, x, weight, bias_sizes, stride, padding, dilation, tran
 
 
 def threshold(gradient, x, value):
-    """Of a ReLU."""
-    return aten.where(x > value, gradient, torch.zeros_like(gradient))
+    """Of a ReLU; a product, since runtimes take four times as long to choose between two numbers."""
+    return gradient * (x > value).to(gradient.dtype)
 
 
 def guided_threshold(gradient, x, value):

@@ -4,12 +4,18 @@ import time
 from itertools import product
 from statistics import median
 
+import numpy as np
 import pytest
 import torch
+from PIL import Image
 
 import medtutor as mt
-from medtutor.data import card, phantoms
-from medtutor.explanation import METHODS, explain
+from medtutor.data import card, normalise, phantoms
+from medtutor.explanation import METHODS, deletion, explain, insertion
+from medtutor.explanation.familiar import features_of, nearest
+from medtutor.explanation.subject import Subject
+from medtutor.explorers.attribution_cases import likeness
+from medtutor.explorers.own_image import read_image
 from medtutor.pages import contents, page
 from medtutor.pages.classification import unlearned
 
@@ -19,6 +25,17 @@ pytestmark = pytest.mark.browser
 INDEX = 3  # of the image that is asked about
 MAP = """async ([which, index, name, target, options]) =>
   Array.from(await window.medtutor.map(which, index, name, target, options))"""
+CURVES = "([index, map, target]) => window.medtutor.curves(index, map, target)"
+TIMED = """async ([index, method, options]) => {
+  const start = performance.now();
+  await window.medtutor.map("trained", index, method, 0, options);
+  return performance.now() - start;
+}"""
+PASTE = """bytes => {
+  const data = new DataTransfer();
+  data.items.add(new File([new Uint8Array(bytes)], "pasted.png", {type: "image/png"}));
+  document.dispatchEvent(new ClipboardEvent("paste", {clipboardData: data}));
+}"""
 BEFORE = "([name, which, index]) => Array.from(window.medtutor.before(name, which, index))"
 
 
@@ -105,9 +122,10 @@ def test_live_maps_are_those_of_captum(made, shown, facts, name, which):
     in float64 is another one by a hundredth. So not every map is the same to 1e-4; most are, and all to 5e-2.
     """
     run = made[0] if which == "trained" else unlearned(made[0])
-    kinds = [{}, {"baseline": "blurred"}] if "baseline" in {option.name for option in METHODS[name].options} else [{}]
+    many = METHODS[name].live and "baseline" in {option.name for option in METHODS[name].options}
+    kinds = [{}, {"baseline": "blurred"}] if many else [{}]
     errors = []
-    for index, settings in product(range(4), kinds):
+    for index, settings in product(range(4 if METHODS[name].live else 2), kinds):
         image, target = image_of(made, facts, index)
         expected = explain(run, image, name, target=target, **settings)
         found = torch.tensor(shown.page.evaluate(MAP, [which, index, name, target, expected.options]))
@@ -116,7 +134,30 @@ def test_live_maps_are_those_of_captum(made, shown, facts, name, which):
     assert max(errors) < 0.05 and median(errors) < 1e-4, errors
 
 
-@pytest.mark.parametrize("name", contents.LIVE)
+@pytest.mark.parametrize("settings", [{"patch": 14}, {"patch": 9, "samples": 30, "seed": 7}, {"patch": 28}])
+def test_few_patches_of_kernel_shap_are_drawn_alike(made, shown, facts, settings):
+    """Torch draws fewer than sixteen numbers in another way."""
+    image, target = image_of(made, facts)
+    expected = explain(made[0], image, "kernel_shap", target=target, **settings)
+    found = torch.tensor(shown.page.evaluate(MAP, ["trained", INDEX, "kernel_shap", target, expected.options]))
+    torch.testing.assert_close(found.view(28, 28), expected.map, rtol=1e-4, atol=1e-4 * float(expected.map.abs().max()))
+
+
+@pytest.mark.parametrize("name", ["saliency", "occlusion", "rise", "none"])
+def test_deletion_and_insertion_are_those_of_the_scores(made, shown, facts, name):
+    """Of the same map, and of an empty one, whose pixels are taken in the same random order."""
+    for index in range(3):
+        image, target = image_of(made, facts, index)
+        values = torch.zeros(28, 28) if name == "none" else explain(made[0], image, name, target=target).map
+        found = shown.page.evaluate(CURVES, [index, values.flatten().tolist(), target])
+        for which, curve in {"deletion": deletion, "insertion": insertion}.items():
+            expected = curve(made[0], image, (values, target))
+            assert found["share"] == pytest.approx(expected.share.tolist(), abs=1e-6)
+            assert found[which]["value"] == pytest.approx(expected.value.tolist(), abs=1e-4)
+            assert found[which]["auc"] == pytest.approx(expected.auc, abs=1e-4)
+
+
+@pytest.mark.parametrize("name", contents.BEFORE)
 @pytest.mark.parametrize("which", ["trained", "random"])
 def test_maps_from_beforehand_are_the_live_ones(shown, facts, name, which):
     logits = facts["cases"][INDEX]["logits"]["trained"]
@@ -159,7 +200,7 @@ def test_controls_work_by_keyboard(chrome, made):
     one.page.focus("#method")
     one.page.keyboard.press("ArrowDown")
     one.page.evaluate("() => window.medtutor.idle()")
-    assert one.page.locator("#trained").get_attribute("aria-label").startswith("Phantom image: Saliency")
+    assert one.page.locator("#trained").get_attribute("aria-label").startswith("Phantom image: Input x gradient")
     one.page.focus("#threshold")
     one.page.keyboard.press("End")  # nobody is called positive
     assert one.page.inner_text("#true-positive b") == "0" and one.page.inner_text("#sensitivity") == "0.00"
@@ -193,11 +234,141 @@ def test_no_serious_fault_of_accessibility(chrome, made, axe, width, scheme):
     one.context.close()
 
 
-def test_a_damaged_page_says_so(chrome, made, tmp_path):
-    text = made[2].read_text(encoding="utf-8")
-    start = text.index('id="first"') + 60
-    broken = tmp_path / "broken.html"
-    broken.write_text(text[:start] + text[start + 200 :], encoding="utf-8")
-    one = Shown(chrome, broken).ready()
-    assert "This page is damaged" in one.page.inner_text("[role=alert]")
+def own_picture(folder, kind):
+    """A file of a picture: grey ones of several sizes, colour, see-through."""
+    draws = np.random.default_rng(3)
+    shape = {"wide": (40, 90), "tall": (300, 200), "as it is": (28, 28)}.get(kind, (60, 60))
+    pixels = draws.integers(0, 256, shape, dtype=np.uint8)
+    picture = Image.fromarray(pixels)
+    if kind == "colour":
+        picture = Image.fromarray(draws.integers(0, 256, (*shape, 3), dtype=np.uint8))
+    if kind == "see-through":
+        picture = Image.merge("LA", (picture, Image.new("L", picture.size, 0)))
+    picture.save(folder / "own.png")
+    return folder / "own.png"
+
+
+@pytest.mark.parametrize("kind", ["wide", "tall", "as it is", "colour", "see-through"])
+def test_a_picture_of_ones_own_is_what_the_explorer_makes_of_it(made, shown, tmp_path, kind):
+    """The same pixels, the same features, the same sentence; and it is explained."""
+    run, few, _ = made
+    file = own_picture(tmp_path, kind)
+    shown.page.set_input_files("#own-file", file)
+    shown.wait_for("Your own picture")
+    shown.page.evaluate("() => window.medtutor.idle()")
+    image, said = read_image(file, run.card)
+    own = shown.page.evaluate("() => [Array.from(window.medtutor.own().image), window.medtutor.own().logits.trained]")
+    assert own[0] == image.flatten().tolist()
+    assert own[1] == pytest.approx(Subject.of(run).scores(normalise(image[None]))[0].tolist(), abs=1e-4)
+    words = shown.page.inner_text("#own-said")
+    for part in said.split(" was ")[1].split(". It has")[0].split(", "):
+        assert part in words
+    _, known = contents.familiar(run, few)
+    distance = float(nearest(features_of(Subject.of(run), image[None], known.layer), known.features))
+    assert likeness(distance, known.usual) in words
+    assert "Your own picture" in shown.page.inner_text("#case") and "live" in shown.page.inner_text("#trained-how")
+    assert not shown.page.locator("#trained").get_attribute("aria-label").startswith("Phantom")
+
+
+@pytest.mark.parametrize(
+    "content, words",
+    [(b"", "is empty"), (b"no picture", "cannot be read as a picture"), (b"\x89PNG\r\n\x1a\n12", "cannot be read")],
+)
+def test_a_file_that_is_no_picture_is_one_sentence(shown, tmp_path, content, words):
+    (tmp_path / "odd.png").write_bytes(content)
+    shown.page.set_input_files("#own-file", tmp_path / "odd.png")
+    shown.wait_for(words)
+    assert shown.page.inner_text("#own-said").startswith("odd.png") and not shown.page.is_visible("#alert")
+
+
+def test_a_picture_can_be_pasted(made, shown, tmp_path):
+    content = own_picture(tmp_path, "wide").read_bytes()
+    shown.page.evaluate(PASTE, list(content))
+    shown.wait_for("pasted.png (90 x 40 pixels)")
+    shown.page.evaluate("() => window.medtutor.idle()")
+
+
+def test_forty_classes(chrome, tmp_path):
+    """All of them can be asked about; the table has the five that the network holds most likely."""
+    draws = torch.Generator().manual_seed(0)
+    images = torch.randint(0, 256, (120, 16, 16), dtype=torch.uint8, generator=draws)
+    parts = [(images[i : i + 40], torch.arange(40)) for i in (0, 40, 80)]
+    names = [f"a finding with quite a long name, number {i}" for i in range(40)]
+    many = mt.from_arrays(*parts, classes=names)
+    run = mt.fit(mt.build("mlp", many, width=16), many, mt.Recipe(epochs=1), progress=False)
+    one = Shown(chrome, page(run, many, tmp_path / "many.html", images=10), viewport={"width": 390, "height": 800})
+    one.ready()
+    assert one.page.locator("#target option").count() == 41 and one.page.locator("#answers tr").count() == 5
+    assert one.page.evaluate("() => document.documentElement.scrollWidth") == 390
+    assert "needs a layer" in one.page.inner_text("#choices") or "has none" in one.page.inner_text("#choices")
+    assert (one.asked, one.problems) == ([], [])
     one.context.close()
+
+
+def damaged(text, how):
+    """The text of a page with something missing or spoilt."""
+    place, change = how
+    start = text.index(place) + len(place) + 60
+    return {"cut out": text[:start] + text[start + 200 :], "cut off": text[:start]}.get(change) or (
+        text[:start]
+        + "".join(chr(33 + (ord(c) - 33 + 7) % 26) for c in text[start : start + 400])
+        + text[start + 400 :]
+    )
+
+
+@pytest.mark.parametrize(
+    "how, words",
+    [
+        (('id="first"', "cut out"), 'cannot be shown (its part "first" is not whole)'),
+        (('id="others"', "cut out"), "damaged"),
+        (('id="wasm"', "cut out"), 'its part "wasm" is not whole'),
+        (('id="wasm"', "spoilt"), "damaged"),
+        (('id="wasm"', "cut off"), "damaged"),
+        (('id="facts"', "cut out"), "its script did not run"),
+        (("class Twister", "cut off"), "its script did not run"),
+        (('id="trained-weights"', "cut off"), "is not whole"),
+    ],
+    ids=lambda each: "-".join(each) if isinstance(each, tuple) else "",
+)
+def test_a_damaged_page_says_so(chrome, made, tmp_path, how, words):
+    broken = tmp_path / "broken.html"
+    broken.write_text(damaged(made[2].read_text(encoding="utf-8"), how), encoding="utf-8")
+    one = Shown(chrome, broken)
+    one.wait_for(words)
+    alert = one.page.inner_text("[role=alert]")
+    assert words in alert and "\n" not in alert and one.page.is_visible("h1")
+    one.context.close()
+
+
+REFERENCE = """() => {
+  const start = performance.now();
+  let sum = 0;
+  for (let i = 0; i < 2e7; i++) sum += Math.sqrt(i);
+  return [performance.now() - start, sum][0];
+}"""
+
+
+def test_how_long_it_takes(chrome, made, capsys):
+    """Medians of ten beside a loop of twenty million square roots in the same page; printed, since machines differ."""
+    found = {name: [] for name in ("loop", "first picture", "first live map", "saliency", "integrated gradients")}
+    for _ in range(10):
+        one = Shown(chrome, made[2], viewport={"width": 1200, "height": 900}).ready()
+        at = "name => performance.getEntriesByName(`medtutor-${name}`)[0].startTime"
+        found["first picture"].append(one.page.evaluate(at, "painted"))
+        found["first live map"].append(one.page.evaluate(at, "live"))
+        found["loop"].append(median(one.page.evaluate(REFERENCE) for _ in range(3)))
+        for name, method, options in (
+            ("saliency", "saliency", {}),
+            ("integrated gradients", "integrated_gradients", {"steps": 32, "baseline": "black"}),
+        ):
+            times = [one.page.evaluate(TIMED, [INDEX, method, options]) for _ in range(4)]
+            found[name].append(median(times[1:]))
+        one.context.close()
+    loops = found.pop("loop")
+    with capsys.disabled():
+        print()
+        for name, times in found.items():
+            ratio = median(each / loop for each, loop in zip(times, loops))
+            print(f"{name:22} {median(times):6.0f} ms, {ratio:5.2f} loops of {median(loops):.0f} ms")
+    assert median(a / b for a, b in zip(found["first picture"], loops)) < 12
+    assert median(a / b for a, b in zip(found["first live map"], loops)) < 60
