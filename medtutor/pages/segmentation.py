@@ -7,11 +7,11 @@ import torch
 
 from ..data import Dataset, normalise
 from ..errors import InputError
-from ..explanation import METHODS, explain
+from ..explanation import explain
 from ..metrics.segmentation import dice_of_each
 from ..models.inference import probabilities
 from ..training.run import Run
-from .contents import option_facts
+from . import contents
 from .fixed import export_segmentation
 from .kind import A_WEIGHT, MOST, RUNTIME, Content, Kind
 from .packing import planes, zipped
@@ -70,12 +70,9 @@ def content(run: Run, dataset: Dataset, count: int) -> Content:
     maps, scales = _maps(run, pictures, said.argmax(1), [each["target"] for each in cases])
     facts = {
         "cases": cases,
-        "methods": [
-            {"name": name, "title": how.title, "computes": how.computes, "paper": how.paper, "signed": how.signed}
-            | {"options": option_facts(how, tuple(card.shape))}
-            for name, how in ((name, METHODS[name]) for name in LIVE)
-        ],
+        "methods": [contents.facts_of(name, tuple(card.shape)) for name in LIVE],
         "scales": scales,
+        "start": int((experts > 0).flatten(1).sum(1).argmax()),
         "side": max(1, min(card.shape) // 5),
     }
     early = {
@@ -115,7 +112,7 @@ def _maps(run, pictures, masks, targets):
 SEGMENTATION = Kind(
     "segmentation",
     "what does the network outline, and why?",
-    ("segmentation.mjs",),
+    ("single.mjs", "segmentation.mjs"),
     check_size,
     content,
     "Slices are chosen by rank of their Dice, from the worst to the best, and each holds a structure: their mean says"
