@@ -86,7 +86,6 @@ def maps(
     """
     methods, packed, scales, missing = [], [], [], {}
     for name in LIVE:
-        how = METHODS[name]
         if name in BEFORE:
             try:
                 found = [one.map.numpy() for each in (run, other) for one in _explained(each, images, name, predicted)]
@@ -96,31 +95,34 @@ def maps(
             sizes = [float(np.abs(values).max()) for values in found]
             packed.append([np.rint(values / (size or 1) * 127) for values, size in zip(found, sizes)])
             scales += sizes
-        usual = how.complete({}, tuple(images.shape[2:]))
-        options = [
-            {
-                "name": option.name,
-                "default": usual[option.name],
-                "low": option.low,
-                "high": max(option.high or 0, usual[option.name]) if not option.choices else None,
-                "step": option.step,
-                "choices": option.choices,
-                "meaning": option.meaning,
-            }
-            for option in how.options
-        ]
-        methods.append(
-            {
-                "name": name,
-                "title": how.title,
-                "computes": how.computes,
-                "paper": how.paper,
-                "signed": how.signed,
-                "before": name in BEFORE,
-                "options": options,
-            }
-        )
+        methods.append(facts_of(name, tuple(images.shape[2:])) | {"before": name in BEFORE})
     return methods, np.array(packed, dtype=np.int8), scales, missing
+
+
+def facts_of(name: str, shape: tuple[int, ...]) -> dict[str, Any]:
+    """What a page says of a method, and the options that it has for images of that shape."""
+    how = METHODS[name]
+    usual = how.complete({}, shape)
+    options = [
+        {
+            "name": option.name,
+            "default": usual[option.name],
+            "low": option.low,
+            "high": max(option.high or 0, usual[option.name]) if not option.choices else None,
+            "step": option.step,
+            "choices": option.choices,
+            "meaning": option.meaning,
+        }
+        for option in how.options
+    ]
+    return {
+        "name": name,
+        "title": how.title,
+        "computes": how.computes,
+        "paper": how.paper,
+        "signed": how.signed,
+        "options": options,
+    }
 
 
 def _explained(run, images, name, predicted):

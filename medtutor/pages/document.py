@@ -21,6 +21,8 @@ from .classification import CLASSIFICATION
 from .graph import check_installed
 from .kind import MOST, Kind
 from .packing import block
+from .segmentation import SEGMENTATION
+from .sequence import SEQUENCE
 
 SHARED = ("compute.mjs", "shared.mjs")  # scripts of every page
 
@@ -80,18 +82,15 @@ def _kind_of(run) -> Kind:
     if not isinstance(run, Run):
         raise InputError(f"page takes a Run, not {type(run).__name__}; train one with fit(…)")
     card = run.card
-    other = (
-        f"is a {card.task}"
-        if card.task in ("segmentation", "regression")
-        else "is about sequences"
-        if card.frames
-        else "is about volumes"
-        if card.dims == 3
-        else None
-    )
-    if other:
-        raise InputError(f"a page shows classifications of images, but the run {other}; explorers show it")
-    return CLASSIFICATION
+    if card.dims == 3:
+        raise InputError(
+            "a page shows images, but the run is about volumes; explorers show it, and a page a run of their slices"
+        )
+    if card.frames:
+        return SEQUENCE
+    if card.task == "regression":
+        raise InputError("a page shows classes, masks and clips, but the run is a regression; explorers show it")
+    return SEGMENTATION if card.task == "segmentation" else CLASSIFICATION
 
 
 def _write(target, kind, run, dataset, count):

@@ -128,10 +128,10 @@ def export(
             f"{title_of(model)} cannot be exported with its gradient ({reason}); choose cnn, lenet, mlp or"
             " bag_of_patches"
         ) from error
-    places = _places(net)
+    places = places_of(net)
     for each, of in ((whole, homes), (other, others)):
         if each is not None:
-            _without_weights(each, of, places)
+            without_weights(each, of, places)
     from onnx.utils import Extractor
 
     forward = Extractor(whole).extract_model(["x"], ["logits", *(("known",) if known else ())])
@@ -155,25 +155,26 @@ def quiet() -> Iterator[None]:
 
 def _written(net, module, decompositions, asked, more):
     """(ONNX model of a module around a network, {initialiser: name in the network's state_dict})."""
+    batches = {0: torch.export.Dim("batch", min=1, max=4096)}
+    names = (["x", "weights"], ["logits", "gradient", *more])
+    return written(net, module, decompositions, asked, *names, dynamic=(batches, batches))
+
+
+def written(net, module, decompositions, asked, inputs, outputs, dynamic=None):
+    """The same with names of inputs and outputs; without `dynamic` for the sizes of `asked` alone, in less time."""
     from torch.fx.experimental.proxy_tensor import make_fx
 
     # A graph of plain operations.
+    mode = "real" if dynamic is None else "symbolic"
     traced = make_fx(
-        module.eval(), decomposition_table=decompositions, tracing_mode="symbolic", _allow_non_fake_inputs=True
+        module.eval(), decomposition_table=decompositions, tracing_mode=mode, _allow_non_fake_inputs=True
     )(*asked)
     traced.graph.eliminate_dead_code()
     traced.recompile()
-    batches = {0: torch.export.Dim("batch", min=1, max=4096)}
-    program = torch.export.export(traced, asked, dynamic_shapes=(batches, batches))
+    program = torch.export.export(traced, asked, dynamic_shapes=dynamic)
     # Not optimised: the optimiser would merge weights that are equal, and those of another network need not be.
     found = torch.onnx.export(
-        program,
-        (),
-        dynamo=True,
-        input_names=["x", "weights"],
-        output_names=["logits", "gradient", *more],
-        verbose=False,
-        optimize=False,
+        program, (), dynamo=True, input_names=inputs, output_names=outputs, verbose=False, optimize=False
     )
     place = {tensor.data_ptr(): name for name, tensor in net.state_dict().items()}
     homes = {
@@ -184,7 +185,7 @@ def _written(net, module, decompositions, asked, more):
     return found.model_proto, homes
 
 
-def _places(net):
+def places_of(net):
     """Where the numbers of a network lie in the file of weights: {name in the state_dict: first byte}."""
     places, offset = {}, 0
     for name, tensor in net.state_dict().items():
@@ -194,7 +195,7 @@ def _places(net):
     return places
 
 
-def _without_weights(whole, homes, places):
+def without_weights(whole, homes, places):
     """Make an ONNX model refer to the file of weights: {initialiser: name in the state_dict}, {name: first byte}."""
     import onnx
 

@@ -9,6 +9,7 @@ from torch import nn
 
 from ..errors import InputError
 from ..explanation.anatomy import replace
+from ..models.recurrent import lstm_step
 from ..models.vit import Attention
 
 aten = torch.ops.aten
@@ -57,6 +58,19 @@ class Swish(nn.Module):
         return x * torch.sigmoid(x)
 
 
+class Repeated(nn.Module):
+    """Each pixel of a map as a square of as many pixels each way."""
+
+    def __init__(self, factor):
+        super().__init__()
+        self.factor = factor
+
+    def forward(self, x):
+        batch, channels, height, width = x.shape
+        large = x.reshape(batch, channels, height, 1, width, 1).expand(-1, -1, -1, self.factor, -1, self.factor)
+        return large.reshape(batch, channels, height * self.factor, width * self.factor)
+
+
 class Scaled(nn.Module):
     """A batch normalisation that has learned: each channel times a number, plus a number."""
 
@@ -84,6 +98,37 @@ class Rows(nn.Module):
         return (rows if self.bias is None else rows + self.bias).reshape(*x.shape[:-1], self.weight.shape[0])
 
 
+class Steps(nn.Module):
+    """A recurrent layer, (B, T, F) -> (B, T, hidden), frame by frame: an LSTM or a GRU of one layer, one way or both."""
+
+    def __init__(self, layer):
+        super().__init__()
+        self.is_lstm, self.hidden_size = isinstance(layer, nn.LSTM), layer.hidden_size
+        self.ways = ["", "_reverse"] if layer.bidirectional else [""]
+        for name, weight in layer.named_parameters():
+            self.register_parameter(name, weight)
+
+    def forward(self, x):
+        return torch.cat([self._way(x, way) for way in self.ways], 2), None
+
+    def _way(self, x, way):
+        weight_x, weight_h, bias_x, bias_h = (
+            getattr(self, f"{name}_l0{way}") for name in ("weight_ih", "weight_hh", "bias_ih", "bias_hh")
+        )
+        h = c = x[:, 0, :1] * 0 + x.new_zeros(1, self.hidden_size)
+        frames, states = list(x.unbind(1)), []
+        for frame in frames[::-1] if way else frames:
+            if self.is_lstm:
+                h, c = lstm_step(frame, h, c, weight_x, weight_h, bias_x + bias_h)
+            else:
+                reset, keep, new = (frame @ weight_x.T + bias_x).chunk(3, 1)
+                of_reset, of_keep, of_new = (h @ weight_h.T + bias_h).chunk(3, 1)
+                keep = (keep + of_keep).sigmoid()
+                h = (1 - keep) * (new + (reset + of_reset).sigmoid() * of_new).tanh() + keep * h
+            states.append(h)
+        return torch.stack(states[::-1] if way else states, 1)
+
+
 class Heads(nn.Module):
     """`Attention` with its products as batches of matrices; matmul asks for the size of the batch."""
 
@@ -104,6 +149,9 @@ class Heads(nn.Module):
         gathered = torch.bmm(weights, values).reshape(-1, self.heads, tokens, values.shape[-1])
         return self.mix(gathered.transpose(1, 2).reshape(-1, tokens, self.heads * values.shape[-1]))
 
+    def everywhere(self, weights):
+        return weights
+
 
 def write_out(net: nn.Module) -> None:
     """Put the formula in place of modules of a copied network whose own passes write into memory, ask for the size of
@@ -116,8 +164,12 @@ def write_out(net: nn.Module) -> None:
             replace(net, name, Swish())
         elif isinstance(module, nn.modules.batchnorm._BatchNorm) and module.affine and module.track_running_stats:
             replace(net, name, Scaled(module))
+        elif isinstance(module, nn.Upsample) and module.mode == "nearest" and float(module.scale_factor).is_integer():
+            replace(net, name, Repeated(int(module.scale_factor)))
         elif isinstance(module, nn.Linear):
             replace(net, name, Rows(module))
+        elif isinstance(module, (nn.LSTM, nn.GRU)) and module.num_layers == 1:
+            replace(net, name, Steps(module))
     for name, module in list(net.named_modules()):
         if isinstance(module, Attention):
             replace(net, name, Heads(module))
@@ -172,15 +224,23 @@ def max_pool(gradient, x, kernel, stride, padding, dilation, ceil_mode, indices)
     """
     height, width = list(kernel) * (2 if len(kernel) == 1 else 1)
     steps = list(stride) * (2 if len(stride) == 1 else 1) or [height, width]
-    if steps != [height, width] or any(padding) or any(each != 1 for each in dilation) or ceil_mode:
+    if steps != [height, width] or any(padding) or any(each != 1 for each in dilation):
         raise InputError("max-pooling with overlapping or padded windows is not exported")
-    rows, columns = x.shape[2] // height, x.shape[3] // width
-    inside = x[:, :, : rows * height, : columns * width]
+    rows, columns = gradient.shape[2:]
+    # Windows may reach beyond the image, or leave pixels over.
+    inside = _fitted(x, rows * height, columns * width, float("-inf"))
     windows = inside.reshape(-1, x.shape[1], rows, height, columns, width)
     hit = (windows == windows.amax((3, 5), keepdim=True)).to(gradient.dtype)
     shares = hit / hit.sum((3, 5), keepdim=True) * gradient.reshape(-1, x.shape[1], rows, 1, columns, 1)
     spread = shares.reshape(-1, x.shape[1], rows * height, columns * width)
-    return F.pad(spread, (0, x.shape[3] - columns * width, 0, x.shape[2] - rows * height))
+    return _fitted(spread, x.shape[2], x.shape[3], 0.0)
+
+
+def _fitted(x, height, width, value):
+    """Maps cut to a size, or filled up to it."""
+    inside = x[:, :, : min(height, x.shape[2]), : min(width, x.shape[3])]
+    missing = [0, max(width - x.shape[3], 0), 0, max(height - x.shape[2], 0)]
+    return F.pad(inside, missing, value=value) if any(missing) else inside
 
 
 def global_max(x, size):
