@@ -154,7 +154,7 @@ class ClaimsExplorer(Explorer):
 
 def _forest(shown, described):
     """A sheet: a row for each claim, its interval in units of its margin, by its answer."""
-    sheet = drawing.blank(LEFT + WIDE + 2 * GAP + 260, TOP + ROW * max(1, len(shown)) + 2 * GAP)
+    sheet = drawing.blank(LEFT + WIDE + 2 * GAP + 380, TOP + ROW * max(1, len(shown)) + 2 * GAP)
     pen, plain = ImageDraw.Draw(sheet), drawing.font(11)
     bottom = TOP + ROW * max(1, len(shown))
     pen.rectangle(_scaled(_x(-1), TOP, _x(1), bottom), fill=SHADE)
@@ -171,7 +171,7 @@ def _forest(shown, described):
         if each.in_margins:
             _interval(pen, each.in_margins, y, colour)
         measured = each.measured + "".join(f", {mark}" for mark in each.marks if mark != "amended")
-        shortened = drawing.shortened(measured, 255, 11)
+        shortened = drawing.shortened(measured, 375, 11)
         pen.text(((LEFT + WIDE + 2 * GAP) * SCALE, y * SCALE), shortened, FAINT, plain, anchor="lm")
         if described is not None and each.claim.id == described.claim.id:
             pen.rectangle(_scaled(2, y - ROW / 2, sheet.width / SCALE - 2, y + ROW / 2), outline=INK, width=3)

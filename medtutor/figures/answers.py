@@ -70,13 +70,10 @@ def forest(rows: Sequence[Effect]) -> Picture:
     ax.tick_params(axis="y", length=0)
     ax.spines[["top", "right", "left"]].set_visible(False)
     used = [answer for answer in ANSWER_STYLES if any(row.answer == answer for row in rows)]
-    handles = [
-        ax.plot(
-            [], [], linestyle="none", marker=ANSWER_STYLES[answer][1], color=ANSWER_STYLES[answer][0], label=answer
-        )[0]
-        for answer in used
-    ]
-    figure.legend(handles=handles, loc="outside upper center", ncols=len(used), fontsize=8, frameon=False)
+    for answer in used:
+        colour, marker, _ = ANSWER_STYLES[answer]
+        ax.plot([], [], linestyle="none", marker=marker, color=colour, label=answer)
+    figure.legend(loc="outside upper center", ncols=len(used), fontsize=8, frameon=False)
     told = "; ".join(
         f"{answer}: {', '.join(f'{row.name} {row.measured}' for row in rows if row.answer == answer)}"
         for answer in used
@@ -92,8 +89,8 @@ def _draw_effect(ax, place, row):
     low, value, high = row.in_margins
     if high > -REACH and low < REACH:
         ax.plot([max(low, -REACH), min(high, REACH)], [place, place], color=colour, linewidth=2)
-    if abs(value) < REACH:
-        ax.plot(value, place, marker, color=colour, markersize=6)
+    if abs(value) <= REACH:
+        ax.plot(value, place, marker, color=colour, markersize=6, clip_on=False)
     for edge, beyond, arrow in ((REACH, high > REACH, ">"), (-REACH, low < -REACH, "<")):
         if beyond:
             ax.plot(edge, place, arrow, color=colour, markersize=7, clip_on=False)
