@@ -533,7 +533,7 @@ WITHOUT_A_TASK = {
     | {"cusum", "first_alarm", "limit_for", "normal_scores", "run_length", "windowed_ks"},
     reports: {"methods_table"},  # of what trust_table found, which has a row
     # of published sets and works, or of numbers
-    explorers: {"gallery", "literature", "privacy", "sample_size", "screening"},
+    explorers: {"claims", "gallery", "literature", "privacy", "sample_size", "screening"},
     Run: {"load"},
 }
 

@@ -3,6 +3,7 @@
 from ..widgets.explorer import Explorer
 from .attention import AttentionExplorer, attention
 from .attribution import AttributionExplorer, explore
+from .claims import ClaimsExplorer, claims
 from .classification import ClassificationExplorer, classification
 from .confidence import ConfidenceExplorer, confidence
 from .draw_mask import DrawMaskExplorer, draw_mask
@@ -24,6 +25,7 @@ from .sequence import SequenceExplorer, sequence
 __all__ = [
     "AttentionExplorer",
     "AttributionExplorer",
+    "ClaimsExplorer",
     "ClassificationExplorer",
     "ConfidenceExplorer",
     "DrawMaskExplorer",
@@ -43,6 +45,7 @@ __all__ = [
     "SegmentationExplorer",
     "SequenceExplorer",
     "attention",
+    "claims",
     "classification",
     "confidence",
     "draw_mask",

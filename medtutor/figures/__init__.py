@@ -1,5 +1,6 @@
 """Every static picture, each with alt text."""
 
+from .answers import ANSWER_STYLES, Effect, answer_map, forest
 from .beside import comparison, curves, dots, ladder, matrix, patients, side_by_side
 from .canvas import BLUE, DPI, GREEN, GREY, ORANGE, OUTLINES, PHANTOM, VERMILION, Picture, as_written, picture
 from .cases import attribution, gallery, images, outlines, worst_mistakes
@@ -9,6 +10,7 @@ from .reliability import reliability
 from .runs import confusion, history, precision_recall, predicted, roc
 
 __all__ = [
+    "ANSWER_STYLES",
     "BLUE",
     "DPI",
     "GREEN",
@@ -18,7 +20,9 @@ __all__ = [
     "PHANTOM",
     "VERMILION",
     "Diagram",
+    "Effect",
     "Picture",
+    "answer_map",
     "as_written",
     "attribution",
     "comparison",
@@ -26,6 +30,7 @@ __all__ = [
     "curves",
     "diagram",
     "dots",
+    "forest",
     "gallery",
     "history",
     "images",

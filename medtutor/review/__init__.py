@@ -24,11 +24,13 @@ from .coverage import Named, companion, coverage
 from .curves import Curve, stored_curves
 from .evidence import Contrast, Evidence, read_evidence
 from .literature import Work, cite, work, works
+from .own import OwnClaim, lock_claim, read_claim, read_own, run_claim
 from .prisma import Checklist, Flow, checklist, flows, read_flow
 from .prisma_picture import draw_flow
 from .render import pivot
 from .rule import Rule
 from .screening import Agreement, Screening, agreement, without_duplicates
+from .standing import Standing, answer_map, corrected, forest, standings, survivors
 from .verdict import ANSWERS, Reading, Verdict, judge, verdict
 
 if TYPE_CHECKING:
@@ -92,4 +94,15 @@ __all__ = [
     "work",
     "works",
     "write_records",
+    "OwnClaim",
+    "lock_claim",
+    "read_claim",
+    "read_own",
+    "run_claim",
+    "Standing",
+    "answer_map",
+    "corrected",
+    "forest",
+    "standings",
+    "survivors",
 ]

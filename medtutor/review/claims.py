@@ -216,7 +216,7 @@ def _parse_claim(claim_id, table):
         typed("settings.recipe", settings.get("recipe", {}), dict)
         changed = {
             "id": claim_id,
-            "rule": _parse_rule(given["rule"]),
+            "rule": parse_rule(given["rule"]),
             "protocol": " ".join(texts["protocol"].split()),
             "since": _day("since", given["since"]),
             "seeds": typed("seeds", given["seeds"], tuple[int, ...]),
@@ -229,7 +229,8 @@ def _parse_claim(claim_id, table):
         raise InputError(f"claims.toml: claim {claim_id!r} is not well-formed ({error})") from None
 
 
-def _parse_rule(given):
+def parse_rule(given: dict) -> Rule:
+    """A `Rule` of plain values, as TOML and JSON give them. Raises `InputError` for what can be none."""
     given = typed("rule", given, dict)
     for name in ("direction", "unit", "primary"):
         typed(f"rule.{name}", given[name], str)

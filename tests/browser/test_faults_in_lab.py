@@ -31,6 +31,7 @@ FAULTS = """async cell => (await axe.run(cell.querySelectorAll('.medtutor'), {re
 SHOWN = {
     "attention": (test_attention_in_lab.FIT, "attention(vit, xray, cnn=cnn)"),
     "attribution": (test_attribution_in_lab.FIT, "mt.explore(run, xray)"),
+    "claims": (test_review_in_lab.CLAIMS,),
     "classification": (RUN, FIT, "classification(run, xray)"),
     "confidence": (test_confidence_in_lab.FIT, "confidence(run, xray, 'test')"),
     "draw_mask": (test_draw_mask_in_lab.DRAW,),

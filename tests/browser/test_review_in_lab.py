@@ -1,4 +1,4 @@
-"""The explorers of the literature and of screening in JupyterLab in Chromium, by keyboard only."""
+"""The explorers of the literature, of screening and of the claims in JupyterLab in Chromium, by keyboard only."""
 
 import json
 
@@ -10,6 +10,11 @@ LITERATURE = """
 from medtutor import explorers
 
 explorers.literature()
+"""
+CLAIMS = """
+from medtutor import explorers
+
+explorers.claims()
 """
 SCREENING = """
 from medtutor import explorers
@@ -45,4 +50,13 @@ def test_literature_by_keyboard(notebook):
     page.choose(1)
     page.picture("(?!66 of).* works are selected").wait_for()
     page.output.get_by_role("link", name="run it: lesson").wait_for()
+    page.check()
+
+
+def test_claims_by_keyboard(notebook):
+    page = notebook(CLAIMS)
+    page.picture(r"Forest plot in units of each claim's margin: (\d+) of \1 claims").wait_for()
+    page.focus(page.control("family"))
+    page.choose(1)
+    page.picture(r"Forest plot .* framed is cnn-beats-mlp").wait_for()
     page.check()

@@ -23,6 +23,7 @@ from medtutor.data.groups import plant_groups
 from medtutor.explorers import (
     answers,
     attention,
+    claims,
     classification,
     confidence,
     draw_mask,
@@ -110,6 +111,7 @@ MADE = {
     "gallery": lambda: gallery(),
     "generator": lambda: generator(drawn(), squares()),
     "latent": lambda: latent(Autoencoder(shape=(16, 16), latents=4, widths=(8, 16)), squares()),
+    "claims": lambda: claims(),
     "literature": lambda: literature(),
     "monitor": lambda: monitor(run_of("cnn", many_squares()), many_squares()),
     "prediction": lambda: Prediction("01/x", "How much?", low=0.0, high=1.0),

@@ -1,0 +1,253 @@
+"""A question of one's own: asked, ruled and locked by a hash before anything is measured.
+
+The lock is a file. It holds question, rule, seeds and a hash of the function that measures; whoever changes one of them
+afterwards is told so, and gets no answer. What was measured goes into a second file beside it.
+"""
+
+import ast
+import inspect
+import json
+import textwrap
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from datetime import date
+from os import PathLike
+from pathlib import Path
+
+from tqdm.auto import tqdm
+
+from ..checks import instance, text, whole
+from ..errors import InputError
+from ..files import resolve, write_text
+from ..records import digest, read_json, typed
+from .cases import Cases, PerCase
+from .claims import parse_rule
+from .evidence import Contrast, contrast
+from .rule import Rule
+from .verdict import NOT_TESTABLE, Verdict, read
+
+FORMAT = "medtutor own claim 1"
+Measured = float | PerCase
+Measure = Callable[[int], tuple[Measured, Measured]]
+
+
+@dataclass(frozen=True)
+class OwnClaim:
+    """A question with its rule, as it was locked.
+
+    asked    the question
+    rule     `Rule`; its primary contrast names what is compared
+    arms     names of what is measured first and second
+    seeds    with which `measure` is called
+    code     SHA-256 of the function that measures, without its comments
+    locked   the day
+    """
+
+    asked: str
+    rule: Rule
+    arms: tuple[str, str]
+    seeds: tuple[int, ...]
+    code: str
+    locked: str
+
+    @property
+    def sha256(self) -> str:
+        """The hash of all of it: whoever notes it down can show later that nothing was changed."""
+        return digest(_plain(self))
+
+    def __str__(self):
+        return (
+            f"locked on {self.locked}: {self.asked} Rule: {self.rule}. Seeds {', '.join(map(str, self.seeds))}."
+            f" SHA-256 {self.sha256[:12]}"
+        )
+
+
+def lock_claim(
+    path: str | PathLike,
+    *,
+    asked: str,
+    rule: Rule,
+    measure: Measure,
+    arms: tuple[str, str],
+    seeds: tuple[int, ...] = (0, 1, 2),
+) -> OwnClaim:
+    """Lock a question before it is measured: the `OwnClaim`, written to a JSON file.
+
+    asked    the question, one sentence
+    rule     `Rule`: direction, unit, margin, and the name of the primary contrast
+    measure  measure(seed) gives what the first and the second arm reach, as numbers or as `PerCase`; only its own
+             text is hashed, not that of functions it calls
+    arms     their names
+    seeds    at least two, each once
+
+    The same lock again changes nothing. Raises `InputError` for a file with another lock, for less than two seeds, and
+    for a function whose text cannot be read.
+    """
+    target = resolve(path)
+    instance("rule", rule, Rule, "a Rule")
+    for each in seeds:
+        whole("seeds", each, 0)
+    if len(set(seeds)) < max(2, len(seeds)):
+        raise InputError("seeds: name at least two, each once; one training has no spread")
+    if len(arms) != 2:
+        raise InputError(f"arms: name both, the first and the second, not {len(arms)}")
+    if rule.secondary or rule.other_units:
+        raise InputError("an own claim has one contrast; leave secondary and other_units out")
+    names = text("arms[0]", arms[0]), text("arms[1]", arms[1])
+    made = OwnClaim(text("asked", asked), rule, names, tuple(seeds), _code(measure), str(date.today()))
+    if target.exists():
+        there = read_claim(target)
+        if _plain(there) | {"locked": ""} != _plain(made) | {"locked": ""}:
+            raise InputError(f"{path} holds another lock, of {there.locked}; a new question or rule needs a new file")
+        return there
+    _write(target, {"format": FORMAT, "claim": _plain(made)})
+    return made
+
+
+def read_claim(path: str | PathLike) -> OwnClaim:
+    """The `OwnClaim` that `lock_claim` wrote. Raises `InputError` for a file that is missing, damaged or altered."""
+    given = typed("the lock", _read(resolve(path), path), dict)
+    try:
+        own = typed("claim", given["claim"], dict)
+        rule = parse_rule({name: each for name, each in own["rule"].items() if each or name == "margin"})
+        return OwnClaim(
+            typed("asked", own["asked"], str),
+            rule,
+            typed("arms", own["arms"], tuple[str, str]),
+            typed("seeds", own["seeds"], tuple[int, ...]),
+            typed("code", own["code"], str),
+            typed("locked", own["locked"], str),
+        )
+    except (KeyError, AttributeError, TypeError):
+        raise InputError(f"{path} is damaged, was altered, or is no lock; lock the question again") from None
+
+
+def run_claim(path: str | PathLike, measure: Measure, *, progress: bool = True) -> Verdict:
+    """Measure a locked question with every seed, and give the `Verdict` that its rule comes to.
+
+    path     of the lock; the evidence is written beside it, named `NAME.evidence.json`, whole or not at all
+    measure  the function that was locked
+
+    Raises `InputError` for a function that is not the one that was locked, and where there is evidence already: who
+    measures until it fits does not test.
+    """
+    own = read_claim(path)
+    if _code(measure) != own.code:
+        raise InputError(
+            f"the function that measures is not the one that was locked on {own.locked}; lock a new question in another"
+            " file"
+        )
+    target = evidence_path(path)
+    if target.exists():
+        raise InputError(
+            f"{target.name} is there already; read_own reads what was found, a new question needs a new lock"
+        )
+    first, second = [], []
+    for seed in tqdm(own.seeds, desc="seeds", disable=not progress):
+        one, other = measure(seed)
+        first.append(one)
+        second.append(other)
+    found = _contrast(own, first, second)
+    record = {"format": FORMAT, "claim": own.sha256, "contrast": found.as_record()}
+    _write(target, record)
+    return _judged(own, found)
+
+
+def read_own(path: str | PathLike) -> Verdict:
+    """The `Verdict` from the lock and the evidence beside it, without measuring anything.
+
+    Raises `InputError` where one of both is missing, damaged or altered, or the evidence is of another lock.
+    """
+    own, target = read_claim(path), evidence_path(path)
+    given = typed("the evidence", _read(target, target), dict)
+    if given.get("claim") != own.sha256:
+        raise InputError(f"{target.name} is evidence of another lock; measure with run_claim")
+    held = typed("contrast", given["contrast"], dict)
+    cases = held.get("cases")
+    found = Contrast(
+        held["name"],
+        own.arms,
+        typed("first", held["first"], tuple[float, ...]),
+        typed("second", held["second"], tuple[float, ...]),
+        cases=typed("cases", cases, Cases) if cases else None,
+    )
+    return _judged(own, found)
+
+
+def evidence_path(path: str | PathLike) -> Path:
+    """Where the evidence of a lock lies.
+
+    >>> evidence_path("mine.json").name
+    'mine.evidence.json'
+    """
+    target = resolve(path)
+    return target.with_name(f"{target.stem}.evidence.json")
+
+
+def _judged(own, found):
+    reading = read(own.rule, [found])[own.rule.primary]
+    if reading.interval is None:
+        return Verdict(NOT_TESTABLE, reading.why, {own.rule.primary: reading})
+    low, high = reading.interval
+    basis = "over seeds only" if reading.of_seeds is None else "over seeds and cases"
+    told = f"{found.name} is {found.mean:+.3f} (95 % interval {low:+.3f} to {high:+.3f}, {basis})"
+    return Verdict(reading.answer, f"{told}; the margin is {own.rule.margin:g} {own.rule.unit}", {found.name: reading})
+
+
+def _contrast(own, first, second):
+    kept = all(isinstance(each, PerCase) for each in (*first, *second))
+    cases = Cases.of(first, second) if kept else None
+    numbers = [[each.number if isinstance(each, PerCase) else float(each) for each in arm] for arm in (first, second)]
+    named = [(name, values) for name, values in zip(own.arms, numbers)]
+    return contrast(own.rule.primary, "", *named, cases=cases)
+
+
+def _plain(own):
+    """As JSON gives it back."""
+    return {**asdict(own), "rule": _plain_rule(own.rule), "arms": list(own.arms), "seeds": list(own.seeds)}
+
+
+def _plain_rule(rule):
+    return {
+        "direction": rule.direction,
+        "unit": rule.unit,
+        "margin": rule.margin,
+        "primary": rule.primary,
+        "reaches": dict(rule.reaches),
+        "ceilings": dict(rule.ceilings),
+    }
+
+
+def _code(measure):
+    """A hash of what a function computes: its text without comments, blank lines and docstring."""
+    if not callable(measure):
+        raise InputError(f"measure must be a function, not {type(measure).__name__}")
+    try:
+        tree = ast.parse(textwrap.dedent(inspect.getsource(measure)))
+    except (OSError, TypeError, SyntaxError):
+        raise InputError(
+            "the text of measure cannot be read; define it with def, in a cell or a file of its own"
+        ) from None
+    for node in ast.walk(tree):
+        body = getattr(node, "body", None)
+        if isinstance(node, ast.FunctionDef) and ast.get_docstring(node) is not None and isinstance(body, list):
+            node.body = body[1:] or [ast.Pass()]
+    return digest([ast.dump(tree)])
+
+
+def _write(target, record):
+    write_text(target, json.dumps(record | {"sha256": digest(record)}, indent=1, ensure_ascii=False) + "\n")
+
+
+def _read(target, shown_as):
+    """What a file holds, less its hash. Raises `InputError` where it is missing, damaged or altered."""
+    try:
+        record = read_json(target)
+    except OSError as error:
+        raise InputError(f"{shown_as} cannot be read ({error.strerror or error}); lock a question first") from None
+    except ValueError:
+        record = None
+    held = {name: each for name, each in record.items() if name != "sha256"} if isinstance(record, dict) else {}
+    if held.get("format") != FORMAT or record.get("sha256") != digest(held):
+        raise InputError(f"{shown_as} is damaged, was altered, or is no lock; lock the question again in a new file")
+    return held
