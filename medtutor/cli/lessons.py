@@ -1,4 +1,4 @@
-"""`medtutor lab` and `notebooks`, and whether all is well here: `doctor` and `bench`."""
+"""`medtutor lab`, `notebooks` and `site`, and whether all is well here: `doctor` and `bench`."""
 
 import os
 import subprocess
@@ -41,6 +41,12 @@ def add(commands):
             )
         sub.add_argument("--debug", action="store_true", help="show tracebacks")
         sub.set_defaults(command=function)
+    site = command(commands, "site", site_command, "the executed lessons as static pages, for any browser")
+    site.add_argument("lessons", nargs="*", help="numbers such as 01; all when left out")
+    site.add_argument("--out", required=True, metavar="FOLDER", help="a new or empty folder, or a former site")
+    site.add_argument(
+        "--pages", metavar="FOLDER", help="pages of runs (medtutor page), named by lesson, such as 09.html"
+    )
     bench = command(
         commands, "bench", bench_command, "speed, each figure as a ratio to a reference measured in the same run"
     )
@@ -181,6 +187,21 @@ def notebooks_check(options):
     if not problems:
         print(f"ok   {len(chosen)} lessons{', nothing executed' if options.fast else ''}")
     return 1 if problems else 0
+
+
+def site_command(options):
+    from ..course.site import build_site
+
+    started = time.monotonic()
+    made = build_site(
+        _notebooks(), options.out, options.lessons, options.pages, lambda line: print(line, file=sys.stderr)
+    )
+    start = Path(options.out) / "index.html"
+    if options.json:
+        print_json({"start": start, "lessons": made})
+        return 0
+    print(f"{start}  {len(made)} lessons, {time.monotonic() - started:.0f} s")
+    return 0
 
 
 def lab_command(options):
