@@ -87,23 +87,13 @@ def grade(folder, lessons=None, progress=print):
     could be graded. Raises `InputError` where there is no course, or nothing was handed in.
     """
     folder = Path(folder).resolve()
-    # nbgrader's way with SQLAlchemy, of no concern to who grades.
-    warnings.filterwarnings("ignore", "Object of type <Submitted", module="nbgrader")
-    api, students, graded = api_of(folder), {}, 0
     names = sorted(path.name for path in (folder / "source").iterdir() if path.is_dir())
-    for name in names:
-        if lessons and name[:2] not in lessons:
-            continue
-        for who in sorted(api.get_submitted_students(name)):
-            started = time.monotonic()
-            found = _graded(api, folder, name, who)
-            graded += 1
-            found["seconds"] = round(time.monotonic() - started, 1)
-            students.setdefault(who, {})[name] = found
-            progress(f"{who}, {name}: " + (found.get("failed") or f"{found['score']:g} of {found['of']:g}"))
-        if api.get_autograded_students(name):
-            api.generate_feedback(name)
-    if not graded:
+    api, chosen = api_of(folder), [name for name in names if not lessons or name[:2] in lessons]
+    with warnings.catch_warnings():
+        # nbgrader's way with SQLAlchemy, of no concern to who grades.
+        warnings.filterwarnings("ignore", "Object of type <Submitted", module="nbgrader")
+        students = _graded_students(api, folder, chosen, progress)
+    if not students:
         raise InputError(
             f"nothing was handed in: put notebooks into {folder}/submitted/WHO/LESSON/LESSON.ipynb, where LESSON is one"
             f" of {', '.join(names)}"
@@ -112,6 +102,21 @@ def grade(folder, lessons=None, progress=print):
     write_text(folder / "grades.json", json.dumps(grades, indent=1, ensure_ascii=False) + "\n")
     write_text(folder / "grades.csv", _table(students))
     return grades
+
+
+def _graded_students(api, folder, names, progress):
+    """{who: {lesson: what `_graded` says and the seconds}}; feedback is written after each lesson."""
+    students: dict = {}
+    for name in names:
+        for who in sorted(api.get_submitted_students(name)):
+            started = time.monotonic()
+            found = _graded(api, folder, name, who)
+            found["seconds"] = round(time.monotonic() - started, 1)
+            students.setdefault(who, {})[name] = found
+            progress(f"{who}, {name}: " + (found.get("failed") or f"{found['score']:g} of {found['of']:g}"))
+        if api.get_autograded_students(name):
+            api.generate_feedback(name)
+    return students
 
 
 def _graded(api, folder, name, who):

@@ -8,7 +8,7 @@ import medtutor as mt
 from medtutor.data import card
 from medtutor.errors import InputError
 from medtutor.models import MODELS, build, models_for, parameter_count
-from medtutor.models.cnn import Add
+from medtutor.models.cnn import Add, ResidualBlock
 
 # As the docstrings say, for one grey channel, 28 x 28 pixels, two classes.
 PARAMETERS = {
@@ -107,3 +107,22 @@ def test_too_small_images_and_sequences_are_refused(tiny):
     with pytest.raises(InputError, match="sequences"):
         build("cnn", replace(tiny.card, frames=5))
     assert mt.build("mlp", tiny).name == "mlp"
+
+
+@pytest.mark.parametrize("dims", [2, 3])
+def test_a_narrow_block_leaves_pixels_out_as_the_stride_of_its_skip_would(dims):
+    block = ResidualBlock(4, 8, stride=2, dims=dims).eval()
+    x = torch.randn(3, 4, *[9] * dims)
+    skip = block.skip[0]
+    strided = (torch.conv2d, torch.conv3d)[dims - 2](x, skip.weight, stride=2)
+    expected = block.relu2(block.norm2(block.conv2(block.relu1(block.norm1(block.conv1(x))))) + block.skip[1](strided))
+    torch.testing.assert_close(block(x), expected)
+
+
+def test_a_narrow_network_is_trained_in_the_memory_order_of_training():
+    """On a processor without AVX-512, with torch 2.14.1, such a backward pass ended the process."""
+    block = ResidualBlock(4, 8, stride=2).to(memory_format=torch.channels_last)
+    x = torch.randn(160, 4, 28, 28).contiguous(memory_format=torch.channels_last)
+    for _ in range(20):
+        block(x).square().sum().backward()
+    assert block.skip[0].weight.grad.isfinite().all()

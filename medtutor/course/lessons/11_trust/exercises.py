@@ -70,7 +70,20 @@ def _largest(confidence, right, bins):
     return max(abs(said - true) for _, _, said, true in _binned(confidence, right, bins))
 
 
-_MISTAKEN_ERRORS = (_all_bins_alike, _divided_by_all_bins, _signed, _middle_of_the_bin, _squared, _largest)
+def _as_many_in_each_bin(confidence, right, bins):
+    parts = confidence.argsort().tensor_split(bins)
+    return sum(len(part) * (confidence[part].mean() - right[part].double().mean()).abs() for part in parts) / len(right)
+
+
+_MISTAKEN_ERRORS = (
+    _all_bins_alike,
+    _divided_by_all_bins,
+    _signed,
+    _middle_of_the_bin,
+    _squared,
+    _largest,
+    _as_many_in_each_bin,
+)
 
 
 def best_temperature(logits, labels, candidates):
@@ -241,6 +254,11 @@ EXERCISES = [
                 "you compare with the middle of the bin. What was *said* there is the mean of the confidences.",
             ),
             Mistake("squares", _squared, "you square the distances. ECE takes their absolute value."),
+            Mistake(
+                "as many cases in each bin",
+                _as_many_in_each_bin,
+                "your bins hold equally many cases. Here they are equally wide, from 0 to 1.",
+            ),
             Mistake(
                 "the worst bin",
                 _largest,

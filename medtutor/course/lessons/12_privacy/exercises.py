@@ -126,6 +126,13 @@ EXERCISES = [
                 "you bring every gradient to the same length. Those that are shorter than `clip` stay as they are.",
             ),
             Mistake(
+                "clips the sum",
+                lambda gradients, clip, noise, normal, batch_size: (
+                    (_clipped(gradients.sum(0, keepdim=True), clip)[0] + noise * clip * normal) / batch_size
+                ),
+                "you add up first and clip the sum. One image can then still turn it wherever it likes: clip each row.",
+            ),
+            Mistake(
                 "noise for each image",
                 lambda gradients, clip, noise, normal, batch_size: (
                     (_clipped(gradients, clip) + noise * clip * normal).sum(0) / batch_size
