@@ -315,9 +315,9 @@ def taught(student, teacher, labels, temperature, weight):
 check.taught(taught)
 
 # %% [markdown]
-# A textbook would take ResNet-18 as the teacher. On two cores its training takes half
-# an hour, and on these images it ranks no better than the default CNN
-# ([lesson 01](01_cnn_classification.ipynb) has the evidence). So the default CNN
+# A textbook would take ResNet-18 as the teacher. Its training is too long for a lesson,
+# and the course's evidence found no gain above 0.015 from its depth on these X-rays
+# ([lesson 01](01_cnn_classification.ipynb), claim `depth-helps`). So the default CNN
 # teaches a student with a ninth of its numbers. It is asked once for each image.
 
 # %%
@@ -439,9 +439,11 @@ import numpy as np
 from pydicom.data import get_testdata_file
 from pydicom.pixels import iter_pixels
 
+from medtutor.training.processes import one_thread
+
 LOOP = get_testdata_file("examples_ybr_color.dcm", download=False)
 
-
+# %%
 def through(model):
     """Each frame's ms, decoded, made small and answered"""
     start = time.perf_counter()
@@ -461,8 +463,6 @@ late = Prediction(
 late
 
 # %%
-from medtutor.training.processes import one_thread
-
 large = mt.build("resnet18", xray).eval()
 ways = {"ResNet-18": large, "default CNN": net, "student": student,
         "CNN, onnxruntime": exact, "CNN, int8": int8}
