@@ -128,6 +128,32 @@ def test_a_network_that_is_too_large_is_refused_at_once(tmp_path, monkeypatch):
         page(replace(run, labels={}), few, tmp_path / "x.html")
 
 
+def test_images_that_are_too_large_are_refused_at_once(tmp_path, monkeypatch):
+    monkeypatch.setattr("medtutor.pages.classification.export", None)
+    large = torch.zeros(6, 224, 224, dtype=torch.uint8)
+    data = mt.from_arrays(*[(large, torch.arange(6) % 2)] * 3)
+    said = torch.tensor([[0.5, 0.5]] * 6)
+    run = mt.Run(mt.build("cnn", data), data.card, mt.Recipe(epochs=1), "arrays", predictions={"val": said})
+    with pytest.raises(InputError, match="on images of 224 pixels does not fit into a page of 6 MB; choose"):
+        page(replace(run, labels={}), data, tmp_path / "x.html")
+
+
+def test_features_of_known_images_are_few_and_the_sentence_is_of_them(made, facts):
+    """What the page says of an own picture is of these: the distances are those of the rounded features."""
+    run, few, *_ = made
+    said, found = contents.familiar(run, few)
+    assert said == facts["known"] and len(found.features) == 20
+    assert torch.equal(rounded(found.features, contents.FEATURE_BITS), found.features)
+    assert said["limit"] <= found.usual.max() and "(inf)" in said["far"] and "(0)" in said["near"]
+
+
+def test_where_likeness_cannot_be_said_there_is_a_reason(made):
+    run, few, *_ = made
+    bare = torch.nn.Sequential(torch.nn.Flatten(), torch.nn.Linear(784, 2))
+    said, found = contents.familiar(replace(run, model=bare), few)
+    assert found is None and "makes no features of its own" in said["missing"]
+
+
 def test_without_the_libraries_it_says_how_to_get_them(made, tmp_path, monkeypatch):
     monkeypatch.setitem(sys.modules, "onnx", None)
     with pytest.raises(InputError, match=r"pip install 'medtutor\[page\]'"):
