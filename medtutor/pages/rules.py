@@ -85,7 +85,7 @@ class Scaled(nn.Module):
 
 
 class Steps(nn.Module):
-    """A recurrent layer, (B, T, F) -> (B, T, hidden), frame by frame: an LSTM or a GRU of one layer, one or both ways."""
+    """A recurrent layer, (B, T, F) -> (B, T, hidden), frame by frame: an LSTM or a GRU of one layer."""
 
     def __init__(self, layer):
         super().__init__()
@@ -174,11 +174,7 @@ def guided_threshold(gradient, x, value):
 
 
 def max_pool(gradient, x, kernel, stride, padding, dilation, ceil_mode, indices):
-    """Of a max-pooling whose windows do not overlap: to the largest of each window, in equal shares where there are
-    several.
-
-    Torch gives it to the first of them. Behind a ReLU, where ties are zeros, nothing passes either way.
-    """
+    """Of a max-pooling whose windows do not overlap: to the largest of each window, the first where there are several."""
     height, width = list(kernel) * (2 if len(kernel) == 1 else 1)
     steps = list(stride) * (2 if len(stride) == 1 else 1) or [height, width]
     if steps != [height, width] or any(padding) or any(each != 1 for each in dilation):
@@ -188,7 +184,10 @@ def max_pool(gradient, x, kernel, stride, padding, dilation, ceil_mode, indices)
     inside = _fitted(x, rows * height, columns * width, float("-inf"))
     windows = inside.reshape(-1, x.shape[1], rows, height, columns, width)
     hit = (windows == windows.amax((3, 5), keepdim=True)).to(gradient.dtype)
-    shares = hit / hit.sum((3, 5), keepdim=True) * gradient.reshape(-1, x.shape[1], rows, 1, columns, 1)
+    each = hit.permute(0, 1, 2, 4, 3, 5).reshape(-1, x.shape[1], rows, columns, height * width)
+    first = each * (each.cumsum(4) == 1).to(gradient.dtype)  # where several are the largest
+    hit = first.reshape(-1, x.shape[1], rows, columns, height, width).permute(0, 1, 2, 4, 3, 5)
+    shares = hit * gradient.reshape(-1, x.shape[1], rows, 1, columns, 1)
     spread = shares.reshape(-1, x.shape[1], rows * height, columns * width)
     return _fitted(spread, x.shape[2], x.shape[3], 0.0)
 

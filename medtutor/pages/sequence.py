@@ -37,7 +37,7 @@ def check_size(run: Run, count: int) -> None:
 
 
 def choose(run: Run, count: int) -> list[tuple[str, int]]:
-    """(split, index) of clips of val and two thirds as many of test: worst answer, best, and evenly what lies between."""
+    """(split, index) of clips of val and two thirds as many of test: from the worst answer to the best, evenly."""
     shares = {"val": count - 2 * count // 5, "test": 2 * count // 5} if "test" in run.predictions else {"val": count}
     found = []
     for split, share in shares.items():

@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from medtutor.data import normalise
-from medtutor.explanation import explain
+from medtutor.explanation import attention_of, explain
 from medtutor.explorers import sequence_clips as clips
 from medtutor.metrics.segmentation import dice_of_each
 from medtutor.pages import page
@@ -146,7 +146,7 @@ def test_a_pixel_by_pointer(chrome, made):
     one = Shown(chrome, made["segmentation"][2], **WIDE).ready()
     box = one.page.locator("#mask").bounding_box()
     one.page.mouse.move(box["x"] + 3, box["y"] + box["height"] - 3)
-    assert one.page.inner_text("#pixel-words") == "The pixel in row 56, column 2"
+    assert one.page.inner_text("#pixel-words") == "The pixel in row 56, column 1"
     one.context.close()
 
 
@@ -203,3 +203,62 @@ def test_no_serious_fault_of_accessibility(chrome, made, axe, kind, width, schem
     assert one.page.locator("html").evaluate(faults) == []
     assert one.page.evaluate("() => document.documentElement.scrollWidth") == width
     one.context.close()
+
+
+@pytest.fixture(scope="module", params=["mean", "class"])
+def transformer(request, chrome, tmp_path_factory):
+    """(run, data set, its page, ready): a transformer whose answer is the mean of all tokens, or a class token's."""
+    run, dataset = few.transformer(readout=request.param, depth=2 - (request.param == "class"))
+    file = page(run, dataset, tmp_path_factory.mktemp("vit") / "vit.html", images=6)
+    one = Shown(chrome, file, **WIDE).ready()
+    yield run, dataset, one
+    assert (one.asked, one.problems) == ([], [])
+    one.context.close()
+
+
+def image_of(transformer, index):
+    _, dataset, one = transformer
+    found = one.page.evaluate("() => window.medtutor.facts")["cases"][index]
+    logits = found["logits"]["trained"]
+    return getattr(dataset, found["split"]).images[found["number"] - 1], logits.index(max(logits))
+
+
+def test_attention_is_that_of_python(transformer):
+    run, _, one = transformer
+    for index in (0, 3):
+        expected = attention_of(run, image_of(transformer, index)[0])
+        weights = ask(one, "attention(given[0])", index)
+        assert (weights.view_as(expected.weights) - expected.weights).abs().max() < 1e-4
+        for query, place in ((None, "answer"), (9, (1, 2))):
+            for block, head in ((0, None), (expected.blocks - 1, 3)):
+                shown = -1 if head is None else head
+                found = ask(one, "looks(given[0], given[1], given[2], given[3])", weights.tolist(), block, shown, query)
+                wanted = expected.seen_from(place, block, head)
+                assert (found.view_as(wanted) - wanted).abs().max() < 1e-4
+            for upto in (1, expected.blocks):
+                found = ask(one, "rollout(given[0], given[1], given[2])", weights.tolist(), upto, query)
+                wanted = expected.rollout(place, upto)
+                assert (found.view_as(wanted) - wanted).abs().max() < 1e-4
+
+
+@pytest.mark.parametrize("name", ["saliency", "input_x_gradient", "integrated_gradients", "smoothgrad"])
+def test_gradients_of_a_transformer_are_those_of_captum(transformer, name):
+    run, _, one = transformer
+    for index in (1, 4):
+        image, target = image_of(transformer, index)
+        expected = explain(run, image, name, target=target)
+        words = "map('trained', given[0], given[1], given[2], given[3]).then(map => Array.from(map))"
+        found = ask(one, words, index, name, target, expected.options).view_as(expected.map)
+        assert (found - expected.map).abs().max() < 1e-4 * expected.map.abs().max()
+
+
+def test_a_patch_by_keyboard(transformer):
+    shown = transformer[2].page
+    shown.evaluate("() => window.medtutor.idle()")
+    assert "live" in shown.inner_text("#rolled-how") and "Attention is no explanation" in shown.inner_text("main")
+    shown.focus("#query-row")
+    shown.keyboard.press("End")
+    assert "the patch in row 7, column 1" in shown.locator("#looks").get_attribute("aria-label")
+    shown.focus("#head")
+    shown.keyboard.press("ArrowDown")
+    assert "head 1" in shown.inner_text("#looks-name")
