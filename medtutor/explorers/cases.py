@@ -83,12 +83,13 @@ def has_labels_of(run, dataset, split):
     return labels is not None and labels.shape == own.shape and bool((labels == own).all())
 
 
-def own_dataset(run, dataset):
-    """The run's data set, checked; or an `InputError`."""
+def own_dataset(run, dataset, sequences=False):
+    """The run's data set, checked; or an `InputError`. `sequences`: whether it may be about clips."""
     if not isinstance(run, Run):
         raise InputError(f"explore takes a Run, not {type(run).__name__}; train one with fit(…), or use explain(…)")
     card = run.card
-    check_no_sequences(run)
+    if not sequences:
+        check_no_sequences(run)
     dataset = run.dataset() if dataset is None else dataset
     if not isinstance(dataset, Dataset):
         raise InputError(f"dataset is {type(dataset).__name__}; give the Dataset that the run was made on")

@@ -90,7 +90,10 @@ function paintAll() {
   $('similar').textContent = trained && random ? `similarity of the two maps ${shown(similarity(trained.map, random.map))}` : '';
   $('legend').hidden = !signed;
   $('unsigned').hidden = signed;
+  paintAttention(image, seenKey(), STATE.case === OWN || STATE.cover.on ? null : STATE.case, nameOf(chosen()), phantom());
 }
+
+const seenKey = () => JSON.stringify([STATE.case, STATE.case === OWN && PAGE.own.said, STATE.cover.on && STATE.cover]);
 
 /** The table of probabilities, before and after the cover. */
 function answers(now) {
@@ -142,6 +145,8 @@ async function compute(job) {
     }
     paintAll();
   }
+  await attend(PAGE.networks.trained, x, seenKey());
+  paintAll();
   const live = PAGE.live.get(keyOf('trained'));
   live.curves ??= await curvesOf(PAGE.networks.trained, x, live.map, target(), PAGE.ties);
   drawCurves(live.curves);
@@ -341,7 +346,7 @@ function drawThreshold() {
 // --- begin -------------------------------------------------------------------------------------------------------------
 
 async function start() {
-  const ort = await runtime(), graphs = await graphsOf('gradient', 'forward', 'guided');
+  const ort = await runtime(), graphs = await graphsOf('gradient', 'forward', 'guided', ...(ATTENTION ? ['attention'] : []));
   PAGE.ties = new Uint32Array((await block('ties')).buffer);
   PAGE.networks = Object.fromEntries(NETWORKS.map(which => [which, new Network(ort, FACTS, graphs, weightsOf(which))]));
 }
@@ -354,10 +359,15 @@ async function main() {
   PAGE.maps.set(new Int8Array(first.buffer, count * PAGE.size));
   for (const id of ['image', ...NETWORKS]) Object.assign($(id), {width: FACTS.width, height: FACTS.height});
   drawControls();
+  drawAttention(paintAll);
   drawCase();
   update();
   performance.mark('medtutor-painted');
   if (document.readyState === 'loading') await new Promise(done => document.addEventListener('DOMContentLoaded', done));
+  if (ATTENTION) {
+    LOOKS.rollouts = new Float32Array(joined(await block('rollouts')).buffer);
+    paintAll();
+  }
   const starting = start();
   starting.catch(() => {});  // it is waited for below
   PAGE.maps.set(new Int8Array((await block('others')).buffer), 2 * count * size);
@@ -402,6 +412,9 @@ window.medtutor = {
     PAGE.networks.trained.stopped = () => false;
     return curvesOf(PAGE.networks.trained, floats(pixels(index)), Float32Array.from(map), target, PAGE.ties);
   }),
+  attention: index => inTurn(async () => Array.from(await weightsFor(PAGE.networks.trained, floats(pixels(index))))),
+  looks: (weights, block, head, query) => Array.from(rowOf(looksOf(Float32Array.from(weights), block, head), query)),
+  rollout: (weights, upto, query) => Array.from(rowOf(rolledOut(Float32Array.from(weights), upto), query)),
   look: lookAt, own: () => PAGE.own,
   before: packedMap,
   idle, ready: begun(main),

@@ -8,12 +8,14 @@ from ..data import Dataset
 from ..errors import InputError
 from ..explanation import randomised
 from ..explanation.anatomy import covered, feature_maps, last_feature_map, trace
+from ..explanation.attention import is_transformer
 from ..explanation.methods.cam import GRAD_CAM
 from ..explanation.methods.gradients import GUIDED_BACKPROP
 from ..explanation.scores import order_of_ties
 from ..explanation.subject import Subject
 from ..training.run import Run
 from . import contents
+from .attention import attention
 from .graph import export
 from .kind import A_WEIGHT, MOST, RUNTIME, Content, Kind
 from .packing import planes, rounded, zipped
@@ -54,6 +56,7 @@ def content(run: Run, dataset: Dataset, count: int) -> Content:
         *(layer["name"], layer["features"]) if layer else (None, None),
         known=known and known.layer,
         guided=_guided(run),
+        single=is_transformer(run),
     )
     chosen = contents.choose(run, count)
     pictures = torch.stack([getattr(dataset, split).images[index] for split, index in chosen])
@@ -61,6 +64,7 @@ def content(run: Run, dataset: Dataset, count: int) -> Content:
     predicted = [max(range(len(card.classes)), key=each["logits"]["trained"].__getitem__) for each in cases]
     methods, maps, scales, missing = contents.maps(run, other, pictures, predicted)
     scores, labels = contents.validation(run)
+    looks, of_attention = attention(run, pictures)
     facts = {
         "positive": 1 if card.task == "binary" else 0,
         "cover": max(1, min(card.shape) // 4),
@@ -71,10 +75,12 @@ def content(run: Run, dataset: Dataset, count: int) -> Content:
         "cases": cases,
         "val": len(scores),
         "known": likeness,
+        "single": is_transformer(run),
+        "attention": looks,
     }
     # As they are, and not packed, so that the first picture need not wait: the images, and the maps of one method.
     early = {"first": pictures.numpy().tobytes() + maps[0].tobytes()}
-    late = {
+    late = of_attention | {
         "others": zipped(maps[1:].tobytes()),
         "val-scores": zipped(scores.tobytes()),
         "val-labels": zipped(labels.tobytes()),
@@ -130,7 +136,7 @@ def _layer(run):
 CLASSIFICATION = Kind(
     "classification",
     "why did the network say that?",
-    ("trust.mjs", "picture.mjs", "classification.mjs"),
+    ("trust.mjs", "picture.mjs", "attention.mjs", "classification.mjs"),
     check_size,
     content,
     "Each class and outcome is shown in turn, so the share of errors among these images says nothing; the measures"

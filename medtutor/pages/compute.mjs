@@ -147,9 +147,9 @@ class Network {
 
   /** `fill(i, x)` writes image i; `take(i, results, x)` gets its part of every output. */
   async #run(kind, count, fill, target, take) {
-    const session = await this.open(kind), {channels, height, width, classes} = this.facts;
-    for (let start = 0; start < count; start += AT_ONCE) {
-      const n = Math.min(AT_ONCE, count - start), x = new Float32Array(n * this.size);
+    const most = this.facts.single ? 1 : AT_ONCE, session = await this.open(kind), {channels, height, width, classes} = this.facts;
+    for (let start = 0; start < count; start += most) {
+      const n = Math.min(most, count - start), x = new Float32Array(n * this.size);
       for (let i = 0; i < n; i++) fill(start + i, x.subarray(i * this.size, (i + 1) * this.size));
       const feeds = {x: new this.ort.Tensor('float32', x, [n, channels, height, width])};
       if (target !== null) {

@@ -57,7 +57,7 @@ def page(run: Run, dataset: Dataset | None = None, out: str | os.PathLike = "pag
     check_installed()
     kind = _kind_of(run)
     check_has_predictions(run, "val")
-    dataset = own_dataset(run, dataset)
+    dataset = own_dataset(run, dataset, sequences=True)
     count = whole("images", images, 2, 400)
     kind.check_size(run, count)
     return _write(target, kind, run, dataset, count)

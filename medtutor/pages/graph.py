@@ -98,6 +98,7 @@ def export(
     layer_shape: tuple[int, ...] | None = None,
     known: str | None = None,
     guided: bool = False,
+    single: bool = False,
 ) -> Graph:
     """A classifier of images and its gradient as a `Graph`. About ten seconds; with guided backpropagation twice that.
 
@@ -106,6 +107,7 @@ def export(
     layer        whose feature maps Grad-CAM looks at, of shape `layer_shape`, (c, h, w); None: no such maps
     known        whose input tells how near images are to each other; None: no such features
     guided       whether guided backpropagation is exported, too
+    single       for one image at a time: of a transformer, whose products ask for the size of the batch
 
     Raises `InputError` where the network computes what has no ONNX form here, or knows one size of batch alone.
     """
@@ -114,6 +116,7 @@ def export(
     write_out(net)
     # Sizes that are equal share a symbol, so the batch has one that nothing else has.
     batch = next(size for size in (5, 7, 11, 13, 17, 19) if size not in {*shape, classes, *(layer_shape or ())})
+    batch = 1 if single else batch
     asked = (torch.zeros(batch, *shape), torch.zeros(batch, classes))
     more = [*(("features", "feature_gradient") if layer else ()), *(("known",) if known else ())]
     try:
@@ -157,7 +160,8 @@ def _written(net, module, decompositions, asked, more):
     """(ONNX model of a module around a network, {initialiser: name in the network's state_dict})."""
     batches = {0: torch.export.Dim("batch", min=1, max=4096)}
     names = (["x", "weights"], ["logits", "gradient", *more])
-    return written(net, module, decompositions, asked, *names, dynamic=(batches, batches))
+    dynamic = None if asked[0].shape[0] == 1 else (batches, batches)
+    return written(net, module, decompositions, asked, *names, dynamic)
 
 
 def written(net, module, decompositions, asked, inputs, outputs, dynamic=None):
@@ -166,9 +170,9 @@ def written(net, module, decompositions, asked, inputs, outputs, dynamic=None):
 
     # A graph of plain operations.
     mode = "real" if dynamic is None else "symbolic"
-    traced = make_fx(
-        module.eval(), decomposition_table=decompositions, tracing_mode=mode, _allow_non_fake_inputs=True
-    )(*asked)
+    traced = make_fx(module.eval(), decomposition_table=decompositions, tracing_mode=mode, _allow_non_fake_inputs=True)(
+        *asked
+    )
     traced.graph.eliminate_dead_code()
     traced.recompile()
     program = torch.export.export(traced, asked, dynamic_shapes=dynamic)

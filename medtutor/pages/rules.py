@@ -1,6 +1,5 @@
 """The backward passes that ONNX has no name for, written with operations that it has."""
 
-from math import sqrt
 from typing import Any
 
 import torch
@@ -10,7 +9,6 @@ from torch import nn
 from ..errors import InputError
 from ..explanation.anatomy import replace
 from ..models.recurrent import lstm_step
-from ..models.vit import Attention
 
 aten = torch.ops.aten
 
@@ -86,20 +84,8 @@ class Scaled(nn.Module):
         return x * scale.view(each) + (self.bias - self.running_mean * scale).view(each)
 
 
-class Rows(nn.Module):
-    """A linear layer on the rows of whatever comes: torch's own asks for the size of a batch of tokens."""
-
-    def __init__(self, linear):
-        super().__init__()
-        self.weight, self.bias = linear.weight, linear.bias
-
-    def forward(self, x):
-        rows = x.reshape(-1, x.shape[-1]) @ self.weight.T
-        return (rows if self.bias is None else rows + self.bias).reshape(*x.shape[:-1], self.weight.shape[0])
-
-
 class Steps(nn.Module):
-    """A recurrent layer, (B, T, F) -> (B, T, hidden), frame by frame: an LSTM or a GRU of one layer, one way or both."""
+    """A recurrent layer, (B, T, F) -> (B, T, hidden), frame by frame: an LSTM or a GRU of one layer."""
 
     def __init__(self, layer):
         super().__init__()
@@ -129,33 +115,9 @@ class Steps(nn.Module):
         return torch.stack(states[::-1] if way else states, 1)
 
 
-class Heads(nn.Module):
-    """`Attention` with its products as batches of matrices; matmul asks for the size of the batch."""
-
-    def __init__(self, attention):
-        super().__init__()
-        self.heads, self.softmax = attention.heads, attention.softmax
-        self.queries_keys_values, self.mix = attention.queries_keys_values, attention.mix
-
-    def forward(self, x, attn_mask=None):
-        tokens = x.shape[1]
-        parts = self.queries_keys_values(x).unflatten(2, (3, self.heads, -1)).permute(2, 0, 3, 1, 4)
-        queries, keys, values = (part.reshape(-1, tokens, part.shape[-1]) for part in parts)  # (B * heads, N, d)
-        scores = torch.bmm(queries, keys.transpose(1, 2)).reshape(-1, self.heads, tokens, tokens)
-        scores = scores / sqrt(queries.shape[-1])
-        if attn_mask is not None:
-            scores = scores.masked_fill(attn_mask, float("-inf"))
-        weights = self.softmax(scores).reshape(-1, tokens, tokens)
-        gathered = torch.bmm(weights, values).reshape(-1, self.heads, tokens, values.shape[-1])
-        return self.mix(gathered.transpose(1, 2).reshape(-1, tokens, self.heads * values.shape[-1]))
-
-    def everywhere(self, weights):
-        return weights
-
-
 def write_out(net: nn.Module) -> None:
-    """Put the formula in place of modules of a copied network whose own passes write into memory, ask for the size of
-    a batch, or that torch writes down in another way in each of its versions.
+    """Put the formula in place of modules of a copied network whose own passes write into memory, or that torch
+    writes down in another way in each of its versions.
     """
     for name, module in list(net.named_modules()):
         if isinstance(module, nn.AdaptiveAvgPool2d) and module.output_size in (1, (1, 1)):
@@ -166,13 +128,8 @@ def write_out(net: nn.Module) -> None:
             replace(net, name, Scaled(module))
         elif isinstance(module, nn.Upsample) and module.mode == "nearest" and float(module.scale_factor).is_integer():
             replace(net, name, Repeated(int(module.scale_factor)))
-        elif isinstance(module, nn.Linear):
-            replace(net, name, Rows(module))
         elif isinstance(module, (nn.LSTM, nn.GRU)) and module.num_layers == 1:
             replace(net, name, Steps(module))
-    for name, module in list(net.named_modules()):
-        if isinstance(module, Attention):
-            replace(net, name, Heads(module))
 
 
 def convolution(gradient, x, weight, bias_sizes, stride, padding, dilation, transposed, output_padding, groups, wanted):
@@ -217,11 +174,7 @@ def guided_threshold(gradient, x, value):
 
 
 def max_pool(gradient, x, kernel, stride, padding, dilation, ceil_mode, indices):
-    """Of a max-pooling whose windows do not overlap: to the largest of each window, in equal shares where there are
-    several.
-
-    Torch gives it to the first of them. Behind a ReLU, where ties are zeros, nothing passes either way.
-    """
+    """Of a max-pooling whose windows do not overlap: to the largest of each window, the first where there are several."""
     height, width = list(kernel) * (2 if len(kernel) == 1 else 1)
     steps = list(stride) * (2 if len(stride) == 1 else 1) or [height, width]
     if steps != [height, width] or any(padding) or any(each != 1 for each in dilation):
@@ -231,7 +184,10 @@ def max_pool(gradient, x, kernel, stride, padding, dilation, ceil_mode, indices)
     inside = _fitted(x, rows * height, columns * width, float("-inf"))
     windows = inside.reshape(-1, x.shape[1], rows, height, columns, width)
     hit = (windows == windows.amax((3, 5), keepdim=True)).to(gradient.dtype)
-    shares = hit / hit.sum((3, 5), keepdim=True) * gradient.reshape(-1, x.shape[1], rows, 1, columns, 1)
+    each = hit.permute(0, 1, 2, 4, 3, 5).reshape(-1, x.shape[1], rows, columns, height * width)
+    first = each * (each.cumsum(4) == 1).to(gradient.dtype)  # where several are the largest
+    hit = first.reshape(-1, x.shape[1], rows, columns, height, width).permute(0, 1, 2, 4, 3, 5)
+    shares = hit * gradient.reshape(-1, x.shape[1], rows, 1, columns, 1)
     spread = shares.reshape(-1, x.shape[1], rows * height, columns * width)
     return _fitted(spread, x.shape[2], x.shape[3], 0.0)
 

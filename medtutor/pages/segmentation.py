@@ -116,6 +116,6 @@ SEGMENTATION = Kind(
     check_size,
     content,
     "Slices are chosen by rank of their Dice, from the worst to the best, and each holds a structure: their mean says"
-    " nothing; the measures above do, and are of whole patients. Masks here are of the one slice as it is; the Run's may"
-    " also average over mirrored copies.",
+    " nothing; the measures above do, and are of whole patients. Masks here are of the one slice as it is; the Run's"
+    " may also average over mirrored copies.",
 )

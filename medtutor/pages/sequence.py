@@ -37,7 +37,7 @@ def check_size(run: Run, count: int) -> None:
 
 
 def choose(run: Run, count: int) -> list[tuple[str, int]]:
-    """(split, index) of clips of val and two thirds as many of test: the worst answer, the best, and what lies between."""
+    """(split, index) of clips of val and two thirds as many of test: from the worst answer to the best, evenly."""
     shares = {"val": count - 2 * count // 5, "test": 2 * count // 5} if "test" in run.predictions else {"val": count}
     found = []
     for split, share in shares.items():
@@ -65,10 +65,7 @@ def content(run: Run, dataset: Dataset, count: int) -> Content:
         "scale": list(run.scale) if card.task == "regression" else None,
         "span": _span(run, cases),
     }
-    late = {
-        "forward": zipped(graph.files["forward"]),
-        "trained-weights": zipped(planes(graph.weights(run.model))),
-    }
+    late = {"forward": zipped(graph.files["forward"]), "trained-weights": zipped(planes(graph.weights(run.model)))}
     return Content(facts, {"first": films.numpy().tobytes()}, late)
 
 
@@ -86,16 +83,12 @@ def _case(run, dataset, split, index):
     for how in HOWS:
         order = clips.orders(how, run.card.frames, seed=index)[0]
         film = clips.played(clip[None], order[None])[0]
-        found["played"][how] = {"order": order.tolist(), "answers": _rounded(clips.over_time(run, film))}
+        answers = clips.over_time(run, film)
+        found["played"][how] = {"order": order.tolist(), "answers": _rounded(answers)}
         for instead in (clips.BEFORE, clips.FLAT) if how == AS_FILMED else ():
             without = clips.answered(run, clips.replaced(film, instead))
-            found["played"][how][instead] = _rounded(found_last(found, how) - without)
+            found["played"][how][instead] = _rounded(answers[-1] - without)
     return found
-
-
-def found_last(found, how):
-    """The answer after the last frame."""
-    return np.array(found["played"][how]["answers"][-1])
 
 
 def _rounded(values):
@@ -124,6 +117,6 @@ SEQUENCE = Kind(
     check_size,
     content,
     "Clips are chosen by rank of their error, from the worst to the best, so the share of errors among them says"
-    " nothing; the measures above do. Answers here are of the one clip as it is; the Run's may also average over mirrored"
-    " copies.",
+    " nothing; the measures above do. Answers here are of the one clip as it is; the Run's may also average over"
+    " mirrored copies.",
 )
