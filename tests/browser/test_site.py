@@ -21,7 +21,7 @@ def folder(tmp_path_factory):
 
 @pytest.fixture
 def opened(chrome, folder):
-    """A function: a page's name and options of the browser -> the page, open; at the end, that nobody else was asked."""
+    """A function: a page's name and options of the browser -> the page, open. Nobody else may be asked."""
     asked, contexts = [], []
 
     def gate(route):
