@@ -33,8 +33,9 @@ STYLE = """
 .cell_output table { display: block; overflow-x: auto; max-width: 100%; }
 .cell_output div { max-width: 100%; overflow-wrap: anywhere; }
 .cell_output img { background: #fff; height: auto; }
+pre { white-space: pre-wrap; overflow-wrap: anywhere; overflow-x: visible; }
 .medtutor-run { width: 100%; height: 52rem; border: 1px solid; }
-.math { overflow-x: auto; overflow-y: hidden; }
+div.math { overflow-x: auto; padding-block: 0.4em 0.8em; }
 """
 
 
@@ -113,7 +114,9 @@ def _read(path):
         code = [cell for cell in book["cells"] if cell["cell_type"] == "code" and "".join(cell["source"]).strip()]
         executed = all(cell["execution_count"] for cell in code)
     except (OSError, ValueError, LookupError, TypeError):
-        raise InputError(f"{path.name} is no notebook; make it with: medtutor notebooks build {path.name[:2]}") from None
+        raise InputError(
+            f"{path.name} is no notebook; make it with: medtutor notebooks build {path.name[:2]}"
+        ) from None
     if not executed:
         raise InputError(f"{path.name} was not executed; run: medtutor notebooks build {path.name[:2]}")
     return book
@@ -126,7 +129,9 @@ def _pages(folder, books):
     root = resolve(folder)
     runs = {path.stem: path for path in sorted(root.glob("*.html"))}
     if not runs:
-        raise InputError(f"{folder} holds no pages; make one for a lesson with: medtutor page RUN --out {folder}/09.html")
+        raise InputError(
+            f"{folder} holds no pages; make one for a lesson with: medtutor page RUN --out {folder}/09.html"
+        )
     for number in runs:
         if number not in books:
             raise unknown("lesson of a page", number, list(books))
@@ -232,6 +237,7 @@ def _render(source, made, report):
         "html_copy_source": False,
         "html_show_sourcelink": False,
         "html_show_sphinx": False,
+        "html_show_copyright": False,
         "pygments_style": "a11y-high-contrast-light",
         "pygments_dark_style": "a11y-high-contrast-dark",
     }
