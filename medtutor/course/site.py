@@ -113,7 +113,9 @@ def _read(path):
         code = [cell for cell in book["cells"] if cell["cell_type"] == "code" and "".join(cell["source"]).strip()]
         executed = all(cell["execution_count"] for cell in code)
     except (OSError, ValueError, LookupError, TypeError):
-        raise InputError(f"{path.name} is no notebook; make it with: medtutor notebooks build {path.name[:2]}") from None
+        raise InputError(
+            f"{path.name} is no notebook; make it with: medtutor notebooks build {path.name[:2]}"
+        ) from None
     if not executed:
         raise InputError(f"{path.name} was not executed; run: medtutor notebooks build {path.name[:2]}")
     return book
@@ -126,7 +128,9 @@ def _pages(folder, books):
     root = resolve(folder)
     runs = {path.stem: path for path in sorted(root.glob("*.html"))}
     if not runs:
-        raise InputError(f"{folder} holds no pages; make one for a lesson with: medtutor page RUN --out {folder}/09.html")
+        raise InputError(
+            f"{folder} holds no pages; make one for a lesson with: medtutor page RUN --out {folder}/09.html"
+        )
     for number in runs:
         if number not in books:
             raise unknown("lesson of a page", number, list(books))

@@ -166,9 +166,9 @@ def written(net, module, decompositions, asked, inputs, outputs, dynamic=None):
 
     # A graph of plain operations.
     mode = "real" if dynamic is None else "symbolic"
-    traced = make_fx(
-        module.eval(), decomposition_table=decompositions, tracing_mode=mode, _allow_non_fake_inputs=True
-    )(*asked)
+    traced = make_fx(module.eval(), decomposition_table=decompositions, tracing_mode=mode, _allow_non_fake_inputs=True)(
+        *asked
+    )
     traced.graph.eliminate_dead_code()
     traced.recompile()
     program = torch.export.export(traced, asked, dynamic_shapes=dynamic)

@@ -65,10 +65,7 @@ def content(run: Run, dataset: Dataset, count: int) -> Content:
         "scale": list(run.scale) if card.task == "regression" else None,
         "span": _span(run, cases),
     }
-    late = {
-        "forward": zipped(graph.files["forward"]),
-        "trained-weights": zipped(planes(graph.weights(run.model))),
-    }
+    late = {"forward": zipped(graph.files["forward"]), "trained-weights": zipped(planes(graph.weights(run.model)))}
     return Content(facts, {"first": films.numpy().tobytes()}, late)
 
 
