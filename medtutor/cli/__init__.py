@@ -11,7 +11,7 @@ import warnings
 from importlib.metadata import version
 
 from ..errors import InputError, MedtutorError
-from . import clinic, data, lessons, review, runs, trials
+from . import clinic, data, explore, lessons, review, runs, trials
 from .common import OneLineParser
 
 __all__ = ["main"]
@@ -54,6 +54,6 @@ def _parser():
     parser = OneLineParser(prog="medtutor", description="Run the review: data, training, measures, lessons.")
     parser.add_argument("--version", action="version", version=f"medtutor {version('medtutor')}")
     commands = parser.add_subparsers(title="commands", required=True, metavar="COMMAND", parser_class=OneLineParser)
-    for part in (data, runs, clinic, trials, review, lessons):
+    for part in (data, runs, explore, clinic, trials, review, lessons):
         part.add(commands)
     return parser

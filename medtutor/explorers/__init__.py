@@ -13,6 +13,7 @@ from .fusion import FusionExplorer, fusion
 from .gallery import GalleryExplorer, gallery
 from .generator import GeneratorExplorer, generator
 from .latent import LatentExplorer, latent
+from .lecture import Lecture, lecture
 from .literature import LiteratureExplorer, literature
 from .monitor import MonitorExplorer, monitor
 from .privacy import PrivacyExplorer, privacy
@@ -36,6 +37,7 @@ __all__ = [
     "GalleryExplorer",
     "GeneratorExplorer",
     "LatentExplorer",
+    "Lecture",
     "LiteratureExplorer",
     "ReadingExplorer",
     "SampleSizeExplorer",
@@ -56,6 +58,7 @@ __all__ = [
     "gallery",
     "generator",
     "latent",
+    "lecture",
     "literature",
     "reading",
     "sample_size",
