@@ -1,74 +1,67 @@
 """Right answers of lesson 16."""
 
+import math
+
 import numpy as np
-import torch
 
 from . import right
 
 
-@right("answers_of")
-def one_by_one(low, high, margin):
-    found = []
-    for a, b in zip(low.tolist(), high.tolist()):
-        found.append(0 if a > margin else 1 if b < -margin else 2 if -margin < a and b < margin else 3)
-    return found
+@right("work_saved")
+def by_counting(relevant, recall):
+    wanted, found = recall * sum(bool(each) for each in relevant), 0
+    for screened, each in enumerate(relevant, 1):
+        found += bool(each)
+        if found >= wanted:
+            return (1 - screened / len(relevant)) - (1 - recall)
 
 
-@right("answers_of")
-def by_where(low, high, margin):
-    within = torch.maximum(low.abs(), high.abs()) < margin
-    return torch.where(low > margin, 0, torch.where(high < -margin, 1, torch.where(within, 2, 3)))
+@right("work_saved")
+def by_places(relevant, recall):
+    places = np.flatnonzero(relevant)
+    return 1 - (places[math.ceil(recall * len(places)) - 1] + 1) / len(relevant) - (1 - recall)
 
 
-@right("answers_of")
-def by_select(low, high, margin):
-    low, high = low.numpy(), high.numpy()
-    return np.select([low > margin, high < -margin, (low > -margin) & (high < margin)], [0, 1, 2], 3)
+@right("work_saved")
+def by_a_sorted_search(relevant, recall):
+    share = np.cumsum(relevant) / np.sum(relevant)
+    return recall - (np.searchsorted(share, recall - 1e-9) + 1) / len(relevant)
 
 
-@right("kappa")
-def by_sklearn(first, second):
-    from sklearn.metrics import cohen_kappa_score
-
-    return cohen_kappa_score(first.numpy(), second.numpy())
-
-
-@right("kappa")
-def by_a_table(first, second):
-    table = np.zeros((2, 2))
-    for a, b in zip(first.tolist(), second.tolist()):
-        table[int(a), int(b)] += 1
-    table /= table.sum()
-    chance = table.sum(0) @ table.sum(1)
-    return (np.trace(table) - chance) / (1 - chance)
+@right("judged")
+def by_two_signs(low, high, margin, learned):
+    above, below = (low > margin, low > -margin), (high < margin, high < -margin)
+    if not learned:
+        return 4
+    return 0 if above[0] else 1 if below[1] else 2 if above[1] and below[0] else 3
 
 
-@right("kappa")
-def by_disagreement(first, second):
-    observed = (first ^ second).float().mean()
-    a, b = first.float().mean(), second.float().mean()
-    return 1 - observed / (a * (1 - b) + b * (1 - a))
+@right("judged")
+def by_a_table(low, high, margin, learned):
+    answers = {4: not learned, 0: low > margin, 1: high < -margin, 2: max(-low, high) < margin}
+    return next((answer for answer, holds in answers.items() if holds), 3)
 
 
 @right("holm")
-def with_a_loop(p):
-    values = p.tolist()
-    corrected, highest = [0.0] * len(values), 0.0
-    for place, i in enumerate(sorted(range(len(values)), key=values.__getitem__)):
-        highest = max(highest, min(1.0, values[i] * (len(values) - place)))
-        corrected[i] = highest
+def by_a_loop(p_values):
+    corrected, highest = [0.0] * len(p_values), 0.0
+    for place, i in enumerate(sorted(range(len(p_values)), key=lambda i: p_values[i])):
+        highest = max(highest, (len(p_values) - place) * float(p_values[i]))
+        corrected[i] = min(1.0, highest)
     return corrected
 
 
 @right("holm")
-def by_numpy(p):
-    p = p.numpy()
-    order = np.argsort(p)
-    stepped = np.minimum(np.maximum.accumulate(p[order] * np.arange(len(p), 0, -1)), 1)
-    return stepped[np.argsort(order)]
+def by_ranks(p_values):
+    p_values = np.asarray(p_values)
+    order = p_values.argsort()
+    steps = np.maximum.accumulate(p_values[order] * np.arange(len(p_values), 0, -1))
+    steps[steps > 1] = 1
+    return steps[order.argsort()]
 
 
 @right("holm")
-def by_pairs(p):
-    found = [max(float(other) * int((p >= other).sum()) for other in p if other <= each) for each in p]
-    return [min(1.0, each) for each in found]
+def by_definition(p_values):
+    """The largest of the corrected values of all that are not larger."""
+    p_values = np.asarray(p_values)
+    return [min(1.0, max((p_values >= other).sum() * other for other in p_values[p_values <= p])) for p in p_values]

@@ -1,256 +1,265 @@
 """Exercises of lesson 16, what the review names, what we asked, what we found."""
 
-import torch
+import numpy as np
 
 from ...check import Exercise, Mistake
 
-SUPPORTED, CONTRADICTED, NO_DIFFERENCE, INCONCLUSIVE = range(4)
 
+def work_saved(relevant, recall):
+    """Work saved over sampling: the share of records that need not be screened, less what chance would save.
 
-def answers_of(low, high, margin):
-    """Answers to claims of a difference above the margin, as places in `ANSWERS`.
-
-    low, high (N,), the ends of 95 % intervals; margin > 0 -> (N,)
+    relevant  bool of each record, in the order of screening (N,)
+    recall    the share of the relevant ones that must be found
     """
-    answers = torch.full(low.shape, INCONCLUSIVE)
-    answers[low > margin] = SUPPORTED
-    answers[high < -margin] = CONTRADICTED
-    answers[(low > -margin) & (high < margin)] = NO_DIFFERENCE
-    return answers
+    found = np.cumsum(relevant)
+    screened = np.argmax(found >= recall * found[-1]) + 1
+    return recall - screened / len(found)
 
 
-def kappa(first, second):
-    """Cohen's kappa of two screeners. Their decisions, bool (N,) -> a number."""
-    first, second = first.double(), second.double()
-    agreed = (first == second).double().mean()
-    chance = first.mean() * second.mean() + (1 - first.mean()) * (1 - second.mean())
-    return (agreed - chance) / (1 - chance)
+def _order(generator):
+    """Sometimes the share asked for is a whole number of records, sometimes it lies between two."""
+    relevant = np.sort(generator.random(60))[::-1]
+    relevant = generator.random(60) < 0.6 * relevant
+    recall = float(generator.choice([0.5, 0.75]))
+    short = (4 - relevant.sum() % 4) % 4 if generator.random() < 0.5 else 1
+    relevant[np.flatnonzero(~relevant)[:short]] = True
+    if generator.random() < 0.5:  # the very last record may count, too
+        relevant[[-1, np.flatnonzero(relevant)[-1]]] = relevant[[np.flatnonzero(relevant)[-1], -1]]
+    return relevant, recall if generator.random() < 0.7 else 1.0
 
 
-def holm(p):
-    """p values (N,) corrected for their number, in the order given (Holm 1979)."""
-    order = p.argsort()
-    times = torch.arange(len(p), 0, -1, dtype=p.dtype)
-    stepped = (p[order] * times).cummax(0).values.clamp(max=1)
-    corrected = torch.empty_like(p)
-    corrected[order] = stepped
-    return corrected
+def _not_less_chance(relevant, recall):
+    return work_saved(relevant, recall) + 1 - recall
 
 
-def _intervals(generator):
-    """Of every answer some, and intervals whose middle lies elsewhere than their ends."""
-    margin = float(generator.uniform(0.01, 0.05))
-    middles = [(1.3, 2.0), (2.5, 4.0), (-2.0, -1.3), (-4.0, -2.5), (-0.5, 0.4), (0.2, 0.9), (-0.9, -0.2)]
-    middles += [(0.5, 1.5), (-1.5, -0.5), (-2.0, 2.0), (-1.4, 0.3), (-0.2, 1.6), (0.1, 2.4), (-2.4, -0.1)]
-    ends = torch.tensor(generator.permutation(middles) * generator.uniform(0.98, 1.02)) * margin
-    return ends[:, 0], ends[:, 1], margin
+def _the_work_itself(relevant, recall):
+    return recall - work_saved(relevant, recall)
 
 
-def _decisions(generator):
-    """Two screeners who include few, and not as many as each other."""
-    while True:
-        relevant = generator.random(int(generator.integers(40, 80))) < 0.2
-        first = relevant ^ (generator.random(len(relevant)) < 0.08)
-        second = (relevant ^ (generator.random(len(relevant)) < 0.05)) | (generator.random(len(relevant)) < 0.12)
-        given = torch.tensor(first), torch.tensor(second)
-        if 2 < first.sum() < len(first) - 2 and abs(int(first.sum()) - int(second.sum())) > 2:
-            return given
+def _counted_from_zero(relevant, recall):
+    return work_saved(relevant, recall) + 1 / len(relevant)
 
 
-def _p_values(generator):
-    """Small and large ones, of which two nearly alike: their order changes what they are multiplied by."""
-    one = generator.uniform(0.012, 0.02)
-    p = [0.0004, 0.003, one, one * 1.05, *generator.uniform(0.05, 0.3, 2), *generator.uniform(0.4, 0.9, 2)]
-    return (torch.tensor(generator.permutation(p)),)
+def _of_all_records(relevant, recall):
+    """The share of all records, not of the relevant ones."""
+    return recall - np.ceil(recall * len(relevant)) / len(relevant)
 
 
-def _by_the_middle(low, high, margin):
+def _one_more(relevant, recall):
+    """Screens on until more than the share is found."""
+    found = np.cumsum(relevant)
+    return recall - (np.argmax(found > recall * found[-1]) + 1) / len(found)
+
+
+def judged(low, high, margin, learned):
+    """The place of the answer in `ANSWERS`, where a difference above the margin is claimed.
+
+    low, high  95 % interval of the difference
+    margin     above 0; an interval that only touches it is not beyond it
+    learned    whether both arms have learned their task
+    """
+    if not learned:
+        return 4
+    if low > margin:
+        return 0
+    if high < -margin:
+        return 1
+    return 2 if -margin < low and high < margin else 3
+
+
+def _interval(generator):
+    """Every way in which an interval can lie to the margin and its mirror image, touching them, too."""
+    margin = float(generator.uniform(0.01, 0.1))
+    places = {
+        "beyond": (1.2, 2.5),
+        "below": (-2.5, -1.3),
+        "within": (-0.6, 0.5),
+        "within, above zero": (0.2, 0.7),
+        "within, below zero": (-0.7, -0.2),
+        "wide": (-1.8, 1.6),
+        "above zero, not above the margin": (0.4, 1.9),
+        "below zero, not below the margin": (-1.9, -0.4),
+        "over zero and the margin": (-0.5, 3.0),
+        "over zero and below": (-3.0, 0.5),
+        "touches from above": (1.0, 2.0),
+        "touches from below": (-2.0, -1.0),
+        "within, touches above": (-0.3, 1.0),
+        "within, touches below": (-1.0, 0.3),
+    }
+    low, high = generator.choice(list(places.values()))
+    return float(low) * margin, float(high) * margin, margin, bool(generator.random() < 0.85)
+
+
+def _against_zero(low, high, margin, learned):
+    return judged(low, high, 0.0, learned)
+
+
+def _by_the_middle(low, high, margin, learned):
     middle = (low + high) / 2
-    answers = torch.full(low.shape, NO_DIFFERENCE)
-    answers[middle > margin] = SUPPORTED
-    answers[middle < -margin] = CONTRADICTED
-    return answers
+    return judged(middle, middle, margin, learned)
 
 
-def _against_zero(low, high, margin):
-    answers = torch.full(low.shape, INCONCLUSIVE)
-    answers[low > 0] = SUPPORTED
-    answers[high < 0] = CONTRADICTED
-    return answers
+def _none_where_zero_lies_within(low, high, margin, learned):
+    found = judged(low, high, margin, learned)
+    return 2 if found == 3 and low <= 0 <= high else found
 
 
-def _not_significant_is_none(low, high, margin):
-    answers = torch.full(low.shape, NO_DIFFERENCE)
-    answers[low > margin] = SUPPORTED
-    answers[high < -margin] = CONTRADICTED
-    return answers
+def _without_the_gate(low, high, margin, learned):
+    return judged(low, high, margin, True)
 
 
-def _either_side_supports(low, high, margin):
-    answers = answers_of(low, high, margin)
-    answers[answers == CONTRADICTED] = SUPPORTED
-    return answers
+def _nothing_contradicts(low, high, margin, learned):
+    found = judged(low, high, margin, learned)
+    return 3 if found == 1 else found
 
 
-def _holds_zero(low, high, margin):
-    answers = answers_of(low, high, margin)
-    answers[(low < 0) & (high > 0)] = NO_DIFFERENCE
-    return answers
-
-
-def _agreement(first, second):
-    return (first == second).double().mean()
-
-
-def _chance_of_both_including(first, second):
-    first, second = first.double(), second.double()
-    chance = first.mean() * second.mean()
-    return ((first == second).double().mean() - chance) / (1 - chance)
-
-
-def _chance_of_a_coin(first, second):
-    return 2 * (first == second).double().mean() - 1
-
-
-def _not_divided(first, second):
-    first, second = first.double(), second.double()
-    chance = first.mean() * second.mean() + (1 - first.mean()) * (1 - second.mean())
-    return (first == second).double().mean() - chance
-
-
-def _correlation(first, second):
-    return torch.corrcoef(torch.stack([first.double(), second.double()]))[0, 1]
-
-
-def _scott(first, second):
-    both = torch.cat([first, second]).double().mean()
-    chance = both**2 + (1 - both) ** 2
-    return ((first == second).double().mean() - chance) / (1 - chance)
-
-
-def _stepped(p, times, running=True, capped=True):
-    order = p.argsort()
-    found = p[order] * times
-    found = found.cummax(0).values if running else found
-    corrected = torch.empty_like(p)
-    corrected[order] = found.clamp(max=1) if capped else found
+def holm(p_values):
+    """p values corrected for their number by Holm's method, in the order given: (N,) -> (N,)"""
+    order = np.argsort(p_values)
+    steps = np.arange(len(p_values), 0, -1) * p_values[order]
+    corrected = np.empty(len(p_values))
+    corrected[order] = np.maximum.accumulate(steps).clip(None, 1)
     return corrected
 
 
-def _falling(p):
-    return torch.arange(len(p), 0, -1, dtype=p.dtype)
+def _several(generator):
+    """Small ones, two that lie close together, and large ones, in no order."""
+    small = generator.uniform(0.001, 0.02, size=3)
+    p_values = np.concatenate([small, [small.max() * 1.05], generator.uniform(0.3, 0.9, size=3)])
+    return (generator.permutation(p_values),)
 
 
-def _false_discovery(p):
-    order, n = p.argsort(), len(p)
-    found = (p[order] * n / torch.arange(1, n + 1, dtype=p.dtype)).flip(0).cummin(0).values.flip(0)
-    corrected = torch.empty_like(p)
-    corrected[order] = found.clamp(max=1)
+def _bonferroni(p_values):
+    return np.minimum(1, len(p_values) * p_values)
+
+
+def _never_falling_forgotten(p_values):
+    order = np.argsort(p_values)
+    corrected = np.empty(len(p_values))
+    corrected[order] = np.minimum(1, np.arange(len(p_values), 0, -1) * p_values[order])
+    return corrected
+
+
+def _from_the_wrong_end(p_values):
+    order = np.argsort(p_values)
+    corrected = np.empty(len(p_values))
+    corrected[order] = np.maximum.accumulate(np.arange(1, len(p_values) + 1) * p_values[order]).clip(None, 1)
+    return corrected
+
+
+def _left_in_order_of_size(p_values):
+    return np.sort(holm(p_values))
+
+
+def _above_one(p_values):
+    order = np.argsort(p_values)
+    corrected = np.empty(len(p_values))
+    corrected[order] = np.maximum.accumulate(np.arange(len(p_values), 0, -1) * p_values[order])
+    return corrected
+
+
+def _false_discoveries(p_values):
+    """Benjamini and Hochberg's method."""
+    order, n = np.argsort(p_values), len(p_values)
+    steps = p_values[order] * n / np.arange(1, n + 1)
+    corrected = np.empty(n)
+    corrected[order] = np.minimum.accumulate(steps[::-1])[::-1].clip(None, 1)
     return corrected
 
 
 EXERCISES = [
     Exercise(
-        "answers_of",
-        answers_of,
-        _intervals,
+        "work_saved",
+        work_saved,
+        _order,
         (
             Mistake(
-                "by the middle",
-                _by_the_middle,
-                "you look at the middle of the interval. The whole of it must lie beyond the margin.",
+                "not less chance",
+                _not_less_chance,
+                "whoever stops after half of the records in no order has saved half of the work, and finds about half"
+                " of what is relevant. What must be taken off for the recall that you give up?",
             ),
+            Mistake(
+                "the work itself",
+                _the_work_itself,
+                "that is the share of records that were screened. Wanted is what was saved.",
+            ),
+            Mistake(
+                "counted from zero",
+                _counted_from_zero,
+                "when the first record of all is the last that you need, how many have you screened?",
+            ),
+            Mistake(
+                "recall of all records",
+                _of_all_records,
+                "your number does not depend on where the relevant records stand. Recall is a share of which records?",
+            ),
+            Mistake("one too many", _one_more, "you screen on after the share is reached. Is it enough to reach it?"),
+        ),
+        trials=16,
+    ),
+    Exercise(
+        "judged",
+        judged,
+        _interval,
+        (
             Mistake(
                 "against zero",
                 _against_zero,
-                "you compare with zero. A difference above zero may still be too small to count: where is the margin?",
+                "you compare with zero. A difference may be real and too small to count. Where is the margin?",
+            ),
+            Mistake("by the middle", _by_the_middle, "you look at the middle of the interval. What of the rest of it?"),
+            Mistake(
+                "no difference where zero lies within",
+                _none_where_zero_lies_within,
+                "that zero lies in a wide interval does not show that there is no difference. Which values would all"
+                " have to be excluded?",
             ),
             Mistake(
-                "what is not shown is absent",
-                _not_significant_is_none,
-                "you call everything else 'no difference'. An interval that reaches from one side of the margin to the"
-                " other tells nothing.",
+                "networks that learned nothing",
+                _without_the_gate,
+                "what does a comparison test in which an arm has not learned its task?",
             ),
             Mistake(
-                "either side supports",
-                _either_side_supports,
-                "an interval below minus the margin speaks against the claim.",
-            ),
-            Mistake(
-                "no difference where zero is inside",
-                _holds_zero,
-                "an interval that holds zero may hold large differences, too. Is all of it within the margin?",
+                "nothing contradicts",
+                _nothing_contradicts,
+                "an interval may lie wholly on the other side of the margin. Which answer is that?",
             ),
         ),
-    ),
-    Exercise(
-        "kappa",
-        kappa,
-        _decisions,
-        (
-            Mistake("raw agreement", _agreement, "that is how often they agree. How often would chance alone agree?"),
-            Mistake(
-                "chance includes only",
-                _chance_of_both_including,
-                "two screeners also agree by chance where both leave a record out: that is the larger part.",
-            ),
-            Mistake(
-                "a coin",
-                _chance_of_a_coin,
-                "your chance is one half. These screeners include few records, so chance agrees far more often.",
-            ),
-            Mistake("not divided", _not_divided, "divide by the most that is left to reach beyond chance."),
-            Mistake(
-                "correlation", _correlation, "that is Pearson's correlation, which is near kappa and not the same."
-            ),
-            Mistake(
-                "one share for both",
-                _scott,
-                "you let chance include as often for both (that is Scott's pi). Each screener has a share of their own.",
-            ),
-        ),
+        trials=80,
     ),
     Exercise(
         "holm",
         holm,
-        _p_values,
+        _several,
         (
             Mistake(
                 "Bonferroni",
-                lambda p: (p * len(p)).clamp(max=1),
-                "you multiply all by their number: that is Bonferroni's method. Holm's multiplies the second smallest"
-                " by one less, and so on.",
+                _bonferroni,
+                "each p value times their number is Bonferroni's method, which is never better. By how many does Holm"
+                " multiply the second smallest?",
             ),
             Mistake(
-                "no running maximum",
-                lambda p: _stepped(p, _falling(p), running=False),
-                "a larger p value must not end up below a smaller one: take the running maximum.",
+                "falling",
+                _never_falling_forgotten,
+                "after the correction a larger p value became smaller than a smaller one. What must hold of the order?",
             ),
             Mistake(
-                "above one",
-                lambda p: _stepped(p, _falling(p), capped=False),
-                "some of your values are above 1, which no probability is.",
+                "from the wrong end",
+                _from_the_wrong_end,
+                "which p value is multiplied by their number, the smallest or the largest?",
             ),
             Mistake(
-                "false discovery rate",
-                _false_discovery,
-                "that is the method of Benjamini and Hochberg, which holds down the share of false finds, not the chance"
-                " of any.",
+                "in order of size",
+                _left_in_order_of_size,
+                "the values seem right, and stand in another order than the p values that you were given.",
             ),
+            Mistake("above one", _above_one, "some of yours are above 1. What can a p value be at most?"),
             Mistake(
-                "sorted",
-                lambda p: (p.sort().values * _falling(p)).cummax(0).values.clamp(max=1),
-                "your values are sorted. Give them back in the order of the claims.",
-            ),
-            Mistake(
-                "the wrong way round",
-                lambda p: _stepped(p, _falling(p).flip(0)),
-                "you multiply the smallest by 1 and the largest by their number. It is the other way round.",
-            ),
-            Mistake(
-                "by places not ranks",
-                lambda p: (p * _falling(p)).clamp(max=1),
-                "you multiply by the place in the list. It is the rank among the values that counts.",
+                "false discoveries",
+                _false_discoveries,
+                "that is Benjamini and Hochberg's method. It bounds the share of false ones among the discoveries; Holm"
+                " bounds the chance of even one.",
             ),
         ),
     ),
