@@ -25,7 +25,7 @@ def conda(path):
 def test_environments_give_what_pyproject_asks_for():
     extras = {name: ranges(lines) for name, lines in PROJECT["optional-dependencies"].items()}
     needed = ranges(PROJECT["dependencies"]) | extras["lab"] | extras["privacy"] | extras["clinic"]
-    developer = needed | extras["page"] | extras["course"] | extras["dev"]
+    developer = needed | extras["page"] | extras["course"] | extras["dask"] | extras["dev"]
     for path, wanted in (("environment.yml", developer), ("binder/environment.yml", needed)):
         given = conda(path)
         for name, version in wanted.items():
