@@ -2,6 +2,7 @@
 # make test          run every test, a process for each core
 # make test-quick    those that take least, in a minute and a half: for who changes a line
 # make test-oldest   run the widgets' tests on the oldest ipywidgets that is allowed, which Colab has
+# make test-matrix   the quick tests with the oldest and newest packages, and each Python that is here: some GB at a time
 # make lint          form, common mistakes, misspelt words, types
 # make docs          the API reference, to docs/build/index.html; a warning is an error
 # make fuzz          odd input to commands and functions, thousands of cases, others each time (some minutes)
@@ -20,7 +21,7 @@ WIDGETS := tests/widgets tests/explorers tests/course/test_prediction.py tests/c
 # A file's tests stay in one process: they share what they have trained, and a notebook's cells its kernel.
 PARALLEL := -n logical --maxprocesses=8 --dist loadfile --no-loadscope-reorder
 
-.PHONY: lab lint docs test test-quick test-oldest test-federated fuzz
+.PHONY: lab lint docs test test-quick test-oldest test-federated test-matrix fuzz
 
 lab: .venv/installed
 	$(BIN)/medtutor lab
@@ -47,6 +48,9 @@ test-federated: $(FLOWER)/installed
 $(FLOWER)/installed: .venv/installed
 	$(BIN)/python -m pip install --quiet --upgrade --target $(FLOWER) 'flwr>=1.40'
 	touch $@
+
+test-matrix:
+	$(PYTHON) tools/matrix.py
 
 lint: .venv/installed
 	$(BIN)/ruff format --check

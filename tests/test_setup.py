@@ -27,7 +27,7 @@ def test_environments_give_what_pyproject_asks_for():
     needed = (
         ranges(PROJECT["dependencies"]) | extras["lab"] | extras["privacy"] | extras["efficiency"] | extras["clinic"]
     )
-    developer = needed | extras["page"] | extras["course"] | extras["dev"]
+    developer = needed | extras["page"] | extras["course"] | extras["site"] | extras["dask"] | extras["dev"]
     for path, wanted in (("environment.yml", developer), ("binder/environment.yml", needed)):
         given = conda(path)
         for name, version in wanted.items():

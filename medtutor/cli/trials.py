@@ -34,6 +34,13 @@ def add(commands):
                 "--seeds", nargs="+", type=int, metavar="SEED", help="in place of the claims' own: gives no verdict"
             )
             sub.add_argument("--device", default="auto", help="auto (default) or cpu")
+            many = sub.add_mutually_exclusive_group()
+            many.add_argument(
+                "--processes", type=int, metavar="N", help="work on N claims at once, each on one thread of the CPU"
+            )
+            many.add_argument(
+                "--dask", metavar="ADDRESS", help="let the workers of a Dask cluster do it, such as tcp://host:8786"
+            )
         if name == "report":
             sub.add_argument(
                 "--untimed", action="store_true", help="measure no times for the table of all families: quicker"
@@ -95,33 +102,27 @@ def trial_run(options):
     chosen = [claim(claim_id) for claim_id in options.claims] or claims()
     out = _evidence_folder(options, chosen)
 
-    from ..data.catalog import publisher
-    from ..data.loading import load as load_set
     from ..review.kept import forget_trainings
-    from ..review.trials import run_trial
 
     if options.source not in (None, "auto", "phantom"):
         raise InputError(
             f"unknown source {options.source!r}; choose auto or phantom, or leave it out for the published images"
         )
-
-    def load(name):
-        return load_set(name, source=options.source or publisher(name), root=options.root)
-
+    if options.processes is not None and options.processes < 1:
+        raise InputError(f"--processes must be a whole number from 1, not {options.processes}")
     remark, records = partial(print, file=sys.stderr, flush=True), []
-    remark(_estimate(chosen))
-    for each in chosen:
-        try:
-            evidence = run_trial(each, seeds=options.seeds, load=load, folder=out, device=options.device, report=remark)
-        except KeyboardInterrupt:
-            remark("the finished trainings are kept: the same command goes on after them")
-            raise
-        path = evidence.save(out)
-        remark(f"evidence: {path}")
-        found = verdict(each, evidence)
-        records.append(each.as_record(evidence, found))
-        if not options.json:
-            print(each.card(evidence, found).as_text(), end="\n\n", flush=True)
+    remark(_estimate(chosen, options.processes))
+    try:
+        for each, evidence in _collected(chosen, out, options, remark):
+            path = evidence.save(out)
+            remark(f"evidence: {path}")
+            found = verdict(each, evidence)
+            records.append(each.as_record(evidence, found))
+            if not options.json:
+                print(each.card(evidence, found).as_text(), end="\n\n", flush=True)
+    except KeyboardInterrupt:
+        remark("the finished trainings are kept: the same command goes on after them")
+        raise
     # Kept for the case of an interruption, and for claims that share them.
     forget_trainings(out)
     if options.json:
@@ -129,12 +130,32 @@ def trial_run(options):
     return 0
 
 
-def _estimate(chosen):
+def _collected(chosen, folder, options, remark):
+    """(claim, its evidence), …, one after the other or as the workers have them."""
+    from functools import partial
+
+    from ..review import workers
+    from ..review.trials import run_trial
+
+    load = partial(workers.load_published, source=options.source, root=options.root)
+    given = {"load": load, "seeds": options.seeds, "folder": folder, "device": options.device, "report": remark}
+    if options.processes or options.dask:
+        executor = workers.processes(options.processes) if options.processes else workers.dask_cluster(options.dask)
+        with executor as running:
+            yield from workers.collect(chosen, running, **given)
+    else:
+        for claim in chosen:
+            yield claim, run_trial(claim, **given)
+
+
+def _estimate(chosen, processes):
     """How long it will take, in a sentence."""
-    from ..review.plan import estimate
+    from ..review.plan import estimate, longest
 
     seconds, unknown = estimate(chosen)
     known = f"estimate: {seconds / 3600:.1f} hours, as the evidence took that is there; less where trainings are kept"
+    if processes and processes > 1:
+        known += f"; {max(seconds / processes, longest(chosen)) / 3600:.1f} hours with {processes} at once, or more"
     return f"{known}; not known of {', '.join(unknown)}" if unknown else known
 
 

@@ -22,6 +22,7 @@ from ..files import write_whole
 from .execution import execute, needed
 from .folding import fold_answers
 from .glossary import linked
+from .hosted import is_setup, opening_cells, repository
 
 SOLUTION = re.compile(r"^(?P<indent>[ \t]*)### BEGIN SOLUTION\n.*?^[ \t]*### END SOLUTION[ \t]*$", re.M | re.S)
 # The same marks, also where they are misspelt: such a solution would stay in the students' notebook.
@@ -63,6 +64,7 @@ def read(source, solved, links=True):
     """
     source = Path(source)
     notebook = _cells(source)
+    _add_opening(notebook, source, solved)
     set_cell_ids(notebook)
     if links:
         seen = set()
@@ -80,6 +82,18 @@ def read(source, solved, links=True):
             cell.source = without_marks(cell.source) if solved else blanked(cell.source)
             _check_python(cell.source, f"{source.name}, cell {number}")
     return notebook
+
+
+def _add_opening(notebook, source, solved):
+    """Where the repository has an address: links to Colab and Kaggle below the title's cell, and what they need."""
+    import nbformat
+
+    root = source.parent.parent.parent
+    address = repository(root)
+    if address is not None:
+        path = next(path for path, with_solutions in products(source).items() if with_solutions == solved)
+        badges, setup = opening_cells(address, path.relative_to(root).as_posix())
+        notebook.cells[1:1] = [nbformat.v4.new_markdown_cell(badges), nbformat.v4.new_code_cell(setup)]
 
 
 def _cells(source):
@@ -184,8 +198,8 @@ def retext(source):
     texts = {}
     for path, solved, notebook in _products_read(source):
         built = read_notebook(path) if path.exists() else {"cells": []}
-        code = [cell for cell in built["cells"] if cell["cell_type"] == "code" and not shown_claims(cell["source"])]
-        wanted = [cell for cell in notebook.cells if cell.cell_type == "code" and not shown_claims(cell.source)]
+        code = [cell for cell in built["cells"] if _keeps_outputs(cell)]
+        wanted = [cell for cell in notebook.cells if _keeps_outputs(cell)]
         if [cell.source for cell in wanted] != ["".join(cell["source"]) for cell in code]:
             raise InputError(
                 f"the code of {path.name} is not that of {source.name}; run: medtutor notebooks build {source.name[:2]}"
@@ -202,6 +216,11 @@ def retext(source):
         texts[path] = _finished(notebook, solved)
     _write(texts)
     return [*texts]
+
+
+def _keeps_outputs(cell):
+    """Whether a cell is code whose outputs only a build makes: no card of a claim, nor the set-up, which has none."""
+    return cell["cell_type"] == "code" and not shown_claims(cell["source"]) and not is_setup(cell["source"])
 
 
 def shown_claims(code):

@@ -8,7 +8,7 @@ deletes a training that another's list names.
 import json
 import os
 import re
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from uuid import uuid4
@@ -17,7 +17,7 @@ from filelock import FileLock, Timeout
 
 from ..checks import number, whole
 from ..errors import InputError
-from ..files import remove_partial, resolve, write_whole
+from ..files import alone, remove_partial, resolve, write_whole
 from ..records import digest, read_json, typed
 from ..training import Recipe
 from .cases import PerCase, unpacked
@@ -101,6 +101,40 @@ def _read(path):
             f"the kept training {path} cannot be used ({error}); delete this file, and it is trained again"
         ) from None
     return training
+
+
+@contextmanager
+def locked_training(folder, fingerprint):
+    """Within, no other process does this training: it waits, and then finds the training kept."""
+    place = resolve(folder) / PLACE
+    with writing(resolve(folder)):
+        place.mkdir(exist_ok=True)
+        write_whole(place / ".gitignore", "*\n")
+    with alone(FileLock(place / f"{fingerprint}.lock")):
+        yield
+
+
+def hand_over(folder):
+    """The fingerprints of the trainings that this process has used in a folder; it then holds them no longer."""
+    place = (resolve(folder) / PLACE).resolve()
+    own, lock = _LISTS.pop(place, (None, None))
+    if own is None:
+        return []
+    with writing(resolve(folder)):
+        names = sorted(_names(own))
+        own.unlink(missing_ok=True)
+        lock.release()
+        _lock_of(own).unlink(missing_ok=True)
+    return names
+
+
+def use(folder, fingerprints):
+    """Hold trainings that another process has handed over, where they lie in a folder here."""
+    folder = resolve(folder)
+    with writing(folder):
+        for fingerprint in fingerprints:
+            if (folder / PLACE / f"{fingerprint}.json").is_file():
+                _note(folder / PLACE, fingerprint)
 
 
 def forget_trainings(folder):

@@ -140,17 +140,41 @@ def estimate(chosen: Sequence[Any]) -> tuple[float, list[str]]:
     >>> estimate([one, other]) == estimate([one])
     True
     """
-    seconds: dict[str, float] = {}
-    unknown = []
+    groups = sharing(chosen)
+    unknown = [claim.id for claim in chosen if _sound(claim.id) is None]
+    return sum(map(_seconds, groups)), unknown
+
+
+def longest(chosen: Sequence[Any]) -> float:
+    """Seconds of the claims that share trainings and took longest: with any number of workers it takes no less.
+
+    >>> from medtutor.review import claim
+    >>> from medtutor.review.plan import estimate, longest
+    >>> one = claim("cnn-beats-mlp")
+    >>> longest([one]) == estimate([one])[0]
+    True
+    """
+    return max(map(_seconds, sharing(chosen)), default=0.0)
+
+
+def sharing(chosen: Sequence[Any]) -> list[list[Any]]:
+    """`Claim`s in groups that share their trainings, those first of which the evidence took longest.
+
+    >>> from medtutor.review import claim
+    >>> from medtutor.review.plan import sharing
+    >>> [len(group) for group in sharing([claim("cnn-beats-mlp"), claim("cnn-keeps-lead-shifted")])]
+    [2]
+    """
+    groups: dict[str, list[Any]] = {}
     for claim in chosen:
-        evidence = _sound(claim.id)
-        if evidence is None:
-            unknown.append(claim.id)
-            continue
         same = {name: each for name, each in claim.settings.items() if name != "keep_all"}
-        trainings = digest([claim.trial, list(claim.seeds), same])
-        seconds[trainings] = max(evidence.seconds, seconds.get(trainings, 0.0))
-    return sum(seconds.values()), unknown
+        groups.setdefault(digest([claim.trial, list(claim.seeds), same]), []).append(claim)
+    return sorted(groups.values(), key=_seconds, reverse=True)
+
+
+def _seconds(group):
+    found = [_sound(claim.id) for claim in group]
+    return max((evidence.seconds for evidence in found if evidence), default=0.0)
 
 
 def _noise(claim, contrast):

@@ -3,6 +3,7 @@
 import hashlib
 import json
 import time
+from contextlib import nullcontext
 from dataclasses import asdict, replace
 from importlib.metadata import version
 
@@ -34,7 +35,7 @@ from .experiments.transfer import learned_elsewhere
 from .experiments.trust import calibrated_here_and_there
 from .experiments.unet_and_descendants import unet_and_kin
 from .experiments.vision_transformers import families, two_marks
-from .kept import Training, keep, kept
+from .kept import Training, keep, kept, locked_training
 
 # name: (experiment, its trainings per data set and seed, a mean where the sets differ)
 TRIALS = {
@@ -151,34 +152,36 @@ def train_once(model, dataset, recipe, moves=(), *, measure=None, folder=None, d
     network = None if model is None else build(model, dataset, seed=recipe.seed, **options)
     conditions = [recipe.as_dict(), list(moves), on.type, threads, versions, measure and _name_of(measure)]
     fingerprint = folder is not None and _fingerprint(network, dataset, conditions)
-    found = kept(folder, fingerprint) if fingerprint else None
-    if found:
-        return found
-    begin = time.perf_counter()
-    if network is None:
-        values = measure(recipe, dataset)
-    else:
-        run = _fitted(network, dataset, recipe, device, progress)
-        values = measure(run, dataset) if measure else _plain_and_moved(run, dataset, moves)
-    training = Training(
-        dataset=dataset.card.name,
-        model=model or measure.__name__,
-        options=network.options if network else options,
-        parameters=parameter_count(network) if network else 0,
-        recipe=recipe.as_dict(),
-        device=on.type,
-        values={
-            key: round(number(f"{key} of {model or measure.__name__}", _number_of(value)), DECIMALS)
-            for key, value in values.items()
-        },
-        cases={key: value for key, value in values.items() if isinstance(value, PerCase)},
-        threads=threads,
-        versions=versions,
-        seconds=round(time.perf_counter() - begin, 1),
-    )
-    if fingerprint:
-        keep(folder, fingerprint, training)
-    return training
+    # Claims in other processes may want the same: it is trained once.
+    with locked_training(folder, fingerprint) if fingerprint else nullcontext():
+        found = kept(folder, fingerprint) if fingerprint else None
+        if found:
+            return found
+        begin = time.perf_counter()
+        if network is None:
+            values = measure(recipe, dataset)
+        else:
+            run = _fitted(network, dataset, recipe, device, progress)
+            values = measure(run, dataset) if measure else _plain_and_moved(run, dataset, moves)
+        training = Training(
+            dataset=dataset.card.name,
+            model=model or measure.__name__,
+            options=network.options if network else options,
+            parameters=parameter_count(network) if network else 0,
+            recipe=recipe.as_dict(),
+            device=on.type,
+            values={
+                key: round(number(f"{key} of {model or measure.__name__}", _number_of(value)), DECIMALS)
+                for key, value in values.items()
+            },
+            cases={key: value for key, value in values.items() if isinstance(value, PerCase)},
+            threads=threads,
+            versions=versions,
+            seconds=round(time.perf_counter() - begin, 1),
+        )
+        if fingerprint:
+            keep(folder, fingerprint, training)
+        return training
 
 
 def _name_of(measure):

@@ -201,6 +201,14 @@ def test_a_picture_that_cannot_be_drawn_is_a_sentence(monkeypatch):
     assert "ZeroDivisionError" in bundle["text/html"] and bundle[VIEW]["model_id"] == explorer.box.model_id
 
 
+@every
+def test_every_widget_is_one_that_vs_code_knows(name):
+    """It has ipywidgets' own and anywidget's; any other needs an extension of JupyterLab."""
+    modules = {(each._model_module, each._view_module) for each in shown.widgets(MADE[name]()._roots)}
+    known = {"@jupyter-widgets/base", "@jupyter-widgets/controls", "anywidget", None}
+    assert modules and {each for pair in modules for each in pair} <= known
+
+
 # What a browser sends back ----------------------------------------------------------------------
 
 
