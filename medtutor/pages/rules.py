@@ -174,7 +174,7 @@ def guided_threshold(gradient, x, value):
 
 
 def max_pool(gradient, x, kernel, stride, padding, dilation, ceil_mode, indices):
-    """Of a max-pooling whose windows do not overlap: to the largest of each window, the first where there are several."""
+    """Of a max-pooling whose windows do not overlap: to the largest of each window, the first of several."""
     height, width = list(kernel) * (2 if len(kernel) == 1 else 1)
     steps = list(stride) * (2 if len(stride) == 1 else 1) or [height, width]
     if steps != [height, width] or any(padding) or any(each != 1 for each in dilation):
