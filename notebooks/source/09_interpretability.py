@@ -328,7 +328,9 @@ untrained = Prediction(
 untrained
 
 # %%
-table = trust_table(run, images, [1] * len(images), evidence, curves=4)
+others = [name for name in methods_for(run) if name != "rise"]  # a bonus
+table = trust_table(run, images, [1] * len(images), evidence,
+                    methods=others, curves=4)
 methods_table(table, "32 images with a bright spot", phantom=True)
 
 # %%
@@ -613,6 +615,28 @@ review.claim("attention-explains")
 # class nor answer. And a spot is evidence in one place; of a *relation* between two
 # places, such as that of the two marks of lesson 07, these numbers say nothing.
 #
+# ## Bonus: One more without a gradient
+#
+# ### RISE
+#
+# Occlusion covers one window at a time. **RISE** (Petsiuk et al. 2018) covers many places
+# at once, at random, and asks what was *left* when the score was high:
+#
+# $$M_p = \frac{1}{N s} \sum_{n=1}^{N} \bigl(f(x_n) - \bar f\bigr)\, m_n(p)$$
+#
+# where $m_n$ are $N$ masks, smooth and between 0 and 1, of which a share $s$ is left, $x_n$
+# is the image below mask $n$, and $\bar f$ the mean score. It takes any model that
+# answers; its map is as noisy as its draws are few.
+
+# %%
+show("rise")
+
+# %%
+eight = trust_table(run, images[:8], [1] * 8, evidence[:8],
+                    methods=["rise", "occlusion"], curves=4)
+methods_table(eight, "8 images with a bright spot", phantom=True)
+
+# %% [markdown]
 # ## Bonus: First the organ, then the question
 #
 # Gupta et al. (2024) first segment the lungs in chest X-rays with an attention U-Net,
