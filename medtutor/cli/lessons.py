@@ -1,5 +1,6 @@
 """`medtutor lab`, `notebooks` and `site`, and whether all is well here: `doctor` and `bench`."""
 
+import json
 import os
 import subprocess
 import sys
@@ -66,7 +67,9 @@ def add(commands):
 def add_course(commands):
     """Declares what an instructor needs."""
     course = commands.add_parser("course", help="an nbgrader course from the lessons; grade what was handed in")
-    parts = course.add_subparsers(required=True, metavar="build | grade", parser_class=OneLineParser)
+    parts = course.add_subparsers(
+        required=True, metavar="build | grade | progress | report", parser_class=OneLineParser
+    )
     for name, function, summary in (
         ("build", course_build, "assignments with and without solutions, in a folder of nbgrader's form"),
         ("grade", course_grade, "grade what lies in FOLDER/submitted/WHO/LESSON/, each in a sandbox; feedback, grades"),
@@ -74,6 +77,14 @@ def add_course(commands):
         sub = command(parts, name, function, summary)
         sub.add_argument("folder", help="the course's folder")
         sub.add_argument("--lessons", nargs="+", default=[], metavar="NN", help="numbers such as 01; all when left out")
+    own = command(parts, "progress", course_progress, "what you have done: attempts, hints, predictions and results")
+    own.add_argument(
+        "--out", metavar="FILE", help="write it to a file, to hand in; without a name, unless you give one"
+    )
+    own.add_argument("--name", help="a name for the file")
+    report = command(parts, "report", course_report, "a class from the files that students handed in, as one page")
+    report.add_argument("folder", help="where the files of `medtutor course progress --out` are")
+    report.add_argument("--out", required=True, metavar="FILE", help="such as report.html")
 
 
 def _nbgrader():
@@ -111,6 +122,39 @@ def course_grade(options):
         f"{count} submissions in {time.monotonic() - started:.0f} s; see grades.csv, grades.json and feedback/ in"
         f" {options.folder}"
     )
+    return 0
+
+
+def course_progress(options):
+    from dataclasses import asdict
+
+    from ..course.progress import progress, summary
+    from ..files import write_text
+
+    if options.name and not options.out:
+        raise InputError("--name is for the file that you hand in: give --out, too")
+    done = asdict(summary(options.name))
+    if options.out:
+        write_text(options.out, json.dumps(done, indent=1))
+    if options.json:
+        print_json(done)
+    else:
+        print(f"{options.out}  to hand in" if options.out else progress())
+    return 0
+
+
+def course_report(options):
+    from ..course.classroom import read_class, report
+    from ..files import write_text
+
+    found, left_out = read_class(options.folder)
+    write_text(options.out, report(found, left_out))
+    if options.json:
+        print_json({"report": options.out, "students": len(found), "left_out": left_out})
+        return 0
+    for sentence in left_out:
+        print(f"NOT  {sentence}")
+    print(f"{options.out}  {len(found)} students")
     return 0
 
 

@@ -34,7 +34,7 @@ import torch
 from ..errors import InputError, unknown
 from .box import Box
 from .comparing import Wrong, agree, describe, difference, expected, in_single_precision, tensors
-from .kept import keep
+from .kept import keep, record
 from .lessons import lessons_with
 
 TRIALS = 6
@@ -124,7 +124,11 @@ class _Stopped(BaseException):
 
 
 def _looked_at_and_kept(name, answer):
-    box = look_at(exercises()[name], answer)
+    exercise = exercises()[name]
+    box = look_at(exercise, answer)
+    if box.kind != "open":
+        mistakes = [mistake.name for mistake in exercise.mistakes if box == _wrong(name, mistake.hint)]
+        record({"kind": "check", "name": name, "right": box.kind == "right", "mistake": next(iter(mistakes), None)})
     if box.kind == "right":
         with suppress(InputError):  # for the map of the course alone: no reason to say anything here
             keep(f"solved/{name}", True)

@@ -1,4 +1,4 @@
-"""What a student has done, in a file of the student's own: guesses, and exercises that were solved.
+"""What a student has done, in files of the student's own: guesses and solved exercises, and each attempt.
 
 Nothing leaves the machine. A restart of the kernel changes nothing.
 """
@@ -11,6 +11,8 @@ from filelock import Timeout
 from ..errors import InputError
 from ..files import home, locked, remove_partial, resolve, write_whole
 from ..records import read_json
+
+ATTEMPTS, SCHEMA = "attempts.jsonl", 1
 
 
 def guesses_file():
@@ -55,6 +57,42 @@ def keep(key: str, value: object) -> None:
         raise InputError(f"another notebook is writing to {path.parent}: commit it again") from None
     except OSError as error:
         raise InputError(f"it could not be kept in {path.parent} ({error}): {remedy}") from error
+
+
+def record(event: dict) -> None:
+    """Add one attempt to `attempts.jsonl`, beside the guesses; nothing is said where that cannot be.
+
+    event  plain values, with "kind": "check", "prediction" or "quiz"
+    """
+    try:
+        path = guesses_file()
+        if path is None:
+            return
+        path.parent.mkdir(parents=True, exist_ok=True)
+        # Two notebooks may write at once. A line begins with an end of line: what a killed kernel left of the line
+        # before stays alone.
+        with locked(path.parent, wait=5), open(path.with_name(ATTEMPTS), "ab") as file:
+            file.write(f"\n{json.dumps({'schema': SCHEMA, **event})}\n".encode())
+    except (InputError, OSError):  # for the student's own overview alone: no reason to stop anything here
+        return
+
+
+def recorded() -> list[dict]:
+    """All attempts, in their order; lines that are damaged or of another schema are left out."""
+    try:
+        path = guesses_file()
+        lines = path.with_name(ATTEMPTS).read_text(encoding="utf-8", errors="replace").splitlines() if path else []
+    except (InputError, OSError):
+        return []
+    found = []
+    for line in filter(None, lines):
+        try:
+            event = json.loads(line)
+        except (ValueError, RecursionError):
+            continue
+        if isinstance(event, dict) and event.get("schema") == SCHEMA:
+            found.append(event)
+    return found
 
 
 def _read(path):

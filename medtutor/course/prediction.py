@@ -10,7 +10,7 @@ from ..checks import items, number, text
 from ..errors import InputError, shown
 from ..widgets.explorer import Explorer, answering
 from .box import Box
-from .kept import keep, kept
+from .kept import keep, kept, record
 
 
 class Prediction(Explorer):
@@ -60,6 +60,9 @@ class Prediction(Explorer):
                 f"It is {said}. {why}".strip(),
                 folded=True,
             )
+        # How far off: of a choice 0 or 1, of a number the share of the range.
+        off = float(self.guess != result) if self.choices else abs(result - self.guess) / (self.high - self.low)
+        record({"kind": "prediction", "name": self.key, "guess": str(self.guess), "result": str(said), "off": off})
         if self.choices:
             mine = "As you said" if self.guess == result else f"You said: {self.guess}"
             return Box("right" if self.guess == result else "told", f"It is: {result}.", f"{mine}. {why}".strip())

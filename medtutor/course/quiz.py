@@ -19,6 +19,7 @@ import ipywidgets
 from ..errors import InputError, unknown
 from ..widgets.explorer import Explorer, answering
 from .box import Box
+from .kept import record
 from .lessons import lessons_with
 
 
@@ -99,6 +100,7 @@ class Quiz(Explorer):
         known = lessons_with("quiz.txt")
         if name not in known:
             raise unknown("quiz", name, list(known))
+        self.name = name
         self.questions = parse(_text(known[name], name), name)
         self.first_try = {}
         self.score = ipywidgets.HTML()
@@ -128,7 +130,9 @@ class Quiz(Explorer):
 
     @answering
     def _answered(self, number, answer, feedback):
-        self.first_try.setdefault(number, answer.right)
+        if number not in self.first_try:
+            self.first_try[number] = answer.right
+            record({"kind": "quiz", "name": f"{self.name}/{number}", "right": answer.right})
         kind, words = ("right", "Yes.") if answer.right else ("wrong", "Not quite.")
         feedback.value = Box(kind, f"“{answer.text}” {words}", answer.feedback)._repr_html_()
         answered, right = len(self.first_try), sum(self.first_try.values())
