@@ -450,9 +450,7 @@ ROWS = {
     "explain": Row(explained, CELL),
     "explain --json": Row(explained_json, CELL),
     # the page
-    "page": Row(
-        paged, dict.fromkeys(["segmentation", "regression", "volumes", "sequences"], "shows classifications of images")
-    ),
+    "page": Row(paged, {"volumes": "is about volumes", "regression images": "is a regression"}),
 }
 CASES = [(name, task, form) for name in ROWS for task in TASKS for form in FORMS]
 

@@ -66,7 +66,7 @@ def add(commands):
     explain.add_argument("--root", help="folder to look for data in first")
 
     page = command(commands, "page", page_command, "a saved run as one HTML file that explains itself in any browser")
-    page.add_argument("run", help="folder of a run that classifies images")
+    page.add_argument("run", help="folder of a run of images or clips")
     page.add_argument("--out", required=True, help="HTML file to write, at most 6 MB")
     page.add_argument("--images", type=int, default=40, help="how many images it shows: 40 (default)")
     page.add_argument("--root", help="folder to look for data in first")

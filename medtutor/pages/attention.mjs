@@ -81,7 +81,8 @@ function paintAttention(image, key, index, words, phantom) {
     const pixels = map && asPixels(map);
     paintUnder($(id), image, pixels, query);
     $(id).setAttribute('aria-label', `${phantom}attention from ${from}, ${what}, ${words}. ${pixels ? whereStrong(pixels, FACTS) : 'Not computed yet.'}`);
-    $(`${id}-how`).textContent = live ? `live, ${LOOKS.milliseconds.toFixed(0)} ms` : map ? 'computed beforehand' : 'needs the network';
+    const share = map ? `, largest ${Math.max(...map).toFixed(3)}, even ${(1 / map.length).toFixed(3)}` : '';
+    $(`${id}-how`).textContent = (live ? `live, ${LOOKS.milliseconds.toFixed(0)} ms` : map ? 'computed beforehand' : 'needs the network') + share;
   }
   $('looks-name').textContent = `block ${LOOKS.block + 1}, ${head}`;
 }

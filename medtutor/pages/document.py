@@ -30,11 +30,14 @@ SHARED = ("compute.mjs", "shared.mjs")  # scripts of every page
 def page(run: Run, dataset: Dataset | None = None, out: str | os.PathLike = "page.html", *, images: int = 40) -> Path:
     """A Run as one HTML file that explains itself in any browser, without Python, server or network: its path.
 
-    It shows images of val and test with what the network said of them. Maps by captum are painted at once; then the
-    browser computes them itself, of the trained network and of the same with random weights, for other classes,
-    settings, and with a region of the image covered. Where there is no WebAssembly the first maps stay.
+    It shows images of val and test with what the network said of them. What was computed beforehand is painted at
+    once; then the browser computes it, and whatever else is asked. Where there is no WebAssembly the first stays.
 
-    run      a classification's `Run` of images (not volumes or sequences), trained to its end
+    Of a classification: maps of the trained network and of the same with random weights, for other classes, settings,
+    and with a region of the image covered; of a transformer also its attention. Of a segmentation: its mask beside the
+    expert's, and maps of a region. Of sequences: answers over time, and what each frame does to them.
+
+    run      a `Run` of images or clips (not volumes, and no regression of images), trained to its end
     dataset  the `Dataset` that it was made on; left out: loaded by its name
     out      the file to write, named .html
     images   how many images it shows, two thirds as many of test as of val

@@ -85,19 +85,25 @@ def test_masks_are_those_of_the_network(made, pages):
 
 @pytest.mark.parametrize("name", LIVE)
 def test_maps_of_a_region_are_those_of_captum(made, pages, name):
+    """In an even region several pixels of each window are the largest, but for rounding, which then decides whose
+    gradient passes: there torch's own maps in float32 and float64 differ by half of their largest value. Not compared.
+    """
     run, one = made["segmentation"][0], pages["segmentation"]
     errors = []
-    for index, target in ((1, 1), (5, 2), (6, 1)):
+    for index in range(8):
         split, at, facts = case(made, one, "segmentation", index)
         region = torch.zeros(facts["height"], facts["width"], dtype=torch.bool)
         region[20:34, 12:25] = True
+        target = 1 + index % 2
+        if split.images[at][0][region].float().std() < 5:
+            continue
         expected = explain(run, split.images[at], name, target=target, region=region)
         words = "map(given[0], given[1], given[2], given[3], given[4]).then(map => Array.from(map))"
         found = ask(one, words, index, name, target, region.int().flatten().tolist(), expected.options)
         largest = expected.map.abs().max().clamp(min=1e-6)
         errors.append(float((found.view_as(expected.map) - expected.map).abs().max() / largest))
     # At the kinks of ReLU and maximum the last bit of a number turns a gradient: see test_page.
-    assert max(errors) < 0.05 and median(errors) < 1e-4, errors
+    assert len(errors) >= 3 and max(errors) < 0.05 and median(errors) < 1e-4, errors
 
 
 @pytest.mark.parametrize("how", clips.HOWS)
