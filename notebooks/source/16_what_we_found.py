@@ -42,7 +42,7 @@ import numpy as np
 from sklearn.linear_model import LogisticRegression
 
 import medtutor as mt
-from medtutor import explorers, figures, review
+from medtutor import explorers, review
 from medtutor.course import Prediction, Quiz, check
 from medtutor.data.subsets import few_of
 from medtutor.errors import InputError
@@ -50,7 +50,6 @@ from medtutor.metrics.intervals import share_interval
 from medtutor.reports import Table
 from medtutor.reports.checklist import answered
 from medtutor.review.cases import PerCase
-from medtutor.review.trials import run_trial
 
 # %% [markdown]
 # ## How a review is made
@@ -96,8 +95,8 @@ explorers.screening(records.sample(30), "my_screening.json")
 word = "chest" if records.phantom else "cartilage"
 agreed = Prediction(
     "16/kappa",
-    f"A rule includes each title with the word '{word}'. What is its kappa with "
-    "the reviewers' decisions?",
+    f"A rule includes each title with the word '{word}'. What is its kappa "
+    "with the reviewers' decisions?",
     low=-0.2, high=1.0, step=0.01,
 )
 agreed
@@ -220,7 +219,8 @@ all_of_them = review.standings()
 asked = [each for each in all_of_them if not each.claim.by_construction]
 supported = Prediction(
     "16/supported",
-    "Of the claims that are not true by construction, what share is supported?",
+    "Of the claims that are not true by construction, what share is "
+    "supported?",
     low=0.0, high=1.0, step=0.01,
 )
 supported
@@ -295,7 +295,7 @@ after = review.corrected(asked)
 told = [each for each in asked if each.found.word not in open_]
 same = np.mean([after[each.claim.id] == each.found.word for each in told])
 of_both = sum(each.found.over == "seeds and cases" for each in asked)
-left.reconcile(same, f"Of {len(asked)} claims, {of_both} are judged over seeds "
+left.reconcile(same, f"{of_both} of {len(asked)} claims are judged over seeds "
                "and cases, the others over seeds only.")
 
 # %%
@@ -313,6 +313,8 @@ review.survivors(all_of_them)
 # gives no answer; the number is what is compared.
 
 # %%
+from medtutor.review.trials import run_trial
+
 chosen = review.claim("reconstruction-error-finds-disease")
 stored = review.read_evidence(chosen.id)
 fresh = run_trial(chosen, seeds=chosen.seeds[:1], progress=False)
@@ -398,13 +400,13 @@ answered("this course", claim_2024 | others)
 
 # %%
 rows = [line.split(" | ") for line in """
-participants | are they those whom it is for? | high | chosen by others, one place
-predictors | known alike for all, before the outcome? | unclear | small grey pictures
-outcome | determined well, without the predictors? | unclear | labels often from images
-analysis | enough cases with the outcome? | high | few in breast and volumes
-analysis | overfitting and optimism handled? | low | chosen on val, test read once
-analysis | calibration and discrimination? | unclear | calibration in one lesson
-applicability | is it the patients, the device, the use? | high | for teaching
+participants | those whom it is for? | high | chosen by others, few places
+predictors | measured alike for all? | unclear | the sets hardly say
+outcome | found without the predictors? | unclear | often read from images
+analysis | enough cases with the outcome? | high | few in the small sets
+analysis | optimism handled? | low | chosen on val, test read once
+analysis | calibration looked at? | unclear | in lesson 11 alone
+applicability | its patients, its use? | high | made for teaching
 """.strip().splitlines()]
 Table(["PROBAST", "asked", "risk of bias", "why"], rows)
 
