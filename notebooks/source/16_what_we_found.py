@@ -105,10 +105,14 @@ agreed
 by_word = {record.key: word in record.title.lower() for record in kept}
 found = review.agreement(by_word, kept)
 print(found)
-same = (found.both + found.neither) / found.records
+n = found.records
+same = (found.both + found.neither) / n
+rule = (found.both + found.own) / n
+people = (found.both + found.others) / n
+chance = rule * people + (1 - rule) * (1 - people)
 agreed.reconcile(
-    found.kappa, f"They agree on {same:.0%} of the records. Where nearly all "
-    "are left out, most of that is chance.",
+    found.kappa, f"They agree on {same:.0%} of the records; two who include "
+    f"as often as they do, by lot, would agree on {chance:.0%}.",
 )
 
 # %% [markdown]
@@ -277,8 +281,8 @@ check.holm(holm)
 
 # %% [markdown]
 # A second doubt: an interval over seeds only takes the test cases as the only ones
-# there are. Most of ours are over seeds *and* cases, where the evidence has kept what
-# each network said of each case.
+# there are. Where evidence has kept what each network said of each case, our intervals
+# are over seeds *and* cases; the others are over seeds only, and say so.
 
 # %%
 left = Prediction(
@@ -333,8 +337,9 @@ if fresh.on_phantoms:
 print(review.verdict(chosen, fresh))
 
 # %% [markdown]
-# Same code, seed and versions should give the same digits; other processors or
-# versions add in another order, and training makes small differences larger.
+# Same code, seed, versions and processor should give the same digits. Other versions or
+# processors add in another order or with other precision (both lines above name theirs),
+# and training makes small differences larger.
 #
 # ## Families side by side
 #
@@ -466,7 +471,7 @@ for what, attempt in tries.items():
     try:
         attempt()
     except InputError as error:
-        print(f"{what}: {error}")
+        print(f"{what}:", str(error).replace(f"{place.parent}/", ""))
 
 # %% [markdown]
 # A lock on your own disk proves nothing to others: you could delete it. Publish its
