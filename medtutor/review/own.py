@@ -82,6 +82,15 @@ def lock_claim(
 
     The same lock again changes nothing. Raises `InputError` for a file with another lock, for less than two seeds, and
     for a function whose text cannot be read.
+
+    >>> import tempfile
+    >>> from statistics import NormalDist
+    >>> place = Path(tempfile.mkdtemp()) / "mine.json"
+    >>> rule = Rule("above", "AUC", 0.05, "wide against narrow")
+    >>> arms = ("wide", "narrow")  # a measure is a function of yours; this one stands for it
+    >>> own = lock_claim(place, asked="Is wide better?", rule=rule, measure=NormalDist.from_samples, arms=arms)
+    >>> own.sha256 == read_claim(place).sha256
+    True
     """
     target = resolve(path)
     instance("rule", rule, Rule, "a Rule")
@@ -105,7 +114,12 @@ def lock_claim(
 
 
 def read_claim(path: str | PathLike) -> OwnClaim:
-    """The `OwnClaim` that `lock_claim` wrote. Raises `InputError` for a file that is missing, damaged or altered."""
+    """The `OwnClaim` that `lock_claim` wrote. Raises `InputError` for a file that is missing, damaged or altered.
+
+    >>> read_claim("nowhere.json")
+    Traceback (most recent call last):
+    medtutor.errors.InputError: nowhere.json cannot be read (No such file or directory); lock a question first
+    """
     given = typed("the lock", _read(resolve(path), path), dict)
     try:
         own = typed("claim", given["claim"], dict)
@@ -130,6 +144,10 @@ def run_claim(path: str | PathLike, measure: Measure, *, progress: bool = True) 
 
     Raises `InputError` for a function that is not the one that was locked, and where there is evidence already: who
     measures until it fits does not test.
+
+    >>> run_claim("nowhere.json", lambda seed: (0.9, 0.8))
+    Traceback (most recent call last):
+    medtutor.errors.InputError: nowhere.json cannot be read (No such file or directory); lock a question first
     """
     own = read_claim(path)
     if _code(measure) != own.code:
@@ -157,6 +175,10 @@ def read_own(path: str | PathLike) -> Verdict:
     """The `Verdict` from the lock and the evidence beside it, without measuring anything.
 
     Raises `InputError` where one of both is missing, damaged or altered, or the evidence is of another lock.
+
+    >>> read_own("nowhere.json")
+    Traceback (most recent call last):
+    medtutor.errors.InputError: nowhere.json cannot be read (No such file or directory); lock a question first
     """
     own, target = read_claim(path), evidence_path(path)
     given = typed("the evidence", _read(target, target), dict)

@@ -42,7 +42,7 @@ import numpy as np
 from sklearn.linear_model import LogisticRegression
 
 import medtutor as mt
-from medtutor import explorers, figures, review
+from medtutor import explorers, review
 from medtutor.course import Prediction, Quiz, check
 from medtutor.data.subsets import few_of
 from medtutor.errors import InputError
@@ -50,7 +50,6 @@ from medtutor.metrics.intervals import share_interval
 from medtutor.reports import Table
 from medtutor.reports.checklist import answered
 from medtutor.review.cases import PerCase
-from medtutor.review.trials import run_trial
 
 # %% [markdown]
 # ## How a review is made
@@ -96,8 +95,8 @@ explorers.screening(records.sample(30), "my_screening.json")
 word = "chest" if records.phantom else "cartilage"
 agreed = Prediction(
     "16/kappa",
-    f"A rule includes each title with the word '{word}'. What is its kappa with "
-    "the reviewers' decisions?",
+    f"A rule includes each title with the word '{word}'. What is its kappa "
+    "with the reviewers' decisions?",
     low=-0.2, high=1.0, step=0.01,
 )
 agreed
@@ -106,10 +105,14 @@ agreed
 by_word = {record.key: word in record.title.lower() for record in kept}
 found = review.agreement(by_word, kept)
 print(found)
-same = (found.both + found.neither) / found.records
+n = found.records
+same = (found.both + found.neither) / n
+rule = (found.both + found.own) / n
+people = (found.both + found.others) / n
+chance = rule * people + (1 - rule) * (1 - people)
 agreed.reconcile(
-    found.kappa, f"They agree on {same:.0%} of the records. Where nearly all "
-    "are left out, most of that is chance.",
+    found.kappa, f"They agree on {same:.0%} of the records; two who include "
+    f"as often as they do, by lot, would agree on {chance:.0%}.",
 )
 
 # %% [markdown]
@@ -220,7 +223,8 @@ all_of_them = review.standings()
 asked = [each for each in all_of_them if not each.claim.by_construction]
 supported = Prediction(
     "16/supported",
-    "Of the claims that are not true by construction, what share is supported?",
+    "Of the claims that are not true by construction, what share is "
+    "supported?",
     low=0.0, high=1.0, step=0.01,
 )
 supported
@@ -277,8 +281,8 @@ check.holm(holm)
 
 # %% [markdown]
 # A second doubt: an interval over seeds only takes the test cases as the only ones
-# there are. Most of ours are over seeds *and* cases, where the evidence has kept what
-# each network said of each case.
+# there are. Where evidence has kept what each network said of each case, our intervals
+# are over seeds *and* cases; the others are over seeds only, and say so.
 
 # %%
 left = Prediction(
@@ -295,7 +299,7 @@ after = review.corrected(asked)
 told = [each for each in asked if each.found.word not in open_]
 same = np.mean([after[each.claim.id] == each.found.word for each in told])
 of_both = sum(each.found.over == "seeds and cases" for each in asked)
-left.reconcile(same, f"Of {len(asked)} claims, {of_both} are judged over seeds "
+left.reconcile(same, f"{of_both} of {len(asked)} claims are judged over seeds "
                "and cases, the others over seeds only.")
 
 # %%
@@ -313,6 +317,8 @@ review.survivors(all_of_them)
 # gives no answer; the number is what is compared.
 
 # %%
+from medtutor.review.trials import run_trial
+
 chosen = review.claim("reconstruction-error-finds-disease")
 stored = review.read_evidence(chosen.id)
 fresh = run_trial(chosen, seeds=chosen.seeds[:1], progress=False)
@@ -331,8 +337,9 @@ if fresh.on_phantoms:
 print(review.verdict(chosen, fresh))
 
 # %% [markdown]
-# Same code, seed and versions should give the same digits; other processors or
-# versions add in another order, and training makes small differences larger.
+# Same code, seed, versions and processor should give the same digits. Other versions or
+# processors add in another order or with other precision (both lines above name theirs),
+# and training makes small differences larger.
 #
 # ## Families side by side
 #
@@ -398,13 +405,13 @@ answered("this course", claim_2024 | others)
 
 # %%
 rows = [line.split(" | ") for line in """
-participants | are they those whom it is for? | high | chosen by others, one place
-predictors | known alike for all, before the outcome? | unclear | small grey pictures
-outcome | determined well, without the predictors? | unclear | labels often from images
-analysis | enough cases with the outcome? | high | few in breast and volumes
-analysis | overfitting and optimism handled? | low | chosen on val, test read once
-analysis | calibration and discrimination? | unclear | calibration in one lesson
-applicability | is it the patients, the device, the use? | high | for teaching
+participants | those whom it is for? | high | chosen by others, few places
+predictors | measured alike for all? | unclear | the sets hardly say
+outcome | found without the predictors? | unclear | often read from images
+analysis | enough cases with the outcome? | high | few in the small sets
+analysis | optimism handled? | low | chosen on val, test read once
+analysis | calibration looked at? | unclear | in lesson 11 alone
+applicability | its patients, its use? | high | made for teaching
 """.strip().splitlines()]
 Table(["PROBAST", "asked", "risk of bias", "why"], rows)
 
@@ -464,7 +471,7 @@ for what, attempt in tries.items():
     try:
         attempt()
     except InputError as error:
-        print(f"{what}: {error}")
+        print(f"{what}:", str(error).replace(f"{place.parent}/", ""))
 
 # %% [markdown]
 # A lock on your own disk proves nothing to others: you could delete it. Publish its
