@@ -8,6 +8,7 @@ from .confidence import ConfidenceExplorer, confidence
 from .draw_mask import DrawMaskExplorer, draw_mask
 from .fairness import FairnessExplorer, fairness
 from .features import FeaturesExplorer, features
+from .frontier import FrontierExplorer, frontier
 from .fusion import FusionExplorer, fusion
 from .gallery import GalleryExplorer, gallery
 from .generator import GeneratorExplorer, generator
@@ -30,6 +31,7 @@ __all__ = [
     "Explorer",
     "FairnessExplorer",
     "FeaturesExplorer",
+    "FrontierExplorer",
     "FusionExplorer",
     "GalleryExplorer",
     "GeneratorExplorer",
@@ -49,6 +51,7 @@ __all__ = [
     "explore",
     "fairness",
     "features",
+    "frontier",
     "fusion",
     "gallery",
     "generator",
