@@ -37,7 +37,7 @@ COSTS = {
     "ms": "milliseconds of one image, one thread",
     "training s": "seconds of the whole training",
 }
-BATCH = 32
+BATCH = 16
 
 Estimate = tuple[float, float, float]  # value, low, high of the 95 % interval
 
