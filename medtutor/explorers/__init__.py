@@ -9,6 +9,7 @@ from .confidence import ConfidenceExplorer, confidence
 from .draw_mask import DrawMaskExplorer, draw_mask
 from .fairness import FairnessExplorer, fairness
 from .features import FeaturesExplorer, features
+from .frontier import FrontierExplorer, frontier
 from .fusion import FusionExplorer, fusion
 from .gallery import GalleryExplorer, gallery
 from .generator import GeneratorExplorer, generator
@@ -33,6 +34,7 @@ __all__ = [
     "Explorer",
     "FairnessExplorer",
     "FeaturesExplorer",
+    "FrontierExplorer",
     "FusionExplorer",
     "GalleryExplorer",
     "GeneratorExplorer",
@@ -54,6 +56,7 @@ __all__ = [
     "explore",
     "fairness",
     "features",
+    "frontier",
     "fusion",
     "gallery",
     "generator",

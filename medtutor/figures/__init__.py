@@ -4,6 +4,7 @@ from .answers import ANSWER_STYLES, Effect, answer_map, forest
 from .beside import comparison, curves, dots, ladder, matrix, patients, side_by_side
 from .canvas import BLUE, DPI, GREEN, GREY, ORANGE, OUTLINES, PHANTOM, VERMILION, Picture, as_written, picture
 from .cases import attribution, gallery, images, outlines, worst_mistakes
+from .deadline import deadline
 from .diagrams import diagram
 from .drawing import Diagram
 from .reliability import reliability
@@ -28,6 +29,7 @@ __all__ = [
     "comparison",
     "confusion",
     "curves",
+    "deadline",
     "diagram",
     "dots",
     "forest",

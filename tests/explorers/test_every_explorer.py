@@ -30,6 +30,7 @@ from medtutor.explorers import (
     explore,
     fairness,
     features,
+    frontier,
     fusion,
     gallery,
     generator,
@@ -46,6 +47,7 @@ from medtutor.explorers import (
 from medtutor.models.autoencoder import Autoencoder
 from medtutor.models.gan import Generator
 from medtutor.models.hybrid import Fusion
+from medtutor.reports.frontier import Point
 from medtutor.review import load_collection
 from medtutor.training.gan import GANRun
 from medtutor.training.run import Run
@@ -99,6 +101,10 @@ def vit():
     return run_of("vit", squares(), patch=4, width=16, depth=1, heads=2)
 
 
+POINTS = [
+    Point("quick", {"test AUC": (0.90, 0.87, 0.93)}, {"ms": (0.2, 0.2, 0.3), "parameters": (1e5,) * 3}),
+    Point("slow", {"test AUC": (0.95, 0.92, 0.97)}, {"ms": (2.0, 1.9, 2.5), "parameters": (2e5,) * 3}, "seeds alone"),
+]
 MADE = {
     "attention": lambda: attention(vit(), squares(), cnn=run_of("cnn", squares())),
     "attribution": lambda: explore(run_of("cnn", squares()), squares()),
@@ -107,6 +113,7 @@ MADE = {
     "draw_mask": lambda: draw_mask(organs()),
     "fairness": lambda: fairness(run_of("mlp", squares()), plant_groups(squares(), share=0.5)),
     "features": lambda: features(run_of("cnn", squares()), squares()),
+    "frontier": lambda: frontier(POINTS),
     "fusion": lambda: fusion(Fusion(shape=(16, 16)), draw_cohort(squares(), missing=0.3)),
     "gallery": lambda: gallery(),
     "generator": lambda: generator(drawn(), squares()),
