@@ -65,8 +65,8 @@ def add(commands):
 
 def add_course(commands):
     """Declares what an instructor needs."""
-    course = commands.add_parser("course", help="an nbgrader course from the lessons; grade what was handed in")
-    parts = course.add_subparsers(required=True, metavar="build | grade", parser_class=OneLineParser)
+    course = commands.add_parser("course", help="an nbgrader course from the lessons; grade what was handed in; an exam")
+    parts = course.add_subparsers(required=True, metavar="build | grade | exam", parser_class=OneLineParser)
     for name, function, summary in (
         ("build", course_build, "assignments with and without solutions, in a folder of nbgrader's form"),
         ("grade", course_grade, "grade what lies in FOLDER/submitted/WHO/LESSON/, each in a sandbox; feedback, grades"),
@@ -74,6 +74,11 @@ def add_course(commands):
         sub = command(parts, name, function, summary)
         sub.add_argument("folder", help="the course's folder")
         sub.add_argument("--lessons", nargs="+", default=[], metavar="NN", help="numbers such as 01; all when left out")
+    summary = "questions with four options each, whose numbers a seed draws: the paper, its key, and both as JSON"
+    exam = command(parts, "exam", course_exam, summary)
+    exam.add_argument("--lessons", nargs="+", default=[], metavar="NN", help="numbers such as 01; all when left out")
+    exam.add_argument("--seed", type=int, default=0, help="of the numbers and of the options' order (0)")
+    exam.add_argument("--out", required=True, metavar="FOLDER", help="a new or empty folder, or a former exam")
 
 
 def _nbgrader():
@@ -111,6 +116,20 @@ def course_grade(options):
         f"{count} submissions in {time.monotonic() - started:.0f} s; see grades.csv, grades.json and feedback/ in"
         f" {options.folder}"
     )
+    return 0
+
+
+def course_exam(options):
+    from ..course.exam import write_exam
+
+    folder, made, missing = write_exam(options.out, options.lessons, options.seed)
+    if options.json:
+        print_json({"folder": folder, "seed": options.seed, "questions": made, "lessons without questions": missing})
+        return 0
+    for number in missing:
+        print(f"lesson {number} has no questions yet")
+    print(f"{folder}/exam.md  {sum(made.values())} questions from {len(made)} lessons, seed {options.seed}")
+    print(f"{folder}/key.md  the key, with a reason for each option; keep it, exam.json and the seed to yourself")
     return 0
 
 
