@@ -65,7 +65,7 @@ def add(commands):
 
 def add_course(commands):
     """Declares what an instructor needs."""
-    course = commands.add_parser("course", help="an nbgrader course from the lessons; grade what was handed in; an exam")
+    course = commands.add_parser("course", help="an nbgrader course from the lessons; grades; an exam")
     parts = course.add_subparsers(required=True, metavar="build | grade | exam", parser_class=OneLineParser)
     for name, function, summary in (
         ("build", course_build, "assignments with and without solutions, in a folder of nbgrader's form"),

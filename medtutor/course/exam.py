@@ -162,7 +162,9 @@ def write_exam(out: str | os.PathLike, lessons: Iterable[str] = (), seed: int = 
 
 def _paper(asked):
     count = sum(map(len, asked.values()))
-    head = f"# Exam\n\nName: ____________________  Date: ____________\n\n{count} questions. One option of each is right."
+    head = (
+        f"# Exam\n\nName: ____________________  Date: ____________\n\n{count} questions. One option of each is right."
+    )
     return _written(head, asked, lambda each: "\n".join(f"- ({x}) {option}" for x, option in each.options.items()))
 
 

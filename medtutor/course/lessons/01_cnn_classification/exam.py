@@ -64,10 +64,7 @@ def rare(generator):
     ]
 
 
-@question(
-    "Ill images have the scores {ill}, healthy ones the scores {healthy}. What is the AUC?",
-    "{:.3f}",
-)
+@question("Ill images have the scores {ill}, healthy ones the scores {healthy}. What is the AUC?", "{:.3f}")
 def auc(generator):
     ill, healthy = generator.integers(25, 100, 4) / 100, generator.integers(1, 75, 5) / 100
     labels = np.repeat([1, 0], [4, 5])
@@ -135,7 +132,11 @@ def field(generator):
     " weights (no biases) does the fully connected one have more?"
 )
 def shared(generator):
-    size, made, side = int(generator.choice([28, 32, 64])), int(generator.integers(8, 33)), int(generator.choice([3, 5]))
+    size, made, side = (
+        int(generator.choice([28, 32, 64])),
+        int(generator.integers(8, 33)),
+        int(generator.choice([3, 5])),
+    )
     whole, laid = nn.Linear(size**2, made, bias=False), nn.Conv2d(1, made, side, bias=False)
     return {"size": size, "made": made, "side": side}, [
         (whole.weight.numel() - laid.weight.numel(), "One has a weight for each pixel, the other shares its kernel."),

@@ -81,7 +81,10 @@ def ties(generator):
         (pointing_game(values, evidence), "Equally high pixels share one hit; those on the evidence have their part."),
         (1.0, "That would hold if all of the highest pixels lay on the evidence."),
         (evidence.mean(), "This is what a flat map would get: chance."),
-        (min(inside, size) / size, "This is the covered share of the evidence; asked is the share of the highest pixels."),
+        (
+            min(inside, size) / size,
+            "This is the covered share of the evidence; asked is the share of the highest pixels.",
+        ),
     ]
 
 
@@ -148,9 +151,10 @@ def rolled(generator):
         blocks.append(np.array([[p, 1 - p], [q, 1 - q]]))
     first, second = blocks
     mixed = [(each + np.eye(2)) / 2 for each in blocks]
+    key = float(rollout(torch.tensor(np.stack(blocks), dtype=torch.float32)[:, None])[0, 1])
     values = {name: f"{x:.1f}" for name, x in zip("abcdefgh", [*first.ravel(), *second.ravel()], strict=True)}
     return values, [
-        ((mixed[1] @ mixed[0])[0, 1], "Each block is half attention and half identity; the later one stands on the left."),
+        (key, "Each block is half attention and half identity; the later one stands on the left."),
         ((second @ first)[0, 1], "The identity is forgotten: a block adds what it gathers to what was there."),
         (second[0, 1], "This is the last block's attention alone: a token there is no longer its own patch."),
         ((mixed[0] @ mixed[1])[0, 1], "The blocks are multiplied in the wrong order."),
@@ -164,10 +168,11 @@ def rolled(generator):
 )
 def deleted(generator):
     curve = np.sort(generator.integers(2, 98, 5))[::-1] / 100
+    area = (curve[1:] + curve[:-1]).sum() / 2 * 0.25
     return {"curve": ", ".join(f"{x:.2f}" for x in curve)}, [
-        (np.trapezoid(curve, dx=0.25), "The mean of neighbouring points, times 0.25 each; low is good for deletion."),
+        (area, "The mean of neighbouring points, times 0.25 each; low is good for deletion."),
         (curve.mean(), "The two ends count half: they belong to one piece each."),
-        (1 - np.trapezoid(curve, dx=0.25), "This is the area above the curve; deletion counts what is below."),
+        (1 - area, "This is the area above the curve; deletion counts what is below."),
         (curve[0] - curve[-1], "This is how far it falls in all: every order of pixels has the same."),
     ]
 
