@@ -67,7 +67,7 @@ def dropout(generator):
     "{:.3f}",
 )
 def backwards(generator):
-    p, g, kept = int(generator.integers(2, 8)) / 10, int(generator.integers(2, 20)) / 10, int(generator.integers(1, 4))
+    p, g, kept = int(generator.integers(2, 8)) / 10, int(generator.integers(2, 20)) / 10, int(generator.integers(2, 4))
     return {"p": p, "g": g, "kept": kept}, [
         (kept * g / (1 - p), "What is kept is scaled on the way back as on the way forth; dropped units get nothing."),
         (4 * g / (1 - p), "A dropped unit had no part in the answer, so its gradient is 0."),
@@ -139,7 +139,8 @@ def mixup(generator):
 )
 def factorial(generator):
     none, one, other, both = (int(x) / 1000 for x in generator.integers(850, 960, 4))
-    return {"none": none, "one": one, "other": other, "both": both}, [
+    told = dict(zip(("none", "one", "other", "both"), (f"{x:.3f}" for x in (none, one, other, both)), strict=True))
+    return told, [
         ((both - other) - (one - none), "The interaction: its gain with augmentation, minus its gain without."),
         (both - none, "This is what both do together."),
         (both - other, "This is its gain with augmentation; it is not compared with the gain without."),

@@ -4,8 +4,8 @@ import numpy as np
 
 from medtutor.metrics.intervals import share_interval
 from medtutor.review import ANSWERS
-from medtutor.review.rule import holm
 from medtutor.review.active import Simulation
+from medtutor.review.rule import holm
 
 from ...exam import question
 from .exercises import judged
@@ -117,7 +117,7 @@ def sampled(generator):
         int(generator.integers(200, 500)),
         int(generator.integers(40, 90)),
     )
-    sample, hits = int(generator.integers(80, 150)), int(generator.integers(1, 5))
+    sample, hits = int(generator.integers(80, 150)), int(generator.integers(2, 6))
     return {"n": n, "read": read, "found": found, "sample": sample, "hits": hits}, [
         (
             found / (found + hits / sample * (n - read)),
