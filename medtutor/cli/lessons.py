@@ -66,9 +66,9 @@ def add(commands):
 
 def add_course(commands):
     """Declares what an instructor needs."""
-    course = commands.add_parser("course", help="an nbgrader course from the lessons; grade what was handed in")
+    course = commands.add_parser("course", help="an nbgrader course from the lessons; grades, a class, an exam")
     parts = course.add_subparsers(
-        required=True, metavar="build | grade | progress | report", parser_class=OneLineParser
+        required=True, metavar="build | grade | progress | report | exam", parser_class=OneLineParser
     )
     for name, function, summary in (
         ("build", course_build, "assignments with and without solutions, in a folder of nbgrader's form"),
@@ -85,6 +85,11 @@ def add_course(commands):
     report = command(parts, "report", course_report, "a class from the files that students handed in, as one page")
     report.add_argument("folder", help="where the files of `medtutor course progress --out` are")
     report.add_argument("--out", required=True, metavar="FILE", help="such as report.html")
+    summary = "questions with four options each, whose numbers a seed draws: the paper, its key, and both as JSON"
+    exam = command(parts, "exam", course_exam, summary)
+    exam.add_argument("--lessons", nargs="+", default=[], metavar="NN", help="numbers such as 01; all when left out")
+    exam.add_argument("--seed", type=int, default=0, help="of the numbers and of the options' order (0)")
+    exam.add_argument("--out", required=True, metavar="FOLDER", help="a new or empty folder, or a former exam")
 
 
 def _nbgrader():
@@ -155,6 +160,20 @@ def course_report(options):
     for sentence in left_out:
         print(f"NOT  {sentence}")
     print(f"{options.out}  {len(found)} students")
+    return 0
+
+
+def course_exam(options):
+    from ..course.exam import write_exam
+
+    folder, made, missing = write_exam(options.out, options.lessons, options.seed)
+    if options.json:
+        print_json({"folder": folder, "seed": options.seed, "questions": made, "lessons without questions": missing})
+        return 0
+    for number in missing:
+        print(f"lesson {number} has no questions yet")
+    print(f"{folder}/exam.md  {sum(made.values())} questions from {len(made)} lessons, seed {options.seed}")
+    print(f"{folder}/key.md  the key, with a reason for each option; keep it, exam.json and the seed to yourself")
     return 0
 
 
