@@ -5,6 +5,8 @@ Nothing leaves the machine. A restart of the kernel changes nothing.
 
 import json
 import os
+from collections.abc import Callable
+from pathlib import Path
 
 from filelock import Timeout
 
@@ -39,7 +41,15 @@ def kept() -> dict:
 
 def keep(key: str, value: object) -> None:
     """Write one value to the file. Raises `InputError` where that cannot be."""
-    path, remedy = guesses_file(), "set MEDTUTOR_HOME to a folder that can be written"
+    change(guesses_file(), lambda values: {**values, key: value})
+
+
+def change(path: Path | None, changed: Callable[[dict], dict]) -> None:
+    """Write to a file of JSON what `changed` makes of what stands there, {} where nothing does.
+
+    Raises `InputError` where that cannot be, and whatever `changed` raises; then the file stays.
+    """
+    remedy = "set MEDTUTOR_HOME to a folder that can be written"
     if path is None:
         raise InputError(f"there is no home folder to keep it in: {remedy}")
     try:
@@ -47,10 +57,11 @@ def keep(key: str, value: object) -> None:
         # Two notebooks may write at once: read anew, under a lock.
         with locked(path.parent, wait=5):
             values = _read(path)
+            after = json.dumps(changed(values or {}), indent=1)
             if values is None:  # somebody's own work, perhaps: it stays, under another name
                 os.replace(path, path.with_suffix(".damaged"))
-            write_whole(path, json.dumps({**(values or {}), key: value}, indent=1))
-            remove_partial(path.parent, "guesses.json")
+            write_whole(path, after)
+            remove_partial(path.parent, path.name)
     except Timeout:
         raise InputError(f"another notebook is writing to {path.parent}: commit it again") from None
     except OSError as error:

@@ -4,6 +4,8 @@ Who has said a number first is surprised by the result, and remembers it. The
 guess is kept in a file, so that it survives a restart of the kernel.
 """
 
+from contextlib import suppress
+
 import ipywidgets
 
 from ..checks import items, number, text
@@ -11,6 +13,7 @@ from ..errors import InputError, shown
 from ..widgets.explorer import Explorer, answering
 from .box import Box
 from .kept import keep, kept
+from .progress import note_prediction
 
 
 class Prediction(Explorer):
@@ -60,6 +63,8 @@ class Prediction(Explorer):
                 f"It is {said}. {why}".strip(),
                 folded=True,
             )
+        with suppress(InputError):  # what is kept is for looking back: the lesson goes on without it
+            note_prediction(self, result)
         if self.choices:
             mine = "As you said" if self.guess == result else f"You said: {self.guess}"
             return Box("right" if self.guess == result else "told", f"It is: {result}.", f"{mine}. {why}".strip())

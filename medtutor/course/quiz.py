@@ -12,6 +12,7 @@ who reads the notebook file finds the questions, not which answer is right.
 
 import html
 import re
+from contextlib import suppress
 from dataclasses import dataclass
 
 import ipywidgets
@@ -20,6 +21,7 @@ from ..errors import InputError, unknown
 from ..widgets.explorer import Explorer, answering
 from .box import Box
 from .lessons import lessons_with
+from .progress import note_answer
 
 
 @dataclass(frozen=True)
@@ -99,6 +101,7 @@ class Quiz(Explorer):
         known = lessons_with("quiz.txt")
         if name not in known:
             raise unknown("quiz", name, list(known))
+        self.name = name
         self.questions = parse(_text(known[name], name), name)
         self.first_try = {}
         self.score = ipywidgets.HTML()
@@ -136,3 +139,5 @@ class Quiz(Explorer):
             f'<p role="status">{right} right at the first try, of {answered} answered; {len(self.questions)} in'
             " all.</p>"
         )
+        with suppress(InputError):  # what is kept is for looking back: the quiz goes on without it
+            note_answer(self.name, self.questions[number - 1].text, answer)
