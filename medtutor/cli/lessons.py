@@ -4,6 +4,7 @@ import os
 import subprocess
 import sys
 import time
+from dataclasses import asdict
 from pathlib import Path
 
 from ..errors import InputError, MedtutorError, unknown
@@ -65,8 +66,12 @@ def add(commands):
 
 def add_course(commands):
     """Declares what an instructor needs."""
-    course = commands.add_parser("course", help="an nbgrader course from the lessons; grade what was handed in")
-    parts = course.add_subparsers(required=True, metavar="build | grade", parser_class=OneLineParser)
+    course = commands.add_parser(
+        "course", help="an nbgrader course from the lessons; grade what was handed in; progress"
+    )
+    parts = course.add_subparsers(
+        required=True, metavar="build | grade | progress | report", parser_class=OneLineParser
+    )
     for name, function, summary in (
         ("build", course_build, "assignments with and without solutions, in a folder of nbgrader's form"),
         ("grade", course_grade, "grade what lies in FOLDER/submitted/WHO/LESSON/, each in a sandbox; feedback, grades"),
@@ -74,6 +79,12 @@ def add_course(commands):
         sub = command(parts, name, function, summary)
         sub.add_argument("folder", help="the course's folder")
         sub.add_argument("--lessons", nargs="+", default=[], metavar="NN", help="numbers such as 01; all when left out")
+    own = command(parts, "progress", course_progress, "what you have done, by cell; with --out a file to hand in")
+    own.add_argument("--out", metavar="FILE", help="write it to a file, such as me.json; without your name")
+    own.add_argument("--name", help="with --out: the name that stands in the file")
+    report = command(parts, "report", course_report, "a page about a class, from the files of its students")
+    report.add_argument("folder", help="with the files that medtutor course progress --out wrote")
+    report.add_argument("--out", required=True, metavar="FILE", help="the page, such as report.html")
 
 
 def _nbgrader():
@@ -111,6 +122,33 @@ def course_grade(options):
         f"{count} submissions in {time.monotonic() - started:.0f} s; see grades.csv, grades.json and feedback/ in"
         f" {options.folder}"
     )
+    return 0
+
+
+def course_progress(options):
+    from ..course.progress import export_progress, kept_progress, progress
+
+    if options.name is not None and not options.out:
+        raise InputError("--name is for: medtutor course progress --out me.json")
+    if options.out:
+        export_progress(options.out, options.name)
+    if options.json:
+        print_json(asdict(kept_progress()))
+    else:
+        print(f"{options.out}  to hand in; look at it first" if options.out else progress())
+    return 0
+
+
+def course_report(options):
+    from ..course.class_report import write_class_report
+
+    found = write_class_report(options.folder, options.out)
+    for line in found.left_out:
+        print(line, file=sys.stderr)
+    if options.json:
+        print_json({"report": options.out, "students": len(found.students), "left_out": found.left_out})
+    else:
+        print(f"{options.out}  {len(found.students)} students")
     return 0
 
 

@@ -44,10 +44,10 @@ def keep(key: str, value: object) -> None:
     change(guesses_file(), lambda values: {**values, key: value})
 
 
-def change(path: Path | None, changed: Callable[[dict], dict]) -> None:
+def change(path: Path | None, changed: Callable[[dict], dict], fits: Callable[[dict], bool] = lambda _: True) -> None:
     """Write to a file of JSON what `changed` makes of what stands there, {} where nothing does.
 
-    Raises `InputError` where that cannot be, and whatever `changed` raises; then the file stays.
+    What is no JSON, or does not fit, is moved to NAME.damaged before. Raises `InputError` where that cannot be, and whatever `changed` raises; then the file stays.
     """
     remedy = "set MEDTUTOR_HOME to a folder that can be written"
     if path is None:
@@ -57,6 +57,8 @@ def change(path: Path | None, changed: Callable[[dict], dict]) -> None:
         # Two notebooks may write at once: read anew, under a lock.
         with locked(path.parent, wait=5):
             values = _read(path)
+            if values and not fits(values):
+                values = None
             after = json.dumps(changed(values or {}), indent=1)
             if values is None:  # somebody's own work, perhaps: it stays, under another name
                 os.replace(path, path.with_suffix(".damaged"))

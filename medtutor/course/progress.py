@@ -3,6 +3,7 @@
 It never leaves the machine by itself: `medtutor course progress --out me.json` writes it to a file, without a name.
 """
 
+import copy
 import json
 from collections.abc import Callable
 from dataclasses import asdict
@@ -17,6 +18,7 @@ from ..reports import Table
 from ..reports.classroom import FORMAT, LETTERS, Progress, progress_of
 from .kept import change, guesses_file, kept
 
+_EMPTY: dict = {"format": FORMAT, "checks": {}, "predictions": {}, "quizzes": {}}
 HEAD = ("lesson", "cell", "attempts", "solved", "hints", "guess", "result")
 
 
@@ -33,7 +35,7 @@ def progress(lesson: str | None = None) -> Table:
     ('lesson', 'cell', 'attempts')
     """
     wanted = None if lesson is None else text("lesson", lesson)[:2]
-    rows = [row for row in sorted(_rows(kept_progress())) if wanted in (None, row[0])]
+    rows = [row for row in sorted(_rows(kept_progress()), key=lambda row: row[:2]) if wanted in (None, row[0])]
     return Table(HEAD, rows, "What you have done, by cell" if rows else "Nothing is kept yet")
 
 
@@ -41,7 +43,7 @@ def _rows(found):
     solved = kept()
     for name, one in found.checks.items():
         done = one.solved or f"solved/{name}" in solved
-        hints = ", ".join(f"{mistake} ({times})" for mistake, times in (one.mistakes or {}).items())
+        hints = ", ".join(f"{mistake} ({times})" for mistake, times in one.mistakes.items())
         yield one.lesson, f"check.{name}", one.attempts, "yes" if done else "no", hints or "none", "", ""
     for key, one in found.predictions.items():
         pair = [value if isinstance(value, str) else f"{value:.3g}" for value in (one.guess, one.result)]
@@ -61,7 +63,7 @@ def kept_progress() -> Progress:
         record = read_json(path) if path else {}
     except (OSError, ValueError):
         record = {}
-    return progress_of(_begun(record))
+    return progress_of(record if _fits(record) else _EMPTY | {"student": uuid4().hex})
 
 
 def export_progress(path: str, name: str | None = None) -> None:
@@ -69,7 +71,7 @@ def export_progress(path: str, name: str | None = None) -> None:
 
     Raises `InputError` for a name that is no line of text, and where the file cannot be written.
     """
-    change(_file(), _begun)  # so that a student who hands in twice is known by the same random text
+    _note(lambda record: None)  # so that a student who hands in twice is known by the same random text
     record = asdict(kept_progress())
     if name is not None:
         record["name"] = text("name", name)[:LETTERS]
@@ -107,25 +109,25 @@ def note_answer(lesson: str, question: str, answer) -> None:
 
 def _note(changed: Callable[[dict], object]) -> None:
     def noted(record):
-        record = _begun(record)
+        record = record or {**copy.deepcopy(_EMPTY), "student": uuid4().hex}
         changed(record)
-        return record
+        return asdict(progress_of(record))  # never what could not be read again
 
-    change(_file(), noted)
+    change(_file(), noted, _fits)
 
 
-def _begun(record: dict) -> dict:
-    """A record of this version: what stands in the file, or an empty one.
+def _fits(record: object) -> bool:
+    """Whether it is a record of this version, whole.
 
     Raises `InputError` for one of another version: a newer medtutor's is not written over.
     """
-    if not isinstance(record, dict) or "format" not in record:
-        return {"format": FORMAT, "student": uuid4().hex, "checks": {}, "predictions": {}, "quizzes": {}}
-    if record["format"] != FORMAT:
-        raise InputError(
-            f"{_file()} was written by another version of medtutor; update medtutor, or move the file away"
-        )
-    return asdict(progress_of(record))
+    if isinstance(record, dict) and type(record.get("format")) is int and record["format"] != FORMAT:
+        raise InputError(f"{_file()} is another version's; update medtutor, or move the file away")
+    try:
+        progress_of(record)
+    except InputError:
+        return False
+    return True
 
 
 def _file() -> Path | None:

@@ -18,10 +18,12 @@ from ..records import read_json, typed
 from .table import Table
 
 FORMAT = 1  # of the file
-BYTES, FILES, ENTRIES, LETTERS, TIMES = 1_000_000, 1000, 1000, 400, 100_000  # more is no student's
+BYTES, FILES, ENTRIES, LETTERS, TIMES = 300_000, 500, 1000, 400, 100_000  # more is no student's
 NEAR = 0.1  # of the range of a prediction: a guess so far off, or less, is near the result
+MOST = 200  # rows of a table
 FEW = 5  # students: a share of fewer says little
 ALL = "all"
+MADE_UP = "MADE-UP CLASS: drawn by chance, no student"
 # what is shown: (head of its column of names, what its share is)
 VIEWS = {
     "mistakes": ("mistake", "given the hint for it, of those who attempted the exercise"),
@@ -36,9 +38,9 @@ class Checked:
     """An exercise: answers that were looked at until one was right, and how often the hint for which mistake came."""
 
     lesson: str
-    attempts: int = 0
-    solved: bool = False
-    mistakes: dict[str, int] | None = None
+    attempts: int
+    solved: bool
+    mistakes: dict[str, int]
 
 
 @dataclass(frozen=True)
@@ -97,12 +99,12 @@ def progress_of(record: object) -> Progress:
     for entries in (found.checks, found.predictions, found.quizzes, *found.quizzes.values()):
         _names(entries)
     for one in found.checks.values():
-        _line("lesson", one.lesson)
-        _names(one.mistakes or {})
-        for count in (one.attempts, *(one.mistakes or {}).values()):
+        _lesson(one.lesson)
+        _namesone.mistakes
+        for count in (one.attempts, *one.mistakes.values()):
             _bounded("a count", count, TIMES)
     for one in found.predictions.values():
-        _line("lesson", one.lesson), _line("question", one.question)
+        _lesson(one.lesson), _line("question", one.question)
         if isinstance(one.guess, str):
             _line("guess", one.guess), _line("result", one.result)
             continue
@@ -121,6 +123,11 @@ def _bounded(what, value, most):
 def _line(what, value):
     if len(text(what, value)) > LETTERS:
         raise InputError(f"{what} is longer than {LETTERS} letters")
+
+
+def _lesson(value):
+    if len(text("lesson", value)) > 2:
+        raise InputError("a lesson is no number such as 01")
 
 
 def _names(entries):
@@ -178,7 +185,8 @@ class Classroom:
             if place[2] and lesson in (ALL, place[0])
         ]
         if order != "by lesson":
-            found.sort(key=lambda row: row.share, reverse=order == "highest first")
+            sign = -1 if order == "highest first" else 1
+            found.sort(key=lambda row: (sign * row.share, -row.of))
         return found
 
     # (lesson, cell, what) of each thing that a student did, and whether it counts
@@ -188,9 +196,7 @@ class Classroom:
         for name, one in student.checks.items():
             if one.attempts:
                 yield (one.lesson, name, ""), False
-                yield from (
-                    ((one.lesson, name, mistake), True) for mistake, times in (one.mistakes or {}).items() if times
-                )
+                yield from (((one.lesson, name, mistake), True) for mistake, times in one.mistakes.items() if times)
 
     @staticmethod
     def _predictions(student):
@@ -202,15 +208,15 @@ class Classroom:
             yield from (((lesson[:2], "quiz", question), one.right) for question, one in questions.items())
 
     def table(self, view: str, lesson: str = ALL, order: str = "highest first") -> Table:
-        """The `rows` as a `Table`."""
+        """The first `MOST` of the `rows` as a `Table`."""
         name, share = VIEWS[one_of("view", view, VIEWS)]
-        rows = [
-            [row.lesson, row.cell, row.what, row.many, row.of, f"{row.share:.0%}"]
-            for row in self.rows(view, lesson, order)
-        ]
-        made_up = "MADE-UP CLASS. " if self.made_up else ""
-        head = ["lesson", "cell", name, "students", "of", "share"]
-        return Table(head, rows, f"{made_up}{view.capitalize()}: students {share}")
+        found = self.rows(view, lesson, order)
+        rows = [[row.lesson, row.cell, row.what, row.many, row.of, f"{row.share:.0%}"] for row in found[:MOST]]
+        caption = f"{MADE_UP}. " if self.made_up else ""
+        caption += f"{view.capitalize()}: students {share}"
+        if len(found) > MOST:
+            caption += f"; the first {MOST} of {len(found)}"
+        return Table(["lesson", "cell", name, "students", "of", "share"], rows, caption)
 
 
 def read_class(folder: str | PathLike) -> Classroom:
