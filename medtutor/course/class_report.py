@@ -5,7 +5,7 @@ from os import PathLike
 
 from ..explorers.classroom import bars, words
 from ..files import write_text
-from ..reports.classroom import VIEWS, Classroom, read_class
+from ..reports.classroom import MADE_UP, NEAR, VIEWS, Classroom, read_class
 from ..widgets import drawing
 
 STYLE = (
@@ -42,7 +42,11 @@ def class_report(found: Classroom) -> str:
         '<!DOCTYPE html>\n<html lang="en"><head><meta charset="utf-8">'
         '<meta name="viewport" content="width=device-width"><title>Class report</title>'
         f"<style>{STYLE}</style></head><body><main><h1>Class report</h1>"
-        f"<p>{len(found.students)} students handed in a file. A student counts once in a row, and a guess is near where it"
-        " is at most a tenth of its range away from the result.</p>"
+        f"<p>{_about(found)} A student counts once in a row, and a guess is near where it is at most"
+        f" {NEAR:.0%} of its range away from the result.</p>"
         f"{''.join(parts)}</main></body></html>\n"
     )
+
+
+def _about(found):
+    return f"{MADE_UP}." if found.made_up else f"{len(found.students)} students handed in a file."

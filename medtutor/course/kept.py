@@ -47,7 +47,8 @@ def keep(key: str, value: object) -> None:
 def change(path: Path | None, changed: Callable[[dict], dict], fits: Callable[[dict], bool] = lambda _: True) -> None:
     """Write to a file of JSON what `changed` makes of what stands there, {} where nothing does.
 
-    What is no JSON, or does not fit, is moved to NAME.damaged before. Raises `InputError` where that cannot be, and whatever `changed` raises; then the file stays.
+    What is no JSON, or does not fit, is moved to NAME.damaged before. Raises `InputError` where that cannot be, and
+    whatever `changed` raises; then the file stays.
     """
     remedy = "set MEDTUTOR_HOME to a folder that can be written"
     if path is None:

@@ -52,7 +52,7 @@ class ClassroomExplorer(Explorer):
     def __init__(self, folder=None):
         self.group = made_up_class() if folder is None else read_class(folder)
         self.call = "classroom()" if folder is None else f"classroom({os.fspath(folder)!r})"
-        self._title = MADE_UP if self.group.made_up else f"{len(self.group.students)} students"
+        self._title = f"{len(self.group.students)} {'made-up ' if self.group.made_up else ''}students"
         super().__init__()
 
     @derived
@@ -127,5 +127,5 @@ def bars(group: Classroom, view: str, rows: list) -> tuple:
             anchor="ra",
         )
     told = "; ".join(map(_said, shown)) or "no rows"
-    about = f"{MADE_UP}. " if group.made_up else f"Of {len(group.students)} students. "
+    about = f"{MADE_UP}. " if group.made_up else ""
     return sheet, f"{about}Bar chart, {title}. {told}."

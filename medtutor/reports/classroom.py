@@ -100,7 +100,7 @@ def progress_of(record: object) -> Progress:
         _names(entries)
     for one in found.checks.values():
         _lesson(one.lesson)
-        _namesone.mistakes
+        _names(one.mistakes)
         for count in (one.attempts, *one.mistakes.values()):
             _bounded("a count", count, TIMES)
     for one in found.predictions.values():
