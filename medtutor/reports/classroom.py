@@ -252,14 +252,16 @@ def read_class(folder: str | PathLike) -> Classroom:
 
 
 def _read(path: Path) -> Progress:
+    if not path.is_file():
+        raise InputError("it is no file")
     try:
-        if not path.is_file():
-            raise InputError("it is no file")
         if path.stat().st_size > BYTES:
             raise InputError(f"it is larger than {BYTES:,} bytes")
         record = read_json(path)
     except OSError as error:
         raise InputError(f"it cannot be read ({error.strerror})") from None
+    except InputError:  # which is a ValueError, too
+        raise
     except ValueError:
         raise InputError("it is no JSON") from None
     return progress_of(record)

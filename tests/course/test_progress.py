@@ -213,11 +213,23 @@ BAD = {
 }
 
 
+SAID = {
+    "no JSON": "no JSON",
+    "no JSON (nan)": "no JSON",
+    "nested": "no JSON",
+    "version": "another version",
+    "key": "grade is not known",
+    "large": "larger than 300,000 bytes",
+    "twice": "same student as 0.json",
+}
+
+
 @pytest.mark.parametrize("name", BAD)
 def test_a_file_that_is_none_is_left_out_with_a_sentence(tmp_path, name):
     found = read_class(handed_in(tmp_path / "class", record("good"), BAD[name]))
     assert [one.student for one in found.students] == ["good"] and len(found.left_out) == 1
     sentence = found.left_out[0]
+    assert re.search(SAID.get(name, "must be|longer|more than|no number|control"), sentence)
     assert sentence.startswith("1.json was left out: ") and len(sentence) < 500 and "\n" not in sentence
 
 

@@ -1,4 +1,4 @@
-"""The class explorer: what is selected and sorted, what is said of it, and what is left out. The classes are made up."""
+"""The class explorer: what is selected and sorted, what is said, and what is left out; the classes are made up."""
 
 import html
 import json
