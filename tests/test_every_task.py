@@ -530,8 +530,8 @@ WITHOUT_A_TASK = {
     metrics: {"measure_regression", "measure_segmentation", "segmentation_scores", "metrics_kind"}
     | {"cusum", "first_alarm", "limit_for", "normal_scores", "run_length", "windowed_ks"},
     reports: {"methods_table"},  # of what trust_table found, which has a row
-    # of published sets and works, or of numbers
-    explorers: {"claims", "frontier", "gallery", "literature", "privacy", "sample_size", "screening"},
+    # of published sets and works, of numbers, or of a class's files
+    explorers: {"claims", "classroom", "frontier", "gallery", "literature", "privacy", "sample_size", "screening"},
     Run: {"load"},
 }
 

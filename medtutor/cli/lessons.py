@@ -1,10 +1,10 @@
 """`medtutor lab`, `notebooks` and `site`, and whether all is well here: `doctor` and `bench`."""
 
-import json
 import os
 import subprocess
 import sys
 import time
+from dataclasses import asdict
 from pathlib import Path
 
 from ..errors import InputError, MedtutorError, unknown
@@ -77,14 +77,12 @@ def add_course(commands):
         sub = command(parts, name, function, summary)
         sub.add_argument("folder", help="the course's folder")
         sub.add_argument("--lessons", nargs="+", default=[], metavar="NN", help="numbers such as 01; all when left out")
-    own = command(parts, "progress", course_progress, "what you have done: attempts, hints, predictions and results")
-    own.add_argument(
-        "--out", metavar="FILE", help="write it to a file, to hand in; without a name, unless you give one"
-    )
-    own.add_argument("--name", help="a name for the file")
-    report = command(parts, "report", course_report, "a class from the files that students handed in, as one page")
-    report.add_argument("folder", help="where the files of `medtutor course progress --out` are")
-    report.add_argument("--out", required=True, metavar="FILE", help="such as report.html")
+    own = command(parts, "progress", course_progress, "what you have done, by cell; with --out a file to hand in")
+    own.add_argument("--out", metavar="FILE", help="write it to a file, such as me.json; without your name")
+    own.add_argument("--name", help="with --out: the name that stands in the file")
+    report = command(parts, "report", course_report, "a page about a class, from the files of its students")
+    report.add_argument("folder", help="with the files that medtutor course progress --out wrote")
+    report.add_argument("--out", required=True, metavar="FILE", help="the page, such as report.html")
     summary = "questions with four options each, whose numbers a seed draws: the paper, its key, and both as JSON"
     exam = command(parts, "exam", course_exam, summary)
     exam.add_argument("--lessons", nargs="+", default=[], metavar="NN", help="numbers such as 01; all when left out")
@@ -131,35 +129,29 @@ def course_grade(options):
 
 
 def course_progress(options):
-    from dataclasses import asdict
+    from ..course.progress import export_progress, kept_progress, progress
 
-    from ..course.progress import progress, summary
-    from ..files import write_text
-
-    if options.name and not options.out:
-        raise InputError("--name is for the file that you hand in: give --out, too")
-    done = asdict(summary(options.name))
+    if options.name is not None and not options.out:
+        raise InputError("--name is for: medtutor course progress --out me.json")
     if options.out:
-        write_text(options.out, json.dumps(done, indent=1))
+        export_progress(options.out, options.name)
     if options.json:
-        print_json(done)
+        print_json(asdict(kept_progress()))
     else:
-        print(f"{options.out}  to hand in" if options.out else progress())
+        print(f"{options.out}  to hand in; look at it first" if options.out else progress())
     return 0
 
 
 def course_report(options):
-    from ..course.classroom import read_class, report
-    from ..files import write_text
+    from ..course.class_report import write_class_report
 
-    found, left_out = read_class(options.folder)
-    write_text(options.out, report(found, left_out))
+    found = write_class_report(options.folder, options.out)
+    for line in found.left_out:
+        print(line, file=sys.stderr)
     if options.json:
-        print_json({"report": options.out, "students": len(found), "left_out": left_out})
-        return 0
-    for sentence in left_out:
-        print(f"NOT  {sentence}")
-    print(f"{options.out}  {len(found)} students")
+        print_json({"report": options.out, "students": len(found.students), "left_out": found.left_out})
+    else:
+        print(f"{options.out}  {len(found.students)} students")
     return 0
 
 

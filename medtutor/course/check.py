@@ -34,8 +34,9 @@ import torch
 from ..errors import InputError, unknown
 from .box import Box
 from .comparing import Wrong, agree, describe, difference, expected, in_single_precision, tensors
-from .kept import keep, record
+from .kept import keep
 from .lessons import lessons_with
+from .progress import note_check
 
 TRIALS = 6
 # What an answer may take for all trials together.
@@ -90,12 +91,16 @@ def exercises():
     """
     found = {}
     for lesson in lessons_with("exercises.py"):
-        # By its name: no import statement reads a name that begins with a digit.
-        for exercise in import_module(f"{__package__}.lessons.{lesson}.exercises").EXERCISES:
+        for exercise in _exercises_of(lesson):
             if exercise.name in found:
                 raise InputError(f"two exercises have the name {exercise.name}, the second in {lesson}; rename one")
             found[exercise.name] = exercise
     return found
+
+
+def _exercises_of(lesson):
+    # By its name: no import statement reads a name that begins with a digit.
+    return import_module(f"{__package__}.lessons.{lesson}.exercises").EXERCISES
 
 
 class _Checks:
@@ -124,15 +129,20 @@ class _Stopped(BaseException):
 
 
 def _looked_at_and_kept(name, answer):
-    exercise = exercises()[name]
-    box = look_at(exercise, answer)
-    if box.kind != "open":
-        mistakes = [mistake.name for mistake in exercise.mistakes if box == _wrong(name, mistake.hint)]
-        record({"kind": "check", "name": name, "right": box.kind == "right", "mistake": next(iter(mistakes), None)})
-    if box.kind == "right":
-        with suppress(InputError):  # for the map of the course alone: no reason to say anything here
+    box, mistake = _looked_at(exercises()[name], answer)
+    with suppress(InputError):  # what is kept is for looking back: no reason to say anything here
+        if box.kind == "right":
             keep(f"solved/{name}", True)
+        if box.kind != "open":
+            note_check(name, _lesson_of(name), box.kind == "right", mistake)
     return box
+
+
+@cache
+def _lesson_of(name):
+    """The number of the lesson that brings an exercise."""
+    found = lessons_with("exercises.py")
+    return next((one[:2] for one in found if name in {each.name for each in _exercises_of(one)}), "00")
 
 
 def look_at(exercise, answer, seed=None):
@@ -140,11 +150,16 @@ def look_at(exercise, answer, seed=None):
 
     seed  of the random inputs; left out: other inputs each time
     """
+    return _looked_at(exercise, answer, seed)[0]
+
+
+def _looked_at(exercise, answer, seed=None):
+    """(what `look_at` gives, name of the mistake whose hint that is or None)."""
     name = exercise.name
     if answer is None or answer is ...:
-        return _open(name)
+        return _open(name), None
     if not callable(answer):
-        return _wrong(name, f"give the function itself, check.{name}(your_function), not a result of it.")
+        return _wrong(name, f"give the function itself, check.{name}(your_function), not a result of it."), None
     generator = np.random.default_rng(seed)
     with _state_kept():
         trials = [in_single_precision(exercise.inputs(generator)) for _ in range(exercise.trials)]
@@ -152,12 +167,13 @@ def look_at(exercise, answer, seed=None):
             with _limits():
                 said = _compare(exercise, answer, trials)
         except _NotAttempted:
-            return _open(name)
+            return _open(name), None
         except Wrong as wrong:
-            return _wrong(name, str(wrong))
+            return _wrong(name, str(wrong)), wrong.mistake
         except _Stopped as stopped:
-            return _wrong(name, f"your function was stopped after {stopped}{_line_of(stopped)}. Does a loop never end?")
-    return Box("right", f"{name}:", said)
+            why = f"your function was stopped after {stopped}{_line_of(stopped)}. Does a loop never end?"
+            return _wrong(name, why), None
+    return Box("right", f"{name}:", said), None
 
 
 def _compare(exercise, answer, trials):
@@ -170,7 +186,7 @@ def _compare(exercise, answer, trials):
     if not all(right):
         for mistake in exercise.mistakes:
             if _same_mistake(mistake, trials, given, wanted, exercise.tolerance):
-                raise Wrong(mistake.hint)
+                raise Wrong(mistake.hint, mistake.name)
         first = right.index(False)
         _refuse_chance(answer, trials[first], given[first])
         raise Wrong(difference(given[first], wanted[first], trials[first], exercise.tolerance))

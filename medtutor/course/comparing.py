@@ -10,7 +10,14 @@ import torch
 
 
 class Wrong(Exception):
-    """The answer is not right; the sentence says why."""
+    """The answer is not right; the sentence says why.
+
+    mistake  the name of the mistake whose hint that is; None where it is none that the exercise knows
+    """
+
+    def __init__(self, why, mistake=None):
+        super().__init__(why)
+        self.mistake = mistake
 
 
 def expected(exercise, trial):

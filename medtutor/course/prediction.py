@@ -4,13 +4,16 @@ Who has said a number first is surprised by the result, and remembers it. The
 guess is kept in a file, so that it survives a restart of the kernel.
 """
 
+from contextlib import suppress
+
 import ipywidgets
 
 from ..checks import items, number, text
 from ..errors import InputError, shown
 from ..widgets.explorer import Explorer, answering
 from .box import Box
-from .kept import keep, kept, record
+from .kept import keep, kept
+from .progress import note_prediction
 
 
 class Prediction(Explorer):
@@ -60,9 +63,8 @@ class Prediction(Explorer):
                 f"It is {said}. {why}".strip(),
                 folded=True,
             )
-        # How far off: of a choice 0 or 1, of a number the share of the range.
-        off = float(self.guess != result) if self.choices else abs(result - self.guess) / (self.high - self.low)
-        record({"kind": "prediction", "name": self.key, "guess": str(self.guess), "result": str(said), "off": off})
+        with suppress(InputError):  # what is kept is for looking back: the lesson goes on without it
+            note_prediction(self, result)
         if self.choices:
             mine = "As you said" if self.guess == result else f"You said: {self.guess}"
             return Box("right" if self.guess == result else "told", f"It is: {result}.", f"{mine}. {why}".strip())

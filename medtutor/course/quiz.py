@@ -12,6 +12,7 @@ who reads the notebook file finds the questions, not which answer is right.
 
 import html
 import re
+from contextlib import suppress
 from dataclasses import dataclass
 
 import ipywidgets
@@ -19,8 +20,8 @@ import ipywidgets
 from ..errors import InputError, unknown
 from ..widgets.explorer import Explorer, answering
 from .box import Box
-from .kept import record
 from .lessons import lessons_with
+from .progress import note_answer
 
 
 @dataclass(frozen=True)
@@ -130,9 +131,7 @@ class Quiz(Explorer):
 
     @answering
     def _answered(self, number, answer, feedback):
-        if number not in self.first_try:
-            self.first_try[number] = answer.right
-            record({"kind": "quiz", "name": f"{self.name}/{number}", "right": answer.right})
+        self.first_try.setdefault(number, answer.right)
         kind, words = ("right", "Yes.") if answer.right else ("wrong", "Not quite.")
         feedback.value = Box(kind, f"“{answer.text}” {words}", answer.feedback)._repr_html_()
         answered, right = len(self.first_try), sum(self.first_try.values())
@@ -140,3 +139,5 @@ class Quiz(Explorer):
             f'<p role="status">{right} right at the first try, of {answered} answered; {len(self.questions)} in'
             " all.</p>"
         )
+        with suppress(InputError):  # what is kept is for looking back: the quiz goes on without it
+            note_answer(self.name, self.questions[number - 1].text, answer)

@@ -5,6 +5,7 @@ from .attention import AttentionExplorer, attention
 from .attribution import AttributionExplorer, explore
 from .claims import ClaimsExplorer, claims
 from .classification import ClassificationExplorer, classification
+from .classroom import ClassroomExplorer, classroom
 from .confidence import ConfidenceExplorer, confidence
 from .draw_mask import DrawMaskExplorer, draw_mask
 from .fairness import FairnessExplorer, fairness
@@ -29,6 +30,7 @@ __all__ = [
     "AttributionExplorer",
     "ClaimsExplorer",
     "ClassificationExplorer",
+    "ClassroomExplorer",
     "ConfidenceExplorer",
     "DrawMaskExplorer",
     "Explorer",
@@ -52,6 +54,7 @@ __all__ = [
     "claims",
     "classification",
     "confidence",
+    "classroom",
     "draw_mask",
     "explore",
     "fairness",

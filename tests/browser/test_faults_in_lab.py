@@ -34,6 +34,7 @@ SHOWN = {
     "attribution": (test_attribution_in_lab.FIT, "mt.explore(run, xray)"),
     "claims": (test_review_in_lab.CLAIMS,),
     "classification": (RUN, FIT, "classification(run, xray)"),
+    "classroom": ("from medtutor.explorers import classroom\nclassroom()",),
     "confidence": (test_confidence_in_lab.FIT, "confidence(run, xray, 'test')"),
     "draw_mask": (test_draw_mask_in_lab.DRAW,),
     "fairness": (test_fairness_in_lab.FIT, "fairness(run, grouped)"),
