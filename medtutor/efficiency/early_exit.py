@@ -1,6 +1,6 @@
 """A network that stops early where it is sure already (after BranchyNet: Teerapittayanon et al., arXiv:1709.01686)."""
 
-from typing import NamedTuple
+from typing import NamedTuple, cast
 
 import torch
 from sklearn.linear_model import LogisticRegression
@@ -41,7 +41,7 @@ class EarlyExit(nn.Module):
         self.first = nn.Sequential(net.stem, *net.blocks[:after])
         self.rest, self.pool = nn.Sequential(*net.blocks[after:]), net.pool
         self.classifier = net.classifier
-        width = net.blocks[after - 1].conv2.out_channels
+        width = cast(nn.Conv2d, net.blocks[after - 1].conv2).out_channels
         self.exit = nn.Linear(width, net.classifier.out_features)
 
     def fit_exit(self, images: torch.Tensor, labels: torch.Tensor, batch_size: int = 128) -> "EarlyExit":

@@ -195,7 +195,8 @@ class ResidualBlock(nn.Module):
         y = self.relu1(self.norm1(self.conv1(x)))
         y = self.norm2(self.conv2(y))
         if self.thinned > 1:
-            x = x[(..., *[slice(None, None, self.thinned)] * (x.dim() - 2))]
+            every = slice(None, None, self.thinned)
+            x = x[:, :, every, every] if x.dim() == 4 else x[:, :, every, every, every]
         return self.relu2(self.add(y, self.skip(x)))
 
 

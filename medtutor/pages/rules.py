@@ -126,10 +126,14 @@ def write_out(net: nn.Module) -> None:
             replace(net, name, Swish())
         elif isinstance(module, nn.modules.batchnorm._BatchNorm) and module.affine and module.track_running_stats:
             replace(net, name, Scaled(module))
-        elif isinstance(module, nn.Upsample) and module.mode == "nearest" and float(module.scale_factor).is_integer():
-            replace(net, name, Repeated(int(module.scale_factor)))
+        elif isinstance(module, nn.Upsample) and module.mode == "nearest" and _is_whole(module.scale_factor):
+            replace(net, name, Repeated(int(module.scale_factor)))  # type: ignore[arg-type]
         elif isinstance(module, (nn.LSTM, nn.GRU)) and module.num_layers == 1:
             replace(net, name, Steps(module))
+
+
+def _is_whole(factor):
+    return isinstance(factor, (int, float)) and float(factor).is_integer()
 
 
 def convolution(gradient, x, weight, bias_sizes, stride, padding, dilation, transposed, output_padding, groups, wanted):

@@ -428,57 +428,117 @@ Table(["flips", *xray.card.classes, "confidence of the flipped", "of all"],
 # ## A deadline
 #
 # The ultrasound loop of [lesson 04](04_rnn_and_time.ipynb) has 33.3 ms from one frame
-# to the next. [Lesson 15](15_clinic.ipynb) follows the whole chain there; here the
-# network is changed, from decoding to the answer, on one thread. What counts is p99 and
-# the frames that come too late. The networks know X-rays: only their time counts.
+# to the next. In that time a frame is decoded from DICOM, cropped to the sector without
+# letters, made as small as the network takes it, answered, and drawn as a PNG. What
+# counts is the **deadline**: p99, and the frames that come too late.
+#
+# The networks know X-rays. What they say of a heart means nothing: this is timing.
 
 # %%
-import time
+stage = Prediction(
+    "14/stage",
+    "ResNet-18 aside, which stage takes longest with the default CNN?",
+    choices=["decode", "resize", "network", "overlay"],
+)
+stage
+
+# %% [markdown]
+# Each switch is turned on in turn, always one image at a time. The chains take turns,
+# loop by loop; the first loop warms up and is not counted. Of the 60 frames that are
+# left p99 is the slowest.
+
+# %%
+import copy
 
 import numpy as np
-from pydicom.data import get_testdata_file
-from pydicom.pixels import iter_pixels
-
-from medtutor.training.processes import one_thread
-
-LOOP = get_testdata_file("examples_ybr_color.dcm", download=False)
-
-# %%
-def through(model):
-    """Each frame's ms, decoded, made small and answered"""
-    start = time.perf_counter()
-    for frame in iter_pixels(LOOP):
-        grey = torch.from_numpy(frame).float().mean(2)[None, None]
-        small = F.interpolate(grey, (28, 28), mode="area")
-        model(small / 127.5 - 1)
-        yield 1000 * (time.perf_counter() - start)
-        start = time.perf_counter()
-
-# %%
-late = Prediction(
-    "14/late",
-    "Of 90 frames, how many come too late with ResNet-18 in PyTorch?",
-    low=0, high=90, step=1,
-)
-late
 
 # %%
 large = mt.build("resnet18", xray).eval()
-ways = {"ResNet-18": large, "default CNN": net, "student": student,
-        "CNN, onnxruntime": exact, "CNN, int8": int8}
-rows, missed = [], {}
-with torch.inference_mode(), one_thread():
-    for name, model in ways.items():
-        ms = np.concatenate([list(through(model)) for _ in range(4)])[30:]
-        missed[name] = int((ms > 1000 / 30).sum())
-        rows.append([name, np.median(ms), eff.Latency(0, tuple(ms)).p99,
-                     missed[name]])
+last = copy.deepcopy(net).eval().to(memory_format=torch.channels_last)
+fused = eff.fuse_batch_norms(last)
+chains = {
+    "ResNet-18": eff.Chain(large),
+    "CNN, with gradients": eff.Chain(net, gradients=True),
+    "CNN, inference_mode": eff.Chain(net),
+    "channels_last": eff.Chain(last, channels_last=True),
+    "batch norm fused": eff.Chain(fused, channels_last=True),
+    "onnxruntime": eff.Chain(exact),
+    "onnxruntime, int8": eff.Chain(int8),
+    "student": eff.Chain(student),
+    "int8, decoded ahead": eff.Chain(int8, ahead=True)}
 
 # %%
-late.reconcile(missed["ResNet-18"], "A frame that is late is not only late: "
-               "the next one waits, or is dropped. Other programs on the "
-               "machine make tails that no mean shows.")
-Table(["decoded, and answered by", "median ms", "p99", "late of 90"], rows)
+lines = eff.follow(chains, loops=3)
+middle = {name: float(np.median(ms)) for name, ms in
+          lines["CNN, inference_mode"].stages.items()}
+stage.reconcile(
+    max(("decode", "resize", "network", "overlay"), key=middle.get),
+    "A faster network cannot save more than the network takes (Amdahl's law): "
+    "look at the whole chain before you prune.",
+)
+
+# %%
+figures.deadline(lines, alt="One thread, 60 frames for each chain.")
+
+# %%
+rows = [[name, f"{line.first:.0f}", f"{line.median:.1f}",
+         f"{line.p99:.1f}", f"{line.missed()} of {len(line.frames)}",
+         f"{np.median(line.ages):.0f}"] for name, line in lines.items()]
+Table(["one thread", "first frame, ms", "median", "p99", "late",
+       "age of the picture"], rows, "No phantom, and no finding: timing")
+
+# %% [markdown]
+# The **first frame** pays for what later ones find ready: a service warms up before its
+# first patient. Decoding ahead needs a free core, and shortens the time *between* pictures,
+# not the **age** of one: it waits in line. A network that steers a needle needs the age.
+
+# %%
+second = Prediction(
+    "14/second",
+    "On two threads in place of one, the default CNN's median time for a "
+    "frame is, in percent of that on one,",
+    low=20, high=200, step=5,
+)
+second
+
+# %%
+def saliency(image):
+    """The slope of class 1 over the pixels"""
+    x = image.clone().requires_grad_()
+    last(x)[0, 1].backward()
+    return x.grad[0, 0]
+
+
+some = {"CNN": eff.Chain(last, channels_last=True),
+        "CNN and a map": eff.Chain(last, saliency, channels_last=True)}
+threads = {number: eff.follow(some, loops=2, threads=number)
+           for number in (1, 2)}
+
+# %%
+ratio = threads[2]["CNN"].median / threads[1]["CNN"].median
+second.reconcile(
+    round(100 * ratio),
+    "Only the network is shared among threads, and so small a one is hardly "
+    "worth it. Where other work keeps the cores busy, threads wait for each "
+    "other, and two are slower than one.",
+)
+Table(["threads", "", "median", "p99", "late"],
+      [[number, name, f"{line.median:.1f}", f"{line.p99:.1f}",
+        f"{line.missed()} of {len(line.frames)}"]
+       for number, each in threads.items() for name, line in each.items()])
+
+# %% [markdown]
+# ## How much accuracy for how much time?
+#
+# A model is on the **frontier** if no other is both cheaper and better. Both axes have
+# intervals: the AUC's over seeds, and over cases where predictions were kept; a time's over
+# repetitions on this machine. Where the intervals of the best two overlap, the cheaper one
+# may be as good. Parameters, operations and time order the models otherwise.
+
+# %%
+from medtutor.explorers import frontier
+
+frontier()
 
 # %% [markdown]
 # ## Bonus: Early exit
