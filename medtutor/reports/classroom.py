@@ -20,6 +20,7 @@ from .table import Table
 FORMAT = 1  # of the file
 BYTES, FILES, ENTRIES, LETTERS, TIMES = 300_000, 500, 1000, 400, 100_000  # more is no student's
 NEAR = 0.1  # of the range of a prediction: a guess so far off, or less, is near the result
+LARGEST = 1e12  # number of a prediction
 MOST = 200  # rows of a table
 FEW = 5  # students: a share of fewer says little
 ALL = "all"
@@ -104,12 +105,15 @@ def progress_of(record: object) -> Progress:
         for count in (one.attempts, *one.mistakes.values()):
             _bounded("a count", count, TIMES)
     for one in found.predictions.values():
-        _lesson(one.lesson), _line("question", one.question)
+        _lesson(one.lesson)
+        _line("question", one.question)
         if isinstance(one.guess, str):
-            _line("guess", one.guess), _line("result", one.result)
+            _line("guess", one.guess)
+            _line("result", one.result)
             continue
-        low = number("low", one.low)
-        number("high", one.high, above=low), number("guess", one.guess), number("result", one.result)
+        for what, value in (("guess", one.guess), ("result", one.result), ("low", one.low), ("high", one.high)):
+            number(what, value, -LARGEST, LARGEST)
+        number("high", one.high, above=one.low)
     for questions in found.quizzes.values():
         for one in questions.values():
             _line("answer", one.answer)
@@ -171,7 +175,8 @@ class Classroom:
 
     def rows(self, view: str, lesson: str = ALL, order: str = "by lesson") -> list[Row]:
         """The `Row`s of one of `VIEWS`, of a lesson or `ALL`, in one of `ORDERS`. Raises `InputError` for others."""
-        one_of("view", view, VIEWS), one_of("order", order, ORDERS)
+        one_of("view", view, VIEWS)
+        one_of("order", order, ORDERS)
         many: Counter = Counter()
         of: Counter = Counter()
         for student in self.students:

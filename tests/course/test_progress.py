@@ -204,6 +204,11 @@ BAD = {
         predictions={"x": {"lesson": "01", "question": "?", "guess": [1], "result": 1, "low": 0, "high": 1}}
     ),
     "range": record(predictions={"x": {"lesson": "01", "question": "?", "guess": 1, "result": 1, "low": 1, "high": 1}}),
+    "beyond": record(
+        predictions={
+            "x": {"lesson": "01", "question": "?", "guess": 1, "result": 1, "low": -(10**308), "high": 10**308}
+        }
+    ),
     "mixed": record(predictions={"x": {"lesson": "01", "question": "?", "guess": "a", "result": 1}}),
     "control": record(checks={"a\x00b": {"lesson": "01", "attempts": 1, "solved": True, "mistakes": {}}}),
     "long": record(checks={"a" * 500: {"lesson": "01", "attempts": 1, "solved": True, "mistakes": {}}}),
