@@ -186,7 +186,7 @@ def judge(claim: Any) -> tuple[Evidence | None, Verdict]:
     """(Evidence or None, `Verdict`) from the shipped evidence; a damaged file makes the claim not testable.
 
     >>> from medtutor.review import claim, judge
-    >>> evidence, found = judge(claim("cnn-beats-mlp"))
+    >>> evidence, found = judge(claim("cnn-keeps-lead-shifted"))
     >>> len(evidence.seeds), found.word
     (5, 'supported')
     """
