@@ -75,7 +75,8 @@ def surface(generator):
 
 
 @question(
-    "In a row of pixels (1 organ, 0 not) the mask is {mask}, the expert's {truth}. Only the largest piece of the mask is"
+    "In a row of pixels (1 organ, 0 not) the mask is {mask}, the expert's {truth}. Only the largest piece of the"
+    " mask is"
     " kept. By how much does the Dice change?",
     "{:+.3f}",
 )

@@ -153,7 +153,8 @@ def gru(generator):
 
 
 @question(
-    "A head that uses the direction of time, and nothing else, has an AUC of {auc} on filling clips. Run backwards, with"
+    "A head that uses the direction of time, and nothing else, has an AUC of {auc} on filling clips. Run"
+    " backwards, with"
     " the labels left as they were, what AUC is expected?",
     "{:.2f}",
 )

@@ -28,7 +28,8 @@ def psnr(generator):
 
 
 @question(
-    "A principal component analysis of images has the variances {variances} (all of them). What share of the variance is"
+    "A principal component analysis of images has the variances {variances} (all of them). What share of the"
+    " variance is"
     " left out by a code of the first {kept}?",
     "{:.3f}",
 )
@@ -56,7 +57,8 @@ def divergence(generator):
 
 
 @question(
-    "Reparameterisation: mean {mean}, log variance {log_variance}, and the noise drawn is {noise}. Which code is decoded?",
+    "Reparameterisation: mean {mean}, log variance {log_variance}, and the noise drawn is {noise}. Which code is"
+    " decoded?",
     "{:.3f}",
 )
 def reparameterised(generator):
@@ -135,7 +137,7 @@ def ceiling(generator):
         (floor / (floor + more), "What the code cannot hold is lost without noise, too: a ceiling of all it draws."),
         (0.0, "All that the network draws has come through a small code, noise or not."),
         (more / (floor + more), "This is the part that the noise adds."),
-        (min(by_filter / (floor + more), 5.0), "The filter's error says nothing of where the network's comes from."),
+        (by_filter / (floor + more), "The filter's error says nothing of where the network's comes from."),
     ]
 
 

@@ -10,7 +10,8 @@ from ...exam import question
 
 
 @question(
-    "A table has {rows} people; after coarsening, its groups of equal columns have the sizes {sizes}. For which k is it k-anonymous?"
+    "A table has {rows} people; after coarsening, its groups of equal columns have the sizes {sizes}. For which"
+    " k is it k-anonymous?"
 )
 def anonymous(generator):
     sizes = generator.integers(2, 40, 6)
@@ -23,7 +24,8 @@ def anonymous(generator):
 
 
 @question(
-    "{n} people and {cells} equally likely combinations of columns. What share of the people is expected to be alone with"
+    "{n} people and {cells} equally likely combinations of columns. What share of the people is expected to be"
+    " alone with"
     " theirs?",
     "{:.3f}",
 )
@@ -38,7 +40,8 @@ def alone(generator):
 
 
 @question(
-    "The gradient of an image is {gradient}; per-image gradients are clipped to a length of {limit}. What is its first number then?",
+    "The gradient of an image is {gradient}; per-image gradients are clipped to a length of {limit}. What is its"
+    " first number then?",
     "{:.3f}",
 )
 def clipped(generator):
@@ -75,7 +78,8 @@ def noise(generator):
 
 
 @question(
-    "A training is ({epsilon}, {delta})-differentially private. How many of its members can any attack find at a false"
+    "A training is ({epsilon}, {delta})-differentially private. What share of its members can any attack find at"
+    " a false"
     " positive rate of {rate} %, at most?",
     "{:.4f}",
 )
@@ -91,7 +95,8 @@ def bound(generator):
 
 
 @question(
-    "An attack gives scores, {members} likely members. Members: {inner}; others: {outer}. What share of the members does it"
+    "An attack gives scores, {members} likely members. Members: {inner}; others: {outer}. What share of the"
+    " members does it"
     " find where it may accuse one of the {count} others?",
     "{:.2f}",
 )
@@ -143,7 +148,8 @@ def averaged(generator):
 
 
 @question(
-    "Secure aggregation: A sends its value {a} plus mask AB plus mask AC, B sends {b} minus AB plus BC, C sends {c} minus"
+    "Secure aggregation: A sends its value {a} plus mask AB plus mask AC, B sends {b} minus AB plus BC, C sends"
+    " {c} minus"
     " AC minus BC. AB is {ab}, AC {ac}, BC {bc}. C's message is lost. What does the sum of the other two hold?"
 )
 def masked(generator):
@@ -158,7 +164,8 @@ def masked(generator):
 
 
 @question(
-    "A model has {weights} weights of 4 bytes. {clients} hospitals take part in {rounds} rounds; each gets the model and"
+    "A model has {weights} weights of 4 bytes. {clients} hospitals take part in {rounds} rounds; each gets the"
+    " model and"
     " sends it back. How many megabytes (10^6 bytes) go over the line?",
     "{:.2f}",
 )
