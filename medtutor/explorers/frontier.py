@@ -163,11 +163,14 @@ class FrontierExplorer(Explorer):
 
     @sentences
     def _reading(self):
-        return (
+        read = (
             "Orange ring: the best that fits. Blue: fits; grey, hollow: too dear or too slow. Square: its interval is"
             " over seeds alone, which is too narrow. Line: the frontier, models that none beats in both. Models err on"
             " the same images: overlapping intervals do not say that two are alike, only a comparison in pairs does."
         )
+        if not self.measure.value.startswith("test"):
+            return read
+        return f"{read} Whoever chooses by the test set reads a number that is a little too high: choose on val."
 
     # Pictures ---------------------------------------------------------------------------------
 
@@ -211,7 +214,7 @@ class FrontierExplorer(Explorer):
         _, low, _, high = chart.limits[0]
         across = math.log10(self.allowed)
         pen.line((*chart.pixel(across, low), *chart.pixel(across, high)), fill=VERMILION, width=2 * s)
-        told = []
+        told, names = [], []
         for each in self._shown:
             (value, below, above), spent = each.measures[name], [math.log10(max(c, 1e-6)) for c in each.costs[cost]]
             fits = each in self.fitting
@@ -224,21 +227,27 @@ class FrontierExplorer(Explorer):
             r = 5 * s
             shape = pen.ellipse if each.over != "seeds alone" else pen.rectangle
             shape((x - r, y - r, x + r, y + r), fill=colour if fits else "white", outline=colour, width=2 * s)
-            right = x > 0.85 * sheet.width
-            pen.text(
-                (x - 9 * s if right else x + 9 * s, y - 3 * s),
-                each.name,
-                drawing.INK,
-                drawing.font(11),
-                anchor="rb" if right else "lb",
-                stroke_width=2 * s,
-                stroke_fill="white",
-            )
+            names.append((x, y, each.name))
             told.append(
                 f"{each.name} {value:.3f} ({below:.3f} to {above:.3f}) at {each.costs[cost][0]:.3g}"
                 f"{'' if fits else ', does not fit'}"
             )
+        _write(pen, names, 0.85 * sheet.width)
         best = f"Best that fits: {self.best.name}." if self.best else "None fits."
         return sheet, f"{name} over {COSTS.get(cost, cost)}. {'; '.join(told)}. {best}"
 
     layout = [[measure, cost], [budget, deadline], _words, _plane, _reading]
+
+
+def _write(pen, names, far):
+    """Names beside their points, (x, y, name); left of those that are further right than `far`, and not on another."""
+    s, taken = drawing.SCALE, []
+    for x, y, name in sorted(names, key=lambda each: each[1]):
+        at = y - 3 * s
+        while any(abs(x - other) < 70 * s and at - before < 13 * s for other, before in taken):
+            at += s
+        taken.append((x, at))
+        right = x > far
+        halo = {"stroke_width": 2 * s, "stroke_fill": "white"}
+        where = (x - 9 * s, at) if right else (x + 9 * s, at)
+        pen.text(where, name, drawing.INK, drawing.font(11), anchor="rb" if right else "lb", **halo)
