@@ -1,6 +1,5 @@
 """Exam questions of lesson 13, fairness."""
 
-import numpy as np
 from scipy.stats import binom
 
 from medtutor.metrics.decisions import Counts
