@@ -8,6 +8,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from os import PathLike
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -50,8 +51,8 @@ class Predicted:
 
     lesson: str
     question: str
-    guess: object
-    result: object
+    guess: Any
+    result: Any
     low: float | None = None
     high: float | None = None
 
@@ -60,6 +61,7 @@ class Predicted:
         """Whether a text is the result, and a number at most `NEAR` of the range away from it."""
         if isinstance(self.guess, str):
             return self.guess == self.result
+        assert self.low is not None and self.high is not None  # `progress_of` has looked
         return abs(self.guess - self.result) <= NEAR * (self.high - self.low) * (1 + 1e-9)  # 0.9 - 0.8 is above 0.1
 
 
@@ -185,9 +187,9 @@ class Classroom:
                 of[place[:2]] += view == "mistakes" and place[2] == ""
                 of[place] += view != "mistakes"
         found = [
-            Row(*place, many[place], of[place[:2] if view == "mistakes" else place])
-            for place in sorted(many)
-            if place[2] and lesson in (ALL, place[0])
+            Row(number, cell, what, times, of[(number, cell) if view == "mistakes" else (number, cell, what)])
+            for (number, cell, what), times in sorted(many.items())
+            if what and lesson in (ALL, number)
         ]
         if order != "by lesson":
             sign = -1 if order == "highest first" else 1
