@@ -526,12 +526,22 @@ def test_an_explanation_of_several_labels_says_which_one():
 # What takes no task: a picture of numbers, images or pages that are given as they are.
 WITHOUT_A_TASK = {
     figures: {"picture", "outlines", "patients", "images", "curves", "matrix", "as_written", "side_by_side", "diagram"}
-    | {"deadline", "dots", "reliability"},
+    | {"answer_map", "deadline", "dots", "forest", "reliability"},
     metrics: {"measure_regression", "measure_segmentation", "segmentation_scores", "metrics_kind"}
     | {"cusum", "first_alarm", "limit_for", "normal_scores", "run_length", "windowed_ks"},
     reports: {"methods_table"},  # of what trust_table found, which has a row
-    # of published sets and works, of numbers, or of a class's files
-    explorers: {"claims", "classroom", "frontier", "gallery", "literature", "privacy", "sample_size", "screening"},
+    # of published sets and works, of numbers, of a class's files, or what asks those that have rows
+    explorers: {
+        "claims",
+        "classroom",
+        "frontier",
+        "gallery",
+        "lecture",
+        "literature",
+        "privacy",
+        "sample_size",
+        "screening",
+    },
     Run: {"load"},
 }
 

@@ -143,7 +143,7 @@ def follow(
     if not ways or not all(isinstance(chain, Chain) for chain in ways.values()):
         raise InputError("there is no chain to follow; give {name: Chain(network)}")
     own = path is None
-    file = resolve(ultrasound_loop() if own else path)
+    file = resolve(ultrasound_loop() if path is None else path)
     _check(file)
     done: dict[str, list[list[dict[str, float]]]] = {name: [] for name in ways}
     with _threads(threads):

@@ -161,7 +161,7 @@ def quantise_onnx(network: OnnxNetwork, images: torch.Tensor, path: str | PathLi
     check_normalised("images", images)
     tools, path = library("onnxruntime.quantization"), resolve(path)
 
-    class Reader(tools.CalibrationDataReader):
+    class Reader(tools.CalibrationDataReader):  # type: ignore[name-defined]
         batches: Iterator[np.ndarray] = iter([some.contiguous().numpy() for some in images.split(CALIBRATION)])
 
         def get_next(self):

@@ -53,8 +53,9 @@ def content(run: Run, dataset: Dataset, count: int) -> Content:
         run.model,
         shape,
         len(card.classes),
-        *(layer["name"], layer["features"]) if layer else (None, None),
-        known=known and known.layer,
+        layer["name"] if layer else None,
+        layer["features"] if layer else None,
+        known=known.layer if known else None,
         guided=_guided(run),
         single=is_transformer(run),
     )

@@ -22,10 +22,10 @@ def check_size(run: Run, count: int) -> None:
             "the run's model has no answers over time; build one of medtutor's sequence models, such as lstm"
         )
     card = run.card
-    if card.frames < 2:
+    if (card.frames or 0) < 2:
         raise InputError("the clips have one frame each, so there is no order; give clips of two frames or more")
     weights = sum(weight.numel() for weight in run.model.state_dict().values())
-    each = card.frames * card.channels * torch.Size(card.shape).numel() * A_PIXEL
+    each = (card.frames or 1) * card.channels * torch.Size(card.shape).numel() * A_PIXEL
     room = int((MOST - RUNTIME - A_WEIGHT * weights) / each)
     if room < 2:
         raise InputError(
@@ -52,7 +52,7 @@ def content(run: Run, dataset: Dataset, count: int) -> Content:
     """What the page of a sequence holds."""
     card = run.card
     chosen = choose(run, count)
-    graph = export_sequence(run.model, (card.frames, card.channels, *card.shape))
+    graph = export_sequence(run.model, (card.frames or 1, card.channels, *card.shape))
     films = torch.stack([getattr(dataset, split).images[index] for split, index in chosen])
     cases = [_case(run, dataset, *each) for each in chosen]
     expected = EXPECTED.get(card.name, {}) if dataset.is_phantom else {}
