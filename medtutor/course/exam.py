@@ -13,6 +13,7 @@ The first of the four options is the key. The others come from misconceptions, e
 
 import json
 import os
+import re
 import zlib
 from collections.abc import Callable, Iterable
 from dataclasses import asdict, dataclass
@@ -29,6 +30,7 @@ from ..files import resolve, write_text
 from .lessons import lessons_with
 
 LETTERS = "ABCD"
+MINUS_NOTHING = re.compile(r"-0\.?0*")  # as a small number below 0 is printed
 DRAWS = 200  # until four options differ as they are printed
 FILES = ("exam.md", "key.md", "exam.json")
 
@@ -94,7 +96,7 @@ def ask(lesson: str, asked: Question, seed: int = 0) -> Asked:
     for _ in range(DRAWS):
         values, options = asked.draw(generator)
         shown = [asked.form.format(value) for value, _ in options]
-        if len(options) == len(LETTERS) == len(set(shown)):
+        if len(options) == len(LETTERS) == len(set(shown)) and not any(map(MINUS_NOTHING.fullmatch, shown)):
             break
     else:
         raise InputError(f"{lesson}/exam.py: {asked.name} has no four different options; draw other numbers")

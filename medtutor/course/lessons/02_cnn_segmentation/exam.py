@@ -4,7 +4,7 @@ import numpy as np
 import torch
 
 from medtutor.metrics.decisions import Counts
-from medtutor.metrics.masks import hausdorff, mask_measures
+from medtutor.metrics.masks import hausdorff
 from medtutor.metrics.segmentation import dice_of_each
 
 from ...exam import question
@@ -113,7 +113,7 @@ def tip(generator):
     mask = truth.copy()
     mask[-lost:] = False
     return {"n": n, "wide": wide, "lost": lost}, [
-        (mask_measures(mask, truth)["Dice"], "Twice what was found over the sum of both sizes."),
+        (Counts(tp=int(mask.sum()), fp=0, fn=lost * wide, tn=0).f1, "Twice what was found over the sum of both sizes."),
         (1 - lost / n, "This is the sensitivity, and here the Jaccard index, too."),
         (1 - lost / (n + lost), "What was missed lowers the sum of both sizes, and does not raise it."),
         (1.0 - lost / n / wide, "Whole rows were missed: the width cancels."),
@@ -150,21 +150,25 @@ def entropy(generator):
 
 
 @question(
-    "{pools} times a 2 x 2 pooling, with two 3 x 3 convolutions before each and two after the last one. How many pixels"
-    " in a row does one place at the end see?"
+    "{pools} times a 2 x 2 pooling, with {each} convolutions of {side} x {side} before each and {each} after the last"
+    " one. How many pixels in a row does one place at the end see?"
 )
 def reach(generator):
-    pools, each = int(generator.integers(2, 6)), 2
+    pools, each = (int(x) for x in generator.integers(2, 5, 2))
+    side = int(generator.choice([3, 5, 7]))
     seen, step = 1, 1
     for level in range(pools + 1):
-        seen += each * 2 * step
+        seen += each * (side - 1) * step
         if level < pools:
             seen += step
             step *= 2
-    return {"pools": pools}, [
-        (seen, "A convolution adds 2 steps, a pooling 1; the step doubles with each pooling."),
-        (1 + each * 2 * (pools + 1) + pools, "The step is forgotten: after a pooling a place is two pixels of before."),
-        (3 * 2**pools, "Only the last convolution was counted."),
+    return {"pools": pools, "each": each, "side": side}, [
+        (seen, "A convolution adds kernel - 1 steps, a pooling 1; the step doubles with each pooling."),
+        (
+            1 + each * (side - 1) * (pools + 1) + pools,
+            "The step is forgotten: after a pooling a place is two of before.",
+        ),
+        (side * 2**pools, "Only the last convolution was counted."),
         (seen - 2**pools + 1, "What the poolings themselves add is left out: each adds one step."),
     ]
 
