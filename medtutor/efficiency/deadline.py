@@ -142,14 +142,14 @@ def follow(
     loops, threads = checks.whole("loops", loops, 2), checks.whole("threads", threads, 1)
     if not ways or not all(isinstance(chain, Chain) for chain in ways.values()):
         raise InputError("there is no chain to follow; give {name: Chain(network)}")
-    own = path is None
     file = resolve(ultrasound_loop() if path is None else path)
+    sector = SECTOR if path is None else (slice(None), slice(None))
     _check(file)
     done: dict[str, list[list[dict[str, float]]]] = {name: [] for name in ways}
     with _threads(threads):
         for _ in range(loops):
             for name, chain in ways.items():
-                done[name].append(list(_loop(chain, file, SECTOR if own else (slice(None), slice(None)))))
+                done[name].append(list(_loop(chain, file, sector)))
     return {name: _timeline(each, ways[name].ahead) for name, each in done.items()}
 
 
