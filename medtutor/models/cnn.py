@@ -184,9 +184,10 @@ class ResidualBlock(nn.Module):
         self.skip: nn.Module = nn.Identity()
         # The backward pass of a strided 1 x 1 convolution of few channels, in the memory order channels_last, ends the
         # process on processors without AVX-512 (seen with torch 2.14.1): so the pixels are left out before it.
-        self.thinned = stride if in_channels < 8 else 1
+        thinned = stride if in_channels < 8 else 1
+        self.thins, self.left = thinned > 1, (slice(None), slice(None), *[slice(None, None, thinned)] * dims)
         if stride != 1 or in_channels != out_channels:
-            step = stride // self.thinned
+            step = stride // thinned
             self.skip = nn.Sequential(conv(in_channels, out_channels, 1, stride=step, bias=False), norm(out_channels))
         self.add = Add()
         self.relu2 = nn.ReLU()
@@ -194,10 +195,7 @@ class ResidualBlock(nn.Module):
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         y = self.relu1(self.norm1(self.conv1(x)))
         y = self.norm2(self.conv2(y))
-        if self.thinned > 1:
-            every = slice(None, None, self.thinned)
-            x = x[:, :, every, every] if x.dim() == 4 else x[:, :, every, every, every]
-        return self.relu2(self.add(y, self.skip(x)))
+        return self.relu2(self.add(y, self.skip(x[self.left] if self.thins else x)))
 
 
 def residual_stages(widths: Sequence[int], dims: int = 2) -> nn.Sequential:
