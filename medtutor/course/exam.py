@@ -24,7 +24,6 @@ from typing import Any
 import numpy as np
 
 from .. import checks
-from ..doctor import can_be_written
 from ..errors import InputError, unknown
 from ..files import resolve, write_text
 from .lessons import lessons_with
@@ -152,7 +151,8 @@ def write_exam(out: str | os.PathLike, lessons: Iterable[str] = (), seed: int = 
         raise InputError(f"{out} is a file; give the name of a folder")
     if target.exists() and {each.name for each in target.iterdir()} - set(FILES):
         raise InputError(f"{out} holds other files; give a new folder, or an empty one")
-    if not can_be_written(target):
+    place = target if target.exists() else target.absolute().parent
+    if not place.is_dir() or not os.access(place, os.W_OK):
         raise InputError(f"{out} cannot be written; choose a folder inside one that can")
     asked, missing = exam(lessons, seed)
     target.mkdir(parents=True, exist_ok=True)

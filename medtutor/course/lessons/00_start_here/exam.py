@@ -2,9 +2,8 @@
 
 import numpy as np
 
-from medtutor.clinic.pixel_values import windowed
-from medtutor.metrics import measure
-
+from ....clinic.pixel_values import windowed
+from ....metrics import measure
 from ...exam import question
 
 

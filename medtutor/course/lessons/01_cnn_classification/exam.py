@@ -4,9 +4,8 @@ import numpy as np
 import torch
 from torch import nn
 
-from medtutor.metrics import measure
-from medtutor.metrics.decisions import Counts
-
+from ....metrics import measure
+from ....metrics.decisions import Counts
 from ...exam import question
 
 

@@ -3,10 +3,9 @@
 import numpy as np
 import torch
 
-from medtutor.metrics.decisions import Counts
-from medtutor.metrics.masks import hausdorff
-from medtutor.metrics.segmentation import dice_of_each
-
+from ....metrics.decisions import Counts
+from ....metrics.masks import hausdorff
+from ....metrics.segmentation import dice_of_each
 from ...exam import question
 
 MASKS = "A mask has {found} pixels, the expert's {real}; {both} pixels are in both. "

@@ -3,9 +3,8 @@
 import numpy as np
 from torch import nn
 
-from medtutor.metrics.segmentation import segmentation_scores
-from medtutor.models.postprocessing import largest_component
-
+from ....metrics.segmentation import segmentation_scores
+from ....models.postprocessing import largest_component
 from ...exam import question
 
 SKIP = (

@@ -4,8 +4,7 @@ import numpy as np
 import torch
 from torch import nn
 
-from medtutor.metrics import measure_regression
-
+from ....metrics import measure_regression
 from ...exam import question
 
 

@@ -3,8 +3,7 @@
 import numpy as np
 import torch
 
-from medtutor.training.losses import reconstruction_loss
-
+from ....training.losses import reconstruction_loss
 from ...exam import question
 
 

@@ -3,8 +3,7 @@
 import numpy as np
 import torch
 
-from medtutor.training.losses import critic_loss, discriminator_loss, generator_loss
-
+from ....training.losses import critic_loss, discriminator_loss, generator_loss
 from ...exam import question
 
 

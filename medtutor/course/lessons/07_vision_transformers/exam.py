@@ -4,8 +4,7 @@ import numpy as np
 import torch
 from torch import nn
 
-from medtutor.models.vit import attend
-
+from ....models.vit import attend
 from ...exam import question
 
 

@@ -2,8 +2,7 @@
 
 import numpy as np
 
-from medtutor.metrics import measure
-
+from ....metrics import measure
 from ...exam import question
 
 SHARES = "AUC with the image alone {image}, with the table alone {table}, with both {both}. "

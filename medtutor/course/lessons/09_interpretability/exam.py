@@ -3,8 +3,7 @@
 import numpy as np
 import torch
 
-from medtutor.explanation import pointing_game, relevance_mass, rollout, similarity
-
+from ....explanation import pointing_game, relevance_mass, rollout, similarity
 from ...exam import question
 
 

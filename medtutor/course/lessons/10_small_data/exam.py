@@ -3,11 +3,10 @@
 import numpy as np
 import torch
 
-from medtutor.data.subsets import near_duplicates
-from medtutor.metrics.agreement import kappa
-from medtutor.metrics.decisions import Counts
-from medtutor.metrics.selection import expected_maximum, winners_excess
-
+from ....data.subsets import near_duplicates
+from ....metrics.agreement import kappa
+from ....metrics.decisions import Counts
+from ....metrics.selection import expected_maximum, winners_excess
 from ...exam import question
 
 

@@ -3,10 +3,9 @@
 import numpy as np
 from scipy.stats import binom
 
-from medtutor.metrics.calibration import at_temperature, brier_score
-from medtutor.metrics.conformal import conformal_threshold
-from medtutor.metrics.selective import at_prevalence, net_benefit, risk_coverage, treat_all
-
+from ....metrics.calibration import at_temperature, brier_score
+from ....metrics.conformal import conformal_threshold
+from ....metrics.selective import at_prevalence, net_benefit, risk_coverage, treat_all
 from ...exam import question
 
 

@@ -3,9 +3,8 @@
 import numpy as np
 import torch
 
-from medtutor.metrics.membership import attack_rates, log_odds_of_label
-from medtutor.training.federated import average
-
+from ....metrics.membership import attack_rates, log_odds_of_label
+from ....training.federated import average
 from ...exam import question
 
 

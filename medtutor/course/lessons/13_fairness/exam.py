@@ -2,9 +2,8 @@
 
 from scipy.stats import binom
 
-from medtutor.metrics.decisions import Counts
-from medtutor.metrics.groups import wilson
-
+from ....metrics.decisions import Counts
+from ....metrics.groups import wilson
 from ...exam import question
 
 

@@ -4,8 +4,7 @@ import numpy as np
 import torch
 from torch import nn
 
-from medtutor.efficiency import dequantise, distillation_loss, quantise, scale_and_zero_point
-
+from ....efficiency import dequantise, distillation_loss, quantise, scale_and_zero_point
 from ...exam import question
 
 RANGE = "Weights from {low} to {high} are stored in {bits} bits. "

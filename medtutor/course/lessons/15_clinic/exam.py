@@ -2,9 +2,8 @@
 
 import numpy as np
 
-from medtutor.clinic.pixel_values import windowed
-from medtutor.metrics.drift import cusum
-
+from ....clinic.pixel_values import windowed
+from ....metrics.drift import cusum
 from ...exam import question
 
 

@@ -2,11 +2,10 @@
 
 import numpy as np
 
-from medtutor.metrics.intervals import share_interval
-from medtutor.review import ANSWERS
-from medtutor.review.active import Simulation
-from medtutor.review.rule import holm
-
+from ....metrics.intervals import share_interval
+from ....review import ANSWERS
+from ....review.active import Simulation
+from ....review.rule import holm
 from ...exam import question
 from .exercises import judged
 
