@@ -110,7 +110,7 @@ class Standing:
         Raises `InputError` for a margin below the noise of its unit, and where there is nothing to read.
 
         >>> from medtutor.review.standing import standings
-        >>> standings()[0].with_margin(0.5).answer
+        >>> standings()[0].with_margin(0.05).answer
         'no difference larger than the margin'
         """
         number("margin", margin, above=0)
@@ -164,7 +164,7 @@ def forest(shown: Sequence[Standing] | None = None) -> "Picture":
     shown  claims to draw; all when left out
 
     >>> from medtutor.review.standing import forest, standings
-    >>> forest(standings()[:1]).alt[:55]
+    >>> forest(standings()[:1]).alt[:56]
     'Forest plot of 1 claims, each difference in units of its'
     """
     from ..figures import Effect  # they load torch
