@@ -310,7 +310,7 @@ def test_a_training_cut_short_is_no_training(quick_claim, tiny, tmp_path, monkey
     monkeypatch.setattr(trials, "fit", fit_cut_short)
     with pytest.raises(KeyboardInterrupt):
         collect(quick_claim, tiny, folder=tmp_path)
-    assert list(tmp_path.iterdir()) == []
+    assert list(tmp_path.rglob("*.json")) == []  # no evidence, and no training that is kept
 
 
 def test_report_counts_the_trainings(quick_claim, tiny):
