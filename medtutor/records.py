@@ -43,6 +43,23 @@ def digest(record: dict | list) -> str:
     return hashlib.sha256(json.dumps(record, sort_keys=True, allow_nan=False).encode()).hexdigest()
 
 
+def signed(record: dict) -> dict:
+    """A record with a SHA-256 over all of it.
+
+    >>> unsigned(signed({"seed": 3}))
+    {'seed': 3}
+    """
+    return record | {"sha256": digest(record)}
+
+
+def unsigned(record: Any) -> dict | None:
+    """What `signed` was given; None for what bears no SHA-256, or one of other values."""
+    if not isinstance(record, dict):
+        return None
+    held = {name: value for name, value in record.items() if name != "sha256"}
+    return held if record.get("sha256") == digest(held) else None
+
+
 def typed(what: str, value: Any, hint: Any, gaps: bool = False) -> Any:
     """`value`, as JSON gives it, checked against a type hint: with tuples for lists, and dataclasses for objects.
 

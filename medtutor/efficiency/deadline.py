@@ -5,7 +5,6 @@ import queue
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
 from dataclasses import dataclass
 from os import PathLike
 
@@ -19,6 +18,7 @@ from .. import checks
 from ..errors import InputError
 from ..files import resolve
 from ..models.inference import evaluating
+from ..training.processes import on_threads
 from .measuring import Latency
 
 FRAME_MS = 1000 / 30  # from one frame of pydicom's ultrasound loop to the next
@@ -146,7 +146,7 @@ def follow(
     sector = SECTOR if path is None else (slice(None), slice(None))
     _check(file)
     done: dict[str, list[list[dict[str, float]]]] = {name: [] for name in ways}
-    with _threads(threads):
+    with on_threads(threads):
         for _ in range(loops):
             for name, chain in ways.items():
                 done[name].append(list(_loop(chain, file, sector)))
@@ -163,16 +163,6 @@ def _check(file):
         raise InputError(f"{file} is no DICOM image; give a file of several frames") from error
     if frames < 2 or min(rows, columns) < SIDE:
         raise InputError(f"{file} has {frames} frames of {rows} x {columns} pixels; give 2 or more of at least 28 x 28")
-
-
-@contextmanager
-def _threads(number):
-    before = torch.get_num_threads()
-    torch.set_num_threads(number)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(before)
 
 
 def _decoded(file) -> Iterator[tuple[np.ndarray, float, float]]:

@@ -73,8 +73,7 @@ def distil(
     given.check_trainable(student)
     temperature = checks.number("temperature", temperature, above=0)
     weight = checks.number("weight", weight, 0, 1)
-    if not isinstance(labels, torch.Tensor) or labels.dtype != torch.int64 or labels.shape != (len(images),):
-        raise InputError(f"give one label for each of the {len(images)} images, as an int64 tensor")
+    given.check_labels(images, labels)
     shape = tuple(getattr(teacher, "shape", ()))
     if len(shape) != 2 or shape[0] != len(images):
         raise InputError(

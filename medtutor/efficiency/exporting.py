@@ -118,7 +118,7 @@ def export_onnx(model: nn.Module, images: torch.Tensor, path: str | PathLike) ->
     path = resolve(path)
     with evaluating(model), torch.no_grad():
         try:
-            with _quiet():
+            with quiet():
                 torch.onnx.export(
                     model,
                     (images[:2].contiguous(),),
@@ -168,7 +168,7 @@ def quantise_onnx(network: OnnxNetwork, images: torch.Tensor, path: str | PathLi
             batch = next(self.batches, None)
             return None if batch is None else {network.takes: batch}
 
-    with _quiet():
+    with quiet():
         tools.quantize_static(
             str(network.path),
             str(path),
@@ -190,7 +190,7 @@ def library(name: str) -> ModuleType:
 
 
 @contextmanager
-def _quiet():
+def quiet() -> Iterator[None]:
     """Exporter and quantiser tell of their progress, and of what their next versions will do otherwise."""
     before = logging.root.manager.disable
     with warnings.catch_warnings(), contextlib.redirect_stdout(io.StringIO()):

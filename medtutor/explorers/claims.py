@@ -3,6 +3,7 @@
 from PIL import ImageDraw
 
 from ..figures import ANSWER_STYLES, GREY
+from ..figures.answers import REACH
 from ..review.rule import UNITS
 from ..review.standing import MARKS, standings
 from ..review.verdict import ANSWERS
@@ -11,7 +12,6 @@ from ..widgets.drawing import FAINT, GAP, INK, SCALE
 
 ALL = "all"
 LEFT, WIDE, ROW, TOP = 250, 330, 17, 40  # page pixels of the forest: names, axis, a row, head
-REACH = 4.0  # margins to each side
 SHADE = "#eeeeee"
 
 

@@ -84,7 +84,7 @@ function paintAll() {
     const who = which === 'trained' ? 'the trained network' : 'the network with random weights';
     $(which).setAttribute('aria-label', `${phantom()}${title} of ${who} for ${name}, ${nameOf(chosen())}. ${now ? whereStrong(now.map, FACTS) : ''}`);
     $(`${which}-how`).textContent = !map ? (PAGE.networks ? 'computing …' : PAGE.failed ? 'needs WebAssembly' : 'waits for the runtime …')
-      : live ? `live, ${live.milliseconds < 10 ? live.milliseconds.toFixed(1) : Math.round(live.milliseconds)} ms` : 'computed beforehand';
+      : live ? took(live.milliseconds) : 'computed beforehand';
   }
   const {trained, random} = PAGE.shown;
   $('similar').textContent = trained && random ? `similarity of the two maps ${shown(similarity(trained.map, random.map))}` : '';
@@ -119,11 +119,7 @@ async function update() {
   drawCurves(PAGE.live.get(keyOf('trained'))?.curves);
   if (!PAGE.networks || !STATE.cover.on) answers(null);
   if (!PAGE.networks) return;
-  try {
-    await inTurn(() => compute(job));
-  } catch (error) {
-    if (!(error instanceof Stopped)) fail(`The map could not be computed here (${error.message}); choose another method.`);
-  }
+  await attempt(() => compute(job), message => `The map could not be computed here (${message}); choose another method.`);
 }
 
 async function compute(job) {

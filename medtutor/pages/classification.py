@@ -17,7 +17,7 @@ from ..training.run import Run
 from . import contents
 from .attention import attention
 from .graph import export
-from .kind import A_WEIGHT, MOST, RUNTIME, Content, Kind
+from .kind import A_WEIGHT, Content, Kind, check_room
 from .packing import planes, rounded, zipped
 
 # Bits after the point that random weights keep, of 23: they are as random. The trained ones keep all of theirs: at the
@@ -29,17 +29,9 @@ A_MAP, AN_IMAGE = 0.85, 1.23  # bytes for each pixel of a map, and of a channel 
 
 def check_size(run: Run, count: int) -> None:
     """Raises `InputError` for what would not fit, before the work is done."""
-    weights = sum(weight.numel() for weight in run.model.state_dict().values())
-    fixed = RUNTIME + (A_WEIGHT + A_RANDOM_WEIGHT) * weights
     each = (2 * len(contents.BEFORE) * A_MAP + run.card.channels * AN_IMAGE) * torch.Size(run.card.shape).numel()
-    room = int((MOST - fixed) / each)
-    if room < 2:
-        raise InputError(
-            f"{run.model.name} with {weights:,} weights on images of {run.card.size} pixels does not fit into a page of"
-            f" {MOST // 10**6} MB; choose a smaller one, such as cnn on 28 pixels, or narrower widths"
-        )
-    if count > room:
-        raise InputError(f"{count} images do not fit into a page of {MOST // 10**6} MB; give images={room}")
+    what, advice = f"images of {run.card.size} pixels", "cnn on 28 pixels, or narrower widths"
+    check_room(run, count, each, A_WEIGHT + A_RANDOM_WEIGHT, what, advice)
 
 
 def content(run: Run, dataset: Dataset, count: int) -> Content:

@@ -7,10 +7,11 @@ from dataclasses import dataclass
 import torch
 from torch import nn
 
+from ..efficiency.exporting import quiet
 from ..errors import InputError
 from ..explanation.anatomy import copied, title_of
 from ..models.recurrent import FrameSequence, Recurrent
-from .graph import check_installed, places_of, quiet, without_weights, written
+from .graph import check_installed, places_of, without_weights, written
 from .rules import rules, write_out
 
 

@@ -6,15 +6,12 @@ as ordinary ones. What ONNX has no name for, such as the backward of a convoluti
 has: `RULES`. What is left are plain operations on tensors, which `torch.export` and ONNX take.
 """
 
-import logging
-import warnings
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 
 import torch
 from torch import nn
 
+from ..efficiency.exporting import quiet
 from ..errors import InputError
 from ..explanation.anatomy import copied, title_of
 from ..explanation.familiar import hooked
@@ -141,19 +138,6 @@ def export(
     return Graph(
         whole.SerializeToString(), forward.SerializeToString(), other and other.SerializeToString(), tuple(places)
     )
-
-
-@contextmanager
-def quiet() -> Iterator[None]:
-    """Torch's exporter tells of its progress, and of what its next version will do otherwise."""
-    before = logging.root.manager.disable
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        logging.disable(logging.WARNING)
-        try:
-            yield
-        finally:
-            logging.disable(before)
 
 
 def _written(net, module, decompositions, asked, more):

@@ -5,11 +5,31 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from ..data import Dataset
+from ..errors import InputError
 from ..training.run import Run
 
 MOST = 6_000_000  # bytes of a page: what still goes by mail, and opens on a phone
 RUNTIME = 4_440_000  # bytes of a page that are the runtime and the page itself
 A_WEIGHT = 4.2  # bytes of a page for each weight
+
+
+def check_room(run: Run, count: int, each: float, a_weight: float, what: str, advice: str) -> None:
+    """Raises `InputError` where a network with so many cases does not fit into a page.
+
+    each      bytes of a page for a case
+    a_weight  and for each weight
+    what, advice  in words: the cases with their size, and what to choose otherwise
+    """
+    weights = sum(weight.numel() for weight in run.model.state_dict().values())
+    room = int((MOST - RUNTIME - a_weight * weights) / each)
+    if room < 2:
+        raise InputError(
+            f"{run.model.name} with {weights:,} weights on {what} does not fit into a page of {MOST // 10**6} MB;"
+            f" choose a smaller one, such as {advice}"
+        )
+    if count > room:
+        things = "clips" if run.card.frames else "images"
+        raise InputError(f"{count} {things} do not fit into a page of {MOST // 10**6} MB; give images={room}")
 
 
 @dataclass(frozen=True)

@@ -137,8 +137,6 @@ function packedMap(name, index) {
   return Float32Array.from(part(PAGE.maps, at, SIZE), value => value * scale);
 }
 
-const took = milliseconds => `live, ${milliseconds < 10 ? milliseconds.toFixed(1) : Math.round(milliseconds)} ms`;
-
 function paintAll() {
   const said = probabilities(), mask = maskOf(said), wanted = expert(), live = PAGE.live.get(coverKey()), where = nameOf(chosen());
   const compared = STATE.rule === 'threshold' ? wanted.map(value => value === STATE.looked ? value : 0) : wanted;
@@ -252,11 +250,7 @@ async function update() {
   const job = ++PAGE.job;
   paintAll();
   if (!PAGE.net) return;
-  try {
-    await inTurn(() => compute(job));
-  } catch (error) {
-    if (!(error instanceof Stopped)) fail(`The mask could not be computed here (${error.message}); load the page again.`);
-  }
+  await attempt(() => compute(job), message => `The mask could not be computed here (${message}); load the page again.`);
 }
 
 // --- controls ----------------------------------------------------------------------------------------------------------

@@ -13,7 +13,7 @@ from ..models.inference import probabilities
 from ..training.run import Run
 from . import contents
 from .fixed import export_segmentation
-from .kind import A_WEIGHT, MOST, RUNTIME, Content, Kind
+from .kind import A_WEIGHT, Content, Kind, check_room
 from .packing import planes, zipped
 
 LIVE = ("saliency", "input_x_gradient", "integrated_gradients", "smoothgrad", "occlusion")  # of a region
@@ -22,17 +22,9 @@ A_PIXEL = 1.23  # bytes of a page for a byte of a picture, a mask, a probability
 
 def check_size(run: Run, count: int) -> None:
     """Raises `InputError` for what would not fit, before the work is done."""
-    weights = sum(weight.numel() for weight in run.model.state_dict().values())
     planes_of_one = run.card.channels + 1 + len(run.card.classes) + len(LIVE)
     each = planes_of_one * A_PIXEL * torch.Size(run.card.shape).numel()
-    room = int((MOST - RUNTIME - A_WEIGHT * weights) / each)
-    if room < 2:
-        raise InputError(
-            f"{run.model.name} with {weights:,} weights on images of {run.card.size} pixels does not fit into a page of"
-            f" {MOST // 10**6} MB; choose a smaller one, such as narrower widths"
-        )
-    if count > room:
-        raise InputError(f"{count} images do not fit into a page of {MOST // 10**6} MB; give images={room}")
+    check_room(run, count, each, A_WEIGHT, f"images of {run.card.size} pixels", "narrower widths")
 
 
 def choose(run: Run, count: int) -> list[tuple[str, int]]:

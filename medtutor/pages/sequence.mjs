@@ -98,11 +98,7 @@ async function update() {
   const job = ++PAGE.job;
   paintAll();
   if (!PAGE.net) return;
-  try {
-    await inTurn(() => compute(job));
-  } catch (error) {
-    if (!(error instanceof Stopped)) fail(`The answers could not be computed here (${error.message}); load the page again.`);
-  }
+  await attempt(() => compute(job), message => `The answers could not be computed here (${message}); load the page again.`);
 }
 
 // --- pictures ----------------------------------------------------------------------------------------------------------
@@ -117,7 +113,6 @@ function paint(canvas, frame) {
   canvas.getContext('2d').putImageData(data, 0, 0);
 }
 
-const took = milliseconds => `live, ${milliseconds < 10 ? milliseconds.toFixed(1) : Math.round(milliseconds)} ms`;
 const waits = () => PAGE.net ? 'computing …' : PAGE.failed ? 'needs WebAssembly' : 'waits for the runtime …';
 
 /** What is known of the clip as it is played: {answers, how they came}. */

@@ -9,7 +9,7 @@ from ..explorers import sequence_clips as clips
 from ..explorers.sequence_clips import AS_FILMED, EXPECTED, HOWS
 from ..training.run import Run
 from .fixed import export_sequence
-from .kind import A_WEIGHT, MOST, RUNTIME, Content, Kind
+from .kind import A_WEIGHT, Content, Kind, check_room
 from .packing import planes, zipped
 
 A_PIXEL = 1.23  # bytes of a page for a byte of a clip
@@ -24,16 +24,8 @@ def check_size(run: Run, count: int) -> None:
     card = run.card
     if (card.frames or 0) < 2:
         raise InputError("the clips have one frame each, so there is no order; give clips of two frames or more")
-    weights = sum(weight.numel() for weight in run.model.state_dict().values())
     each = (card.frames or 1) * card.channels * torch.Size(card.shape).numel() * A_PIXEL
-    room = int((MOST - RUNTIME - A_WEIGHT * weights) / each)
-    if room < 2:
-        raise InputError(
-            f"{run.model.name} with {weights:,} weights on {card.frames} frames of {card.size} pixels does not fit into"
-            f" a page of {MOST // 10**6} MB; choose a smaller one, such as lstm on 28 pixels"
-        )
-    if count > room:
-        raise InputError(f"{count} clips do not fit into a page of {MOST // 10**6} MB; give images={room}")
+    check_room(run, count, each, A_WEIGHT, f"{card.frames} frames of {card.size} pixels", "lstm on 28 pixels")
 
 
 def choose(run: Run, count: int) -> list[tuple[str, int]]:

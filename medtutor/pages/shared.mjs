@@ -20,6 +20,7 @@ function make(tag, attributes = {}, ...children) {
 
 const shown = value => value.toFixed(2);
 const floats = bytes => Float32Array.from(bytes, value => value / 127.5 - 1);
+const took = milliseconds => `live, ${milliseconds < 10 ? milliseconds.toFixed(1) : Math.round(milliseconds)} ms`;
 const toBytes = x => Uint8Array.from(x, value => Math.round((value + 1) * 127.5));
 
 // --- messages ----------------------------------------------------------------------------------------------------------
@@ -47,6 +48,15 @@ async function inTurn(work) {
     return await work();
   } finally {
     done();
+  }
+}
+
+/** The same, and `words` of what went wrong; what was stopped, since something else is wanted, did not. */
+async function attempt(work, words) {
+  try {
+    await inTurn(work);
+  } catch (error) {
+    if (!(error instanceof Stopped)) fail(words(error.message));
   }
 }
 

@@ -65,10 +65,7 @@ class Claim:
     amended: tuple[Amendment, ...] = ()
 
     def __post_init__(self):
-        if len(set(self.seeds)) < max(2, len(self.seeds)):
-            raise InputError("seeds: name at least two, each once; one training has no spread")
-        for seed in self.seeds:
-            whole("seeds", seed, 0)
+        check_seeds(self.seeds)
         if not set(self.noise) <= {"seeds", "cases"}:
             raise InputError("noise: give seeds, cases or both")
         for of, error in self.noise.items():
@@ -227,6 +224,14 @@ def _parse_claim(claim_id, table):
         return Claim(**given | texts | changed)
     except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError) as error:
         raise InputError(f"claims.toml: claim {claim_id!r} is not well-formed ({error})") from None
+
+
+def check_seeds(seeds: tuple[int, ...]) -> None:
+    """Raises `InputError` for less than two, for one that stands twice, and for what can be no seed."""
+    if len(set(seeds)) < max(2, len(seeds)):
+        raise InputError("seeds: name at least two, each once; one training has no spread")
+    for seed in seeds:
+        whole("seeds", seed, 0)
 
 
 def parse_rule(given: dict) -> Rule:

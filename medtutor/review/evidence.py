@@ -21,7 +21,7 @@ from ..data.dataset import PROVENANCES
 from ..errors import InputError, MedtutorError
 from ..files import WAIT, locked, remove_partial, resolve, write_whole
 from ..metrics.intervals import over_seeds
-from ..records import digest, read_json, typed
+from ..records import digest, read_json, signed, typed
 from .cases import Cases
 
 # Ships with the package; `medtutor trial run` in a clone writes here.
@@ -210,7 +210,7 @@ class Evidence:
         record = asdict(self) | {"seeds": list(self.seeds), "contrasts": [c.as_record() for c in self.contrasts]}
         if self.code is None:
             del record["code"]
-        return record | {"sha256": digest(record)}
+        return signed(record)
 
     @classmethod
     def from_record(cls, record):
@@ -322,11 +322,12 @@ def code_of(trial: str) -> str | None:
     for path in sorted((Path(__file__).parent / "experiments").glob("*.py")):
         text = path.read_text(encoding="utf-8")
         if f"def {trial}(" in text:
-            return digest([ast.dump(_without_docstrings(ast.parse(text)))])
+            return digest([ast.dump(without_docstrings(ast.parse(text)))])
     return None
 
 
-def _without_docstrings(tree):
+def without_docstrings(tree):
+    """A syntax tree, in place, without what only explains."""
     for node in ast.walk(tree):
         documented = isinstance(node, (ast.Module, ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef))
         if documented and ast.get_docstring(node, clean=False) is not None:

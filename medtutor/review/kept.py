@@ -18,7 +18,7 @@ from filelock import FileLock, Timeout
 from ..checks import number, whole
 from ..errors import InputError
 from ..files import alone, remove_partial, resolve, write_whole
-from ..records import digest, read_json, typed
+from ..records import read_json, signed, typed, unsigned
 from ..training import Recipe
 from .cases import PerCase, unpacked
 from .evidence import as_plain, writing
@@ -57,12 +57,18 @@ def keep(folder, fingerprint, training):
     cases = {key: as_plain(each) for key, each in training.cases.items()}
     record = asdict(training) | {"fingerprint": fingerprint, "cases": cases}
     with writing(folder):
-        place = folder / PLACE
-        place.mkdir(exist_ok=True)
-        write_whole(place / ".gitignore", "*\n")
+        place = _made(folder)
         _note(place, fingerprint)
-        write_whole(place / f"{fingerprint}.json", json.dumps(record | {"sha256": digest(record)}) + "\n")
+        write_whole(place / f"{fingerprint}.json", json.dumps(signed(record)) + "\n")
         remove_partial(place, r"[0-9a-f]+\.json|\.gitignore")
+
+
+def _made(folder):
+    """The place of the trainings in a folder, which git passes over."""
+    place = folder / PLACE
+    place.mkdir(exist_ok=True)
+    write_whole(place / ".gitignore", "*\n")
+    return place
 
 
 def kept(folder, fingerprint):
@@ -94,7 +100,7 @@ def _read(path):
                 number(f"values.{name}, an AUC,", value, 0, 1)
         if record.get("fingerprint") != path.stem:
             raise ValueError("it is of another training")
-        if record.get("sha256") != digest({name: value for name, value in record.items() if name != "sha256"}):
+        if unsigned(record) is None:
             raise ValueError("it was altered after it was written")
     except (ArithmeticError, AttributeError, LookupError, OSError, RecursionError, TypeError, ValueError) as error:
         raise InputError(
@@ -106,10 +112,9 @@ def _read(path):
 @contextmanager
 def locked_training(folder, fingerprint):
     """Within, no other process does this training: it waits, and then finds the training kept."""
-    place = resolve(folder) / PLACE
-    with writing(resolve(folder)):
-        place.mkdir(exist_ok=True)
-        write_whole(place / ".gitignore", "*\n")
+    folder = resolve(folder)
+    with writing(folder):
+        place = _made(folder)
     with alone(FileLock(place / f"{fingerprint}.lock")):
         yield
 

@@ -16,13 +16,13 @@ from pathlib import Path
 
 from tqdm.auto import tqdm
 
-from ..checks import instance, text, whole
+from ..checks import instance, text
 from ..errors import InputError
 from ..files import resolve, write_text
-from ..records import digest, read_json, typed
+from ..records import digest, read_json, signed, typed, unsigned
 from .cases import Cases, PerCase
-from .claims import parse_rule
-from .evidence import Contrast, contrast
+from .claims import check_seeds, parse_rule
+from .evidence import Contrast, contrast, without_docstrings
 from .rule import Rule
 from .verdict import NOT_TESTABLE, Verdict, read
 
@@ -94,10 +94,7 @@ def lock_claim(
     """
     target = resolve(path)
     instance("rule", rule, Rule, "a Rule")
-    for each in seeds:
-        whole("seeds", each, 0)
-    if len(set(seeds)) < max(2, len(seeds)):
-        raise InputError("seeds: name at least two, each once; one training has no spread")
+    check_seeds(seeds)
     if len(arms) != 2:
         raise InputError(f"arms: name both, the first and the second, not {len(arms)}")
     if rule.secondary or rule.other_units:
@@ -250,15 +247,11 @@ def _code(measure):
         raise InputError(
             "the text of measure cannot be read; define it with def, in a cell or a file of its own"
         ) from None
-    for node in ast.walk(tree):
-        body = getattr(node, "body", None)
-        if isinstance(node, ast.FunctionDef) and ast.get_docstring(node) is not None and isinstance(body, list):
-            node.body = body[1:] or [ast.Pass()]
-    return digest([ast.dump(tree)])
+    return digest([ast.dump(without_docstrings(tree))])
 
 
 def _write(target, record):
-    write_text(target, json.dumps(record | {"sha256": digest(record)}, indent=1, ensure_ascii=False) + "\n")
+    write_text(target, json.dumps(signed(record), indent=1, ensure_ascii=False) + "\n")
 
 
 def _read(target, shown_as):
@@ -269,7 +262,7 @@ def _read(target, shown_as):
         raise InputError(f"{shown_as} cannot be read ({error.strerror or error}); lock a question first") from None
     except ValueError:
         record = None
-    held = {name: each for name, each in record.items() if name != "sha256"} if isinstance(record, dict) else {}
-    if held.get("format") != FORMAT or record.get("sha256") != digest(held):
+    held = unsigned(record)
+    if held is None or held.get("format") != FORMAT:
         raise InputError(f"{shown_as} is damaged, was altered, or is no lock; lock the question again in a new file")
     return held

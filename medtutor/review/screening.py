@@ -17,7 +17,7 @@ from filelock import Timeout
 from ..checks import flag, instance, one_of
 from ..errors import InputError, MedtutorError
 from ..files import locked, resolve, write_whole
-from ..records import digest, read_json, typed
+from ..records import digest, read_json, signed, typed, unsigned
 from .bibliography import Record
 from .collection import Collection
 from .prisma import Flow
@@ -200,9 +200,9 @@ class Screening:
             try:
                 with locked(self.path.parent):
                     self._check_unchanged(self.path)
-                    sha256 = digest(record)
-                    write_whole(self.path, json.dumps(record | {"sha256": sha256}) + "\n")
-                    self._saved = sha256
+                    record = signed(record)
+                    write_whole(self.path, json.dumps(record) + "\n")
+                    self._saved = record["sha256"]
             except Timeout:
                 raise MedtutorError(f"{self.path.parent} is being written to by another process; try again") from None
             except OSError as error:
@@ -224,8 +224,8 @@ class Screening:
             raise InputError(f"{path} cannot be read ({error.strerror or error}); choose another file") from None
         except ValueError:
             raise InputError(f"{path} is damaged or no screening; choose another file") from None
-        held = {key: value for key, value in record.items() if key != "sha256"} if isinstance(record, dict) else {}
-        if held.get("format") != FORMAT or record.get("sha256") != digest(held):
+        held = unsigned(record)
+        if held is None or held.get("format") != FORMAT:
             raise InputError(f"{path} is damaged, was altered, or is no screening; choose another file")
         if held.get("records") != self._of:
             raise InputError(f"{path} holds decisions on other records ({held.get('collection')}); choose another file")

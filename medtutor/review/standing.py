@@ -15,7 +15,7 @@ from ..errors import InputError
 from ..reports.table import Table
 from .claims import Claim, claims
 from .evidence import Contrast, Evidence
-from .rule import UNITS, holm
+from .rule import holm
 from .verdict import ANSWERS, INCONCLUSIVE, NO_DIFFERENCE, NOT_TESTABLE, Reading, Verdict, difference_of, judge, read
 
 if TYPE_CHECKING:
@@ -49,13 +49,20 @@ class Standing:
         return self.found.readings.get(self.claim.rule.primary)
 
     @property
-    def in_margins(self) -> tuple[float, float, float] | None:
-        """(low, difference, high) of the primary contrast, in units of the margin; None where nothing was read."""
+    def judged(self) -> tuple[Contrast, tuple[float, float]] | None:
+        """The primary contrast and its 95 % interval; None where nothing was read."""
         if self.reading is None or self.reading.interval is None or self.contrast is None:
             return None
+        return self.contrast, self.reading.interval
+
+    @property
+    def in_margins(self) -> tuple[float, float, float] | None:
+        """(low, difference, high) of the primary contrast, in units of the margin; None where nothing was read."""
+        if self.judged is None:
+            return None
+        contrast, (low, high) = self.judged
         margin = self.claim.rule.margin
-        low, high = self.reading.interval
-        return low / margin, self.contrast.mean / margin, high / margin
+        return low / margin, contrast.mean / margin, high / margin
 
     @property
     def marks(self) -> tuple[str, ...]:
@@ -77,17 +84,17 @@ class Standing:
         >>> standings()[0].measured.split()[-1]
         'AUC'
         """
-        if self.reading is None or self.reading.interval is None or self.contrast is None:
+        if self.judged is None:
             return NOT_TESTABLE
-        low, high = self.reading.interval
-        return f"{self.contrast.mean:+.3f} ({low:+.3f} to {high:+.3f}) {self.claim.rule.unit}"
+        contrast, (low, high) = self.judged
+        return f"{contrast.mean:+.3f} ({low:+.3f} to {high:+.3f}) {self.claim.rule.unit}"
 
     @cached_property
     def over_seeds(self) -> str | None:
         """The answer over seeds alone, with the test cases taken as they are; None where nothing was read."""
-        if self.contrast is None or self.reading is None or self.reading.interval is None:
+        if self.judged is None:
             return None
-        return _primary(self.claim.rule, replace(self.contrast, cases=None)).answer
+        return _primary(self.claim.rule, replace(self.judged[0], cases=None)).answer
 
     @cached_property
     def p_of_answer(self) -> float | None:
@@ -96,12 +103,12 @@ class Standing:
         Of "no difference larger than the margin" twice the larger of the two one-sided p values. None where nothing
         was read.
         """
-        if self.contrast is None or self.reading is None or self.reading.interval is None:
+        if self.judged is None:
             return None
         rule = self.claim.rule
         if self.found.word != NO_DIFFERENCE:
-            return self.reading.p
-        difference = difference_of(self.contrast, rule.margin_of(rule.primary))
+            return self.found.readings[rule.primary].p
+        difference = difference_of(self.judged[0], rule.margin_of(rule.primary))
         return min(1.0, 2 * max(difference.p_above(-rule.margin), difference.p_below(rule.margin)))
 
     def with_margin(self, margin: float) -> Reading:
@@ -114,23 +121,15 @@ class Standing:
         'no difference larger than the margin'
         """
         number("margin", margin, above=0)
-        if self.contrast is None or self.reading is None or self.reading.interval is None:
+        if self.judged is None:
             raise InputError(f"{self.claim.id} has no evidence that could be read; choose another claim")
-        return _primary(replace(self.claim.rule, margin=margin), self.contrast)
-
-    @property
-    def least_margin(self) -> float:
-        """The smallest margin that may be asked for: the noise of the unit, or a tenth of the rule's own."""
-        return max(UNITS[self.claim.rule.unit].noise, self.claim.rule.margin / 10)
+        return _primary(replace(self.claim.rule, margin=margin), self.judged[0])
 
 
 def _primary(rule, contrast):
     """The `Reading` of the primary contrast alone."""
-    return read(replace(rule, secondary=(), other_units={}, ceilings=_of_primary(rule)), [contrast])[rule.primary]
-
-
-def _of_primary(rule):
-    return {name: most for name, most in rule.ceilings.items() if name == rule.primary}
+    ceilings = {name: most for name, most in rule.ceilings.items() if name == rule.primary}
+    return read(replace(rule, secondary=(), other_units={}, ceilings=ceilings), [contrast])[rule.primary]
 
 
 def standings() -> tuple[Standing, ...]:

@@ -48,6 +48,12 @@ def _number(name, value, what, low=None, **range):
         raise InputError(f"{name} is {value!r}; give {what}") from None
 
 
+def check_labels(images: torch.Tensor, labels: object) -> None:
+    """Raises `InputError` for anything but one label for each image, int64 (N,)."""
+    if not isinstance(labels, torch.Tensor) or labels.dtype != torch.int64 or labels.shape != (len(images),):
+        raise InputError(f"give one label for each of the {len(images)} images, as an int64 tensor")
+
+
 def check_trainable(model: object) -> None:
     """Raises `InputError` for what is no model, and for one without a weight that may change."""
     if not isinstance(model, nn.Module):

@@ -348,7 +348,6 @@ def _without_samples(model):
 
 def _check_cases(images, labels):
     check_normalised("images", images)
-    if not isinstance(labels, torch.Tensor) or labels.dtype != torch.int64 or labels.shape != (len(images),):
-        raise InputError(f"give one label for each of the {len(images)} images, as an int64 tensor")
+    given.check_labels(images, labels)
     if len(images) < 4:
         raise InputError(f"there are {len(images)} images; give at least 4")

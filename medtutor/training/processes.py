@@ -60,17 +60,19 @@ def _cgroup_limits(root=Path("/sys/fs/cgroup")):
 
 
 @contextmanager
-def one_thread():
-    """Torch works on one thread of the CPU within; also a decorator. The number of before comes back.
-
-    For steps of networks so small that they are not worth sharing.
-    """
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
+def on_threads(number):
+    """Torch works on so many threads of the CPU within; also a decorator. The number of before comes back."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(number)
     try:
         yield
     finally:
-        torch.set_num_threads(threads)
+        torch.set_num_threads(before)
+
+
+def one_thread():
+    """`on_threads(1)`: for steps of networks so small that they are not worth sharing."""
+    return on_threads(1)
 
 
 def choose_threads():

@@ -125,7 +125,7 @@ def _coalitions(count, samples, draws):
         sizes = torch.arange(1, count, dtype=torch.float32)
         weights = torch.cat([torch.zeros(1), (count - 1) / (sizes * (count - sizes))])
         for _ in range(samples - 2):
-            # As torch.multinomial draws; written out, since that draws otherwise where the processor is Intel's.
+            # As torch.multinomial drew here; written out, so that a page can draw the same.
             waits = -torch.log1p(-torch.rand(count, dtype=torch.float64, generator=draws)).float()
             size = int((weights / weights.sum() / waits).argmax())
             values = torch.randn(count, generator=draws)
