@@ -148,7 +148,7 @@ def _collected(chosen, folder, options, remark):
             yield claim, run_trial(claim, **given)
 
 
-def _estimate(chosen, processes):
+def _estimate(chosen, processes=None):
     """How long it will take, in a sentence."""
     from ..review.plan import estimate, longest
 

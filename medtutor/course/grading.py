@@ -87,8 +87,9 @@ def grade(folder, lessons=None, progress=print):
     could be graded. Raises `InputError` where there is no course, or nothing was handed in.
     """
     folder = Path(folder).resolve()
+    api = api_of(folder)
     names = sorted(path.name for path in (folder / "source").iterdir() if path.is_dir())
-    api, chosen = api_of(folder), [name for name in names if not lessons or name[:2] in lessons]
+    chosen = [name for name in names if not lessons or name[:2] in lessons]
     with warnings.catch_warnings():
         # nbgrader's way with SQLAlchemy, of no concern to who grades.
         warnings.filterwarnings("ignore", "Object of type <Submitted", module="nbgrader")

@@ -379,7 +379,8 @@ def test_a_cnn_has_no_attention_to_roll_out():
     for model in (mt.build("cnn", _data(), widths=(4, 8, 8)), mt.build("mlp", _data())):
         with pytest.raises(
             InputError,
-            match="needs a transformer that returns its attention.*build 'vit'.*choose one of saliency.*kernel_shap$",
+            match="needs a transformer that returns its attention.*build 'vit'.*choose one of saliency.*kernel_shap"
+            ", rise$",
         ):
             explain(model, image(), "attention_rollout")
 

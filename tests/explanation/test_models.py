@@ -307,7 +307,7 @@ def test_a_model_that_says_the_same_of_everything_has_a_map_and_scores_of_zero()
         pixels = colours(found.map), overlay(image(), found.map)
         assert (pixels[0] == 255).all() and (pixels[1] == image().permute(1, 2, 0).numpy()).all()
         assert pointing_game(found, torch.ones(12, 12)) == 1 and similarity(found, found) == 0
-    found = score(model, image(), found)
+    found = score(model, image(), ask(model, "kernel_shap"))
     assert (found.infidelity, found.sensitivity, found.to_randomised, found.completeness_error) == (0, 0, 0, 0)
     assert found.deletion == found.insertion == pytest.approx(model[7].bias.softmax(0).max().item(), abs=1e-5)
 
@@ -401,7 +401,7 @@ def test_torchscript_is_explained_where_no_layer_need_be_seen():
             else:
                 with pytest.raises(
                     InputError,
-                    match="TorchScript hides those of .*; choose one of saliency, .* occlusion, kernel_shap$",
+                    match="TorchScript hides those of .*; choose one of saliency, .* occlusion, kernel_shap, rise$",
                 ):
                     ask(model, method)
         found = ask(model, "occlusion")

@@ -217,7 +217,7 @@ def test_a_kept_training_keeps_its_predictions(tmp_path):
 
 
 def test_evidence_of_other_code_is_not_testable():
-    each = claim("cnn-beats-mlp")
+    each = claim("cnn-keeps-lead-shifted")
     shipped = read_evidence(each.id)
     now = code_of(each.trial)
     assert verdict(each, replace(shipped, code=now)).word == "supported"

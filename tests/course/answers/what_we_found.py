@@ -42,6 +42,16 @@ def by_a_table(low, high, margin, learned):
     return next((answer for answer, holds in answers.items() if holds), 3)
 
 
+@right("judged")
+def by_the_nearer_and_the_further_end(low, high, margin, learned):
+    near, far = sorted([abs(low), abs(high)])
+    if not learned:
+        return 4
+    if low * high > 0 and near > margin:
+        return 0 if low > 0 else 1
+    return 2 if far < margin else 3
+
+
 @right("holm")
 def by_a_loop(p_values):
     corrected, highest = [0.0] * len(p_values), 0.0
