@@ -180,7 +180,7 @@ def test_numbers_are_drawn_as_numbers(fractions):
     row = figures.gallery(dataset, "test", columns=4)
     assert "from the lowest fraction to the highest: 20, 40, 60, 80" in row.alt
     drawn = figures.predicted(run)
-    answers = run.predict(dataset.test.images)
+    answers = run.predict(dataset.val.images)
     assert (
         f"from {float(answers.min()):.3g} to {float(answers.max()):.3g}" in drawn.alt
         and "labels run from 20 to 80" in drawn.alt

@@ -3,7 +3,6 @@
 from typing import NamedTuple, cast
 
 import torch
-from sklearn.linear_model import LogisticRegression
 from torch import nn
 
 from .. import checks
@@ -49,6 +48,8 @@ class EarlyExit(nn.Module):
 
         images  float (N, C, H, W); labels int64 (N,), each class at least once
         """
+        from sklearn.linear_model import LogisticRegression
+
         with torch.no_grad():
             features = torch.cat([self._pooled(self.first(some)) for some in images.split(batch_size)])
             fitted = LogisticRegression(max_iter=1000).fit(features.numpy(), labels.numpy())

@@ -15,6 +15,8 @@ import urllib.error
 import urllib.request
 from pathlib import Path
 
+from medtutor.training.processes import slowness
+
 START_SECONDS = 60
 PROGRAMS = ("chromium", "chromium-browser", "google-chrome")
 # --no-sandbox: as root, and in containers, Chromium does not start with it.
@@ -215,10 +217,10 @@ class NotebookPage:
         return self
 
     def run_all(self, timeout=60):
-        """Run every cell, and wait until the last has its number. `timeout` in seconds."""
+        """Run every cell, and wait until the last has its number. `timeout` in seconds of the reference machine."""
         self.page.get_by_role("menuitem", name="Run", exact=True).click()
         self.page.locator('.lm-Menu-item[data-command="runmenu:run-all"]').click()
-        self.page.wait_for_function(RAN, timeout=timeout * 1000)
+        self.page.wait_for_function(RAN, timeout=timeout * slowness() * 1000)
         return self
 
     @property
