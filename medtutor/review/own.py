@@ -24,7 +24,7 @@ from .cases import Cases, PerCase
 from .claims import check_seeds, parse_rule
 from .evidence import Contrast, contrast, without_docstrings
 from .rule import Rule
-from .verdict import NOT_TESTABLE, Verdict, read
+from .verdict import Verdict, judged
 
 FORMAT = "medtutor own claim 1"
 Measured = float | PerCase
@@ -165,7 +165,7 @@ def run_claim(path: str | PathLike, measure: Measure, *, progress: bool = True) 
     found = _contrast(own, first, second)
     record = {"format": FORMAT, "claim": own.sha256, "contrast": found.as_record()}
     _write(target, record)
-    return _judged(own, found)
+    return judged(own.rule, [found], in_full=False)
 
 
 def read_own(path: str | PathLike) -> Verdict:
@@ -190,7 +190,7 @@ def read_own(path: str | PathLike) -> Verdict:
         typed("second", held["second"], tuple[float, ...]),
         cases=typed("cases", cases, Cases) if cases else None,
     )
-    return _judged(own, found)
+    return judged(own.rule, [found], in_full=False)
 
 
 def evidence_path(path: str | PathLike) -> Path:
@@ -201,16 +201,6 @@ def evidence_path(path: str | PathLike) -> Path:
     """
     target = resolve(path)
     return target.with_name(f"{target.stem}.evidence.json")
-
-
-def _judged(own, found):
-    reading = read(own.rule, [found])[own.rule.primary]
-    if reading.interval is None:
-        return Verdict(NOT_TESTABLE, reading.why, {own.rule.primary: reading})
-    low, high = reading.interval
-    basis = "over seeds only" if reading.of_seeds is None else "over seeds and cases"
-    told = f"{found.name} is {found.mean:+.3f} (95 % interval {low:+.3f} to {high:+.3f}, {basis})"
-    return Verdict(reading.answer, f"{told}; the margin is {own.rule.margin:g} {own.rule.unit}", {found.name: reading})
 
 
 def _contrast(own, first, second):
