@@ -18,8 +18,8 @@ from .evidence import Evidence, read_evidence
 from .verdict import difference_of
 
 POWER = 0.8  # in four of five repetitions
-# Of trials that train the same networks and measure the same of them, though each is an experiment of its own: what they
-# measure. A test finds them in the experiments. The seconds of each have those of the shared trainings in them.
+# Of trials that train the same networks and measure the same of them, though each is an experiment of its own: what
+# they measure. A test finds them in the experiments. The seconds of each have those of the shared trainings in them.
 MEASURES = {
     "compressed": "made_smaller",
     "students": "made_smaller",

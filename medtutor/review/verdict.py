@@ -18,7 +18,8 @@ for their number, and decide nothing.
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from ..errors import InputError
+from ..checks import instance
+from ..errors import InputError, shown
 from ..metrics.intervals import Difference, over_seeds
 from .evidence import Contrast, Evidence, code_of, command, read_evidence
 from .rule import UNITS, Margin, Rule, holm
@@ -92,13 +93,18 @@ def verdict(claim: Any, evidence: Evidence | None) -> Verdict:
     >>> verdict(claim("cnn-beats-mlp"), None).word
     'not testable here'
     """
+    _check_claim(claim)
+    if evidence is not None:
+        instance("evidence", evidence, Evidence, "Evidence, such as read_evidence gives, or None")
     obstacle = _obstacle(claim, evidence)
     if evidence is None or obstacle:
         return Verdict(NOT_TESTABLE, obstacle)
     found = judged(claim.rule, [evidence.contrast(name) for name in claim.rule.contrasts])
     earlier = None if evidence.registered == claim.registered else claim.read_under(evidence.registered)
     if earlier and found.over:
-        return replace(found, reason=f"{found.reason}; the evidence is of the protocol before {earlier.on}, see Amended")
+        return replace(
+            found, reason=f"{found.reason}; the evidence is of the protocol before {earlier.on}, see Amended"
+        )
     return found
 
 
@@ -188,6 +194,11 @@ def _obstacle(claim, evidence):
     return None
 
 
+def _check_claim(given):
+    if not hasattr(given, "read_under"):  # `Claim` stands above this file
+        raise InputError(f"claim must be a Claim, such as review.claim gives for an id, not {shown(given)}")
+
+
 def judge(claim: Any) -> tuple[Evidence | None, Verdict]:
     """(Evidence or None, `Verdict`) from the shipped evidence; a damaged file makes the claim not testable.
 
@@ -196,6 +207,7 @@ def judge(claim: Any) -> tuple[Evidence | None, Verdict]:
     >>> len(evidence.seeds), found.word
     (5, 'supported')
     """
+    _check_claim(claim)
     try:
         evidence = read_evidence(claim.id)
     except InputError as error:

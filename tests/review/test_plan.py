@@ -66,7 +66,7 @@ def test_two_at_once_take_as_long_as_whoever_ends_last():
     long, *short = sorted((read_evidence(each.id).seconds for each in chosen), reverse=True)
     assert plans.at_once(chosen, 2) == max(long, sum(short)) == plans.at_once(chosen, 9)
     assert plans.at_once(chosen, 1) == estimate(chosen)[0] == pytest.approx(long + sum(short))
-    with pytest.raises(InputError, match="workers must be a whole number from 1"):
+    with pytest.raises(InputError, match="workers must be from 1, not 0"):
         plans.at_once(chosen, 0)
 
 
