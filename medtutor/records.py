@@ -20,8 +20,13 @@ def read_json(path: Path) -> Any:
 
     Raises `OSError` where it cannot be read, `ValueError` for what is no JSON, names a key twice or is nested deeply.
     """
+    return parse_json(path.read_bytes())
+
+
+def parse_json(content: bytes) -> Any:
+    """As `read_json`, of the content of a file."""
     try:
-        return json.loads(path.read_text(encoding="utf-8"), object_pairs_hook=_each_once, parse_constant=_no_number)
+        return json.loads(content.decode("utf-8"), object_pairs_hook=_each_once, parse_constant=_no_number)
     except RecursionError:
         raise ValueError("it is nested too deeply") from None
 
@@ -70,6 +75,8 @@ def typed(what: str, value: Any, hint: Any, gaps: bool = False) -> Any:
     Raises `InputError`, which calls it `what`, for another type, a number that is not finite, and a key too many or too
     few.
     """
+    if hint in (int, bool, str) and type(value) is hint:  # most of what a file holds
+        return value
     kind, inner = get_origin(hint), get_args(hint)
     if kind is UnionType:
         return None if value is None else typed(what, value, inner[0], gaps)

@@ -34,6 +34,7 @@ def add(commands):
                 "--seeds", nargs="+", type=int, metavar="SEED", help="in place of the claims' own: gives no verdict"
             )
             sub.add_argument("--device", default="auto", help="auto (default) or cpu")
+            sub.add_argument("--estimate", action="store_true", help="say how long it would take, and do no more")
             many = sub.add_mutually_exclusive_group()
             many.add_argument(
                 "--processes", type=int, metavar="N", help="work on N claims at once, each on one thread of the CPU"
@@ -100,6 +101,10 @@ def trial_run(options):
 
     # Everything that can be wrong is found before the work starts.
     chosen = [claim(claim_id) for claim_id in options.claims] or claims()
+    if options.processes is not None and options.processes < 1:
+        raise InputError(f"--processes must be a whole number from 1, not {options.processes}")
+    if options.estimate:
+        return _told_estimate(options, chosen)
     out = _evidence_folder(options, chosen)
 
     from ..review.kept import forget_trainings
@@ -108,8 +113,6 @@ def trial_run(options):
         raise InputError(
             f"unknown source {options.source!r}; choose auto or phantom, or leave it out for the published images"
         )
-    if options.processes is not None and options.processes < 1:
-        raise InputError(f"--processes must be a whole number from 1, not {options.processes}")
     remark, records = partial(print, file=sys.stderr, flush=True), []
     remark(_estimate(chosen, options.processes))
     try:
@@ -148,14 +151,25 @@ def _collected(chosen, folder, options, remark):
             yield claim, run_trial(claim, **given)
 
 
+def _told_estimate(options, chosen):
+    from ..review.plan import at_once, estimate
+
+    if options.json:
+        seconds, unknown = estimate(chosen)
+        print_json({"seconds": seconds, "at_once": at_once(chosen, options.processes or 1), "unknown": unknown})
+    else:
+        print(_estimate(chosen, options.processes))
+    return 0
+
+
 def _estimate(chosen, processes=None):
     """How long it will take, in a sentence."""
-    from ..review.plan import estimate, longest
+    from ..review.plan import at_once, estimate
 
     seconds, unknown = estimate(chosen)
     known = f"estimate: {seconds / 3600:.1f} hours, as the evidence took that is there; less where trainings are kept"
     if processes and processes > 1:
-        known += f"; {max(seconds / processes, longest(chosen)) / 3600:.1f} hours with {processes} at once, or more"
+        known += f"; {at_once(chosen, processes) / 3600:.1f} hours with {processes} at once, or more"
     return f"{known}; not known of {', '.join(unknown)}" if unknown else known
 
 

@@ -8,7 +8,8 @@ writes them: in CSV a column `included` (1, 0 or empty), in RIS a note (`N1  - A
 import csv
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from itertools import count
 from os import PathLike
 
 from ..errors import InputError, shown
@@ -90,7 +91,7 @@ def read_records(path: str | PathLike) -> list[Record]:
 def write_records(path: str | PathLike, records: Iterable[Record]) -> None:
     """Write records to a file whose name ends in .csv or .ris, whole or not at all. ASReview reads both.
 
-    Raises `InputError` for another name, and where the file cannot be written.
+    Raises `InputError` for another name, for what is no `Record`, and where the file cannot be written.
 
     >>> import tempfile, pathlib
     >>> file = pathlib.Path(tempfile.mkdtemp()) / "one.ris"
@@ -102,7 +103,10 @@ def write_records(path: str | PathLike, records: Iterable[Record]) -> None:
     kind = target.suffix.lower()
     if kind not in (".csv", ".ris"):
         raise InputError(f"{target.name} must end in .csv or .ris")
-    write_text(target, as_ris(records) if kind == ".ris" else as_csv(records))
+    given = list(records) if isinstance(records, Iterable) else [None]
+    if not all(isinstance(record, Record) for record in given):
+        raise InputError(f"records must be a list of Record, such as read_records gives, not {shown(records)}")
+    write_text(target, as_ris(given) if kind == ".ris" else as_csv(given))
 
 
 # --- CSV ---------------------------------------------------------------------------------------
@@ -118,6 +122,10 @@ def parse_csv(text: str, name: str = "the text") -> list[Record]:
     with csv_rows(text, name) as reader:
         head = {(column or "").strip().lower(): column for column in reader.fieldnames or ()}
         columns = {field: next((head[c] for c in given if c in head), None) for field, given in COLUMNS.items()}
+        names = [(column or "").strip().lower() for column in reader.fieldnames or ()]
+        for column in filter(None, columns.values()):
+            if names.count(column.strip().lower()) > 1:
+                raise InputError(f"line 1 of {name}: the column {shown(column)} stands twice; leave one of them")
         if columns["title"] is None and columns["abstract"] is None:
             raise InputError(
                 f"line 1 of {name}: there is no column title or abstract; the first line names the columns"
@@ -128,18 +136,19 @@ def parse_csv(text: str, name: str = "the text") -> list[Record]:
             place = f"line {line + 1} of {name}"
             line = reader.line_num
             if None in row or None in row.values():
-                raise InputError(f"{place}: it has not {len(head)} values, as the first line; quote values with commas")
+                raise InputError(
+                    f"{place}: it has not {len(names)} values, as the first line; quote values with commas"
+                )
             values = {field: row[column].strip() if column else "" for field, column in columns.items()}
-            records.append(_from_csv(values, place, number=len(records) + 1))
+            records.append(_from_csv(values, place))
     return _each_once(records, name)
 
 
-def _from_csv(values, place, number):
+def _from_csv(values, place):
     decision = values.pop("included").lower()
     if decision.removesuffix(".0") not in WORDS:
         raise InputError(f"{place}: {shown(decision)} is no decision; write 1, 0, or nothing for not screened")
     authors = tuple(each.strip() for each in values.pop("authors").split(";") if each.strip())
-    values["key"] = values["key"] or str(number)
     included = WORDS[decision.removesuffix(".0")]
     return _record(**values, authors=authors, included=included, place=place)
 
@@ -173,7 +182,7 @@ def parse_ris(text: str, name: str = "the text") -> list[Record]:
     records: list[Record] = []
     fields: dict[str, list[str]] | None = None  # of the open record
     begun, last = 0, ""
-    for number, line in enumerate(text.splitlines(), 1):
+    for number, line in enumerate(re.split(r"\r\n?|\n", text), 1):  # `splitlines` also breaks within a title
         found = LINE.match(line.rstrip())
         tag, value = (found[1], found[2]) if found else ("", line)
         value, place = " ".join(value.split()), f"line {number} of {name}"
@@ -188,7 +197,7 @@ def parse_ris(text: str, name: str = "the text") -> list[Record]:
                 raise InputError(f"{place}: {tag} stands outside a record; a record begins with 'TY  - JOUR'")
             # Between records some write numbers or blank lines.
         elif tag == "ER":
-            records.append(_from_ris(fields, f"line {begun} of {name}", number=len(records) + 1))
+            records.append(_from_ris(fields, f"line {begun} of {name}"))
             fields = None
         elif tag:
             fields.setdefault(tag, []).append(value)
@@ -204,7 +213,7 @@ def parse_ris(text: str, name: str = "the text") -> list[Record]:
     return _each_once(records, name)
 
 
-def _from_ris(fields, place, number):
+def _from_ris(fields, place):
     given = {field: [value for tag in tags for value in fields.get(tag, ())] for field, tags in TAGS.items()}
     notes = [re.sub(r"^<p>|</p>$", "", note) for note in given.pop("notes")]  # as Zotero wraps them
     decisions = {NOTES[note] for note in notes if note in NOTES}
@@ -212,7 +221,7 @@ def _from_ris(fields, place, number):
         raise InputError(f"{place}: its notes hold two decisions; leave one N1  - ASReview_… in it")
     return _record(
         **{field: (values or [""])[0] for field, values in given.items() if field not in ("authors", "key")},
-        key=(given["key"] or [str(number)])[0],
+        key=(given["key"] or [""])[0],
         authors=tuple(given["authors"]),
         included=decisions.pop() if decisions else None,
         notes=tuple(note for note in notes if note not in NOTES and note),
@@ -279,6 +288,12 @@ def plain_doi(doi: str) -> str:
 
 
 def _each_once(records, name):
+    """The records, each with a key of its own: its number where it came with none."""
+    given, numbers = {record.key for record in records}, count(1)
+    for place, record in enumerate(records):
+        number = next(each for each in map(str, numbers) if each not in given)
+        if not record.key:
+            records[place] = replace(record, key=number)
     places = {}
     for record in records:
         if record.key in places:

@@ -11,8 +11,8 @@ from functools import cache
 from importlib.resources import files
 from typing import get_type_hints
 
-from ..checks import number, whole
-from ..errors import InputError, unknown
+from ..checks import number, one_of, whole
+from ..errors import InputError
 from ..records import digest, typed
 from .evidence import Evidence
 from .render import Card, provenance, rows_of
@@ -173,9 +173,7 @@ def claim(claim_id: str) -> Claim:
     'pneumoniamnist'
     """
     known = {each.id: each for each in claims()}
-    if claim_id not in known:
-        raise unknown("claim", claim_id, list(known))
-    return known[claim_id]
+    return known[one_of("claim", claim_id, known)]
 
 
 def parse_claims(text: str) -> tuple[Claim, ...]:

@@ -11,6 +11,7 @@ import re
 import statistics
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field, fields, replace
+from functools import lru_cache
 from pathlib import Path
 from typing import TypedDict
 
@@ -21,7 +22,7 @@ from ..data.dataset import PROVENANCES
 from ..errors import InputError, MedtutorError
 from ..files import WAIT, locked, remove_partial, resolve, write_whole
 from ..metrics.intervals import over_seeds
-from ..records import digest, read_json, signed, typed
+from ..records import digest, parse_json, signed, typed
 from .cases import Cases
 
 # Ships with the package; `medtutor trial run` in a clone writes here.
@@ -94,8 +95,8 @@ class Contrast:
 
 
 def as_plain(record):
-    """A dataclass as plain values, as JSON gives them: with lists for tuples."""
-    return {name: list(each) if isinstance(each, tuple) else each for name, each in asdict(record).items()}
+    """A dataclass without others in it as plain values, as JSON gives them: with lists for tuples."""
+    return {name: list(each) if isinstance(each, tuple) else each for name, each in vars(record).items()}
 
 
 def contrast(row, column, first, second, cases=None, **keys):
@@ -207,7 +208,8 @@ class Evidence:
 
     def as_record(self):
         """Plain values for JSON, with a SHA-256 over all of them."""
-        record = asdict(self) | {"seeds": list(self.seeds), "contrasts": [c.as_record() for c in self.contrasts]}
+        of_contrasts = [contrast.as_record() for contrast in self.contrasts]
+        record = asdict(replace(self, contrasts=())) | {"seeds": list(self.seeds), "contrasts": of_contrasts}
         if self.code is None:
             del record["code"]
         return signed(record)
@@ -292,7 +294,7 @@ def read_evidence(claim_id: str, folder: str | os.PathLike | None = None) -> Evi
     """
     path = (FOLDER if folder is None else resolve(folder)) / f"{claim_id}.json"
     try:
-        evidence = Evidence.from_record(read_json(path))
+        evidence = _parsed(path.read_bytes())
     except FileNotFoundError:
         return None
     except InputError as error:
@@ -311,6 +313,11 @@ def read_evidence(claim_id: str, folder: str | os.PathLike | None = None) -> Evi
     return evidence
 
 
+@lru_cache(maxsize=128)  # tables and cards ask for all claims again and again; a file that was changed has other bytes
+def _parsed(content):
+    return Evidence.from_record(parse_json(content))
+
+
 def code_of(trial: str) -> str | None:
     """SHA-256 of the file in experiments/ that holds a trial: of what it computes, not of comments and layout.
 
@@ -322,8 +329,13 @@ def code_of(trial: str) -> str | None:
     for path in sorted((Path(__file__).parent / "experiments").glob("*.py")):
         text = path.read_text(encoding="utf-8")
         if f"def {trial}(" in text:
-            return digest([ast.dump(without_docstrings(ast.parse(text)))])
+            return _computes(text)
     return None
+
+
+@lru_cache(maxsize=32)  # several claims have one file, and a file that was changed has another text
+def _computes(text):
+    return digest([ast.dump(without_docstrings(ast.parse(text)))])
 
 
 def without_docstrings(tree):

@@ -11,9 +11,9 @@ from functools import cache
 from importlib.resources import files
 
 from ..checks import one_of
-from ..errors import InputError, unknown
+from ..errors import InputError
 from ..records import typed
-from .bibliography import ris_text
+from .bibliography import plain_doi, ris_text
 from .places import LESSONS, link, shown_in
 from .textfile import csv_text
 
@@ -137,9 +137,7 @@ def work(work_id: str) -> Work:
     'lesson 03, Why this family exists: the way down loses the place'
     """
     known = {each.id: each for each in works()}
-    if work_id not in known:
-        raise unknown("work", work_id, list(known))
-    return known[work_id]
+    return known[one_of("work", work_id, known)]
 
 
 def parse_works(text: str) -> tuple[Work, ...]:
@@ -161,7 +159,7 @@ def parse_works(text: str) -> tuple[Work, ...]:
     for field in ("doi", "arxiv"):
         seen: dict[str, str] = {}
         for each in found:
-            value = getattr(each, field).lower()
+            value = plain_doi(getattr(each, field))
             if value and value in seen:
                 raise InputError(f"literature.toml: works {seen[value]!r} and {each.id!r} have one {field}, {value}")
             seen[value] = each.id

@@ -16,17 +16,18 @@ from pathlib import Path
 
 from tqdm.auto import tqdm
 
-from ..checks import instance, text
-from ..errors import InputError
+from ..checks import instance, items, number, text
+from ..errors import InputError, shown
 from ..files import resolve, write_text
 from ..records import digest, read_json, signed, typed, unsigned
 from .cases import Cases, PerCase
 from .claims import check_seeds, parse_rule
 from .evidence import Contrast, contrast, without_docstrings
-from .rule import Rule
-from .verdict import NOT_TESTABLE, Verdict, read
+from .rule import UNITS, Rule
+from .verdict import Verdict, judged
 
 FORMAT = "medtutor own claim 1"
+ANEW = "a question is measured once: lock it again in a new file, and measure that"
 Measured = float | PerCase
 Measure = Callable[[int], tuple[Measured, Measured]]
 
@@ -121,7 +122,7 @@ def read_claim(path: str | PathLike) -> OwnClaim:
     try:
         own = typed("claim", given["claim"], dict)
         rule = parse_rule({name: each for name, each in own["rule"].items() if each or name == "margin"})
-        return OwnClaim(
+        made = OwnClaim(
             typed("asked", own["asked"], str),
             rule,
             typed("arms", own["arms"], tuple[str, str]),
@@ -129,8 +130,12 @@ def read_claim(path: str | PathLike) -> OwnClaim:
             typed("code", own["code"], str),
             typed("locked", own["locked"], str),
         )
+        check_seeds(made.seeds)
+        return made
     except (KeyError, AttributeError, TypeError):
         raise InputError(f"{path} is damaged, was altered, or is no lock; lock the question again") from None
+    except InputError as error:
+        raise InputError(f"{path} is no lock ({error}); lock the question again in a new file") from None
 
 
 def run_claim(path: str | PathLike, measure: Measure, *, progress: bool = True) -> Verdict:
@@ -139,8 +144,9 @@ def run_claim(path: str | PathLike, measure: Measure, *, progress: bool = True) 
     path     of the lock; the evidence is written beside it, named `NAME.evidence.json`, whole or not at all
     measure  the function that was locked
 
-    Raises `InputError` for a function that is not the one that was locked, and where there is evidence already: who
-    measures until it fits does not test.
+    Raises `InputError` for a function that is not the one that was locked, for one that gives anything but two numbers
+    (or two `PerCase`) that can be of the rule's unit, and where there is evidence already: who measures until it fits
+    does not test.
 
     >>> run_claim("nowhere.json", lambda seed: (0.9, 0.8))
     Traceback (most recent call last):
@@ -159,13 +165,14 @@ def run_claim(path: str | PathLike, measure: Measure, *, progress: bool = True) 
         )
     first, second = [], []
     for seed in tqdm(own.seeds, desc="seeds", disable=not progress):
-        one, other = measure(seed)
+        one, other = _pair(own, seed, measure(seed))
         first.append(one)
         second.append(other)
     found = _contrast(own, first, second)
+    _check(own, found)
     record = {"format": FORMAT, "claim": own.sha256, "contrast": found.as_record()}
     _write(target, record)
-    return _judged(own, found)
+    return judged(own.rule, [found], in_full=False)
 
 
 def read_own(path: str | PathLike) -> Verdict:
@@ -181,16 +188,25 @@ def read_own(path: str | PathLike) -> Verdict:
     given = typed("the evidence", _read(target, target), dict)
     if given.get("claim") != own.sha256:
         raise InputError(f"{target.name} is evidence of another lock; measure with run_claim")
-    held = typed("contrast", given["contrast"], dict)
-    cases = held.get("cases")
-    found = Contrast(
-        held["name"],
-        own.arms,
-        typed("first", held["first"], tuple[float, ...]),
-        typed("second", held["second"], tuple[float, ...]),
-        cases=typed("cases", cases, Cases) if cases else None,
-    )
-    return _judged(own, found)
+    try:
+        held = typed("contrast", given.get("contrast"), dict)
+        cases = held.get("cases")
+        found = Contrast(
+            held["name"],
+            own.arms,
+            typed("first", held["first"], tuple[float, ...]),
+            typed("second", held["second"], tuple[float, ...]),
+            typed("keys", held.get("keys", {}), dict),
+            typed("cases", cases, Cases) if cases else None,
+        )
+        _check(own, found)
+        altered = found.as_record() != held
+    except (InputError, KeyError) as error:
+        why = f"{error} is missing" if isinstance(error, KeyError) else error
+        raise InputError(f"{target.name} is damaged or no evidence ({why}); {ANEW}") from None
+    if altered:
+        raise InputError(f"{target.name} was altered after it was written; {ANEW}")
+    return judged(own.rule, [found], in_full=False)
 
 
 def evidence_path(path: str | PathLike) -> Path:
@@ -203,14 +219,34 @@ def evidence_path(path: str | PathLike) -> Path:
     return target.with_name(f"{target.stem}.evidence.json")
 
 
-def _judged(own, found):
-    reading = read(own.rule, [found])[own.rule.primary]
-    if reading.interval is None:
-        return Verdict(NOT_TESTABLE, reading.why, {own.rule.primary: reading})
-    low, high = reading.interval
-    basis = "over seeds only" if reading.of_seeds is None else "over seeds and cases"
-    told = f"{found.name} is {found.mean:+.3f} (95 % interval {low:+.3f} to {high:+.3f}, {basis})"
-    return Verdict(reading.answer, f"{told}; the margin is {own.rule.margin:g} {own.rule.unit}", {found.name: reading})
+def _pair(own, seed, found):
+    """What a measure gave, where it can be what it says. Raises `InputError` with the seed."""
+    pair = items(found)
+    if pair is None or len(pair) != 2:
+        raise InputError(
+            f"measure({seed}) must give two numbers, of {own.arms[0]} and of {own.arms[1]}, not {shown(found)}"
+        )
+    for arm, value in zip(own.arms, pair):
+        if not isinstance(value, PerCase):
+            _number(own, f"{arm} with seed {seed}", value)
+    return pair
+
+
+def _number(own, what, value):
+    unit = UNITS[own.rule.unit]
+    number(f"{what}, in {own.rule.unit},", value, None if unit.limit is None else -unit.limit, unit.top)
+
+
+def _check(own, found):
+    """Raises `InputError` for a contrast that cannot be of this lock."""
+    if found.name != own.rule.primary or {len(found.first), len(found.second)} != {len(own.seeds)}:
+        raise InputError(
+            f"it must be {own.rule.primary!r}, with a number for each arm and each of {len(own.seeds)} seeds"
+        )
+    for value in (*found.first, *found.second):
+        _number(own, "a value", value)
+    if found.cases:
+        found.cases.check(found.first, found.second)
 
 
 def _contrast(own, first, second):

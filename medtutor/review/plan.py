@@ -6,16 +6,26 @@ A rule that nothing can pass, or that the noise hides, is no test. `medtutor tri
 import math
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
+from heapq import heapreplace
 from typing import Any
 
 from scipy.special import nctdtrinc, stdtrit
 
+from ..checks import whole
 from ..errors import InputError
 from ..records import digest
 from .evidence import Evidence, read_evidence
 from .verdict import difference_of
 
 POWER = 0.8  # in four of five repetitions
+# Of trials that train the same networks and measure the same of them, though each is an experiment of its own: what
+# they measure. A test finds them in the experiments. The seconds of each have those of the shared trainings in them.
+MEASURES = {
+    "compressed": "made_smaller",
+    "students": "made_smaller",
+    "more_labels": "over_labels",
+    "augmented_in_each_way": "over_labels",
+}
 
 
 @dataclass(frozen=True)
@@ -145,16 +155,22 @@ def estimate(chosen: Sequence[Any]) -> tuple[float, list[str]]:
     return sum(map(_seconds, groups)), unknown
 
 
-def longest(chosen: Sequence[Any]) -> float:
-    """Seconds of the claims that share trainings and took longest: with any number of workers it takes no less.
+def at_once(chosen: Sequence[Any], workers: int) -> float:
+    """Seconds that so many workers need for the evidence of `Claim`s, each on one thread as it was when collected.
+
+    Claims that share trainings go to one worker; whoever is free takes those that take longest, as `workers.collect`
+    deals them out. Raises `InputError` for less than one worker.
 
     >>> from medtutor.review import claim
-    >>> from medtutor.review.plan import estimate, longest
+    >>> from medtutor.review.plan import at_once, estimate
     >>> one = claim("cnn-beats-mlp")
-    >>> longest([one]) == estimate([one])[0]
+    >>> at_once([one], 2) == estimate([one])[0]
     True
     """
-    return max(map(_seconds, sharing(chosen)), default=0.0)
+    busy = [0.0] * whole("workers", workers, 1)
+    for group in sharing(chosen):
+        heapreplace(busy, busy[0] + _seconds(group))
+    return max(busy)
 
 
 def sharing(chosen: Sequence[Any]) -> list[list[Any]]:
@@ -164,11 +180,14 @@ def sharing(chosen: Sequence[Any]) -> list[list[Any]]:
     >>> from medtutor.review.plan import sharing
     >>> [len(group) for group in sharing([claim("cnn-beats-mlp"), claim("cnn-keeps-lead-shifted")])]
     [2]
+    >>> [len(group) for group in sharing([claim("compression-keeps-accuracy"), claim("small-student-suffices")])]
+    [2]
     """
     groups: dict[str, list[Any]] = {}
     for claim in chosen:
         same = {name: each for name, each in claim.settings.items() if name != "keep_all"}
-        groups.setdefault(digest([claim.trial, list(claim.seeds), same]), []).append(claim)
+        trainings = MEASURES.get(claim.trial) or [claim.trial, same]
+        groups.setdefault(digest([trainings, list(claim.seeds)]), []).append(claim)
     return sorted(groups.values(), key=_seconds, reverse=True)
 
 

@@ -11,7 +11,7 @@ from functools import cache
 from importlib.resources import files
 from os import PathLike
 
-from ..checks import whole
+from ..checks import instance, one_of, whole
 from ..errors import InputError, shown, unknown
 from ..files import resolve, write_text
 from ..reports.table import html_table, markdown_table
@@ -78,6 +78,7 @@ AT_LEAST = (
 OTHER = tuple(key for key, (_, box, _) in BOXES.items() if box in ("box11", "box12", "box13", "box14", "box15"))
 PREVIOUS = ("previous_studies", "previous_reports")
 PARTS = (OTHER, PREVIOUS)
+MOST = 10**9  # records; all databases together have fewer
 ROUNDS = 50  # of narrowing down what the unknown counts can be; a flow is at most some ten boxes long
 SUMS = {  # that no box shows
     "reports_assessed": "reports assessed in all",
@@ -117,11 +118,10 @@ class Flow:
 
     def __post_init__(self):
         known = {}
-        for key, count in self.counts.items():
-            if key not in BOXES:
-                raise unknown("box of the flow", key, list(BOXES))
+        for key, count in instance("counts", self.counts, Mapping, "{box: count}").items():
+            one_of("box of the flow", key, BOXES)
             if count is not None:
-                known[key] = whole(_name(key), count, 0)
+                known[key] = whole(_name(key), count, 0, MOST)
         for key, reasons in self.reasons.items():
             if key not in REASONS:
                 raise unknown("box with reasons", key, list(REASONS))
@@ -277,7 +277,7 @@ def _count(value, place):
     if value in ("", "NA", "xxx", UNKNOWN):
         return None
     plain = value.replace(",", "")
-    if not (plain.isascii() and plain.isdigit()):
+    if not (plain.isascii() and plain.isdigit()) or len(plain) > len(str(MOST)):
         raise InputError(f"{place}: {shown(value)} is no count; write a whole number, or NA where it is not known")
     return int(plain)
 

@@ -229,8 +229,12 @@ class Screening:
             raise InputError(f"{path} is damaged, was altered, or is no screening; choose another file")
         if held.get("records") != self._of:
             raise InputError(f"{path} holds decisions on other records ({held.get('collection')}); choose another file")
-        decisions = typed("decisions", held["decisions"], list[tuple[str, bool, str]])
-        self.decisions = {key: (included, reason) for key, included, reason in decisions}
+        try:
+            decisions = typed("decisions", held.get("decisions"), list[tuple[str, bool, str]])
+            found = {one_of("record", key, self._known): (included, reason) for key, included, reason in decisions}
+        except InputError as error:
+            raise InputError(f"{path} is no screening ({error}); choose another file") from None
+        self.decisions = found
         self._saved = record["sha256"]
 
     # What came of it -----------------------------------------------------------------------------

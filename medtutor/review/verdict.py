@@ -15,10 +15,11 @@ above it, else it is inconclusive. Secondary contrasts are read alike, told with
 for their number, and decide nothing.
 """
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
-from ..errors import InputError
+from ..checks import instance
+from ..errors import InputError, shown
 from ..metrics.intervals import Difference, over_seeds
 from .evidence import Contrast, Evidence, code_of, command, read_evidence
 from .rule import UNITS, Margin, Rule, holm
@@ -35,7 +36,6 @@ SUPPORTED, CONTRADICTED, NO_DIFFERENCE, INCONCLUSIVE, NOT_TESTABLE = ANSWERS = (
 # It is asked of the primary contrast. Of every claim that is a mean, an AUC or an R² over cases; what is not, such as
 # a distance of two sets of images (KID), stands beside and is read over seeds.
 NEEDS_PREDICTIONS = False
-OVER_SEEDS = "over seeds only, not over the choice of test cases"
 
 
 @dataclass(frozen=True)
@@ -93,28 +93,40 @@ def verdict(claim: Any, evidence: Evidence | None) -> Verdict:
     >>> verdict(claim("cnn-beats-mlp"), None).word
     'not testable here'
     """
+    _check_claim(claim)
+    if evidence is not None:
+        instance("evidence", evidence, Evidence, "Evidence, such as read_evidence gives, or None")
     obstacle = _obstacle(claim, evidence)
     if evidence is None or obstacle:
         return Verdict(NOT_TESTABLE, obstacle)
-    rule = claim.rule
-    readings = read(rule, [evidence.contrast(name) for name in rule.contrasts])
-    primary = readings[rule.primary]
-    if primary.interval is None:
-        return Verdict(NOT_TESTABLE, primary.why, readings)
-    reason = _reason(rule, evidence.contrast(rule.primary), primary)
+    found = judged(claim.rule, [evidence.contrast(name) for name in claim.rule.contrasts])
     earlier = None if evidence.registered == claim.registered else claim.read_under(evidence.registered)
-    if earlier:
-        reason += f"; the evidence is of the protocol before {earlier.on}, see Amended"
-    return Verdict(primary.answer, reason, readings)
+    if earlier and found.over:
+        return replace(
+            found, reason=f"{found.reason}; the evidence is of the protocol before {earlier.on}, see Amended"
+        )
+    return found
 
 
-def _reason(rule, contrast, reading):
+def judged(rule: Rule, contrasts: list[Contrast], in_full: bool = True) -> Verdict:
+    """The `Verdict` that a rule comes to on contrasts, the primary one first.
+
+    in_full  the reason says, too, which share of the interval comes from seeds, or that cases were not looked at
+    """
+    readings = read(rule, contrasts)
+    contrast, reading = contrasts[0], readings[rule.primary]
+    if reading.interval is None:
+        return Verdict(NOT_TESTABLE, reading.why, readings)
     low, high = reading.interval
-    basis = OVER_SEEDS if reading.of_seeds is None else f"over seeds and cases, {reading.of_seeds:.0%} of it from seeds"
-    return (
+    if reading.of_seeds is None:
+        basis = "over seeds only" + ", not over the choice of test cases" * in_full
+    else:
+        basis = "over seeds and cases" + f", {reading.of_seeds:.0%} of it from seeds" * in_full
+    reason = (
         f"{contrast.name} is {contrast.mean:+.3f} (95 % interval {low:+.3f} to {high:+.3f}, {basis}); "
         f"the margin is {rule.margin_of(contrast.name)}"
     )
+    return Verdict(reading.answer, reason, readings)
 
 
 def read(rule: Rule, contrasts: list[Contrast]) -> dict[str, Reading]:
@@ -182,6 +194,11 @@ def _obstacle(claim, evidence):
     return None
 
 
+def _check_claim(given):
+    if not hasattr(given, "read_under"):  # `Claim` stands above this file
+        raise InputError(f"claim must be a Claim, such as review.claim gives for an id, not {shown(given)}")
+
+
 def judge(claim: Any) -> tuple[Evidence | None, Verdict]:
     """(Evidence or None, `Verdict`) from the shipped evidence; a damaged file makes the claim not testable.
 
@@ -190,6 +207,7 @@ def judge(claim: Any) -> tuple[Evidence | None, Verdict]:
     >>> len(evidence.seeds), found.word
     (5, 'supported')
     """
+    _check_claim(claim)
     try:
         evidence = read_evidence(claim.id)
     except InputError as error:

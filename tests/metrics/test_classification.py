@@ -45,6 +45,19 @@ def test_resampled_auc_is_the_weighted_auc_of_scikit_learn():
     assert ours == pytest.approx(theirs, abs=1e-12)
 
 
+@pytest.mark.parametrize("ties", [False, True])
+def test_an_auc_without_one_case_is_the_same_to_the_last_bit_as_all_added_up_anew(ties):
+    labels, scores = example("binary", ties=ties)
+    counts = 1 - np.eye(len(labels) + 1, len(labels))
+    counts[0] = 1
+    counts[1, 0] = 3
+    anew = np.concatenate([counts, counts[:1] + (np.arange(len(labels)) < 2)])  # two cases differ: none is a shortcut
+    quick, slow = (_weighted_auc(labels == 1, scores[:, 1], each) for each in (counts, anew))
+    assert (quick == slow[:-1]).all()
+    alone = _weighted_auc(np.array([True, False, False]), np.array([0.2, 0.1, 0.3]), 1 - np.eye(3))
+    assert np.isnan(alone[0]) and alone[1:].tolist() == [0.0, 1.0]
+
+
 @pytest.mark.parametrize("task", TASKS)
 def test_intervals_hold_the_value_and_repeat(task):
     labels, scores = example(task)

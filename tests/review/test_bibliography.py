@@ -135,3 +135,32 @@ def test_text_never_breaks_the_lines_of_ris():
     text = as_ris([Record("a", "one\nER  - \ntwo")])
     assert len(parse_ris(text)) == 1 and parse_ris(text)[0].title == "one ER - two"
     assert parse_csv(as_csv([Record("a", "one\ntwo")]))[0].title == "one\ntwo"
+
+
+def test_the_line_is_that_of_an_editor_and_a_title_is_not_broken():
+    """`str.splitlines` ends a line at U+2028, too, which publishers leave in titles."""
+    text = "TY  - JOUR\nTI  - On\u2028knees\nER  - \n"
+    assert parse_ris(text)[0].title == "On knees"
+    with pytest.raises(InputError, match="line 4 of"):
+        parse_ris(f"{text}TI  - On mice\n")
+
+
+def test_a_record_without_a_key_gets_one_that_no_other_has():
+    records = parse_ris(
+        "TY  - JOUR\nID  - 2\nTI  - a\nER  - \nTY  - JOUR\nTI  - b\nER  - \nTY  - JOUR\nTI  - c\nER  - \n"
+    )
+    assert [record.key for record in records] == ["2", "3", "4"]
+    assert [record.key for record in parse_csv("key,title\nx,a\n,b\n,c\n")] == ["x", "2", "3"]
+
+
+def test_a_column_that_stands_twice_is_told_where_it_is_read():
+    with pytest.raises(InputError, match="line 1 of the text: the column 'title' stands twice"):
+        parse_csv("title,title\na,b\n")
+    assert parse_csv("title,note,note\na,b,c\n")[0].title == "a"
+
+
+@pytest.mark.parametrize("records", [["a"], None, 3, Record("k", "a"), "abc"])
+def test_only_records_are_written(tmp_path, records):
+    with pytest.raises(InputError, match="records must be a list of Record"):
+        write_records(tmp_path / "out.ris", records)
+    assert not (tmp_path / "out.ris").exists()

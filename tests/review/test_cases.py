@@ -261,3 +261,18 @@ def test_masks_are_measured_volume_by_volume_and_person_by_person():
     found = between("x", "nearer", ("a", [one, one], "network hd95"), ("b", [one, one], "mean shape hd95"), -1)
     found.cases.check(found.first, found.second)
     assert found.cases.difference(None).value == pytest.approx(found.mean, abs=0.05)
+
+
+@pytest.mark.parametrize("claim_id", ["cnn-keeps-lead-shifted", "compression-keeps-accuracy", "subgroups-served-alike"])
+def test_the_interval_is_the_same_to_the_last_bit_as_with_every_auc_added_up_anew(claim_id):
+    """A row of weights more, where two cases count twice, and no AUC is taken from another."""
+    read_in = read_evidence(claim_id)
+    contrast = read_in.contrast(claim(claim_id).rule.primary)
+    quick, cases = contrast.cases.difference(1.0), contrast.cases
+
+    def slowly(values, weights):
+        more = np.concatenate([weights, [1 + (np.arange(weights.shape[1]) < 2)]])
+        return statistic_of(cases.statistic, cases.labels)(values, more)[:-1]
+
+    subjects = np.array(cases.subjects) if cases.subjects else None
+    assert over_seeds_and_cases(*cases.arms, slowly, subjects=subjects, limit=1.0) == quick

@@ -469,3 +469,16 @@ def test_a_claim_about_phantoms_may_be_judged_on_them():
     assert shipped.on_phantoms and verdict(each, shipped).word == "supported"
     settings = {key: value for key, value in each.settings.items() if key != "phantoms"}
     assert "PHANTOM" in verdict(replace(each, settings=settings), shipped).reason
+
+
+def test_what_is_no_claim_and_no_evidence_is_said():
+    for given in ("depth-helps", None, 3):
+        with pytest.raises(InputError, match="claim must be a Claim, such as review.claim gives"):
+            judge(given)
+        with pytest.raises(InputError, match="claim must be a Claim"):
+            verdict(given, None)
+    with pytest.raises(InputError, match="evidence must be Evidence"):
+        verdict(claim("depth-helps"), {"claim": "depth-helps"})
+    for given in (["depth-helps"], None):
+        with pytest.raises(InputError, match="unknown claim"):
+            claim(given)

@@ -216,3 +216,15 @@ def test_evidence_of_version_0_1_0_had_no_keys_and_is_read():
     record = without.as_record()
     assert "keys" not in record["contrasts"][0]
     assert Evidence.from_record(record) == without and without.where(dataset="breastmnist") == []
+
+
+def test_a_file_is_parsed_once_and_anew_when_it_has_changed(tmp_path, monkeypatch):
+    evidence(seconds=1.0).save(tmp_path)
+    first = read_evidence("a-claim", tmp_path)
+    parse = Evidence.from_record
+    monkeypatch.setattr(Evidence, "from_record", lambda record: pytest.fail("it was parsed again"))
+    assert read_evidence("a-claim", tmp_path) is first
+    monkeypatch.setattr(Evidence, "from_record", parse)
+    (tmp_path / "a-claim.json").unlink()
+    evidence(seconds=2.0).save(tmp_path)
+    assert read_evidence("a-claim", tmp_path).seconds == 2.0

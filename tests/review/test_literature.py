@@ -110,3 +110,19 @@ def test_a_wrong_entry_is_told_with_its_name(text, words):
     assert len(parse_works(ONE)) == 1
     with pytest.raises(InputError, match=words):
         parse_works(text)
+
+
+def test_two_works_with_one_doi_are_told_however_it_is_spelled():
+    work = """listed="similar"
+authors=["A"]
+about="x"
+year=2020
+family="GAN"
+modality=["CT"]
+method="m"
+seen="list"
+seen_in="s"
+not_shown="n"
+"""
+    with pytest.raises(InputError, match="works 'a' and 'b' have one doi, 10.1/a"):
+        parse_works(f'[a]\n{work}doi="10.1/A"\n[b]\n{work}doi="https://doi.org/10.1/a"\n')

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from medtutor.errors import InputError
+from medtutor.records import signed, unsigned
 from medtutor.review import Rule, lock_claim, read_claim, read_own, run_claim
 from medtutor.review.cases import PerCase
 from medtutor.review.own import evidence_path
@@ -131,3 +132,80 @@ def test_what_can_be_no_lock_is_said_and_nothing_is_written(tmp_path, changes, w
 def test_a_missing_lock_is_said(tmp_path):
     with pytest.raises(InputError, match="lock a question first"):
         read_claim(tmp_path / "none.json")
+
+
+def one_number(seed):
+    return 0.9
+
+
+def three_numbers(seed):
+    return 0.9, 0.8, 0.7
+
+
+def not_a_number(seed):
+    return float("nan"), 0.8
+
+
+def words(seed):
+    return "high", "low"
+
+
+def above_one(seed):
+    return 1.2 + seed / 10, 0.1
+
+
+@pytest.mark.parametrize(
+    ("measure", "said"),
+    [
+        (one_number, r"measure\(0\) must give two numbers, of wide and of narrow, not 0.9"),
+        (three_numbers, "must give two numbers"),
+        (not_a_number, "wide with seed 0, in AUC, must be a finite number"),
+        (words, "wide with seed 0, in AUC, must be a finite number"),
+        (above_one, "wide with seed 0, in AUC, must be from -1.0 to 1.0, not 1.2"),
+    ],
+)
+def test_what_cannot_be_measured_is_said_with_its_seed_and_leaves_no_evidence(tmp_path, measure, said):
+    locked(tmp_path / "mine.json", measure)
+    with pytest.raises(InputError, match=said):
+        run_claim(tmp_path / "mine.json", measure, progress=False)
+    assert not evidence_path(tmp_path / "mine.json").exists()
+
+
+def forge(path, change):
+    """What a careful forger does: a fresh SHA-256."""
+    record = unsigned(json.loads(path.read_text()))
+    change(record)
+    path.write_text(json.dumps(signed(record)))
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        (lambda record: record.pop("contrast"), "contrast must be an object"),
+        (lambda record: record["contrast"].update(name="x"), "it must be 'wide against narrow'"),
+        (lambda record: record["contrast"].update(first=[0.9, 0.9]), "each of 3 seeds"),
+        (lambda record: record["contrast"].update(first=[0.9, 0.9, 1.9]), "a value, in AUC, must be from"),
+        (lambda record: record["contrast"].pop("second"), "'second' is missing"),
+        (lambda record: record["contrast"].update(cases=[1]), "cases must be an object"),
+        (lambda record: record["contrast"].update(mean=0.5), "was altered after it was written"),
+    ],
+)
+def test_evidence_that_was_made_up_is_said_with_its_file(lock, change, said):
+    run_claim(lock, apart, progress=False)
+    forge(evidence_path(lock), change)
+    with pytest.raises(InputError, match=f"mine.evidence.json .*{said}"):
+        read_own(lock)
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        (lambda record: record["claim"].update(seeds=[0]), "at least two"),
+        (lambda record: record["claim"]["rule"].update(margin="x"), "rule.margin must be"),
+        (lambda record: record["claim"].pop("arms"), "is damaged"),
+    ],
+)
+def test_a_lock_that_was_made_up_is_said_with_its_file(lock, change, said):
+    forge(lock, change)
+    with pytest.raises(InputError, match=f"mine.json .*{said}"):
+        read_claim(lock)

@@ -1,7 +1,10 @@
 """What can be known of a claim before its evidence."""
 
+import ast
 import json
+import re
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -10,7 +13,9 @@ from test_evidence import contrast
 
 from medtutor import cli
 from medtutor.cli import trials
+from medtutor.errors import InputError
 from medtutor.review import claim, claims, read_evidence
+from medtutor.review import plan as plans
 from medtutor.review.claims import parse_claims
 from medtutor.review.plan import estimate, plan
 from medtutor.review.verdict import read
@@ -28,6 +33,55 @@ def test_how_long_it_takes_is_what_it_took_and_shared_trainings_count_once(monke
     sentence = trials._estimate([other, NEW])
     assert sentence.startswith(f"estimate: {read_evidence(other.id).seconds / 3600:.1f} hours")
     assert sentence.endswith("not known of a-claim")
+
+
+def test_trials_that_measure_the_same_networks_are_known():
+    """A measure that two experiments give to `train` is trained once for both: the plan must know."""
+    by = {}
+    for path in sorted((Path(plans.__file__).parent / "experiments").glob("*.py")):
+        for function in ast.parse(path.read_text(encoding="utf-8")).body:
+            for call in ast.walk(function):
+                if isinstance(call, ast.Call) and getattr(call.func, "id", "") == "train":
+                    measures = [key.value.id for key in call.keywords if key.arg == "measure"]
+                    for measure in measures:
+                        by.setdefault(f"{path.stem}.{measure}", set()).add(function.name)
+    trials_of_claims = {each.trial for each in claims()}
+    shared = {name: used & trials_of_claims for name, used in by.items() if len(used & trials_of_claims) > 1}
+    assert {trial: name.split(".")[1] for name, used in shared.items() for trial in used} == plans.MEASURES
+    assert len(by) > 20
+
+
+def test_claims_with_the_same_trainings_train_alike():
+    for group in plans.sharing(claims()):
+        recipes = {json.dumps([each.settings.get("recipe"), each.settings.get("moves"), each.seeds]) for each in group}
+        assert len(recipes) == 1, [each.id for each in group]
+        epochs = {}
+        for each in group:
+            for name, count in each.settings["epochs"].items():
+                assert epochs.setdefault(name, count) == count, each.id
+
+
+def test_two_at_once_take_as_long_as_whoever_ends_last():
+    chosen = [claim(name) for name in ("depth-helps", "organ-first-helps", "dropout-helps")]
+    long, *short = sorted((read_evidence(each.id).seconds for each in chosen), reverse=True)
+    assert plans.at_once(chosen, 2) == max(long, sum(short)) == plans.at_once(chosen, 9)
+    assert plans.at_once(chosen, 1) == estimate(chosen)[0] == pytest.approx(long + sum(short))
+    with pytest.raises(InputError, match="workers must be from 1, not 0"):
+        plans.at_once(chosen, 0)
+
+
+def test_the_estimate_alone_trains_nothing_and_the_guide_says_it(capsys, monkeypatch):
+    monkeypatch.setattr("medtutor.review.trials.run_trial", lambda *_, **__: pytest.fail("it trained"))
+    assert cli.main(["trial", "run", "--estimate", "--processes", "2"]) == 0
+    said = capsys.readouterr().out
+    hours, both = re.findall(r"(\d+\.\d) hours", said)
+    assert cli.main(["trial", "run", "--estimate", "--processes", "2", "--json"]) == 0
+    found = json.loads(capsys.readouterr().out)
+    assert f"{found['seconds'] / 3600:.1f}" == hours and f"{found['at_once'] / 3600:.1f}" == both
+    guide = Path(plans.__file__).parents[2] / "docs" / "review.rst"
+    if guide.is_file():
+        text = " ".join(guide.read_text(encoding="utf-8").split())
+        assert f"{both} hours with ``--processes 2``" in text and f"{hours} hours one after the other" in text
 
 
 def test_what_a_coarse_map_can_score_at_most_is_printed():

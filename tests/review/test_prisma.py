@@ -212,3 +212,16 @@ def test_the_checklist_has_27_items_and_says_what_was_not_seen():
     assert view._repr_html_().count("<tr>") == 28
     with pytest.raises(InputError, match="the number of an item"):
         checklist({28: "x"})
+
+
+@pytest.mark.parametrize("digits", [11, 400, 5000])
+def test_a_count_that_no_database_has_is_told_with_its_line(digits):
+    with pytest.raises(InputError, match="line 2 of c.csv: '9+… is no count|line 2 of c.csv: '9+' is no count"):
+        parse_flow(f"data,n\nrecords_screened,{'9' * digits}\n", "c.csv")
+
+
+def test_counts_are_told_what_they_must_be():
+    with pytest.raises(InputError, match="counts must be"):
+        Flow([("records_screened", 5)])
+    with pytest.raises(InputError, match="records screened must be from 0 to 1000000000, not 10000000000"):
+        Flow({"records_screened": 10**10})

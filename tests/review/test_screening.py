@@ -14,6 +14,7 @@ from sklearn.metrics import cohen_kappa_score, recall_score
 
 from medtutor.data.loading import PhantomWarning
 from medtutor.errors import FetchError, InputError, MedtutorError
+from medtutor.records import signed, unsigned
 from medtutor.review import (
     Collection,
     Record,
@@ -343,3 +344,22 @@ def test_what_a_simulation_cannot_work_on():
         simulate(Collection("x", (Record("0", "?", included=True), Record("1", "!", included=False))))
     with pytest.raises(InputError, match="batch"):
         simulate(load_collection("drawn"), batch=0)
+
+
+@pytest.mark.parametrize(
+    ("decisions", "said"),
+    [
+        (None, "decisions must be a list"),
+        ([["nobody", True, ""]], "unknown record"),
+        ([["1", "yes", ""]], "must be True"),
+    ],
+)
+def test_a_file_with_decisions_that_are_none_is_said(tmp_path, decisions, said):
+    collection = load_collection("drawn").sample(5)
+    path = tmp_path / "mine.json"
+    Screening(collection, path).decide(collection.records[0].key, True)
+    record = unsigned(json.loads(path.read_text()))
+    record["decisions"] = decisions
+    path.write_text(json.dumps(signed(record)))
+    with pytest.raises(InputError, match=f"mine.json is no screening .*{said}.*choose another file"):
+        Screening(collection, path)

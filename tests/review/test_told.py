@@ -1,15 +1,14 @@
-"""What the README and the lessons say of the claims is what rule and evidence come to now."""
+"""What the lessons say of the claims is what rule and evidence come to now."""
 
 import json
 import re
-from collections import Counter
 from pathlib import Path
 
 import pytest
 
 import medtutor
 from medtutor.course.builder import shown_claims
-from medtutor.review import claim, claims, judge
+from medtutor.review import claim, claims
 
 HERE = Path(medtutor.__file__).parent.parent
 CARD = re.compile(r"^(?:display\()?\s*review\.claim\(", re.M)
@@ -34,18 +33,3 @@ def test_every_claim_stands_in_its_lesson():
         assert f'review.claim("{each.id}")' in (HERE / "notebooks" / "source" / f"{each.lesson}.py").read_text(
             encoding="utf-8"
         )
-
-
-def test_the_readme_counts_the_answers():
-    found = [(each, judge(each)[1]) for each in claims()]
-    words = Counter(verdict.word for _, verdict in found)
-    drawn = sum(bool(each.by_construction) for each, verdict in found if verdict.word == "supported")
-    text = " ".join((HERE / "README.md").read_text(encoding="utf-8").split())
-    assert (
-        f"Of the {len(found)} claims, {words['supported']} are supported ({drawn} of them true by construction of a "
-        f"phantom, which their cards say), {words['contradicted']} is contradicted, "
-        f"{words['no difference larger than the margin']} show no difference larger than the margin, "
-        f"{words['inconclusive']} are inconclusive and {words['not testable here']} not testable here."
-    ) in text
-    both = sum(verdict.over == "seeds and cases" for _, verdict in found)
-    assert f"The intervals of {both} claims are **over seeds and cases**" in text

@@ -68,7 +68,12 @@ _MODALITY = {
 }
 
 _WARNINGS = {
-    "chestmnist": ("Accuracy says nothing here: answering 'no finding' for every image scores 0.947. Read the AUC.",),
+    "chestmnist": (
+        (
+            "Accuracy says nothing here, since each of the 14 findings is rare: published networks with an AUC of 0.74"
+            " to 0.79 all have one of 0.94 to 0.95. Read the AUC."
+        ),
+    ),
     "dermamnist": (
         "CC BY-NC 4.0: not for commercial use, unlike the other sets.",
         (
