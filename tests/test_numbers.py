@@ -217,7 +217,7 @@ def of_code():
 def of_estimate():
     hours = estimate(claims())[0] / 3600, at_once(claims(), 2) / 3600
     return [
-        f"collect the evidence anew: {hours[0]:.1f} hours, {hours[1]:.1f} hours with --processes 2, as --estimate says"
+        f"collect the evidence anew: about {hours[0]:.0f} hours, {hours[1]:.0f} hours with --processes 2, as --estimate says"
     ]
 
 
