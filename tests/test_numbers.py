@@ -48,8 +48,8 @@ RESULTS = ("pneumoniamnist", "breastmnist", "adrenalmnist3d", "vesselmnist3d")  
 NUMBER = re.compile(r"(?<![\w.])(?:\d+/\d+|\d+(?:\.\d+)?e-\d+|\d{1,3}(?:,\d{3})+|\d+(?:\.\d+)*|\.\d+)(?![\w])")
 # Digits that count and measure nothing: names, versions, licences, citations, and the numbers of lessons.
 NAMES = re.compile(
-    r"\d-D\b|ResNet-\d+|AVX-512|BSD-3|Python \d\.\d+|--processes \d|MedMNIST v2|PRISMA 2020|CC BY(-NC|-SA)? 4\.0|AMD EPYC of 2024"
-    r"|^\| \d\d (?=\|)|[Ll]esson \d\d|8 bits|[Ss]ection \d\.\d|\(\d{4}\)|et al\.,? \d{4}"
+    r"\d-D\b|ResNet-\d+|AVX-512|BSD-3|Python \d\.\d+|--processes \d|MedMNIST v2|PRISMA 2020|CC BY(-NC|-SA)? 4\.0"
+    r"|AMD EPYC of 2024|^\| \d\d (?=\|)|[Ll]esson \d\d|8 bits|[Ss]ection \d\.\d|\(\d{4}\)|et al\.,? \d{4}"
     r"|arXiv[: ][\d.]+(, \d{4})?|Diagnostics (2025;15\(9\):1072|14:1534)|Nature Communications 13:4128, 2022"
     r"|Scientific Data 10:41|Scientific Data 12:196, 2025|Cell 172:1122, 2018|95 % intervals?|PS3\.15",
     re.M,
