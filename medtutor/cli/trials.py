@@ -156,7 +156,8 @@ def _told_estimate(options, chosen):
 
     if options.json:
         seconds, unknown = estimate(chosen)
-        print_json({"seconds": seconds, "at_once": at_once(chosen, options.processes or 1), "unknown": unknown})
+        together = at_once(chosen, options.processes or 1)
+        print_json({"seconds": round(seconds, 1), "at_once": round(together, 1), "unknown": unknown})
     else:
         print(_estimate(chosen, options.processes))
     return 0
