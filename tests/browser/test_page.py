@@ -44,7 +44,7 @@ def made(tmp_path_factory):
     """(run, data set, file) of phantoms."""
     few = phantoms.draw(card("breastmnist"), {"train": 60, "val": 30, "test": 20})
     run = mt.fit(mt.build("cnn", few), few, mt.Recipe(epochs=2, batch_size=16), progress=False)
-    return run, few, page(run, few, tmp_path_factory.mktemp("page") / "run.html", images=20)
+    return run, few, page(run, few, tmp_path_factory.mktemp("page") / "run.html", images=20).path
 
 
 class Shown:
@@ -296,7 +296,7 @@ def test_forty_classes(chrome, tmp_path):
     names = [f"a finding with quite a long name, number {i}" for i in range(40)]
     many = mt.from_arrays(*parts, classes=names)
     run = mt.fit(mt.build("mlp", many, width=16), many, mt.Recipe(epochs=1), progress=False)
-    one = Shown(chrome, page(run, many, tmp_path / "many.html", images=10), viewport={"width": 390, "height": 800})
+    one = Shown(chrome, page(run, many, tmp_path / "many.html", images=10).path, viewport={"width": 390, "height": 800})
     one.ready()
     assert one.page.locator("#target option").count() == 41 and one.page.locator("#answers tr").count() == 5
     assert one.page.evaluate("() => document.documentElement.scrollWidth") == 390

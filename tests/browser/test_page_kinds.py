@@ -30,7 +30,7 @@ def made(tmp_path_factory):
     found = {}
     for kind, make in KINDS.items():
         run, dataset = make()
-        found[kind] = run, dataset, page(run, dataset, folder / f"{kind}.html", images=8)
+        found[kind] = run, dataset, page(run, dataset, folder / f"{kind}.html", images=8).path
     return found
 
 
@@ -215,7 +215,7 @@ def test_no_serious_fault_of_accessibility(chrome, made, axe, kind, width, schem
 def transformer(request, chrome, tmp_path_factory):
     """(run, data set, its page, ready): a transformer whose answer is the mean of all tokens, or a class token's."""
     run, dataset = few.transformer(readout=request.param, depth=2 - (request.param == "class"))
-    file = page(run, dataset, tmp_path_factory.mktemp("vit") / "vit.html", images=6)
+    file = page(run, dataset, tmp_path_factory.mktemp("vit") / "vit.html", images=6).path
     one = Shown(chrome, file, **WIDE).ready()
     yield run, dataset, one
     assert (one.asked, one.problems) == ([], [])
