@@ -1,7 +1,6 @@
 """A page in a notebook: live in JupyterLab, in the saved notebook opened anew, and a picture where it cannot be."""
 
 import json
-import time
 
 import pytest
 
@@ -56,20 +55,15 @@ def saved(chrome, lab):
     one = Framed(chrome, lab, name)
     one.book.run_all(timeout=240)
     one.live()
-    one.book.page.locator(".jp-Notebook").last.press("Control+s")
-    _wait_until_saved(lab, name)
+    one.book.page.get_by_role("menuitem", name="File", exact=True).click()
+    one.book.page.locator('.lm-Menu-item[data-command="docmanager:save"]').click()
+    for _ in range(200):
+        one.book.page.wait_for_timeout(50)  # not `sleep`: the page's requests go through this thread
+        if json.loads((lab.folder / name).read_text())["cells"][-1]["outputs"]:
+            break
     one.end()
     lab.end_kernels()
     return name
-
-
-def _wait_until_saved(lab, name):
-    for _ in range(100):
-        outputs = json.loads((lab.folder / name).read_text())["cells"][-1]["outputs"]
-        if outputs:
-            return outputs
-        time.sleep(0.1)
-    raise AssertionError(f"{name} was not saved")
 
 
 @pytest.fixture
