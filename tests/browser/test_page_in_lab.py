@@ -3,6 +3,7 @@
 import json
 
 import pytest
+from nbconvert import HTMLExporter
 
 from .lab import NotebookPage
 from .test_faults_in_lab import FAULTS
@@ -17,22 +18,23 @@ STILL = "A still picture."
 
 
 class Framed:
-    """A notebook, open in a profile of its own, whose last output is a page."""
+    """A notebook, open in a profile of its own, that shows a page: on the file beside it, or `embedded`."""
 
-    def __init__(self, chrome, lab, name, **options):
+    def __init__(self, chrome, lab, name, embedded=False, **options):
         self.context = chrome.new_context(viewport={"width": 1200, "height": 1100}, **options)
         self.book = NotebookPage(self.context.new_page(), lab).open(name)
-        self.output = self.book.output.last
+        self.look_at(embedded)
 
-    def live(self, seconds=60):
+    def look_at(self, embedded):
+        """From now on this is about the cell that shows the page in that way."""
+        self.cell = self.book.page.locator(".jp-CodeCell", has_text="embedded()" if embedded else "mt.page(run").last
+        self.output = self.cell.locator(".jp-OutputArea-output")
+
+    def live(self):
         """The page's frame, once a map was computed in it."""
-        self.output.locator("iframe").wait_for(timeout=1000 * seconds)
-        frame = self.output.locator("iframe").element_handle().content_frame()
-        frame.get_by_text("Live: maps are computed in this page.").wait_for(timeout=1000 * seconds)
-        frame.evaluate("() => window.medtutor.ready")
-        assert "live, " in frame.inner_text("#trained-how")
+        self.output.scroll_into_view_if_needed()
+        frame = live(self.output)
         assert self.output.locator("iframe").bounding_box()["height"] == 760
-        assert not self.output.get_by_text(STILL).is_visible()
         return frame
 
     def still(self):
@@ -48,22 +50,37 @@ class Framed:
         self.context.close()
 
 
+def live(shown):
+    """The frame of a page in what is shown, once a map was computed there, and no picture stands in for it."""
+    frame = shown.locator("iframe").element_handle().content_frame()
+    frame.get_by_text("Live: maps are computed in this page.").wait_for(timeout=60_000)
+    frame.evaluate("() => window.medtutor.ready")
+    assert "live, " in frame.inner_text("#trained-how")
+    assert not shown.get_by_text(STILL).is_visible()
+    return frame
+
+
 @pytest.fixture(scope="module")
 def saved(chrome, lab):
     """A notebook that was run and saved: its name; the page lies beside it as page.html."""
-    name = lab.write("framed.ipynb", MAKE, "mt.page(run, few, images=8)")
+    name = lab.write("framed.ipynb", MAKE, "mt.page(run, few, images=8)", "_.embedded()")
     one = Framed(chrome, lab, name)
     one.book.run_all(timeout=240)
-    one.live()
+    for embedded in (False, True):
+        one.look_at(embedded)
+        one.live()
     one.book.page.get_by_role("menuitem", name="File", exact=True).click()
-    one.book.page.locator('.lm-Menu-item[data-command="docmanager:save"]').click()
-    for _ in range(200):
-        one.book.page.wait_for_timeout(50)  # not `sleep`: the page's requests go through this thread
-        if json.loads((lab.folder / name).read_text())["cells"][-1]["outputs"]:
-            break
+    save = one.book.page.locator('.lm-Menu-item[data-command="docmanager:save"]')
+    with one.book.page.expect_response(lambda answer: answer.request.method == "PUT" and name in answer.url):
+        save.click()
     one.end()
     lab.end_kernels()
     return name
+
+
+def outputs(lab, name):
+    """Of each cell of a notebook as it was saved."""
+    return [cell["outputs"] for cell in json.loads((lab.folder / name).read_text())["cells"]]
 
 
 @pytest.fixture
@@ -81,9 +98,16 @@ def opened(chrome, lab, saved):
     lab.end_kernels()
 
 
-def test_a_saved_notebook_shows_the_page_without_running(opened, lab, saved):
-    opened().live()
-    assert (lab.folder / saved).stat().st_size < 200_000 < (lab.folder / "page.html").stat().st_size
+@pytest.mark.parametrize("embedded", [False, True], ids=["beside", "embedded"])
+def test_a_saved_notebook_shows_the_page_without_running(opened, embedded):
+    opened(embedded=embedded).live()
+
+
+def test_a_notebook_holds_the_page_only_where_it_is_asked(saved, lab):
+    beside, embedded = (len(json.dumps(each)) for each in outputs(lab, saved)[1:])
+    size = (lab.folder / "page.html").stat().st_size
+    assert beside < 100_000 < size < embedded < 1.1 * size
+    assert f"{size / 1e6:.1f} MB, lies beside" in json.dumps(outputs(lab, saved)[1])
 
 
 def test_the_keyboard_reaches_into_the_page(opened):
@@ -91,7 +115,7 @@ def test_the_keyboard_reaches_into_the_page(opened):
     frame = one.live()
     before = frame.locator("#trained").get_attribute("aria-label")
     one.output.scroll_into_view_if_needed()
-    one.book.page.locator(".jp-CodeCell").last.locator(".cm-content").click()
+    one.cell.locator(".cm-content").click()
     one.book.page.keyboard.press("Escape")
     for _ in range(40):
         one.book.page.keyboard.press("Tab")
@@ -116,7 +140,7 @@ def test_no_serious_fault_of_accessibility(opened, axe, scheme):
 
 
 def test_a_notebook_that_is_not_trusted_has_a_picture_and_a_sentence(opened, lab, saved):
-    shown = json.loads((lab.folder / saved).read_text())["cells"][-1]["outputs"][-1]["data"]
+    shown = outputs(lab, saved)[1][-1]["data"]
     one = opened(lab.write("from_elsewhere.ipynb", "mt.page(run)", shown=shown))
     one.still()
     assert one.output.locator("iframe").count() == 0
@@ -131,8 +155,25 @@ def test_without_its_file_a_notebook_has_a_picture_and_a_sentence(opened, lab):
         one.still()
         one.book.page.wait_for_timeout(2000)
         one.still()
+        one.look_at(embedded=True)
+        one.live()
         # The server says 404, which the browser's console repeats.
         assert all("404" in each for each in one.book.problems)
         one.book.problems.clear()
     finally:
         (lab.folder / "gone.html").rename(page)
+
+
+def test_a_notebook_as_a_static_file_shows_the_page(chrome, lab, saved):
+    """As nbconvert writes it; what else that asks the network for it does not get."""
+    file = lab.folder / "static.html"
+    file.write_text(HTMLExporter().from_filename(str(lab.folder / saved))[0], encoding="utf-8")
+    context = chrome.new_context()
+    context.route("http*://**", lambda route: route.abort())
+    page = context.new_page()
+    page.goto(file.as_uri())
+    for shown in page.locator(".medtutor-page").all():
+        shown.scroll_into_view_if_needed()
+        live(shown)
+    assert page.locator(".medtutor-page").count() == 2
+    context.close()
