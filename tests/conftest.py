@@ -104,7 +104,7 @@ def pytest_terminal_summary(terminalreporter):
 
     if milliseconds := gathered("milliseconds"):
         measured = ", ".join(f"{what} {wait:.0f}" for what, wait in milliseconds)
-        terminalreporter.write_line(f"from key press to changed picture, median milliseconds: {measured}")
+        terminalreporter.write_line(f"median milliseconds, from key press to changed picture unless said: {measured}")
     if lacks := {
         report.longrepr[2] for report in terminalreporter.getreports("skipped") if "/browser/" in report.nodeid
     }:

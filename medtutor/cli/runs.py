@@ -260,11 +260,10 @@ def page_command(options):
     checked_file(options.out)
     run = Run.load(options.run)
     out = page(run, run.dataset(options.root), options.out, images=options.images)
-    size = out.stat().st_size
     if options.json:
-        print_json({"run": options.run, "provenance": run.provenance, "file": str(out), "bytes": size})
+        print_json({"run": options.run, "provenance": run.provenance, "file": str(out.path), "bytes": out.bytes})
     else:
-        print(f"{run}\n\nsaved to {out}, {size / 1e6:.1f} MB; open it in a browser, or send it to somebody")
+        print(f"{run}\n\nsaved to {out}")
     return 0
 
 

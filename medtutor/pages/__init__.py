@@ -1,5 +1,6 @@
 """A Run as one HTML file that explains itself in any browser: no Python, no server, no network."""
 
 from .document import page
+from .frame import Page
 
-__all__ = ["page"]
+__all__ = ["Page", "page"]

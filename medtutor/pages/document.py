@@ -18,6 +18,7 @@ from ..explorers.cases import check_has_predictions, own_dataset
 from ..files import resolve, write_text
 from ..training.run import Run
 from .classification import CLASSIFICATION
+from .frame import Page
 from .graph import check_installed
 from .kind import MOST, Kind
 from .packing import block
@@ -27,8 +28,11 @@ from .sequence import SEQUENCE
 SHARED = ("compute.mjs", "shared.mjs")  # scripts of every page
 
 
-def page(run: Run, dataset: Dataset | None = None, out: str | os.PathLike = "page.html", *, images: int = 40) -> Path:
-    """A Run as one HTML file that explains itself in any browser, without Python, server or network: its path.
+def page(run: Run, dataset: Dataset | None = None, out: str | os.PathLike = "page.html", *, images: int = 40) -> Page:
+    """A Run as one HTML file that explains itself in any browser, without Python, server or network: a `Page`.
+
+    As the last line of a cell it is shown there, live; the file stays beside the notebook, which grows by some ten
+    kilobytes. `page(…).embedded()` puts the page, up to 6.5 MB, into the notebook.
 
     It shows images of val and test with what the network said of them. What was computed beforehand is painted at
     once; then the browser computes it, and whatever else is asked. Where there is no WebAssembly the first stays.
@@ -63,7 +67,8 @@ def page(run: Run, dataset: Dataset | None = None, out: str | os.PathLike = "pag
     dataset = own_dataset(run, dataset, sequences=True)
     count = whole("images", images, 2, 400)
     kind.check_size(run, count)
-    return _write(target, kind, run, dataset, count)
+    _write(target, kind, run, dataset, count)
+    return Page(target, run, dataset)
 
 
 def checked_file(out: str | os.PathLike) -> Path:
@@ -131,7 +136,6 @@ def _write(target, kind, run, dataset, count):
             f"the page would have {length / 1e6:.1f} MB, more than {MOST // 10**6}; give fewer images than {count}"
         )
     write_text(target, text)
-    return target
 
 
 def _words(run, dataset):

@@ -31,8 +31,12 @@ function fail(words) {
   $('alert').hidden = false;
 }
 
-/** What a page does from its beginning on, and what it says where its bytes are not whole. */
-const begun = main => main().catch(error => fail(`This page is damaged and cannot be shown (${error.message}); make it again with medtutor page.`));
+/** Begin what a page does; where its bytes are not whole, that is said. */
+function begun(main) {
+  const done = main().catch(error => fail(`This page is damaged and cannot be shown (${error.message}); make it again with medtutor page.`));
+  if (parent !== window) parent.postMessage('medtutor-page', '*');  // a notebook's frame then takes its room: frame.py
+  return done;
+}
 
 // --- the runtime -------------------------------------------------------------------------------------------------------
 

@@ -16,7 +16,7 @@ from medtutor.pages.segmentation import LIVE
 
 from . import few
 from .test_faults_in_lab import FAULTS
-from .test_page import Shown
+from .test_page import Shown, medians, told
 
 pytestmark = pytest.mark.browser
 WIDE = {"viewport": {"width": 1200, "height": 900}}
@@ -30,7 +30,7 @@ def made(tmp_path_factory):
     found = {}
     for kind, make in KINDS.items():
         run, dataset = make()
-        found[kind] = run, dataset, page(run, dataset, folder / f"{kind}.html", images=8)
+        found[kind] = run, dataset, page(run, dataset, folder / f"{kind}.html", images=8).path
     return found
 
 
@@ -211,11 +211,33 @@ def test_no_serious_fault_of_accessibility(chrome, made, axe, kind, width, schem
     one.context.close()
 
 
+# What is timed of a page: JavaScript of what window.medtutor offers.
+REGION = "Array.from({length: medtutor.facts.height * medtutor.facts.width}, (_, i) => Number(i % 7 < 3))"
+STEPS = "{steps: 32, baseline: 'black'}"
+ORDER = "medtutor.facts.cases[0].played['as filmed'].order"
+ASKED = {
+    "segmentation": {
+        "mask": "predict(0)",
+        "saliency of a region": f"map(0, 'saliency', 1, {REGION}, {{}})",
+        "integrated gradients, 32 steps": f"map(0, 'integrated_gradients', 1, {REGION}, {STEPS})",
+    },
+    "sequence": {"answers over time": f"answers(0, {ORDER})", "effect of each frame": f"without(0, {ORDER}, 'grey')"},
+}
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_how_long_it_takes(chrome, made, kind, capsys, record_property):
+    """Beside a loop in the same page, since machines differ."""
+    found = medians(chrome, made[kind][2], ASKED[kind])
+    told(found, f"page of a {kind}", record_property, capsys)
+    assert found["first picture"][1] < 12 and found["first live picture"][1] < 60
+
+
 @pytest.fixture(scope="module", params=["mean", "class"])
 def transformer(request, chrome, tmp_path_factory):
     """(run, data set, its page, ready): a transformer whose answer is the mean of all tokens, or a class token's."""
     run, dataset = few.transformer(readout=request.param, depth=2 - (request.param == "class"))
-    file = page(run, dataset, tmp_path_factory.mktemp("vit") / "vit.html", images=6)
+    file = page(run, dataset, tmp_path_factory.mktemp("vit") / "vit.html", images=6).path
     one = Shown(chrome, file, **WIDE).ready()
     yield run, dataset, one
     assert (one.asked, one.problems) == ([], [])

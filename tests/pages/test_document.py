@@ -26,7 +26,7 @@ def made(tmp_path_factory):
     run = mt.fit(mt.build("mlp", few, width=8), few, mt.Recipe(epochs=1), progress=False)
     folder = tmp_path_factory.mktemp("runs") / "run"
     run.save(folder)
-    return run, few, page(run, few, folder.with_suffix(".html"), images=10), folder
+    return run, few, page(run, few, folder.with_suffix(".html"), images=10).path, folder
 
 
 @pytest.fixture(scope="module")
@@ -78,7 +78,7 @@ def test_words_of_the_user_are_text(tmp_path, quick):
         blobs(24, 0), blobs(12, 1), blobs(12, 2), classes=["<b>up</b>", "</script><script>alert(1)"], name="odd <i>"
     )
     run = mt.fit(mt.build("mlp", odd, width=4), odd, quick.but(epochs=1), progress=False)
-    written = page(run, odd, tmp_path / "odd.html", images=4).read_text(encoding="utf-8")
+    written = page(run, odd, tmp_path / "odd.html", images=4).path.read_text(encoding="utf-8")
     assert "<b>up" not in written and "<script>alert" not in written and "<i>" not in written.split("</h1>")[0]
 
 
