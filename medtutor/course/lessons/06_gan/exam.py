@@ -150,7 +150,8 @@ def recall(generator):
 
 @question(
     "A classifier tells drawn from held-out real images with an accuracy of {told}; two sets of real images with"
-    " {floor}. How far is the generator from what nobody could tell?",
+    " {floor}. How far is the generator from images that are told from real ones no better than real ones from each"
+    " other?",
     "{:.3f}",
 )
 def two_sample(generator):

@@ -18,12 +18,15 @@ WHY_ANSWERS = (
 
 
 @question(
-    "A difference above {margin} was claimed. The 95 % interval is {low} to {high}; all arms learned. The answer?"
+    "A difference above {margin} was claimed. The 95 % interval is {low} to {high}; all arms learned. Which answer"
+    " follows?"
 )
 def answer(generator):
     margin = int(generator.integers(10, 40)) / 1000
     middle, half = margin * generator.uniform(-2.5, 2.5), margin * generator.uniform(0.3, 2)
     low, high = round(middle - half, 3), round(middle + half, 3)
+    if margin in (abs(low), abs(high)):  # an interval that ends at the margin would hang on > or >=
+        return {}, []
     key = judged(low, high, margin, True)
     order = [key, *(place for place in range(4) if place != key)]
     return {"margin": margin, "low": f"{low:+.3f}", "high": f"{high:+.3f}"}, [
