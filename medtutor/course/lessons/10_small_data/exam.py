@@ -61,8 +61,8 @@ def dropout(generator):
 
 
 @question(
-    "Dropout with p = {p}, in training, as PyTorch has it. Of four units with gradient {g} each on what is passed on (dL/dy),"
-    " {kept} are kept. What is the sum of the gradients with respect to the four inputs (dL/dx)?",
+    "Dropout with p = {p}, in training, as PyTorch has it. Of four units with gradient {g} each on what is passed on"
+    " (dL/dy), {kept} are kept. What is the sum of the gradients with respect to the four inputs (dL/dx)?",
     "{:.3f}",
 )
 def backwards(generator):
