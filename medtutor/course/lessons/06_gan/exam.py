@@ -70,7 +70,7 @@ def critic(generator):
 
 @question(
     "A discriminator that is perfect for two hills of data sees real images with density {p} and drawn ones with"
-    " density {q} at a place. What probability of real does it say there?",
+    " density {q} at a place; it is shown as many of either kind. What probability of real does it say there?",
     "{:.3f}",
 )
 def optimum(generator):

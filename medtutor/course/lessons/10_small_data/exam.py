@@ -49,7 +49,10 @@ def winner(generator):
     ]
 
 
-@question("Dropout with p = {p}. A unit has the value {x} and is kept. What is passed on in training?", "{:.3f}")
+@question(
+    "Dropout with p = {p}, as PyTorch has it. A unit has the value {x} and is kept. What is passed on in training?",
+    "{:.3f}",
+)
 def dropout(generator):
     p, x = int(generator.integers(1, 9)) / 10, int(generator.integers(10, 60)) / 10
     return {"p": p, "x": x}, [

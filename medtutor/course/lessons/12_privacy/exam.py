@@ -9,8 +9,8 @@ from ...exam import question
 
 
 @question(
-    "A table has {rows} people; after coarsening, its groups of equal columns have the sizes {sizes}. For which"
-    " k is it k-anonymous?"
+    "A table has {rows} people; after coarsening, its groups of equal columns have the sizes {sizes}. What"
+    " is the largest k for which it is k-anonymous?"
 )
 def anonymous(generator):
     sizes = generator.integers(2, 40, 6)

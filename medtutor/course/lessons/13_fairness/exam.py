@@ -59,7 +59,8 @@ def parity(generator):
 
 
 @question(
-    "Group A: sensitivity {sa}, false alarms {fa}; group B: {sb} and {fb}. How far is this from equalised odds?",
+    "Group A: sensitivity {sa}, false alarms {fa}; group B: {sb} and {fb}. What is the equalised odds"
+    " difference, as fairlearn has it?",
     "{:.2f}",
 )
 def odds(generator):

@@ -57,12 +57,12 @@ def none_so_large(generator):
     return {"low": f"{low:+.3f}", "high": f"{high:+.3f}"}, [
         (high + 0.005, "The whole interval lies between minus this margin and this margin."),
         (-low + 0.003, "The lower end lies within, but the upper one beyond: inconclusive."),
-        ((high + low) / 2, "The mean difference is no margin: both ends lie beyond."),
+        ((high + low) / 2, "The mean difference is no margin: the upper end lies beyond it."),
         (high - 0.004, "The upper end lies beyond it: inconclusive."),
     ]
 
 
-@question("Four questions have the p values {p}. By Holm's correction, what is the second smallest one?", "{:.3f}")
+@question("Four questions have the p values {p}. What is the second smallest after Holm's correction?", "{:.3f}")
 def corrected(generator):
     p = np.sort(generator.choice(np.arange(2, 60), 4, replace=False)) / 1000
     shuffled = generator.permutation(p)
