@@ -47,7 +47,7 @@ def test_one_of_the_explorers_and_a_generator(saved, started, tmp_path):
     GANRun(Generator(latents=4, shape=(16, 16), widths=(8, 4)).eval()).save(tmp_path / "gan")
     assert main(["explore", str(tmp_path / "gan"), "--no-browser"]) == 0
     of_run, of_generator = (json.loads(notebook) for *_, notebook in started)
-    assert "'confidence')" in of_run["cells"][0]["source"] and of_run["metadata"]["title"] == "BreastMNIST"
+    assert "'confidence')" in "".join(of_run["cells"][0]["source"]) and of_run["metadata"]["title"] == "BreastMNIST"
     assert of_generator["metadata"]["title"] == "Generator"
 
 

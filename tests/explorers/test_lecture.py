@@ -1,9 +1,9 @@
 """A lecture: the explorers that fit a run, each made when it is opened; sentences for what does not fit."""
 
-from dataclasses import replace
-
 import pytest
 import torch
+from conftest import blobs
+from test_every_explorer import MADE, clips, many_squares, organs, run_of, squares
 
 import medtutor as mt
 from medtutor.errors import InputError
@@ -12,15 +12,14 @@ from medtutor.explorers.lecture import KINDS, fitting
 from medtutor.models.gan import Generator
 from medtutor.training.gan_run import GANRun
 
-from test_every_explorer import MADE, clips, many_squares, organs, run_of, squares
-
 OF_CLASSES = ["attribution", "classification", "confidence"]
 
 
-def drawn_as(run, dataset, **facts):
-    """The run and its data set with other facts on their cards."""
-    card = replace(run.card, **facts)
-    return replace(run, card=card), replace(dataset, card=card)
+def named_pneumoniamnist():
+    """A run and its data set of the name and size of the frontier's."""
+    parts = [blobs(24, seed, 28) for seed in range(3)]
+    dataset = mt.from_arrays(*parts, classes=["top", "bottom"], name="pneumoniamnist")
+    return run_of("mlp", dataset), dataset
 
 
 FITS = {
@@ -35,10 +34,7 @@ FITS = {
     ),
     "unet": (lambda: (run_of("unet", organs(), widths=(4, 8, 8)), organs()), ["segmentation", "draw_mask"]),
     "lstm": (lambda: (run_of("lstm", clips()), clips()), ["sequence"]),
-    "of the frontier": (
-        lambda: drawn_as(run_of("mlp", squares()), squares(), name="pneumoniamnist", size=28),
-        [*OF_CLASSES, "reading", "frontier"],
-    ),
+    "of the frontier": (named_pneumoniamnist, [*OF_CLASSES, "reading", "frontier"]),
 }
 
 
