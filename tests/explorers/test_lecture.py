@@ -81,8 +81,8 @@ def test_what_goes_wrong_is_said_and_the_others_stay(monkeypatch):
     ("only", "words"),
     [
         (
-            "attentoin",
-            "unknown explorer 'attentoin'. Known: attribution, classification, confidence, features, reading",
+            "zzz",
+            "unknown explorer 'zzz'. Known: attribution, classification, confidence, features, reading",
         ),
         ("confidance", "did you mean confidence"),
         ("attention", r"attention does not fit this run: cnn has no attention .*\. What fits: attribution, class"),
