@@ -117,10 +117,12 @@ def fitting(run: Run | GANRun, dataset: Dataset | None = None, only: str | None 
     """{name: a function that makes the explorer}, of the explorers that fit a run; arguments and errors as of
     `lecture`.
     """
+    found: dict[str, Callable] = {}
+    reasons: dict[str, InputError] = {}
     if isinstance(run, GANRun):
-        found, reasons = {"generator": partial(generator, run, dataset)}, {}
+        found["generator"] = partial(generator, run, dataset)
     else:
-        dataset, found, reasons = own_dataset(run, dataset, sequences=True), {}, {}
+        dataset = own_dataset(run, dataset, sequences=True)
         for name, kind in KINDS.items():
             try:
                 kind.check(run, dataset)
