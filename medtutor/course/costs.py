@@ -1,4 +1,4 @@
-"""What each lesson takes: a student's minutes, counted; a machine's seconds and memory, as they were measured.
+"""What each lesson takes: a student's minutes, counted; a processor's seconds and memory, as they were measured.
 
 What was measured is kept in `notebooks/costs.json`, each lesson with a hash of the code that ran, and the table of
 `docs/instructors.rst` is made from it.
@@ -32,7 +32,7 @@ def record(notebooks: Path, costs: dict[str, Cost], on: str) -> None:
     for source in sources(notebooks):
         if cost := costs.get(source.stem):
             kept[source.stem] = {
-                "seconds": round(cost.seconds),
+                "seconds": round(cost.worked),
                 "own": round(cost.peak / 1e6),
                 "mapped": round(cost.mapped / 1e6),
                 "code": code_of(source),
@@ -43,7 +43,9 @@ def record(notebooks: Path, costs: dict[str, Cost], on: str) -> None:
 
 
 def recorded(notebooks: Path) -> dict[str, dict]:
-    """{lesson: seconds, own and mapped (megabytes), code (a hash), on (the machine)}, of lessons that were measured."""
+    """{lesson: seconds (of the processor), own and mapped (megabytes), code (a hash), on (the machine)} of those that
+    were measured.
+    """
     path = notebooks / KEPT
     return read_json(path) if path.exists() else {}
 
@@ -78,7 +80,7 @@ def table(notebooks: Path) -> str:
     ]
     lines += [*map(_row, rows), rule, "", f"All of them are {minutes} minutes, about {minutes / 60:.0f} hours."]
     if kept:
-        lines[-1] += f" They run in {seconds / 60:.0f} minutes."
+        lines[-1] += f" Those that were measured need {seconds / 60:.0f} minutes of the processor."
         lines += ["", f"Measured on {'; '.join(sorted({each['on'] for each in kept.values()}))}."]
     if old:
         lines[-1] += " A star: measured before the lesson's code last changed."
