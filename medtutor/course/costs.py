@@ -80,10 +80,11 @@ def table(notebooks: Path) -> str:
     ]
     lines += [*map(_row, rows), rule, "", f"All of them are {minutes} minutes, about {minutes / 60:.0f} hours."]
     if kept:
-        lines[-1] += f" Those that were measured need {seconds / 60:.0f} minutes of the processor."
-        lines += ["", f"Measured on {'; '.join(sorted({each['on'] for each in kept.values()}))}."]
+        lines[-1] += f" Those that were measured need {seconds / 60:.1f} minutes of the processor."
+        lines += ["", "Measured on:", ""]
+        lines += [f"- {on}" for on in sorted({each["on"] for each in kept.values()})]
     if old:
-        lines[-1] += " A star: measured before the lesson's code last changed."
+        lines += ["", "A star: measured before the lesson's code last changed."]
     return "\n".join(lines) + "\n\n"
 
 

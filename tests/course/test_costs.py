@@ -49,7 +49,7 @@ def test_what_was_measured_is_kept_and_marked_once_the_code_has_changed(notebook
     guide = (notebooks.parent / costs.GUIDE).read_text()
     assert guide.startswith("Before.") and guide.endswith("After.\n") and "old" not in guide
     assert re.search(r"^00 +0 +61 +812 +240$", guide, re.M) and re.search(r"^01 +0 +– +– +–$", guide, re.M)
-    assert "Measured on two cores." in guide and "star" not in guide
+    assert "Measured on:\n\n- two cores\n" in guide and "star" not in guide
 
     source = notebooks / "source" / "00_one.py"
     source.write_text(SOURCE.replace("few", "good many"))  # text alone
@@ -60,7 +60,7 @@ def test_what_was_measured_is_kept_and_marked_once_the_code_has_changed(notebook
 
     costs.record(notebooks, {"01_two": Cost(5.0, 1, 1, 5.0)}, "one core")  # of the other what was kept stays
     assert list(json.loads((notebooks / costs.KEPT).read_text())) == ["00_one", "01_two"]
-    assert "Measured on one core; two cores. A star" in costs.table(notebooks)
+    assert "- one core\n- two cores\n\nA star" in costs.table(notebooks)
 
 
 def test_a_guide_without_a_place_stays_as_it_is(notebooks):
