@@ -21,7 +21,7 @@ HERE = Path(__file__).parent
 SLOW = """
 test_bench test_cli test_every_task test_files test_homeless test_main_job test_public_api browser
 clinic/test_deidentify clinic/test_watch clinic/test_watch_command
-course/test_builder course/test_check course/test_grading course/test_inspection course/test_nbval
+course/test_builder course/test_check course/test_grading course/test_inspection course/test_nbval course/test_products
 data/sources/test_fetching
 explanation/test_attribution explanation/test_explain_command explanation/test_models explanation/test_trust
 explorers/test_attention_explorer explorers/test_attribution_explorer explorers/test_classification_explorer

@@ -16,10 +16,10 @@ TEMPLATE = "medtutor"
 # does not have.
 WIDGETS = "@jupyter-widgets/jupyterlab-manager"
 CELL = """\
-from medtutor import Run, explorers
+from medtutor import explorers
+from medtutor.cli.explore import read
 
-run = Run.load({run!r})
-explorers.lecture(run, run.dataset({root!r}))
+explorers.lecture(*read({run!r}, {root!r}), {only!r})
 """
 
 
@@ -28,7 +28,10 @@ def add(commands):
     explore = command(
         commands, "explore", explore_command, "the explorers of a run as a page without code", json_output=False
     )
-    explore.add_argument("run", help="folder of a run")
+    explore.add_argument("run", help="folder of a run, or of a GAN's generator")
+    explore.add_argument(
+        "--only", metavar="NAME", help="one of them, such as attention; left out: all that fit the run"
+    )
     explore.add_argument("--root", help="folder to look for its data in first")
     explore.add_argument("--port", type=int, default=8866, help="of this machine, at which the page is served (8866)")
     explore.add_argument("--no-browser", action="store_true", help="open no browser: the address is printed")
@@ -44,19 +47,31 @@ def explore_command(options):
 
     import nbformat
 
-    from ..explorers import lecture
-    from ..training import Run
+    from ..explorers.lecture import fitting
 
     # What can be wrong is found before a server starts.
-    run = Run.load(options.run)
-    lecture(run, run.dataset(options.root))
-    cell = CELL.format(run=str(resolve(options.run)), root=options.root and str(resolve(options.root)))
+    run, dataset = read(options.run, options.root)
+    fitting(run, dataset, options.only)
+    title = run.card.title if dataset is not None else "Generator"
+    root = options.root and str(resolve(options.root))
+    cell = CELL.format(run=str(resolve(options.run)), root=root, only=options.only)
     with TemporaryDirectory() as folder:
         notebook = nbformat.v4.new_notebook(
-            cells=[nbformat.v4.new_code_cell(cell)], metadata={"kernelspec": _kernel(), "title": run.card.title}
+            cells=[nbformat.v4.new_code_cell(cell)], metadata={"kernelspec": _kernel(), "title": title}
         )
         nbformat.write(notebook, Path(folder) / "run.ipynb")
         return subprocess.run(_start(folder, options), env=_environment(folder)).returncode
+
+
+def read(folder, root=None):
+    """(run, its data set) of a folder; (`GANRun`, None) of a generator's, which keeps no name of a data set."""
+    from ..training import Run
+    from ..training.gan_run import GANRun, gan_folder
+
+    if os.path.isfile(gan_folder(folder).manifest):
+        return GANRun.load(folder), None
+    run = Run.load(folder)
+    return run, run.dataset(root)
 
 
 def _kernel():

@@ -36,6 +36,13 @@ def add(commands):
             sub.add_argument(
                 "--fast", action="store_true", help="only what needs no execution: no budgets of time and memory"
             )
+            sub.add_argument(
+                "--record", action="store_true", help="keep what each took, and write it into docs/instructors.rst"
+            )
+        if name == "table":
+            sub.add_argument(
+                "--write", action="store_true", help="write minutes, seconds and memory into docs/instructors.rst"
+            )
         if name == "build":
             sub.add_argument(
                 "--text", action="store_true", help="only the text has changed: keep the outputs, execute nothing"
@@ -206,20 +213,27 @@ def notebooks_build(options):
 
 
 def notebooks_table(options):
+    from ..course.costs import write_guide
     from ..course.counting import overview
 
+    if options.write:
+        print(write_guide(_notebooks()))
+        return 0
     print(overview(_chosen_sources(options)))
     return 0
 
 
 def notebooks_check(options):
     from ..course.builder import execute, read
+    from ..course.costs import record
     from ..course.inspection import COURSE_SECONDS, inspect_lesson, orphans, over_budget
     from ..training.processes import slowness
 
+    if options.fast and options.record:
+        raise InputError("--fast executes nothing, so that there is nothing to record; leave one of them out")
     chosen = _chosen_sources(options)
     problems = [] if options.lessons else orphans(_notebooks())
-    seconds = 0.0
+    seconds, costs = 0.0, {}
     for source in chosen:
         problems += inspect_lesson(source)
         if not options.fast:
@@ -230,6 +244,9 @@ def notebooks_check(options):
                 problems.append(str(error))
                 continue
             seconds += cost.seconds
+            costs[source.stem] = cost
+            if options.record:  # after each: whoever stops it loses nothing
+                record(_notebooks(), costs, _this_machine())
             problems += [f"{source.name}: {problem}" for problem in over_budget(cost)]
             print(f"{source.name}  {cost}")
     if seconds and slowness() > 1:
@@ -242,6 +259,20 @@ def notebooks_check(options):
     if not problems:
         print(f"ok   {len(chosen)} lessons{', nothing executed' if options.fast else ''}")
     return 1 if problems else 0
+
+
+def _this_machine():
+    """This machine in a few words."""
+    from platform import python_version
+
+    from ..bench.against import machine
+
+    found = machine()
+    threads = f", OMP_NUM_THREADS={os.environ['OMP_NUM_THREADS']}" if os.environ.get("OMP_NUM_THREADS") else ""
+    return (
+        f"{found['cores']} cores of {found['CPU']}{threads}, Python {python_version()}, PyTorch {found['torch']}, in"
+        f" {time.strftime('%B %Y')}"
+    )
 
 
 def site_command(options):

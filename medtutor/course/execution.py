@@ -23,14 +23,19 @@ class Cost:
     peak     most bytes of memory of their own that the kernel and what it starts held at once
     mapped   most bytes of files, such as torch's libraries, that they had in memory at once: how many differs
              from build to build of torch, and the system takes them back where memory is short
+    worked   seconds of the processor, over all its cores: hardly more where other programs run beside it
     """
 
     seconds: float
     peak: int
     mapped: int = 0
+    worked: float = 0.0
 
     def __str__(self):
-        return f"{self.seconds:.0f} s, {self.peak / 1e9:.2f} GB of its own and {self.mapped / 1e9:.2f} GB of files"
+        return (
+            f"{self.seconds:.0f} s ({self.worked:.0f} s of the processor), {self.peak / 1e9:.2f} GB of its own and"
+            f" {self.mapped / 1e9:.2f} GB of files"
+        )
 
 
 def needed(package):
@@ -65,7 +70,7 @@ def execute(notebook, source):
         resources={"metadata": {"path": str(source.parent.parent)}},
         on_cell_execute=lambda cell_index, **_: at.append(cell_index),
     )
-    start = time.perf_counter()
+    start, worked = time.perf_counter(), _worked()
     try:
         with tempfile.TemporaryDirectory() as home, Memory() as memory:
             # A home of its own: whoever builds has perhaps made guesses already. What the kernel's own machinery says
@@ -76,7 +81,13 @@ def execute(notebook, source):
         if getattr(client, "_async_cleanup_kernel_future", None) is not None:
             raise KeyboardInterrupt from None
         raise MedtutorError(_what_failed(error, source.name, notebook, at[-1])) from error
-    return Cost(time.perf_counter() - start, memory.peak, memory.mapped)
+    return Cost(time.perf_counter() - start, memory.peak, memory.mapped, _worked() - worked)
+
+
+def _worked():
+    """Seconds that processes which this one has started, and which have ended, have had of the processor."""
+    times = os.times()
+    return times.children_user + times.children_system
 
 
 def _what_failed(error, name, notebook, place):

@@ -97,7 +97,7 @@ class ClassificationExplorer(Explorer):
     )
 
     def __init__(self, run, dataset, split="val"):
-        self._labels, self._scores = _predictions(run, dataset, split)
+        self._labels, self._scores = checked_predictions(run, dataset, split)
         self._run, self._split = run, split
         self._phantom = run.provenance == "phantom"
         self._images = getattr(dataset, split).images
@@ -278,7 +278,7 @@ class ClassificationExplorer(Explorer):
     ]
 
 
-def _predictions(run, dataset, split):
+def checked_predictions(run, dataset, split):
     """Labels (N,) or (N, L) and scores (N, classes) as numpy; or an `InputError`."""
     if not isinstance(run, Run) or not isinstance(dataset, Dataset):
         raise InputError(

@@ -142,7 +142,7 @@ class DrawMaskExplorer(Explorer):
 
     def __init__(self, dataset, split="train", image=None):
         self._dataset, self._split, self._phantom = dataset, split, dataset.is_phantom
-        self.number = _checked_number(dataset, split, image)
+        self.number = checked_number(dataset, split, image)
         cases, card = getattr(dataset, split), dataset.card
         self._pixels = drawing.flat(cases.images[self.number][None])[0]
         self._classes = cases.masks[self.number].numpy()
@@ -336,7 +336,7 @@ def _line(start, end):
     return [tuple(round(a + (b - a) * i / steps) for a, b in zip(start, end)) for i in range(steps + 1)]
 
 
-def _checked_number(dataset, split, image):
+def checked_number(dataset, split, image):
     """The number of the image to draw on; or an `InputError`."""
     if split not in SPLITS:
         raise InputError(f"unknown split {split!r}; choose one of {', '.join(SPLITS)}")

@@ -140,7 +140,7 @@ class MonitorExplorer(Explorer):
     stream = Slider("stream", 1, STREAMS, 1, start=1, meaning="which of the streams is drawn", label="8em")
 
     def __init__(self, run, dataset, split="val"):
-        images, labels = _images(run, dataset, split)
+        images, labels = checked_images(run, dataset, split)
         self._phantom = dataset.is_phantom
         self._classes = run.card.classes
         half = len(images) // 2
@@ -315,7 +315,7 @@ class MonitorExplorer(Explorer):
     ]
 
 
-def _images(run, dataset, split):
+def checked_images(run, dataset, split):
     """Images and labels (N,) of the split in a random order, checked; or an `InputError`."""
     if not isinstance(run, Run) or not isinstance(dataset, Dataset):
         raise InputError(f"monitor takes a Run and its Dataset, not {type(run).__name__} and {type(dataset).__name__}")

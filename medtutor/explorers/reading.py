@@ -15,10 +15,11 @@ from ..widgets.drawing import GAP, INK, SCALE
 
 SIDE = 280  # page pixels of the film
 LEAST = 4
+COUNT, WRONG = 20, 8  # films, and wrong hints among them, unless others are asked for
 NOBODY = "Nobody has read yet."
 
 
-def reading(dataset: Dataset, *, count: int = 20, wrong: int = 8, seed: int = 0) -> "ReadingExplorer":
+def reading(dataset: Dataset, *, count: int = COUNT, wrong: int = WRONG, seed: int = 0) -> "ReadingExplorer":
     """The explorer of a reader study: a `ReadingExplorer`, shown by a notebook as a widget.
 
     dataset  of images and two classes; the films are of its val split, as many of either class as can be
@@ -62,8 +63,8 @@ class ReadingExplorer(Explorer):
     second = Button(lambda self: self._classes[1], meaning="the film shows the second class", width="14em")
     undo = Button("undo", meaning="take the last answer back")
 
-    def __init__(self, dataset, count=20, wrong=8, seed=0):
-        self._films, self._truth, self._hints, self._orders = _drawn(dataset, count, wrong, seed)
+    def __init__(self, dataset, count=COUNT, wrong=WRONG, seed=0):
+        self._films, self._truth, self._hints, self._orders = drawn_films(dataset, count, wrong, seed)
         self._classes, self._phantom = dataset.card.classes, dataset.is_phantom
         self._title = f"{len(self._films)} films of {dataset.title}, val split"
         self.call = f"reading(dataset, count={count}, wrong={wrong}, seed={seed})"
@@ -159,7 +160,7 @@ class ReadingExplorer(Explorer):
     layout = [MESSAGE, _progress, _film, [first, second, undo], _result]
 
 
-def _drawn(dataset, count, wrong, seed):
+def drawn_films(dataset, count, wrong, seed):
     """(films (count, H, W, 3), classes, hints, two orders); or an `InputError`."""
     instance("dataset", dataset, Dataset, "a Dataset, such as load and from_arrays give")
     card = dataset.card

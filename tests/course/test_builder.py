@@ -205,6 +205,7 @@ def test_a_fallback_to_phantoms_is_refused(source):
 def test_time_and_memory_are_measured(source):
     cost = list(build(source).values())[0]
     assert 0.1 < cost.seconds < 60 and 1e7 < cost.peak < 5e8
+    assert 0.1 < cost.worked < 60
 
 
 def test_memory_is_that_of_the_kernel_and_of_what_it_starts(source):

@@ -7,7 +7,6 @@ from pathlib import Path
 import pytest
 
 from medtutor.course import exam as exams
-from medtutor.course.counting import count
 from medtutor.course.exam import LETTERS, Question, ask, exam, questions, write_exam
 from medtutor.course.lessons import lessons_with
 from medtutor.errors import InputError
@@ -106,14 +105,6 @@ def test_a_folder_with_other_files_stays_as_it_is(tmp_path):
     with pytest.raises(InputError, match="is a file"):
         write_exam(tmp_path / "thesis.md")
     assert [each.name for each in tmp_path.iterdir()] == ["thesis.md"]
-
-
-def test_the_guide_has_the_minutes_of_each_lesson():
-    guide = (ROOT / "docs" / "instructors.rst").read_text(encoding="utf-8")
-    told = {number: int(minutes) for number, minutes in re.findall(r"^(\d\d)  +(\d+)$", guide, re.M)}
-    sources = sorted((ROOT / "notebooks" / "source").glob("[0-9][0-9]_*.py"))
-    assert told == {source.name[:2]: count(source).minutes for source in sources}
-    assert f"{sum(told.values())} minutes" in guide
 
 
 def test_the_guide_names_predictions_that_are_there():

@@ -43,7 +43,7 @@ def above(generator):
 
 @question(
     "Three networks have the accuracies {val} on val and, in this order, {test} on test. One is chosen as it should be."
-    " Which accuracy is reported?",
+    " Which accuracy is reported for it?",
     "{:.3f}",
 )
 def chosen(generator):

@@ -101,7 +101,7 @@ def islands(generator):
 
 @question(
     "The mean shape says {mean} for a voxel, the network {said}. Log-probabilities are averaged with the weight {pull}"
-    " for the shape, and both classes are then made to add up to 1. What is left?",
+    " for the shape, and both classes are then made to add up to 1. Which probability comes out?",
     "{:.3f}",
 )
 def pull(generator):

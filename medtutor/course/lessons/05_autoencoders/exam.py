@@ -74,8 +74,8 @@ def reparameterised(generator):
 
 
 @question(
-    "An image's squared error, summed over pixels, is {error}; its latents cost {nats} nats in all. What is the loss at"
-    " beta {beta}?",
+    "An image's squared error, summed over pixels, is {error}; its latents cost {nats} nats in all. What is the loss of"
+    " lesson 05, whose squared error has no factor, at beta {beta}?",
     "{:.2f}",
 )
 def loss(generator):
@@ -96,8 +96,8 @@ def loss(generator):
 
 
 @question(
-    "A latent costs {nats} nats for each image and lowers the summed squared error by {gain}. Above which beta does it"
-    " not pay to use it (posterior collapse)?",
+    "The loss is the squared error, summed over pixels, plus beta times the KL. A latent costs {nats} nats for each"
+    " image and lowers the squared error by {gain}. Above which beta does it not pay to use it (posterior collapse)?",
     "{:.2f}",
 )
 def collapse(generator):
@@ -111,7 +111,8 @@ def collapse(generator):
 
 
 @question(
-    "Pixels are given a standard deviation of {s} in the likelihood. To which beta of our loss does that belong?",
+    "The loss is the squared error, summed over pixels, plus beta times the KL. It is the negative bound (ELBO), but"
+    " for a factor, where pixels have a normal likelihood of standard deviation {s}. To which beta does that belong?",
     "{:.3f}",
 )
 def beta(generator):
@@ -125,8 +126,9 @@ def beta(generator):
 
 
 @question(
-    "From clean images a network rebuilds with a mean squared error of {floor}; given noise it reaches {with_noise}, a"
-    " filter {by_filter}. How much of the network's error would be there without any noise?",
+    "From clean images a network rebuilds with a mean squared error of {floor}; from noisy ones with {with_noise}; a"
+    " filter reaches {by_filter} on these. What share of the network's error on noisy images would be there without any"
+    " noise?",
     "{:.3f}",
 )
 def ceiling(generator):

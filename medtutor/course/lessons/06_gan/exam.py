@@ -70,7 +70,7 @@ def critic(generator):
 
 @question(
     "A discriminator that is perfect for two hills of data sees real images with density {p} and drawn ones with"
-    " density {q} at a place. What probability of real does it say there?",
+    " density {q} at a place; it is shown as many of either kind. What probability of real does it say there?",
     "{:.3f}",
 )
 def optimum(generator):
@@ -150,7 +150,8 @@ def recall(generator):
 
 @question(
     "A classifier tells drawn from held-out real images with an accuracy of {told}; two sets of real images with"
-    " {floor}. How far is the generator from what nobody could tell?",
+    " {floor}. How far is the generator from images that are told from real ones no better than real ones from each"
+    " other?",
     "{:.3f}",
 )
 def two_sample(generator):

@@ -66,8 +66,8 @@ def mass(generator):
 
 
 @question(
-    "An upsampled map has {k} pixels that are equally high; {inside} of them lie on the evidence, which has {all} of"
-    " the image's {pixels} pixels. What does this image count in the pointing game?",
+    "The highest {k} pixels of an upsampled map are equally high; {inside} of them lie on the evidence, which has {all}"
+    " of the image's {pixels} pixels. What does this image count in the pointing game?",
     "{:.3f}",
 )
 def ties(generator):

@@ -49,7 +49,10 @@ def winner(generator):
     ]
 
 
-@question("Dropout with p = {p}. A unit has the value {x} and is kept. What is passed on in training?", "{:.3f}")
+@question(
+    "Dropout with p = {p}, as PyTorch has it. A unit has the value {x} and is kept. What is passed on in training?",
+    "{:.3f}",
+)
 def dropout(generator):
     p, x = int(generator.integers(1, 9)) / 10, int(generator.integers(10, 60)) / 10
     return {"p": p, "x": x}, [
@@ -61,8 +64,8 @@ def dropout(generator):
 
 
 @question(
-    "Dropout with p = {p}. Of four units with gradient {g} each on what is passed on (dL/dy), {kept} are kept. What is"
-    " the sum of the gradients with respect to the four inputs (dL/dx)?",
+    "Dropout with p = {p}, in training, as PyTorch has it. Of four units with gradient {g} each on what is passed on"
+    " (dL/dy), {kept} are kept. What is the sum of the gradients with respect to the four inputs (dL/dx)?",
     "{:.3f}",
 )
 def backwards(generator):

@@ -9,8 +9,8 @@ from ...exam import question
 
 
 @question(
-    "A table has {rows} people; after coarsening, its groups of equal columns have the sizes {sizes}. For which"
-    " k is it k-anonymous?"
+    "A table has {rows} people; after coarsening, its groups of equal columns have the sizes {sizes}. What"
+    " is the largest k for which it is k-anonymous?"
 )
 def anonymous(generator):
     sizes = generator.integers(2, 40, 6)
@@ -94,20 +94,16 @@ def bound(generator):
 
 
 @question(
-    "An attack gives scores, {members} likely members. Members: {inner}; others: {outer}. What share of the"
-    " members does it"
-    " find where it may accuse one of the {count} others?",
+    "An attack gives each image a score, higher for likely members. Members: {inner}; others: {outer}. What share of"
+    " the members does it find where it may accuse one of the {count} others?",
     "{:.2f}",
 )
 def found(generator):
     inner, outer = np.sort(generator.integers(30, 99, 5))[::-1], np.sort(generator.integers(10, 80, 10))[::-1]
+    if set(inner) & set(outer):  # at a tie it would hang on > or >=
+        return {}, []
     key = attack_rates(inner, outer, at=(0.1,))[0].found
-    values = {
-        "members": "higher for",
-        "inner": ", ".join(map(str, inner)),
-        "outer": ", ".join(map(str, outer)),
-        "count": 10,
-    }
+    values = {"inner": ", ".join(map(str, inner)), "outer": ", ".join(map(str, outer)), "count": 10}
     auc = float((inner[:, None] > outer[None]).mean())
     return values, [
         (key, "The members above the second highest of the others."),

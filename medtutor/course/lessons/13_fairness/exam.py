@@ -26,7 +26,8 @@ def interval(generator):
 
 
 @question(
-    "A group has {n} ill children; each is found with a chance of {p}. How likely are {missed} or more missed ones?",
+    "A group has {n} ill children; each is found with a chance of {p}, independently. How likely are {missed}"
+    " or more missed ones?",
     "{:.3f}",
 )
 def chance(generator):
@@ -58,7 +59,8 @@ def parity(generator):
 
 
 @question(
-    "Group A: sensitivity {sa}, false alarms {fa}; group B: {sb} and {fb}. How far is this from equalised odds?",
+    "Group A: sensitivity {sa}, false alarms {fa}; group B: {sb} and {fb}. What is the equalised odds"
+    " difference, as fairlearn has it?",
     "{:.2f}",
 )
 def odds(generator):
@@ -94,8 +96,8 @@ def weight(generator):
 
 
 @question(
-    "In group B {lost} % of the findings are recorded as normal, by chance; {p} % of B are ill. Scores are right by the"
-    " truth. How much too high is the mean score by the record?",
+    "In group B {lost} % of the findings are recorded as normal, by chance; {p} % of B are ill. Scores are calibrated"
+    " by the truth. How much too high is the mean score by the record?",
     "{:.3f}",
 )
 def recorded(generator):
@@ -103,7 +105,7 @@ def recorded(generator):
     return {"lost": lost, "p": p}, [
         (lost * p / 10000, "So many of the group are ill and recorded as normal."),
         (lost / 100, "This is a share of the ill, not of the group."),
-        (0.0, "By the truth it is right; the record has fewer ill than there are."),
+        (0.0, "By the truth it is calibrated; the record has fewer ill than there are."),
         (p / 100 - lost / 100 * (1 - p / 100), "Findings are lost of the ill, not of the healthy."),
     ]
 

@@ -108,7 +108,7 @@ def late(generator):
 
 @question(
     "Teacher logits {teacher}, student logits {student}, temperature {t}; the teacher has all the weight. What is the"
-    " distillation loss?",
+    " distillation loss (of Hinton, Vinyals and Dean, natural logarithm)?",
     "{:.4f}",
 )
 def distilled(generator):

@@ -18,12 +18,15 @@ WHY_ANSWERS = (
 
 
 @question(
-    "A difference above {margin} was claimed. The 95 % interval is {low} to {high}; all arms learned. The answer?"
+    "A difference above {margin} was claimed. The 95 % interval is {low} to {high}; all arms learned. Which answer"
+    " follows?"
 )
 def answer(generator):
     margin = int(generator.integers(10, 40)) / 1000
     middle, half = margin * generator.uniform(-2.5, 2.5), margin * generator.uniform(0.3, 2)
     low, high = round(middle - half, 3), round(middle + half, 3)
+    if margin in (abs(low), abs(high)):  # an interval that ends at the margin would hang on > or >=
+        return {}, []
     key = judged(low, high, margin, True)
     order = [key, *(place for place in range(4) if place != key)]
     return {"margin": margin, "low": f"{low:+.3f}", "high": f"{high:+.3f}"}, [
@@ -54,12 +57,12 @@ def none_so_large(generator):
     return {"low": f"{low:+.3f}", "high": f"{high:+.3f}"}, [
         (high + 0.005, "The whole interval lies between minus this margin and this margin."),
         (-low + 0.003, "The lower end lies within, but the upper one beyond: inconclusive."),
-        ((high + low) / 2, "The mean difference is no margin: both ends lie beyond."),
+        ((high + low) / 2, "The mean difference is no margin: the upper end lies beyond it."),
         (high - 0.004, "The upper end lies beyond it: inconclusive."),
     ]
 
 
-@question("Four questions have the p values {p}. By Holm's correction, what is the second smallest one?", "{:.3f}")
+@question("Four questions have the p values {p}. What is the second smallest after Holm's correction?", "{:.3f}")
 def corrected(generator):
     p = np.sort(generator.choice(np.arange(2, 60), 4, replace=False)) / 1000
     shuffled = generator.permutation(p)
