@@ -81,7 +81,7 @@ def test_what_goes_wrong_is_said_and_the_others_stay(monkeypatch):
     ("only", "words"),
     [
         ("zzz", "unknown explorer 'zzz'. Known: attribution, classification, confidence, features, reading"),
-        ("confidance", "did you mean confidence"),
+        ("confidenc", "did you mean confidence"),
         ("attention", r"attention does not fit this run: cnn has no attention .*\. What fits: attribution, class"),
         ("frontier", "frontier does not fit this run: it shows models of pneumoniamnist at 28 pixels"),
         ("explore", "unknown explorer 'explore'"),
