@@ -72,7 +72,7 @@ def outcome(packages, python):
         own = Path(folder, "bin", "python")
         # Another Python than the newest list was resolved for may need other versions: bounds, not a list, there.
         exact = python == LOCKS[packages][0]
-        wanted = ["-r", f"locks/{packages}.txt", "--no-deps"] if exact else ["medtutor[dev] @ ."]
+        wanted = ["-r", f"locks/{packages}.txt", "--no-deps"] if exact else [".[dev]"]
         for step in (
             [program, "-m", "venv", folder],
             [own, "-m", "pip", "install", "-q", "--upgrade", "pip"],

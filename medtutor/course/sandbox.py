@@ -249,8 +249,10 @@ def command():
     ]
     line += [] if root else ["--unshare-user", "--uid", NOBODY, "--gid", NOBODY]
     places = [str(Path(place)) for place in dict.fromkeys(places) if Path(place).exists()]
+    # First, for Python may lie in a folder below: it would be hidden.
+    line += ["--size", str(ROOM), "--perms", "1777", "--tmpfs", "/tmp"]
     # Folders on the way to a place: bubblewrap would make them for root alone.
-    for folder in sorted({str(parent) for place in places for parent in Path(place).parents[:-1]}):
+    for folder in sorted({str(parent) for place in places for parent in Path(place).parents[:-1]} - {"/tmp"}):
         line += ["--perms", "0755", "--dir", folder]
     for place in places:
         line += ["--ro-bind", place, place]
@@ -259,7 +261,7 @@ def command():
         if package.is_relative_to(place.resolve()):
             line += ["--tmpfs", str(place / package.relative_to(place.resolve()))]
     line += ["--ro-bind", str(HERE.with_name("sandboxed.py")), "/sandboxed.py"]
-    line += ["--proc", "/proc", "--dev", "/dev", "--size", str(ROOM), "--perms", "1777", "--tmpfs", "/tmp"]
+    line += ["--proc", "/proc", "--dev", "/dev"]
     line += ["--chdir", "/tmp", "--clearenv", "--setenv", "HOME", "/tmp", "--setenv", "OMP_NUM_THREADS", "1"]
     line += ["--setenv", "PATH", "/usr/bin:/bin", "--"]
     if root:

@@ -4,6 +4,8 @@ import json
 import os
 import re
 import shutil
+import subprocess
+import sys
 import time
 from pathlib import Path
 
@@ -190,6 +192,22 @@ def test_the_package_is_hidden_wherever_it_is_seen_from(monkeypatch, tmp_path):
 
 
 @sandboxed
+@sandboxed
+def test_a_python_below_the_temporary_folder_starts_too(monkeypatch, tmp_path):
+    """As of a clone that somebody tries out there."""
+    (tmp_path / "venv" / "bin").mkdir(parents=True)
+    python = tmp_path / "venv" / "bin" / "python"
+    python.symlink_to(Path(sys.executable).resolve())
+    monkeypatch.setattr(sys, "prefix", str(tmp_path / "venv"))
+    monkeypatch.setattr(sys, "executable", str(python))
+    *start, executable, _, _, _ = command()
+    assert executable == str(python)
+    code = "import os; open('/tmp/own', 'w').write('1'); print(os.listdir('/tmp'))"
+    done = subprocess.run([*start, executable, "-I", "-S", "-c", code], capture_output=True, text=True)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "own" in done.stdout
+
+
 def test_what_the_sandbox_cannot_hold_is_one_sentence():
     with Sandbox(["def same(x):\n    x += 1\n    return x", "def f(:", "def g():\n    return {1: 2}"]) as sandbox:
         assert sandbox.failed[1][0] == "SyntaxError"
