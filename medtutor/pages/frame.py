@@ -29,7 +29,8 @@ addEventListener('message', ({data, source}) => {
   }
 });
 </script>
-<iframe title="$title" sandbox="allow-scripts" loading="lazy" style="display:block;width:100%;height:1px;border:0" $source></iframe>
+<iframe title="$title" sandbox="allow-scripts" loading="lazy"
+  style="display:block;width:100%;height:1px;border:0" $source></iframe>
 <div>$still<p>$remedy</p></div>
 <p>$size</p>
 </div>""")

@@ -17,6 +17,8 @@ from ..explanation.anatomy import copied, title_of
 from ..explanation.familiar import hooked
 from .rules import rules, write_out
 
+# Older ones have no ONNX form for operations that PyTorch 2.6 writes: no network could be exported there.
+ONNXSCRIPT = "0.6.1"
 WEIGHTS = "weights"  # what the graphs call the file that holds their numbers
 
 
@@ -77,14 +79,27 @@ class WithGradient(nn.Module):
 
 
 def check_installed() -> None:
-    """Raises `InputError` where the libraries are missing that write ONNX."""
+    """Raises `InputError` where the libraries are missing that write ONNX, or are too old for it."""
     try:
         import onnx  # noqa: F401
-        import onnxscript  # noqa: F401
+        import onnxscript
+        from packaging.version import Version  # onnxscript brings it
     except ImportError as error:
         raise InputError(
             f"a page needs {error.name or 'onnx'}, which is not installed; pip install 'medtutor[page]'"
         ) from None
+    if Version(onnxscript.__version__) < Version(ONNXSCRIPT):
+        raise InputError(
+            f"a page needs onnxscript {ONNXSCRIPT} or newer, and {onnxscript.__version__} is installed;"
+            " pip install --upgrade 'medtutor[page]'"
+        )
+
+
+def reason_of(error: Exception) -> str:
+    """Why an export failed, in a few words: the first of a chain of errors tells it, those around it tell steps."""
+    while error.__cause__ is not None:
+        error = error.__cause__  # type: ignore[assignment]
+    return str(error).split("\n")[0].split("!")[0][:100] or type(error).__name__
 
 
 def export(
@@ -123,9 +138,8 @@ def export(
     except Exception as error:
         if isinstance(error, (InputError, MemoryError)):
             raise
-        reason = str(error).split("\n")[0].split("!")[0][:100] or type(error).__name__
         raise InputError(
-            f"{title_of(model)} cannot be exported with its gradient ({reason}); choose cnn, lenet, mlp or"
+            f"{title_of(model)} cannot be exported with its gradient ({reason_of(error)}); choose cnn, lenet, mlp or"
             " bag_of_patches"
         ) from error
     places = places_of(net)
