@@ -14,11 +14,12 @@ from torch import nn
 from ..efficiency.exporting import quiet
 from ..errors import InputError
 from ..explanation.anatomy import copied, title_of
+from ..explanation.attention import is_transformer
 from ..explanation.familiar import hooked
 from .rules import rules, write_out
 
-# Older ones have no ONNX form for operations that PyTorch 2.6 writes: no network could be exported there.
-ONNXSCRIPT = "0.6.1"
+# With PyTorch 2.6 older ones have no ONNX form for some operations, and write types that ONNX Runtime refuses.
+ONNXSCRIPT = "0.7.2"
 WEIGHTS = "weights"  # what the graphs call the file that holds their numbers
 
 
@@ -124,6 +125,8 @@ def export(
     Raises `InputError` where the network computes what has no ONNX form here, or knows one size of batch alone.
     """
     check_installed()
+    if is_transformer(model) and not single:  # PyTorch 2.6 to 2.8 would end the process
+        raise InputError(f"{title_of(model)} cannot be exported for many images at a time; give single=True")
     net = copied(model).requires_grad_(False)
     write_out(net)
     # Sizes that are equal share a symbol, so the batch has one that nothing else has.

@@ -165,8 +165,8 @@ def test_without_the_libraries_it_says_how_to_get_them(made, tmp_path, monkeypat
 
 def test_a_library_that_is_too_old_is_refused_before_work_starts(made, tmp_path, monkeypatch):
     monkeypatch.setattr("medtutor.pages.classification.export", None)
-    monkeypatch.setattr("onnxscript.__version__", "0.6.0")
-    with pytest.raises(InputError, match=r"onnxscript 0\.6\.1 or newer, and 0\.6\.0 is installed; pip install --upg"):
+    monkeypatch.setattr("onnxscript.__version__", "0.7.1")
+    with pytest.raises(InputError, match=r"onnxscript 0\.7\.2 or newer, and 0\.7\.1 is installed; pip install --upg"):
         page(made[0], made[1], tmp_path / "x.html")
     monkeypatch.setattr("onnxscript.__version__", ONNXSCRIPT)
     check_installed()
