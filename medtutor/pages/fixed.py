@@ -11,7 +11,7 @@ from ..efficiency.exporting import quiet
 from ..errors import InputError
 from ..explanation.anatomy import copied, title_of
 from ..models.recurrent import FrameSequence, Recurrent
-from .graph import check_installed, places_of, without_weights, written
+from .graph import check_installed, places_of, reason_of, without_weights, written
 from .rules import rules, write_out
 
 
@@ -110,8 +110,9 @@ def _exported(model, around, asked, inputs, outputs, name):
     except Exception as error:
         if isinstance(error, MemoryError):
             raise
-        reason = str(error).split("\n")[0].split("!")[0][:100] or type(error).__name__
-        raise InputError(f"{title_of(model)} cannot be exported ({reason}); show it in an explorer") from error
+        raise InputError(
+            f"{title_of(model)} cannot be exported ({reason_of(error)}); show it in an explorer"
+        ) from error
     places = places_of(net)
     without_weights(whole, homes, places)
     return FixedGraph({name: whole.SerializeToString()}, tuple(places))

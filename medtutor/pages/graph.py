@@ -14,9 +14,12 @@ from torch import nn
 from ..efficiency.exporting import quiet
 from ..errors import InputError
 from ..explanation.anatomy import copied, title_of
+from ..explanation.attention import is_transformer
 from ..explanation.familiar import hooked
 from .rules import rules, write_out
 
+# With PyTorch 2.6 older ones have no ONNX form for some operations, and write types that ONNX Runtime refuses.
+ONNXSCRIPT = "0.7.2"
 WEIGHTS = "weights"  # what the graphs call the file that holds their numbers
 
 
@@ -77,14 +80,27 @@ class WithGradient(nn.Module):
 
 
 def check_installed() -> None:
-    """Raises `InputError` where the libraries are missing that write ONNX."""
+    """Raises `InputError` where the libraries are missing that write ONNX, or are too old for it."""
     try:
         import onnx  # noqa: F401
-        import onnxscript  # noqa: F401
+        import onnxscript
+        from packaging.version import Version  # onnxscript brings it
     except ImportError as error:
         raise InputError(
             f"a page needs {error.name or 'onnx'}, which is not installed; pip install 'medtutor[page]'"
         ) from None
+    if Version(onnxscript.__version__) < Version(ONNXSCRIPT):
+        raise InputError(
+            f"a page needs onnxscript {ONNXSCRIPT} or newer, and {onnxscript.__version__} is installed;"
+            " pip install --upgrade 'medtutor[page]'"
+        )
+
+
+def reason_of(error: Exception) -> str:
+    """Why an export failed, in a few words: the first of a chain of errors tells it, those around it tell steps."""
+    while error.__cause__ is not None:
+        error = error.__cause__  # type: ignore[assignment]
+    return str(error).split("\n")[0].split("!")[0][:100] or type(error).__name__
 
 
 def export(
@@ -109,6 +125,8 @@ def export(
     Raises `InputError` where the network computes what has no ONNX form here, or knows one size of batch alone.
     """
     check_installed()
+    if is_transformer(model) and not single:  # PyTorch 2.6 to 2.8 would end the process
+        raise InputError(f"{title_of(model)} cannot be exported for many images at a time; give single=True")
     net = copied(model).requires_grad_(False)
     write_out(net)
     # Sizes that are equal share a symbol, so the batch has one that nothing else has.
@@ -123,9 +141,8 @@ def export(
     except Exception as error:
         if isinstance(error, (InputError, MemoryError)):
             raise
-        reason = str(error).split("\n")[0].split("!")[0][:100] or type(error).__name__
         raise InputError(
-            f"{title_of(model)} cannot be exported with its gradient ({reason}); choose cnn, lenet, mlp or"
+            f"{title_of(model)} cannot be exported with its gradient ({reason_of(error)}); choose cnn, lenet, mlp or"
             " bag_of_patches"
         ) from error
     places = places_of(net)

@@ -3,7 +3,9 @@
 import json
 import re
 import sys
+import tomllib
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -15,6 +17,7 @@ from medtutor import cli
 from medtutor.data import card, phantoms
 from medtutor.errors import InputError
 from medtutor.pages import contents, page
+from medtutor.pages.graph import ONNXSCRIPT, check_installed
 from medtutor.pages.kind import MOST
 from medtutor.pages.packing import ALPHABET, as_text, planes, rounded
 
@@ -158,6 +161,21 @@ def test_without_the_libraries_it_says_how_to_get_them(made, tmp_path, monkeypat
     monkeypatch.setitem(sys.modules, "onnx", None)
     with pytest.raises(InputError, match=r"pip install 'medtutor\[page\]'"):
         page(made[0], made[1], tmp_path / "x.html")
+
+
+def test_a_library_that_is_too_old_is_refused_before_work_starts(made, tmp_path, monkeypatch):
+    monkeypatch.setattr("medtutor.pages.classification.export", None)
+    monkeypatch.setattr("onnxscript.__version__", "0.7.1")
+    with pytest.raises(InputError, match=r"onnxscript 0\.7\.2 or newer, and 0\.7\.1 is installed; pip install --upg"):
+        page(made[0], made[1], tmp_path / "x.html")
+    monkeypatch.setattr("onnxscript.__version__", ONNXSCRIPT)
+    check_installed()
+
+
+def test_pip_installs_what_is_new_enough():
+    extras = tomllib.loads((Path(mt.__file__).parents[1] / "pyproject.toml").read_text())["project"]
+    for extra in ("page", "efficiency"):
+        assert f"onnxscript>={ONNXSCRIPT}" in extras["optional-dependencies"][extra]
 
 
 def test_the_command(made, tmp_path, capsys, monkeypatch):

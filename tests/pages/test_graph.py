@@ -143,7 +143,7 @@ class OneSize(nn.Module):
 
 @pytest.mark.parametrize(
     "net, words",
-    [(Overlapping(), "overlapping"), (OneSize(), "cannot be exported"), (ViT(shape=(8, 8), depth=1), "cannot")],
+    [(Overlapping(), "overlapping"), (OneSize(), "cannot be exported"), (ViT(shape=(8, 8), depth=1), "single=True")],
 )
 def test_what_cannot_be_exported_is_one_sentence(net, words):
     with pytest.raises(InputError, match=words) as refused:
