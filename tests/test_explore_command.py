@@ -32,6 +32,13 @@ def started(monkeypatch):
     return calls
 
 
+def test_a_run_beside_the_user_is_found_from_the_kernel_s_folder(saved, started, monkeypatch):
+    monkeypatch.chdir(saved.parent)
+    assert main(["explore", saved.name, "--root", ".", "--no-browser"]) == 0
+    ((_, _, notebook),) = started
+    assert f"'{saved}', '{saved.parent}'" in notebook
+
+
 def test_it_serves_a_notebook_of_one_cell_on_this_machine_alone(saved, started):
     assert main(["explore", str(saved), "--port", "9000", "--no-browser"]) == 0
     ((command, environment, notebook),) = started

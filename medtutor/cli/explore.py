@@ -53,8 +53,11 @@ def explore_command(options):
     run, dataset = read(options.run, options.root)
     fitting(run, dataset, options.only)
     title = run.card.title if dataset is not None else "Generator"
-    root = options.root and str(resolve(options.root))
-    cell = CELL.format(run=str(resolve(options.run)), root=root, only=options.only)
+    # Voila's kernel starts in a folder of its own.
+    folders = {
+        name: given and str(resolve(given).absolute()) for name, given in (("run", options.run), ("root", options.root))
+    }
+    cell = CELL.format(**folders, only=options.only)
     with TemporaryDirectory() as folder:
         notebook = nbformat.v4.new_notebook(
             cells=[nbformat.v4.new_code_cell(cell)], metadata={"kernelspec": _kernel(), "title": title}

@@ -217,6 +217,8 @@ def notebooks_table(options):
     from ..course.counting import overview
 
     if options.write:
+        if options.lessons:
+            raise InputError("--write writes the table of all lessons; leave out the numbers")
         print(write_guide(_notebooks()))
         return 0
     print(overview(_chosen_sources(options)))

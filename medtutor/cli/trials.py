@@ -103,16 +103,18 @@ def trial_run(options):
     chosen = [claim(claim_id) for claim_id in options.claims] or claims()
     if options.processes is not None and options.processes < 1:
         raise InputError(f"--processes must be a whole number from 1, not {options.processes}")
+    if options.source not in (None, "auto", "phantom"):
+        raise InputError(
+            f"unknown source {options.source!r}; choose auto or phantom, or leave it out for the published images"
+        )
     if options.estimate:
+        if options.seeds or options.dask:
+            raise InputError("--estimate is of the claims' own seeds on this machine; leave out --seeds and --dask")
         return _told_estimate(options, chosen)
     out = _evidence_folder(options, chosen)
 
     from ..review.kept import forget_trainings
 
-    if options.source not in (None, "auto", "phantom"):
-        raise InputError(
-            f"unknown source {options.source!r}; choose auto or phantom, or leave it out for the published images"
-        )
     remark, records = partial(print, file=sys.stderr, flush=True), []
     remark(_estimate(chosen, options.processes))
     try:

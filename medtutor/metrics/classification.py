@@ -257,7 +257,7 @@ def _weighted_auc(truth, score, counts):
     if (np.count_nonzero(differs, axis=1) <= 1).all():
         # The jackknife leaves one case out at a time: one term of the sum changes, and none is added up anew.
         one = differs.argmax(axis=1)
-        return _all_but_one(truth, rank, one, counts[np.arange(len(counts)), one] - 1)
+        return _all_but_one(truth, rank, one, counts[np.arange(len(counts)), one].astype(np.float64) - 1)
     levels = rank.max() + 1
     order = np.argsort(rank, kind="stable")
     starts = np.searchsorted(rank[order], np.arange(levels))

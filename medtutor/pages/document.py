@@ -31,8 +31,8 @@ SHARED = ("compute.mjs", "shared.mjs")  # scripts of every page
 def page(run: Run, dataset: Dataset | None = None, out: str | os.PathLike = "page.html", *, images: int = 40) -> Page:
     """A Run as one HTML file that explains itself in any browser, without Python, server or network: a `Page`.
 
-    As the last line of a cell it is shown there, live; the file stays beside the notebook, which grows by some ten
-    kilobytes. `page(…).embedded()` puts the page, up to 6.5 MB, into the notebook.
+    As the last line of a cell it is shown there, live; the file stays beside the notebook, which grows by some
+    tens of kilobytes. `page(…).embedded()` puts the page, up to 6.5 MB, into the notebook.
 
     It shows images of val and test with what the network said of them. What was computed beforehand is painted at
     once; then the browser computes it, and whatever else is asked. Where there is no WebAssembly the first stays.
@@ -68,7 +68,7 @@ def page(run: Run, dataset: Dataset | None = None, out: str | os.PathLike = "pag
     count = whole("images", images, 2, 400)
     kind.check_size(run, count)
     _write(target, kind, run, dataset, count)
-    return Page(target, run, dataset)
+    return Page(target.absolute(), run, dataset)  # a cell may go to another folder before it is shown
 
 
 def checked_file(out: str | os.PathLike) -> Path:

@@ -44,11 +44,11 @@ class Page:
     run, dataset  of which it is
     inside        whether a notebook's output holds the page itself; see `embedded`
 
-    The output holds a frame and a still picture, some ten kilobytes: the frame shows the file, which stays beside the
-    notebook. So it does in a saved notebook, without a kernel. On Colab, Kaggle and VS Code, where a frame reaches no
-    file, the output holds the page, and says how large that is. Where no script runs (a notebook that is not trusted,
-    GitHub) or the file is missing, the picture stays, with a sentence. The frame is a sandbox: its script reaches
-    neither the notebook nor the server.
+    The output holds a frame and a still picture, some tens of kilobytes: the frame shows the file, which stays
+    beside the notebook. So it does in a saved notebook, without a kernel. On Colab, Kaggle and VS Code, where a
+    frame reaches no file, the output holds the page, and says how large that is. Where no script runs (a notebook
+    that is not trusted, GitHub) or the file is missing, the picture stays, with a sentence. The frame is a sandbox:
+    its script reaches neither the notebook nor the server.
 
     Nothing comes back from it to Python. For that there are the explorers, which also need no library that JupyterLab
     and Colab do not bring; a widget around the page would need a kernel, where the frame does not.
@@ -72,12 +72,13 @@ class Page:
         return replace(self, inside=True)
 
     def __str__(self) -> str:
+        if not self.path.is_file():
+            return f"{self.path} is there no more; write it again with medtutor.page"
         return f"{self.path}, {self.bytes / 1e6:.1f} MB; open it in a browser, or send it to somebody"
 
     def _repr_mimebundle_(self, include=None, exclude=None):
         if not self.path.is_file():
-            gone = f"{self.path} is there no more; write it again with medtutor.page"
-            return {"text/html": f"<p>{html.escape(gone)}</p>", "text/plain": gone}
+            return {"text/html": f"<p>{html.escape(str(self))}</p>", "text/plain": str(self)}
         name = html.escape(self.path.name)
         if self.inside or any(host in os.environ for host in NO_FILES):
             # In double quotes nothing else has to be written otherwise.
@@ -85,8 +86,12 @@ class Page:
             source, size = f'srcdoc="{text}"', f"{len(text) / 1e6:.1f} MB of this notebook are the page {name}."
             remedy = "run this cell"
         else:
-            source = f'src="{html.escape(_from_notebook(self.path))}"'
-            size = f"{name}, {self.bytes / 1e6:.1f} MB, lies beside this notebook: send both."
+            address = _from_notebook(self.path)
+            source = f'src="{html.escape(address)}"'
+            if "/" not in address:
+                size = f"{name}, {self.bytes / 1e6:.1f} MB, lies beside this notebook: send both."
+            else:
+                size = f"{html.escape(str(self.path))}, {self.bytes / 1e6:.1f} MB, is needed as well, in that place."
             remedy = f"run this cell, with {name} beside the notebook, or end it with .embedded()"
         shown = SHOWN.substitute(
             title=html.escape(f"{self.run.model.name} on {self.dataset.title}: a network that explains itself"),
@@ -104,7 +109,7 @@ def _from_notebook(path):
     shell = get_ipython()
     start = shell.starting_dir if shell else os.getcwd()  # a cell may have gone elsewhere since
     try:
-        return quote(Path(os.path.relpath(path, start)).as_posix())
+        return quote(Path(os.path.relpath(os.path.realpath(path), os.path.realpath(start))).as_posix())
     except ValueError:  # another drive of Windows
         return path.absolute().as_uri()
 

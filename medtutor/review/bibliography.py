@@ -9,7 +9,7 @@ import csv
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
-from itertools import count
+from itertools import chain, count
 from os import PathLike
 
 from ..errors import InputError, shown
@@ -289,10 +289,10 @@ def plain_doi(doi: str) -> str:
 
 def _each_once(records, name):
     """The records, each with a key of its own: its number where it came with none."""
-    given, numbers = {record.key for record in records}, count(1)
+    given, free = {record.key for record in records}, count(len(records) + 1)
     for place, record in enumerate(records):
-        number = next(each for each in map(str, numbers) if each not in given)
         if not record.key:
+            number = next(each for each in map(str, chain([place + 1], free)) if each not in given)
             records[place] = replace(record, key=number)
     places = {}
     for record in records:

@@ -22,7 +22,8 @@ SOURCE = "# %% [markdown]\n# # A lesson\n# Of a few words.\n\n# %%\n1 + 1\n"
 def test_the_guide_s_table_is_in_step():
     """Else: medtutor notebooks table --write"""
     guide = GUIDE.read_text(encoding="utf-8")
-    assert costs.BEGIN + costs.table(ROOT / "notebooks") + costs.END in guide
+    in_step = costs.BEGIN + costs.table(ROOT / "notebooks") + costs.END in guide
+    assert in_step, "write it anew: medtutor notebooks table --write"
     told = {number: int(minutes) for number, minutes in re.findall(r"^(\d\d)  +(\d+)", guide, re.M)}
     assert told == {source.name[:2]: count(source).minutes for source in sources(ROOT / "notebooks")}
 

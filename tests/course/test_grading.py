@@ -192,7 +192,6 @@ def test_the_package_is_hidden_wherever_it_is_seen_from(monkeypatch, tmp_path):
 
 
 @sandboxed
-@sandboxed
 def test_a_python_below_the_temporary_folder_starts_too(monkeypatch, tmp_path):
     """As of a clone that somebody tries out there."""
     (tmp_path / "venv" / "bin").mkdir(parents=True)
@@ -208,6 +207,7 @@ def test_a_python_below_the_temporary_folder_starts_too(monkeypatch, tmp_path):
     assert "own" in done.stdout
 
 
+@sandboxed
 def test_what_the_sandbox_cannot_hold_is_one_sentence():
     with Sandbox(["def same(x):\n    x += 1\n    return x", "def f(:", "def g():\n    return {1: 2}"]) as sandbox:
         assert sandbox.failed[1][0] == "SyntaxError"

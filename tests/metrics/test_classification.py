@@ -54,6 +54,8 @@ def test_an_auc_without_one_case_is_the_same_to_the_last_bit_as_all_added_up_ane
     anew = np.concatenate([counts, counts[:1] + (np.arange(len(labels)) < 2)])  # two cases differ: none is a shortcut
     quick, slow = (_weighted_auc(labels == 1, scores[:, 1], each) for each in (counts, anew))
     assert (quick == slow[:-1]).all()
+    unsigned = _weighted_auc(labels == 1, scores[:, 1], counts.astype(np.uint8))
+    assert (unsigned == quick).all()
     alone = _weighted_auc(np.array([True, False, False]), np.array([0.2, 0.1, 0.3]), 1 - np.eye(3))
     assert np.isnan(alone[0]) and alone[1:].tolist() == [0.0, 1.0]
 

@@ -2,6 +2,7 @@
 
 import html
 import re
+from dataclasses import replace
 
 import pytest
 
@@ -48,7 +49,10 @@ def test_the_address_is_as_the_notebook_sees_it(made, monkeypatch, tmp_path):
 
     monkeypatch.setattr(frame, "get_ipython", Shell)
     monkeypatch.chdir(tmp_path)
-    assert f'src="{made.path.parent.name}/a%20' in shown(made)
+    text = shown(made)
+    assert f'src="{made.path.parent.name}/a%20' in text and "is needed as well" in text and "lies beside" not in text
+    (tmp_path / "link").symlink_to(made.path.parent)
+    assert f'src="{made.path.parent.name}/a%20' in shown(replace(made, path=tmp_path / "link" / made.path.name))
 
 
 def test_embedded_it_is_the_page_itself(made):
@@ -65,7 +69,9 @@ def test_where_a_frame_reaches_no_file_the_page_is_inside(made, monkeypatch, hos
 
 
 def test_a_page_that_is_gone_is_one_sentence(made, tmp_path):
-    bundle = Page(tmp_path / "<b>.html", made.run, made.dataset)._repr_mimebundle_()
+    gone = Page(tmp_path / "<b>.html", made.run, made.dataset)
+    bundle = gone._repr_mimebundle_()
+    assert str(gone) == bundle["text/plain"]
     assert "&lt;b&gt;.html is there no more; write it again" in bundle["text/html"]
     assert "<iframe" not in bundle["text/html"]
 
