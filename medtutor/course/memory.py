@@ -5,7 +5,7 @@ from pathlib import Path
 
 
 class Memory:
-    """Within it, looks at the processes that this one has started, and those that they have.
+    """Within it, looks at the processes that this one starts, and those that they do.
 
     peak    most bytes of their own at once: what they have written, alone or shared. This counts
             where memory is limited, as on Binder
@@ -16,10 +16,11 @@ class Memory:
 
     def __init__(self):
         self.peak = self.mapped = 0
-        self._ended = threading.Event()
+        self._ended, self._before = threading.Event(), set()
         self._watch = threading.Thread(target=self._look, daemon=True)
 
     def __enter__(self):
+        self._before = set(_children())
         self._watch.start()
         return self
 
@@ -28,12 +29,24 @@ class Memory:
         self._watch.join()
 
     def _look(self):
-        import psutil
-
         while not self._ended.wait(self.SECONDS):
-            held = [memory_of(process) for process in psutil.Process().children(recursive=True)]
+            held = [memory_of(process) for process in _children() if process not in self._before]
             self.peak = max(self.peak, sum(own for own, _ in held))
             self.mapped = max(self.mapped, sum(files for _, files in held))
+
+
+def _children():
+    """The processes below this one, but for those that are still its copy, and not yet the program that they become."""
+    import psutil
+
+    own, found = psutil.Process().cmdline(), []
+    for process in psutil.Process().children(recursive=True):
+        try:
+            if process.cmdline() != own:
+                found.append(process)
+        except psutil.Error:  # ended
+            continue
+    return found
 
 
 def memory_of(process):

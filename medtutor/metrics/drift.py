@@ -79,16 +79,15 @@ def windowed_ks(values: ArrayLike, usual: ArrayLike, window: int) -> np.ndarray:
     distances = np.zeros(given.shape, dtype=np.float32)
     if window > given.shape[-1]:
         return distances
-    place = np.searchsorted(at, given)  # the value lies below or at every place from this one on
+    found = distances[..., window - 1 :]
+    place = np.searchsorted(at, given).astype(np.int8)  # the value lies below or at every place from this one on
     for number_of, share in enumerate(expected):
         below = np.cumsum(place <= number_of, axis=-1, dtype=np.int32)
-        inside = below[..., window - 1 :].copy()
+        inside = below[..., window - 1 :].astype(np.float64)
         inside[..., 1:] -= below[..., :-window]
-        np.maximum(
-            distances[..., window - 1 :],
-            np.abs(inside / np.float32(window) - np.float32(share)),
-            out=distances[..., window - 1 :],
-        )
+        inside /= window
+        inside -= np.float32(share)
+        np.maximum(found, np.abs(inside, out=inside), out=found)
     return distances
 
 

@@ -2,7 +2,9 @@
 
 import errno
 import json
+import subprocess
 import sys
+import time
 
 import pytest
 
@@ -214,7 +216,15 @@ def test_memory_is_that_of_the_kernel_and_of_what_it_starts(source):
         "subprocess.run([sys.executable, '-c', work], check=True)\n\n# %%\n"
         "held = bytearray(b'1') * 100_000_000\nimport time\ntime.sleep(1)\n"
     )
-    cost = execute(read(source, solved=False), source)
+    other = subprocess.Popen(
+        [sys.executable, "-c", "held = bytearray(b'1') * 400_000_000; import time; time.sleep(60)"]
+    )
+    time.sleep(2)
+    try:
+        cost = execute(read(source, solved=False), source)
+    finally:
+        other.kill()
+        other.wait()
     assert 2e8 < cost.peak < 3e8 and 1e7 < cost.mapped < 2e8
     assert "GB of its own" in str(cost)
 

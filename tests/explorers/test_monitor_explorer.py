@@ -98,14 +98,19 @@ def test_every_control_answers_within_a_tenth_of_a_second(explorer, name, values
     assert statistics.median(spent) < 0.1
 
 
-def test_a_window_answers_within_a_tenth_of_a_second(explorer):
+def test_a_window_answers_at_once(explorer):
+    """Within a tenth of a second where nothing else runs: some times as long as a hundred sums over all streams."""
     explorer.detector.value = "KS"
-    spent = []
+    values, spent, summed = np.zeros((STREAMS, LENGTH), dtype=bool), [], []
     for value in (20, 40, 100, 200):
         begin = time.process_time()
         explorer.window.value = value
         spent.append(time.process_time() - begin)
-    assert statistics.median(spent) < 0.1
+        begin = time.process_time()
+        for _ in range(100):
+            np.cumsum(values, axis=-1, dtype=np.int32)
+        summed.append(time.process_time() - begin)
+    assert statistics.median(spent) < 10 * statistics.median(summed), (spent, summed)
 
 
 def test_what_is_not_fit_is_refused():
