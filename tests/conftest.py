@@ -5,6 +5,7 @@ import os
 # Before torch is imported: tests train tiny networks, two threads only get in each other's way.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
+import signal
 from pathlib import Path
 
 import numpy as np
@@ -43,6 +44,8 @@ def pytest_ignore_collect(collection_path, config):
 
 def pytest_configure(config):
     """A cell of a notebook may take longer by as much as this machine is slower than the reference, and never less."""
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # as in the background of a shell; tests send Ctrl-C
+        signal.signal(signal.SIGINT, signal.default_int_handler)
     given = getattr(config.option, "nbval_cell_timeout", 0)
     config.option.nbval_cell_timeout = max(given, 300 * slowness())
 
