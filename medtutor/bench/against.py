@@ -9,7 +9,6 @@ import json
 import os
 import platform
 import re
-import resource
 import statistics
 import subprocess
 import sys
@@ -22,7 +21,7 @@ from pathlib import Path
 import torch
 
 from ..errors import InputError, MedtutorError
-from ..training.processes import cpu_quota
+from ..training.processes import cpu_quota, seconds_of_children
 from .workloads import chosen
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -115,7 +114,7 @@ def _git(*arguments):
 def run_once(script, tree, seed, quick, name):
     """{"costs": {…}, "quality": {…}} of a script in a fresh Python that imports the medtutor of a tree."""
     path = os.pathsep.join(filter(None, [str(tree), os.environ.get("PYTHONPATH", "")]))
-    before, start = _spent(), time.perf_counter()
+    before, start = seconds_of_children(), time.perf_counter()
     done = subprocess.run(
         [sys.executable, "-c", script, str(seed), "quick" if quick else "whole"],
         cwd=tree,
@@ -123,7 +122,7 @@ def run_once(script, tree, seed, quick, name):
         capture_output=True,
         text=True,
     )
-    wall, spent = time.perf_counter() - start, _spent() - before
+    wall, spent = time.perf_counter() - start, seconds_of_children() - before
     if done.returncode:
         last = (done.stderr.strip().splitlines() or [f"exit code {done.returncode}"])[-1]
         where = "this revision" if tree == ROOT else "the other revision"
@@ -131,12 +130,6 @@ def run_once(script, tree, seed, quick, name):
     found = json.loads(done.stdout.splitlines()[-1])
     found["costs"] = {"processor s": spent, "wall s": wall, **found["costs"]}
     return found
-
-
-def _spent():
-    """User and system seconds of all children that have ended, and of theirs."""
-    used = resource.getrusage(resource.RUSAGE_CHILDREN)
-    return used.ru_utime + used.ru_stime
 
 
 def spread(values):

@@ -53,11 +53,7 @@ def explore_command(options):
     run, dataset = read(options.run, options.root)
     fitting(run, dataset, options.only)
     title = run.card.title if dataset is not None else "Generator"
-    # Voila's kernel starts in a folder of its own.
-    folders = {
-        name: given and str(resolve(given).absolute()) for name, given in (("run", options.run), ("root", options.root))
-    }
-    cell = CELL.format(**folders, only=options.only)
+    cell = CELL.format(run=_absolute(options.run), root=options.root and _absolute(options.root), only=options.only)
     with TemporaryDirectory() as folder:
         notebook = nbformat.v4.new_notebook(
             cells=[nbformat.v4.new_code_cell(cell)], metadata={"kernelspec": _kernel(), "title": title}
@@ -75,6 +71,11 @@ def read(folder, root=None):
         return GANRun.load(folder), None
     run = Run.load(folder)
     return run, run.dataset(root)
+
+
+def _absolute(folder):
+    """As Voila's kernel finds it, which starts in a folder of its own."""
+    return str(resolve(folder).absolute())
 
 
 def _kernel():

@@ -235,7 +235,7 @@ def notebooks_check(options):
         raise InputError("--fast executes nothing, so that there is nothing to record; leave one of them out")
     chosen = _chosen_sources(options)
     problems = [] if options.lessons else orphans(_notebooks())
-    seconds, costs = 0.0, {}
+    seconds = 0.0
     for source in chosen:
         problems += inspect_lesson(source)
         if not options.fast:
@@ -246,9 +246,8 @@ def notebooks_check(options):
                 problems.append(str(error))
                 continue
             seconds += cost.seconds
-            costs[source.stem] = cost
             if options.record:  # after each: whoever stops it loses nothing
-                record(_notebooks(), costs, _this_machine())
+                record(_notebooks(), source, cost, _this_machine())
             problems += [f"{source.name}: {problem}" for problem in over_budget(cost)]
             print(f"{source.name}  {cost}")
     if seconds and slowness() > 1:

@@ -12,6 +12,7 @@ from pathlib import Path
 from ..errors import MedtutorError
 from ..files import write_text
 from ..records import read_json
+from ..reports.table import aligned
 from .builder import read, sources
 from .counting import count
 from .execution import Cost
@@ -19,25 +20,23 @@ from .execution import Cost
 KEPT = "costs.json"  # in the folder of the notebooks
 GUIDE = Path("docs", "instructors.rst")  # beside it
 BEGIN, END = ".. What follows is written by: medtutor notebooks table --write\n\n", ".. So far.\n"
-WIDTHS = 6, 7, 7, 9, 11
 
 
-def record(notebooks: Path, costs: dict[str, Cost], on: str) -> None:
-    """Keep what lessons took, and write the guide's table anew.
+def record(notebooks: Path, source: Path, cost: Cost, on: str) -> None:
+    """Keep what a lesson took, and write the guide's table anew.
 
-    costs  {lesson: `Cost` of its student notebook}; of other lessons what was kept stays
-    on     the machine, in a few words
+    source  of the lesson; of other lessons what was kept stays
+    cost    of its student notebook
+    on      the machine, in a few words
     """
     kept = recorded(notebooks)
-    for source in sources(notebooks):
-        if cost := costs.get(source.stem):
-            kept[source.stem] = {
-                "seconds": round(cost.worked),
-                "own": round(cost.peak / 1e6),
-                "mapped": round(cost.mapped / 1e6),
-                "code": code_of(source),
-                "on": on,
-            }
+    kept[source.stem] = {
+        "seconds": round(cost.worked),
+        "own": round(cost.peak / 1e6),
+        "mapped": round(cost.mapped / 1e6),
+        "code": code_of(source),
+        "on": on,
+    }
     write_text(notebooks / KEPT, json.dumps(dict(sorted(kept.items())), indent=1) + "\n")
     write_guide(notebooks)
 
@@ -65,20 +64,19 @@ def table(notebooks: Path) -> str:
         own, found = count(source).minutes, kept.get(source.stem)
         minutes += own
         if found is None:
-            rows.append((source.name[:2], own, "–", "–", "–"))
+            rows.append((source.name[:2], str(own), "–", "–", "–"))
             continue
         seconds += found["seconds"]
         star = "" if found["code"] == code_of(source) else "*"
         old = old or bool(star)
-        rows.append((source.name[:2], own, *(f"{found[name]}{star}" for name in ("seconds", "own", "mapped"))))
-    rule = "  ".join("=" * width for width in WIDTHS)
+        rows.append((source.name[:2], str(own), *(f"{found[name]}{star}" for name in ("seconds", "own", "mapped"))))
+    head = [("lesson", "minutes", "seconds", "MB of its", "MB of files"), ("", "", "", "own", "")]
+    rule = ["=" * max(map(len, column)) for column in zip(*head, *rows)]
     lines = [
-        rule,
-        _row(("lesson", "minutes", "seconds", "MB of its", "MB of files")),
-        _row(("", "", "", "own", "")),
-        rule,
+        aligned([rule, *head, rule, *rows, rule]),
+        "",
+        f"All of them are {minutes} minutes, about {minutes / 60:.0f} hours.",
     ]
-    lines += [*map(_row, rows), rule, "", f"All of them are {minutes} minutes, about {minutes / 60:.0f} hours."]
     if kept:
         lines[-1] += f" Those that were measured need {seconds / 60:.1f} minutes of the processor."
         lines += ["", "Measured on:", ""]
@@ -86,10 +84,6 @@ def table(notebooks: Path) -> str:
     if old:
         lines += ["", "A star: measured before the lesson's code last changed."]
     return "\n".join(lines) + "\n\n"
-
-
-def _row(cells):
-    return "  ".join(f"{cell:<{width}}" for cell, width in zip(cells, WIDTHS, strict=True)).rstrip()
 
 
 def write_guide(notebooks: Path) -> Path:

@@ -8,7 +8,7 @@ import time
 from dataclasses import dataclass
 
 from ..errors import InputError, MedtutorError
-from ..training.processes import slowness
+from ..training.processes import seconds_of_children, slowness
 from .memory import Memory
 
 # On the reference machine; `slowness` times as long on a slower one.
@@ -23,7 +23,7 @@ class Cost:
     peak     most bytes of memory of their own that the kernel and what it starts held at once
     mapped   most bytes of files, such as torch's libraries, that they had in memory at once: how many differs
              from build to build of torch, and the system takes them back where memory is short
-    worked   seconds of the processor, over all its cores: hardly more where other programs run beside it
+    worked   seconds of the processor, over all its cores: more where other programs share a core and its caches
     """
 
     seconds: float
@@ -70,7 +70,7 @@ def execute(notebook, source):
         resources={"metadata": {"path": str(source.parent.parent)}},
         on_cell_execute=lambda cell_index, **_: at.append(cell_index),
     )
-    start, worked = time.perf_counter(), _worked()
+    start, worked = time.perf_counter(), seconds_of_children()
     try:
         with tempfile.TemporaryDirectory() as home, Memory() as memory:
             # A home of its own: whoever builds has perhaps made guesses already. What the kernel's own machinery says
@@ -81,13 +81,7 @@ def execute(notebook, source):
         if getattr(client, "_async_cleanup_kernel_future", None) is not None:
             raise KeyboardInterrupt from None
         raise MedtutorError(_what_failed(error, source.name, notebook, at[-1])) from error
-    return Cost(time.perf_counter() - start, memory.peak, memory.mapped, _worked() - worked)
-
-
-def _worked():
-    """Seconds that processes which this one has started, and which have ended, have had of the processor."""
-    times = os.times()
-    return times.children_user + times.children_system
+    return Cost(time.perf_counter() - start, memory.peak, memory.mapped, seconds_of_children() - worked)
 
 
 def _what_failed(error, name, notebook, place):

@@ -25,6 +25,7 @@ START, ROOM = 60, 64 * 2**20
 # The most that is taken as one answer: all arrays together, and what is said of them.
 BYTES, HEAD = 200_000_000, 10_000_000
 NOBODY = "65534"
+TMP = "/tmp"  # where a submission may write: a folder of the sandbox, not that of the machine
 HERE = Path(__file__).resolve()
 
 
@@ -250,9 +251,9 @@ def command():
     line += [] if root else ["--unshare-user", "--uid", NOBODY, "--gid", NOBODY]
     places = [str(Path(place)) for place in dict.fromkeys(places) if Path(place).exists()]
     # First, for Python may lie in a folder below: it would be hidden.
-    line += ["--size", str(ROOM), "--perms", "1777", "--tmpfs", "/tmp"]
+    line += ["--size", str(ROOM), "--perms", "1777", "--tmpfs", TMP]
     # Folders on the way to a place: bubblewrap would make them for root alone.
-    for folder in sorted({str(parent) for place in places for parent in Path(place).parents[:-1]} - {"/tmp"}):
+    for folder in sorted({str(parent) for place in places for parent in Path(place).parents[:-1]} - {TMP}):
         line += ["--perms", "0755", "--dir", folder]
     for place in places:
         line += ["--ro-bind", place, place]
@@ -262,7 +263,7 @@ def command():
             line += ["--tmpfs", str(place / package.relative_to(place.resolve()))]
     line += ["--ro-bind", str(HERE.with_name("sandboxed.py")), "/sandboxed.py"]
     line += ["--proc", "/proc", "--dev", "/dev"]
-    line += ["--chdir", "/tmp", "--clearenv", "--setenv", "HOME", "/tmp", "--setenv", "OMP_NUM_THREADS", "1"]
+    line += ["--chdir", TMP, "--clearenv", "--setenv", "HOME", TMP, "--setenv", "OMP_NUM_THREADS", "1"]
     line += ["--setenv", "PATH", "/usr/bin:/bin", "--"]
     if root:
         line += ["/usr/bin/setpriv", f"--reuid={NOBODY}", f"--regid={NOBODY}", "--clear-groups", "--no-new-privs"]

@@ -120,9 +120,9 @@ def parse_csv(text: str, name: str = "the text") -> list[Record]:
     """
     csv.field_size_limit(10**7)  # an abstract may be long; its usual limit is 131,072 letters
     with csv_rows(text, name) as reader:
-        head = {(column or "").strip().lower(): column for column in reader.fieldnames or ()}
-        columns = {field: next((head[c] for c in given if c in head), None) for field, given in COLUMNS.items()}
         names = [(column or "").strip().lower() for column in reader.fieldnames or ()]
+        head = dict(zip(names, reader.fieldnames or ()))
+        columns = {field: next((head[c] for c in given if c in head), None) for field, given in COLUMNS.items()}
         for column in filter(None, columns.values()):
             if names.count(column.strip().lower()) > 1:
                 raise InputError(f"line 1 of {name}: the column {shown(column)} stands twice; leave one of them")

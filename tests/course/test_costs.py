@@ -46,20 +46,20 @@ def notebooks(tmp_path):
 
 
 def test_what_was_measured_is_kept_and_marked_once_the_code_has_changed(notebooks):
-    costs.record(notebooks, {"00_one": Cost(99.0, 812_000_000, 240_000_000, 61.4)}, "two cores")
+    source, other = sources(notebooks)
+    costs.record(notebooks, source, Cost(99.0, 812_000_000, 240_000_000, 61.4), "two cores")
     guide = (notebooks.parent / costs.GUIDE).read_text()
     assert guide.startswith("Before.") and guide.endswith("After.\n") and "old" not in guide
     assert re.search(r"^00 +0 +61 +812 +240$", guide, re.M) and re.search(r"^01 +0 +– +– +–$", guide, re.M)
     assert "Measured on:\n\n- two cores\n" in guide and "star" not in guide
 
-    source = notebooks / "source" / "00_one.py"
     source.write_text(SOURCE.replace("few", "good many"))  # text alone
     assert "*" not in costs.table(notebooks)
     source.write_text(SOURCE.replace("1 + 1", "1 + 2"))
     assert re.search(r"^00 +0 +61\* +812\* +240\*$", costs.table(notebooks), re.M)
     assert "A star: measured before the lesson's code last changed." in costs.table(notebooks)
 
-    costs.record(notebooks, {"01_two": Cost(5.0, 1, 1, 5.0)}, "one core")  # of the other what was kept stays
+    costs.record(notebooks, other, Cost(5.0, 1, 1, 5.0), "one core")  # of the other what was kept stays
     assert list(json.loads((notebooks / costs.KEPT).read_text())) == ["00_one", "01_two"]
     assert "- one core\n- two cores\n\nA star" in costs.table(notebooks)
 

@@ -19,7 +19,7 @@ from medtutor.course.assignment import assignment, build_course
 from medtutor.course.builder import SOLUTION, sources
 from medtutor.course.check import exercises, look_at
 from medtutor.course.grading import grade
-from medtutor.course.sandbox import Sandbox, command
+from medtutor.course.sandbox import TMP, Sandbox, command
 from medtutor.errors import InputError, MedtutorError
 
 NOTEBOOKS = Path(__file__).parents[2] / "notebooks"
@@ -38,7 +38,7 @@ HOSTILE = {
     "never ends": "def dice(*inputs):\n    while True: pass\n",
     "ends the process": "def dice(*inputs):\n    import os\n    os._exit(0)\n",
     "starts processes": "def dice(*inputs):\n    import os\n    while True: os.fork()\n",
-    "fills the disk": "def dice(*inputs):\n    with open('/tmp/full', 'wb') as file:\n"
+    "fills the disk": f"def dice(*inputs):\n    with open('{TMP}/full', 'wb') as file:\n"
     "        while True: file.write(bytes(10**6))\n",
     "takes memory": "def dice(*inputs):\n    return [bytearray(10**9) for _ in range(50)]\n",
     "answers with an object": "class Any:\n    def __eq__(self, other): return True\n"
@@ -144,7 +144,7 @@ def test_a_class_is_graded(course, capsys):
     assert (course / "grades.csv").read_text().splitlines()[0] == "student,lesson,score,of,to_read,failed"
     feedback = (course / "feedback/wrong" / NAME / f"{NAME}.html").read_text(encoding="utf-8")
     assert "jaccard_from_dice: not yet" in feedback
-    assert not Path("/tmp/full").exists()
+    assert not Path(TMP, "full").exists()
 
 
 @sandboxed
@@ -201,7 +201,7 @@ def test_a_python_below_the_temporary_folder_starts_too(monkeypatch, tmp_path):
     monkeypatch.setattr(sys, "executable", str(python))
     *start, executable, _, _, _ = command()
     assert executable == str(python)
-    code = "import os; open('/tmp/own', 'w').write('1'); print(os.listdir('/tmp'))"
+    code = f"import os; open('{TMP}/own', 'w').write('1'); print(os.listdir('{TMP}'))"
     done = subprocess.run([*start, executable, "-I", "-S", "-c", code], capture_output=True, text=True)
     assert (done.returncode, done.stderr) == (0, "")
     assert "own" in done.stdout
